@@ -1,0 +1,78 @@
+"""Settlement periods, UTC slots and local clocks: the only place that converts between them.
+
+A UTC day has 48 slots, numbered 0..47 by their start. A local day is a civil day: when clocks go forward two of
+its 48 clock slots never happen, when they go back two happen twice.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+SLOTS_PER_DAY: Final = 48
+DAYS_PER_WEEK: Final = 7
+LONDON: Final = "Europe/London"
+NO_SLOT: Final = -1
+
+
+def slot_of_period_end(label: str) -> int:
+    """The UTC slot 0..47 of a period named by its end, ``"00:30"`` .. ``"00:00"``.
+
+    Raises:
+        ValueError: the label is not the end of a half-hour.
+    """
+    hours, minutes = label.split(":")
+    end_minutes = int(hours) * 60 + int(minutes)
+    if end_minutes % 30 or not 0 <= end_minutes < 24 * 60:
+        raise ValueError(f"period end: {label!r} found, hh:00 or hh:30 wanted")
+    return (end_minutes // 30 - 1) % SLOTS_PER_DAY
+
+
+@lru_cache(maxsize=64)
+def local_slot_index(first_local_date: date, local_days: int, time_zone: str, first_utc_date: date) -> NDArray[np.int32]:
+    """Where each clock slot of a run of local days lies in a run of UTC slots.
+
+    Args:
+        first_local_date: first civil day wanted.
+        local_days: how many civil days.
+        time_zone: IANA name.
+        first_utc_date: UTC day whose slot 0 has index 0.
+
+    Returns:
+        Indices, shape (local_days, 48), read-only. ``NO_SLOT`` where the clock skipped the slot. Where it ran
+        twice, the first of the two; the index may lie outside the caller's range and is the caller's to check.
+    """
+    zone = ZoneInfo(time_zone)
+    index = np.full((local_days, SLOTS_PER_DAY), NO_SLOT, dtype=np.int32)
+    origin = datetime(first_utc_date.year, first_utc_date.month, first_utc_date.day, tzinfo=UTC)
+    plain = np.arange(SLOTS_PER_DAY, dtype=np.int32)
+    for day in range(local_days):
+        midnight = datetime.combine(first_local_date + timedelta(days=day), datetime.min.time(), tzinfo=zone)
+        next_midnight = datetime.combine(first_local_date + timedelta(days=day + 1), datetime.min.time(), tzinfo=zone)
+        first = int((midnight.astimezone(UTC) - origin).total_seconds()) // 1800
+        length = int((next_midnight.astimezone(UTC) - midnight.astimezone(UTC)).total_seconds()) // 1800
+        if length == SLOTS_PER_DAY:
+            index[day] = first + plain
+            continue
+        for position in range(length - 1, -1, -1):
+            local = (midnight.astimezone(UTC) + timedelta(minutes=30 * position)).astimezone(zone)
+            index[day, local.hour * 2 + local.minute // 30] = first + position
+    index.flags.writeable = False
+    return index
+
+
+def utc_slot_starts(first_utc_date: date, slots: int) -> NDArray[np.datetime64]:
+    """Start of each UTC slot, shape (slots,), ``datetime64[us]``."""
+    return np.datetime64(first_utc_date, "us") + np.arange(slots) * np.timedelta64(30, "m")
+
+
+def parse_day(text: str) -> date:
+    """A civil day from ``YYYY-MM-DD``.
+
+    Raises:
+        ValueError: any other form.
+    """
+    return date.fromisoformat(text)

@@ -1,0 +1,1 @@
+"""The field's words: identifiers and the closed lists of values that tables store."""

@@ -1,0 +1,106 @@
+"""Builds the window that the detectors look at from UTC half-hours."""
+
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from fmar_spark import clock
+from fmar_spark.kernels.sun import clear_sky_w_m2, locate_sun
+from fmar_spark.kernels.window import Bools, Floats, Ints, LocalCalendar, MeterWindow
+from fmar_spark.units import kw_from_kwh
+
+
+class Site(NamedTuple):
+    """One place whose weather and sun are shared by meters."""
+
+    latitude_deg: float
+    longitude_deg: float
+
+
+class UtcReadings(NamedTuple):
+    """A batch of meters in UTC order. NaN = never read."""
+
+    import_kwh: Floats
+    """Shape (meters, utc slots)."""
+    export_kwh: Floats
+    """Same shape; all NaN where there is no export register."""
+    interval_minutes: Ints
+    """Shape (meters,)."""
+    area: Ints
+    """Row of the site and weather arrays, shape (meters,)."""
+
+
+class UtcWeather(NamedTuple):
+    """Weather of each area on the same UTC slots, shape (areas, utc slots); NaN = unknown."""
+
+    temp_c: Floats
+    ghi_w_m2: Floats
+
+
+def build_calendar(first_local_date: date, days: int, holidays: frozenset[date], southern: bool) -> LocalCalendar:
+    """The civil days of a window, shape (days,) each."""
+    start = np.datetime64(first_local_date, "D")
+    dates = start + np.arange(days)
+    weekday = (dates.astype(np.int64) + 3) % clock.DAYS_PER_WEEK + 1
+    month = dates.astype("datetime64[M]").astype(np.int64) % 12
+    season = (month + 1) // 3 % 4
+    if southern:
+        season = (season + 2) % 4
+    is_holiday = np.isin(dates, np.array(sorted(holidays), dtype="datetime64[D]"))
+    return LocalCalendar(start_date=start, weekday=weekday, is_holiday=is_holiday, season=season)
+
+
+def assemble_window(
+    readings: UtcReadings,
+    weather: UtcWeather,
+    sites: tuple[Site, ...],
+    first_utc_date: date,
+    time_zone: str,
+    holidays: frozenset[date],
+) -> MeterWindow:
+    """Lay UTC half-hours out as local days by clock slot.
+
+    The first local day is the day of ``first_utc_date``; slots outside the given readings, and those that the clock
+    skipped, are NaN. Of an hour that happened twice the first is kept.
+
+    Args:
+        readings: energy per half-hour.
+        weather: per area, on the same UTC slots.
+        sites: one an area; the southern hemisphere turns the seasons round.
+        first_utc_date: day of UTC slot 0.
+        time_zone: IANA name shared by the batch.
+        holidays: public holidays where the meters stand.
+    """
+    utc_slots = readings.import_kwh.shape[1]
+    days = utc_slots // clock.SLOTS_PER_DAY
+    index = clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date)
+    known = (index >= 0) & (index < utc_slots)
+    safe = np.where(known, index, 0)
+
+    def to_local(values: Floats) -> Floats:
+        local = values.astype(np.float32)[:, safe]
+        local[:, ~known] = np.nan
+        return local
+
+    starts = np.datetime64(first_utc_date, "m") + index.astype(np.int64) * np.timedelta64(30, "m")
+    clear = np.stack(
+        [clear_sky_w_m2(locate_sun(starts, site.latitude_deg, site.longitude_deg).cos_zenith) for site in sites]
+    ).astype(np.float32)
+    clear[:, index == clock.NO_SLOT] = 0.0
+    southern = bool(np.mean([site.latitude_deg for site in sites]) < 0)
+    export_kw = kw_from_kwh(to_local(readings.export_kwh))
+    has_export: Bools = ~np.isnan(readings.export_kwh).all(axis=1)
+    return MeterWindow(
+        import_kw=kw_from_kwh(to_local(readings.import_kwh)),
+        export_kw=export_kw,
+        has_export=has_export,
+        interval_minutes=readings.interval_minutes,
+        area=readings.area,
+        temp_c=to_local(weather.temp_c),
+        ghi_w_m2=to_local(weather.ghi_w_m2),
+        clear_w_m2=clear,
+        calendar=build_calendar(first_utc_date, days, holidays, southern),
+    )
+
+

@@ -1,0 +1,118 @@
+"""What every kernel looks at: a batch of meters on one local calendar, and what every detector gives back."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+Bools = NDArray[np.bool_]
+
+
+class LocalCalendar(NamedTuple):
+    """The civil days of a window; every array has shape (days,)."""
+
+    start_date: np.datetime64
+    """First local day, ``datetime64[D]``."""
+    weekday: Ints
+    """1 = Monday .. 7 = Sunday."""
+    is_holiday: Bools
+    """Public holiday where the meters stand."""
+    season: Ints
+    """0 winter, 1 spring, 2 summer, 3 autumn, of the meters' own hemisphere."""
+
+
+class MeterWindow(NamedTuple):
+    """A batch of meters, day by clock slot. NaN in a power means the slot was never read.
+
+    A batch shares one time zone, so slot 0 is local midnight for all. ``days`` is at most about 820.
+    """
+
+    import_kw: Floats
+    """Mean import power, shape (meters, days, 48), float32."""
+    export_kw: Floats
+    """Mean export power, same shape; all NaN for a meter with no export register."""
+    has_export: Bools
+    """Whether an export register was read, shape (meters,)."""
+    interval_minutes: Ints
+    """Finest step of the source, shape (meters,): 60 means that pairs of slots are equal halves of an hour."""
+    area: Ints
+    """Row of the weather arrays that belongs to each meter, shape (meters,)."""
+    temp_c: Floats
+    """Air temperature, shape (areas, days, 48); NaN where unknown (whole area NaN: no weather at all)."""
+    ghi_w_m2: Floats
+    """Measured global horizontal irradiance, shape (areas, days, 48); NaN where unknown."""
+    clear_w_m2: Floats
+    """Clear-sky irradiance from the sun's position, shape (areas, days, 48); never NaN, 0 at night."""
+    calendar: LocalCalendar
+
+    @property
+    def net_kw(self) -> Floats:
+        """Import minus export, NaN where import is unread; an unread export counts as none."""
+        return self.import_kw - np.where(np.isnan(self.export_kw), np.float32(0.0), self.export_kw)
+
+
+class Events(NamedTuple):
+    """Operating episodes: parallel arrays, one entry an episode, ordered by meter then start."""
+
+    meter: Ints
+    """Row of the batch."""
+    start_slot: Ints
+    """First slot, counted from the window's first local midnight (day * 48 + clock slot)."""
+    end_slot: Ints
+    """Slot after the last one."""
+    energy_kwh: Floats
+    """Energy of the asset alone (for demand response the energy held back), positive."""
+    peak_kw: Floats
+    """Highest mean power of the asset alone in one slot, positive."""
+    is_import: Bools
+    """True where the asset draws from the site, False where it gives."""
+    probability: Floats
+    """How sure the kernel is that this episode is the asset's, given that the asset is there."""
+
+
+class Sizes(NamedTuple):
+    """Best estimate of each meter's asset, arrays of shape (meters,), NaN where it cannot be told."""
+
+    import_kw: Floats
+    """Size while drawing, AC kW."""
+    export_kw: Floats
+    """Size while giving, AC kW."""
+    spread: Floats
+    """Rough relative error of the estimate, 0.1 = 10 %: widens the interval that conformal calibration sets."""
+    storage_kwh: Floats
+    """Usable storage of a battery, else NaN."""
+    peak_kwp: Floats
+    """DC size of PV, else NaN, and NaN where the orientation cannot be told."""
+
+
+class Findings(NamedTuple):
+    """What one detector found in a batch, before any classifier has judged it."""
+
+    features: Floats
+    """Evidence for the classifier, shape (meters, features), in the order of the detector's ``FEATURES``; NaN = cannot be told."""
+    daily: Floats
+    """Strength of the asset's mark on each day, shape (meters, days); NaN = unread or the day cannot show it. For change dates."""
+    events: Events
+    """Episodes found as if the asset were there; the caller drops them where the classifier says it is not."""
+    sizes: Sizes
+
+
+def no_events() -> Events:
+    """An empty set of events."""
+    none = np.zeros(0)
+    return Events(
+        meter=none.astype(np.int64),
+        start_slot=none.astype(np.int64),
+        end_slot=none.astype(np.int64),
+        energy_kwh=none,
+        peak_kw=none,
+        is_import=none.astype(np.bool_),
+        probability=none,
+    )
+
+
+def unknown_sizes(meters: int) -> Sizes:
+    """Sizes of which nothing can be told."""
+    return Sizes(*(np.full(meters, np.nan) for _ in Sizes._fields))
