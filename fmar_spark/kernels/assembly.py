@@ -62,7 +62,8 @@ def assemble_window(
     """Lay UTC half-hours out as local days by clock slot.
 
     The first local day is the day of ``first_utc_date``; slots outside the given readings, and those that the clock
-    skipped, are NaN. Of an hour that happened twice the first is kept.
+    skipped, are NaN. Of an hour that happened twice the first is kept. An export register that never moved is the same
+    as none: sites without one are often delivered as all zeros.
 
     Args:
         readings: energy per half-hour.
@@ -90,7 +91,7 @@ def assemble_window(
     clear[:, index == clock.NO_SLOT] = 0.0
     southern = bool(np.mean([site.latitude_deg for site in sites]) < 0)
     export_kw = kw_from_kwh(to_local(readings.export_kwh))
-    has_export: Bools = ~np.isnan(readings.export_kwh).all(axis=1)
+    has_export: Bools = (readings.export_kwh > 0).any(axis=1)
     return MeterWindow(
         import_kw=kw_from_kwh(to_local(readings.import_kwh)),
         export_kw=export_kw,

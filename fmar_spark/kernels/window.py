@@ -34,7 +34,7 @@ class MeterWindow(NamedTuple):
     export_kw: Floats
     """Mean export power, same shape; all NaN for a meter with no export register."""
     has_export: Bools
-    """Whether an export register was read, shape (meters,)."""
+    """Whether some positive export was ever read, shape (meters,)."""
     interval_minutes: Ints
     """Finest step of the source, shape (meters,): 60 means that pairs of slots are equal halves of an hour."""
     area: Ints
