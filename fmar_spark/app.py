@@ -1,0 +1,142 @@
+"""What every job and notebook shares: arguments, settings, logging, session, store and journal."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from pyspark.sql import SparkSession
+
+from fmar_spark import clock
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run
+from fmar_spark.engine.session import build_session, stop_session
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.settings.overlays import digest_settings, load_settings
+from fmar_spark.settings.sections import Settings
+
+DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
+_log = logging.getLogger("fmar")
+
+
+class Job(NamedTuple):
+    """What a job says of itself."""
+
+    name: str
+    summary: str
+    reads: tuple[TableContract, ...]
+    writes: tuple[TableContract, ...]
+
+
+@dataclass(frozen=True)
+class App:
+    """What a job's body works with."""
+
+    job: Job
+    arguments: argparse.Namespace
+    settings: Settings
+    spark: SparkSession
+    run_date: date | None
+
+    def run_step(self, step: str, body: Callable[[TableStore, Run], Written]) -> Written:
+        """Run one step under the journal: its row is left whether it succeeds or fails."""
+        store = TableStore(self.spark, self.settings.lake.root)
+        run = start_run(step, self.run_date, digest_settings(self.settings))
+        self.spark.sparkContext.setJobDescription(step)
+        _log.info("%s: started, run %s", step, run.run_id)
+        try:
+            written = body(store, run)
+        except BaseException as error:
+            _log.error("%s: failed; the lake is as it was before the failed write, run the same command again once mended", step)
+            record_run(store, run, None, error)
+            raise
+        record_run(store, run, written, None)
+        _log.info("%s: done; %s", step, describe_counts(written))
+        return written
+
+
+def build_parser(job: Job) -> argparse.ArgumentParser:
+    """The arguments that every job takes."""
+    reads = ", ".join(table.full_name for table in job.reads) or "files only"
+    writes = ", ".join(table.full_name for table in job.writes) or "files only"
+    parser = argparse.ArgumentParser(
+        prog=f"{job.name}.py",
+        description=f"{job.summary}\n\nreads   {reads}\nwrites  {writes}\nexit    0 done, 1 failed, 2 wrong arguments or settings",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--lake", metavar="PATH", help="root of the lake (default: the setting lake.root)")
+    parser.add_argument("--env", default="local", metavar="NAME", help="overlay conf/NAME.yaml over conf/base.yaml (default: local)")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help="one setting for this run; may be repeated")
+    parser.add_argument("--run-date", type=_parse_date, metavar="YYYY-MM-DD", help="day that the run stands for (default: the newest day with data)")
+    return parser
+
+
+def run_job(
+    argv: Sequence[str],
+    job: Job,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    body: Callable[[App], None],
+) -> int:
+    """Parse, set up, run, tidy up; the exit status of the job.
+
+    Problems that a person can mend are one line on standard error; anything else keeps its traceback.
+    """
+    parser = build_parser(job)
+    add_arguments(parser)
+    arguments = parser.parse_args(list(argv))
+    start_logging()
+    try:
+        settings = load_settings(arguments.env, arguments.overrides)
+        if arguments.lake:
+            settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": arguments.lake})})
+        packages = tuple(getattr(arguments, "extra_packages", ()))
+        spark = build_session(job.name, settings.spark, packages)
+    except ConfigError as error:
+        return _refuse(job, error, WRONG_ARGUMENTS)
+    app = App(job, arguments, settings, spark, arguments.run_date)
+    try:
+        body(app)
+    except ConfigError as error:
+        return _refuse(job, error, WRONG_ARGUMENTS)
+    except FmarError as error:
+        return _refuse(job, error, FAILED)
+    except KeyboardInterrupt:
+        return _refuse(job, FmarError("stopped by the keyboard; run the same command again to go on"), FAILED)
+    except Exception:
+        _log.exception("%s: failed", job.name)
+        return FAILED
+    finally:
+        stop_session(spark)
+    return DONE
+
+
+def start_logging() -> None:
+    """One line a message, time first, on standard error; our own words only."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("fmar").setLevel(logging.INFO)
+    logging.getLogger("fmar_spark").setLevel(logging.INFO)
+
+
+def existing_path(text: str) -> Path:
+    """An argument that names a file or folder that is there."""
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
+    return path
+
+
+def _parse_date(text: str) -> date:
+    try:
+        return clock.parse_day(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} found, YYYY-MM-DD wanted") from error
+
+
+def _refuse(job: Job, error: FmarError, status: int) -> int:
+    sys.stderr.write(f"{job.name}: {error}\n")
+    return status

@@ -1,0 +1,1 @@
+"""Every table declared once: columns, units, meaning, key, rules and sensitivity."""

@@ -1,0 +1,13 @@
+"""All tables of the lake."""
+
+from typing import Final
+
+from fmar_spark.contracts import capability, operations, profiles, readings
+from fmar_spark.contracts.table import TableContract
+
+
+def _declared_in(module: object) -> tuple[TableContract, ...]:
+    return tuple(value for value in vars(module).values() if isinstance(value, TableContract))
+
+
+ALL_TABLES: Final = tuple(table for module in (readings, profiles, capability, operations) for table in _declared_in(module))

@@ -1,0 +1,51 @@
+"""Tables about how the jobs ran and what they refused."""
+
+from typing import Final
+
+from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.domain.words import Sensitivity
+
+QUARANTINE: Final = TableContract(
+    name="quarantine",
+    layer=Layer.BRONZE,
+    doc="Everything that was refused, whole or by its beginning, with the rule that it broke. Nothing is dropped.",
+    key=("quarantine_id",),
+    columns=(
+        Column("quarantine_id", "string", "Digest of source, place and rule: the same refusal has the same id.", nullable=False),
+        Column("source", "string", "Where it came from: file name, with the message or line number.", nullable=False),
+        Column("rule", "string", "Name of the rule that it broke.", nullable=False),
+        Column("reason", "string", "What was found and what was wanted.", nullable=False),
+        Column("raw", "string", "What was refused, cut after the length that settings allow.", sensitivity=Sensitivity.PERSONAL),
+        Column("mpan_id", "string", "Meter point, where it could be read.", sensitivity=Sensitivity.PERSONAL),
+        Column("transaction_id", "string", "DIP transaction, where it could be read."),
+        Column("run_id", "string", "Run that refused it.", nullable=False),
+        Column("quarantined_at", "timestamp", "When it was refused.", nullable=False),
+    ),
+    job="ingest_dip or import_intervals",
+    is_shared_log=True,
+)
+
+RUN_JOURNAL: Final = TableContract(
+    name="run_journal",
+    layer=Layer.OPS,
+    doc="One row for every run of a step.",
+    key=("run_id", "step"),
+    columns=(
+        Column("run_id", "string", "Unique id of the run, ordered by time.", nullable=False),
+        Column("step", "string", "Name of the step.", nullable=False),
+        Column("run_date", "date", "Day that the run stands for."),
+        Column("status", "string", "done or failed.", nullable=False),
+        Column("error", "string", "One line that says what went wrong, null when done."),
+        Column("code_version", "string", "Version of the package.", nullable=False),
+        Column("settings_hash", "string", "Digest of all settings of the run.", nullable=False),
+        Column("tables_read", "map<string,bigint>", "Delta version of each table read.", nullable=False),
+        Column("tables_written", "map<string,bigint>", "Delta version of each table after the write.", nullable=False),
+        Column("counts", "map<string,bigint>", "What the step counted: rows in, kept, quarantined, duplicates ...", nullable=False),
+        Column("rows_kept", "bigint", "Rows that the step kept."),
+        Column("rows_quarantined", "bigint", "Rows that the step refused."),
+        Column("started_at", "timestamp", "Start.", nullable=False),
+        Column("seconds", "double", "Wall-clock duration.", unit="s", nullable=False),
+    ),
+    job="any job",
+    is_shared_log=True,
+)

@@ -1,0 +1,108 @@
+"""Builds the Spark session of a job: a cluster's own where there is one, else one on this machine."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pyspark import SparkContext
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.settings.overlays import find_conf_dir
+from fmar_spark.settings.sections import SparkSettings
+
+_LOCAL_ONLY = {
+    "spark.ui.enabled": "false",
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    "spark.sql.warehouse.dir": "var/warehouse",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.adaptive.enabled": "true",
+}
+_log = logging.getLogger(__name__)
+
+
+def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, ...] = ()) -> SparkSession:
+    """Start or join the session of a job, named after it, with the defaults of ``conf/spark-defaults.conf``.
+
+    Under spark-submit or on Databricks the running session and its master are used as they are; the SQL settings that
+    the tables rely on are applied on top.
+
+    Raises:
+        ConfigError: no Java 17, or the jars cannot be had.
+    """
+    active = SparkSession.getActiveSession()
+    defaults = read_spark_defaults(find_conf_dir() / "spark-defaults.conf")
+    if active is not None:
+        _apply_sql_settings(active, defaults)
+        return active
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName(job)
+    if not _is_submitted():
+        _require_java()
+        builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
+        for name, value in _LOCAL_ONLY.items():
+            builder = builder.config(name, value)
+        packages = [defaults.pop("spark.jars.packages", ""), *extra_packages]
+        builder = builder.config("spark.jars.packages", ",".join(package for package in packages if package))
+        builder = builder.config("spark.ui.showConsoleProgress", str(settings.show_progress and sys.stderr.isatty()).lower())
+        os.environ.setdefault("SPARK_CONF_DIR", str(_quiet_conf_dir()))
+    for name, value in defaults.items():
+        builder = builder.config(name, value)
+    builder = builder.config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
+    try:
+        spark = builder.getOrCreate()
+    except (PySparkException, RuntimeError) as error:
+        raise ConfigError(
+            "spark: could not start; the jars in conf/spark-defaults.conf come from Maven Central the first time: "
+            f"check the network, then run again ({str(error).splitlines()[0]})"
+        ) from error
+    spark.sparkContext.setLogLevel(settings.log_level)
+    return spark
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stop a session that a job of ours started."""
+    if not _is_submitted() or SparkContext._active_spark_context is not None:
+        spark.stop()
+
+
+def read_spark_defaults(path: Path) -> dict[str, str]:
+    """Names and values of a spark-defaults file; an absent file has none."""
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split(None, 1) for line in lines if line and not line.startswith("#"))
+    return {name: value.strip() for name, value in pairs}
+
+
+def _is_submitted() -> bool:
+    return "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
+def _apply_sql_settings(spark: SparkSession, defaults: dict[str, str]) -> None:
+    for name, value in defaults.items():
+        if name.startswith("spark.sql.") and spark.conf.isModifiable(name):
+            spark.conf.set(name, value)
+
+
+def _require_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if not java or not Path(java).exists():
+        raise ConfigError("java: not found; install Java 17 (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME")
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    major = said.partition('"')[2].split(".")[0]
+    if not major.isdigit() or int(major) < 17:
+        raise ConfigError(f"java: version {major or 'unknown'} found at {java}, 17 wanted")
+
+
+def _quiet_conf_dir() -> Path:
+    """A folder with a log4j file that keeps Spark's start-up lines off the terminal."""
+    return find_conf_dir() / "spark"

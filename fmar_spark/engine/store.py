@@ -1,0 +1,133 @@
+"""The lake: Delta tables at ``root/layer/name``, read and written by contract only."""
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.schema import conform, struct_type
+from fmar_spark.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+
+class Transaction(NamedTuple):
+    """Makes an append happen once: Delta skips a version of an application that it has already seen."""
+
+    application: str
+    version: int
+
+
+class TableStore:
+    """Reads and writes the lake's tables, and remembers which versions it touched for the journal."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        """Nothing is touched before the first read or write."""
+        self.spark = spark
+        self.root = root.rstrip("/")
+        self.versions_read: dict[str, int] = {}
+        self.versions_written: dict[str, int] = {}
+
+    def path(self, contract: TableContract) -> str:
+        """Where the table lies."""
+        return f"{self.root}/{contract.layer}/{contract.name}"
+
+    def has(self, contract: TableContract) -> bool:
+        """Whether the table exists."""
+        return DeltaTable.isDeltaTable(self.spark, self.path(contract))
+
+    def read(self, contract: TableContract) -> DataFrame:
+        """The table's rows, pinned to its newest version.
+
+        Raises:
+            ConfigError: the table does not exist yet; the message names the job that fills it.
+        """
+        if not self.has(contract):
+            raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run jobs/{contract.job}.py first")
+        version = self.version(contract)
+        self.versions_read[contract.full_name] = version
+        return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(contract))
+
+    def read_or_empty(self, contract: TableContract) -> DataFrame:
+        """The table's rows, or none in the contract's form where it does not exist yet."""
+        if self.has(contract):
+            return self.read(contract)
+        return self.spark.createDataFrame([], struct_type(contract))
+
+    def version(self, contract: TableContract) -> int:
+        """Newest Delta version of an existing table."""
+        newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("version").first()
+        return int(newest["version"]) if newest else -1
+
+    def create(self, contract: TableContract) -> None:
+        """Create the table with its columns' comments, nullability, clustering and rules, unless it exists."""
+        if self.has(contract):
+            return
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(contract)).comment(contract.doc)
+        builder = builder.addColumns(struct_type(contract))
+        builder = builder.property("delta.checkpointPolicy", "classic").property("delta.enableDeletionVectors", "false")
+        builder.execute()
+        for column in contract.columns:
+            if column.check:
+                self.spark.sql(
+                    f"ALTER TABLE delta.`{self.path(contract)}` ADD CONSTRAINT {column.name}_rule CHECK ({column.check})"
+                )
+
+    def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> None:
+        """Add rows; with a transaction a repeated append of the same version does nothing."""
+        self.create(contract)
+        writer = conform(rows, contract).write.format("delta").mode("append")
+        if transaction is not None:
+            writer = writer.option("txnAppId", transaction.application).option("txnVersion", transaction.version)
+        writer.save(self.path(contract))
+        self._remember(contract)
+
+    def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> None:
+        """Replace all rows, or those that ``where`` names, in one commit."""
+        self.create(contract)
+        writer = conform(rows, contract).write.format("delta").mode("overwrite")
+        if where:
+            writer = writer.option("replaceWhere", where)
+        writer.save(self.path(contract))
+        self._remember(contract)
+
+    def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "") -> None:
+        """Insert rows with new keys and update those that exist, optionally only where ``update_when`` holds.
+
+        The condition speaks of ``old`` and ``new``. Rows must be unique on the contract's key.
+        """
+        if not self.has(contract):
+            self.append(rows, contract)
+            return
+        same_key = " AND ".join(f"old.{name} = new.{name}" for name in contract.key)
+        target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
+        merging = target.merge(conform(rows, contract).alias("new"), same_key)
+        merging = merging.whenMatchedUpdateAll(condition=update_when or None).whenNotMatchedInsertAll()
+        merging.execute()
+        self._remember(contract)
+
+    def insert_new(self, rows: DataFrame, contract: TableContract) -> None:
+        """Insert the rows whose key the table does not have; those that it has stay as they are."""
+        if not self.has(contract):
+            self.append(rows.dropDuplicates(list(contract.key)), contract)
+            return
+        same_key = " AND ".join(f"old.{name} = new.{name}" for name in contract.key)
+        target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
+        target.merge(conform(rows, contract).dropDuplicates(list(contract.key)).alias("new"), same_key).whenNotMatchedInsertAll().execute()
+        self._remember(contract)
+
+    def last_metrics(self, contract: TableContract) -> dict[str, int]:
+        """What Delta counted in the newest commit (``numOutputRows`` and the like): no action over rows."""
+        newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("operationMetrics").first()
+        return {name: int(value) for name, value in (newest["operationMetrics"] if newest else {}).items() if value.isdigit()}
+
+    def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
+        """The rows whose column has one of the values."""
+        return self.read(contract).where(F.col(column).isin(list(values)))
+
+    def _remember(self, contract: TableContract) -> None:
+        self.versions_written[contract.full_name] = self.version(contract)

@@ -1,0 +1,1 @@
+"""What may be set: frozen sections with defaults, overlaid by YAML and by --set."""

@@ -1,0 +1,99 @@
+"""Sections of the settings: each field says what it means and what it may be."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class LakeSettings(Section):
+    """Where tables lie."""
+
+    root: str = Field("lake", description="Root of the lake: table layer.name lies at root/layer/name.")
+
+
+class SparkSettings(Section):
+    """How jobs run on one machine; a cluster's own settings win there."""
+
+    master: str = Field("local[2]", description="Spark master when the job is not started by spark-submit.")
+    driver_memory: str = Field("3g", description="Heap of the one JVM in local mode.")
+    shuffle_partitions: int = Field(8, ge=1, description="Tasks of a shuffle.")
+    log_level: str = Field("ERROR", description="Spark's own logging.")
+    show_progress: bool = Field(True, description="A bar for long stages when a person is watching.")
+
+
+class IngestSettings(Section):
+    """How DIP messages are read and judged."""
+
+    environment: str = Field("production", pattern="^(production|test)$", description="In test a bad check digit warns only.")
+    period_label: str = Field("end", pattern="^(end|start)$", description="Whether sp names the end or the start of a half-hour.")
+    max_file_bytes: int = Field(64 * 2**20, ge=1024, description="A larger landing file is quarantined whole.")
+    max_message_bytes: int = Field(4 * 2**20, ge=1024, description="A larger message is quarantined.")
+    max_raw_chars: int = Field(4096, ge=64, description="How much of a refused message the quarantine keeps.")
+    max_kwh_per_slot: float = Field(50_000.0, gt=0, description="ECS 1012: a larger half-hour is refused.")
+    files_per_trigger: int = Field(2_000, ge=1, description="Landing files of one micro-batch.")
+    trigger_seconds: int = Field(30, ge=1, description="Pause between micro-batches of a continuous run.")
+
+
+class ImportSettings(Section):
+    """How a user's own intervals are read."""
+
+    time_zone: str = Field("Europe/London", description="Local clock of series without a site.")
+    latitude: float = Field(51.5, ge=-90, le=90, description="Of series without a site.")
+    longitude: float = Field(-0.1, ge=-180, le=180, description="Of series without a site.")
+    max_kwh_per_slot: float = Field(50_000.0, gt=0, description="A larger half-hour is refused.")
+
+
+class SufficiencySettings(Section):
+    """How much history an answer needs."""
+
+    min_days: int = Field(60, ge=1, description="Least local days with readings that are characterised.")
+    max_missing_share: float = Field(0.7, gt=0, lt=1, description="Largest share of unread half-hours.")
+    window_months: int = Field(24, ge=3, le=24, description="Longest history that is looked at.")
+
+
+class CharacteriseSettings(Section):
+    """How the pass over the histories runs and how its answers are named."""
+
+    meters_per_chunk: int = Field(128, ge=1, le=4096, description="Meters that the kernels see at once: bounds a worker's memory.")
+    partitions: int = Field(0, ge=0, description="Tasks of the pass; 0 = spark.shuffle_partitions.")
+    high_tier: float = Field(0.9, gt=0.5, le=1, description="Confidence from which an answer is high.")
+    medium_tier: float = Field(0.7, gt=0.5, le=1, description="Confidence from which an answer is medium.")
+    report_probability: float = Field(0.5, ge=0, le=1, description="Classes from this probability on get events and parameters.")
+    max_weather_areas: int = Field(5000, ge=1, description="More are refused: use an area for many meters.")
+
+
+class BaselineSettings(Section):
+    """How the day-ahead baseline is fitted."""
+
+    window_days: int = Field(90, ge=14, le=400, description="Rolling history.")
+    score_days: int = Field(30, ge=0, le=90, description="Last days that gold.baselines scores out of sample.")
+
+
+class LearningSettings(Section):
+    """Where classifiers are tracked and how they are trained."""
+
+    tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow server; sqlite by default.")
+    registry_model: str = Field("fmar_asset_classifier", description="Name in the model registry.")
+    alias: str = Field("champion", description="Alias that scores.")
+    source: str = Field("auto", pattern="^(auto|bundled|registry)$", description="auto: champion if there is one, else the bundled classifier.")
+    seed: int = Field(20260101, description="Seed of splits and trees.")
+    test_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for testing only.")
+    calibration_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for calibration only.")
+    gates: str = Field("mlflow/gates.yaml", description="What a classifier must reach before it becomes champion.")
+
+
+class Settings(Section):
+    """All settings of a run."""
+
+    lake: LakeSettings = LakeSettings()
+    spark: SparkSettings = SparkSettings()
+    ingest: IngestSettings = IngestSettings()
+    imports: ImportSettings = ImportSettings()
+    sufficiency: SufficiencySettings = SufficiencySettings()
+    characterise: CharacteriseSettings = CharacteriseSettings()
+    baseline: BaselineSettings = BaselineSettings()
+    learning: LearningSettings = LearningSettings()

@@ -1,0 +1,38 @@
+"""Package metadata. Spark is an extra: the wheel must never replace the one that a cluster brings."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+VERSION = next(
+    line.split('"')[1] for line in Path("fmar_spark/__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
+)
+
+setup(
+    name="fmar-spark",
+    version=VERSION,
+    description="Flexible-asset register for Great Britain: derives what every connection can do from its meter.",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["fmar_spark", "fmar_spark.*"]),
+    package_data={"fmar_spark.learning": ["bundled/*"]},
+    install_requires=[
+        "numpy",
+        "scipy",
+        "pandas<3",
+        "pyarrow",
+        "scikit-learn",
+        "ruptures",
+        "msgspec",
+        "pydantic>=2",
+        "PyYAML",
+        "holidays",
+        "skops",
+        "mlflow",
+        "rich",
+    ],
+    extras_require={
+        "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake", "plotly"],
+        "test": ["pytest>=9", "chispa", "hypothesis", "import-linter", "ruff", "mypy", "pandas-stubs", "scipy-stubs", "types-PyYAML", "jsonschema"],
+        "demo": ["opendsm==1.2.7"],
+    },
+)
