@@ -1,0 +1,262 @@
+"""When an asset came, grew, shrank or went: change points of its daily mark."""
+
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.breaks import DatedBreak, Series, clip_ends, date_break, find_bounds, join_sizes, stabilise
+from fmar_spark.kernels.window import Bools, Events, Floats, Ints
+
+APPEARED: Final = 0
+UPGRADED: Final = 1
+REDUCED: Final = 2
+REMOVED: Final = 3
+KINDS: Final = ("appeared", "upgraded", "reduced", "removed")
+"""What the kind codes mean, by position: the values of ``domain.words.ChangeKind``."""
+YEAR_DAYS: Final = 365
+
+
+class ChangeRules(NamedTuple):
+    """When a shift of level counts as a change of the asset."""
+
+    min_segment_days: int = 7
+    """Shortest run of read days with one level."""
+    penalty: float = 3.0
+    """Cost of a break, in units of long-run noise variance x log(days)."""
+    off_share: float = 0.25
+    """A run is off when its level is below this share of the on-level, both counted from the off-level."""
+    min_off_days: int = 35
+    """A shorter off spell between on spells or at the end is an absence, not a removal."""
+    min_first_off_days: int = 14
+    """A shorter off spell at the window's start is an absence, not the time before the asset came."""
+    min_missed_marks: float = 6.0
+    """An off spell is also as long as this many marks usually take: a car that charges once in ten days is missed late."""
+    min_on_days: int = 14
+    """A shorter on spell is a fluke, not an asset."""
+    upgrade_ratio: float = 1.35
+    """Least ratio of sizes for an upgrade, and of its inverse for a reduction."""
+    min_upgrade_days: int = 45
+    """Both sides of an upgrade last at least this long."""
+    is_seasonal: bool = False
+    """The mark follows the season (heating, sun): off spells are compared with the same days of the other year, and sizes are
+    not cut, as they follow the season too."""
+
+
+class Changes(NamedTuple):
+    """Parallel arrays, one entry a change, ordered by meter then day."""
+
+    meter: Ints
+    day: Ints
+    """Best estimate of the first day of the new state."""
+    p10_day: Ints
+    p90_day: Ints
+    """Ends of the 80 % interval of that day; a gap at the change is inside it."""
+    level_before: Floats
+    """Size before, 0 while off: kW where ``size_kw`` was given, else the mark counted from the off-level."""
+    level_after: Floats
+    kind: Ints
+    """Position in ``KINDS``."""
+
+
+class Presence(NamedTuple):
+    """How each meter stands at the end of the window, arrays of shape (meters,); NaN where nothing can be told."""
+
+    relative_level: Floats
+    """Level of the last run of days over the on-level, both counted from the off-level: about 1 there, about 0 gone."""
+    days_since_change: Floats
+    """Days from the last change to the window's end; NaN without one."""
+    days_since_mark: Floats
+    """Days from the last clear mark to the last read day."""
+    on_level: Floats
+    """Level of the daily mark while the asset is on, counted from the off-level."""
+
+
+class History(NamedTuple):
+    """Everything that the daily marks tell of time."""
+
+    changes: Changes
+    presence: Presence
+    present: Bools
+    """Days on which the asset is taken to be there, shape (meters, days)."""
+
+
+class _Mark(NamedTuple):
+    """The read days of one meter."""
+
+    day: NDArray[np.int64]
+    value: Series
+    """Counted from the off-level."""
+    size: Series
+    """Not positive or NaN on days that show no size."""
+
+
+class _Spell(NamedTuple):
+    """A run of read days in one state; bounds count read days, the second is exclusive."""
+
+    first: int
+    last: int
+    is_on: bool
+    level: float
+
+
+_Row = tuple[float, ...]
+_UNKNOWN: Final = (np.nan,) * len(Presence._fields)
+
+
+def lay_daily_peaks(events: Events, meters: int, days: int) -> Floats:
+    """The highest peak of the episodes that start on each day, kW, shape (meters, days); NaN on days without one."""
+    peak_kw = np.full(meters * days, -np.inf)
+    np.maximum.at(peak_kw, events.meter * days + events.start_slot // SLOTS_PER_DAY, events.peak_kw)
+    peak_kw[np.isinf(peak_kw)] = np.nan
+    return peak_kw.reshape(meters, days)
+
+
+def find_changes(
+    daily: Floats,
+    candidates: Bools,
+    off_level: Floats | float = 0.0,
+    rules: ChangeRules | None = None,
+    size_kw: Floats | None = None,
+) -> History:
+    """Find when the asset of each candidate meter appeared, changed its size for good, or was removed.
+
+    A meter that is no candidate, or shows no mark, is present throughout, without change. Runs of one level come from KernelCPD
+    on winsorised, variance-stabilised read days; short spells are dropped; what is left is dated day by day.
+
+    Args:
+        daily: the class's mark on each day, shape (meters, days); NaN = unread or the day cannot show it.
+        candidates: meters worth asking, shape (meters,): about 0.3 ms each, the rest are free.
+        off_level: value of the mark without the asset, one for all or one a meter.
+        rules: thresholds; None = the defaults.
+        size_kw: size seen on each day (``lay_daily_peaks``), NaN where none: upgrades are read from it, because the daily
+            mark also follows habits. None = from the mark itself.
+    """
+    rules = rules or ChangeRules()
+    meters, days = daily.shape
+    off = np.broadcast_to(np.asarray(off_level, dtype=np.float64), (meters,))
+    present: Bools = np.ones((meters, days), dtype=np.bool_)
+    standing = np.full((meters, len(Presence._fields)), np.nan)
+    rows: list[_Row] = []
+    for meter in np.flatnonzero(candidates):
+        value = daily[meter].astype(np.float64) - off[meter]
+        day = np.flatnonzero(~np.isnan(value))
+        size = value if size_kw is None else size_kw[meter].astype(np.float64)
+        found, standing[meter] = _read_one(_Mark(day, value[day], size[day]), days, rules)
+        rows.extend((float(meter), *row) for row in found)
+        if found:
+            present[meter] = _lay_present(found, days)
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(Changes._fields)).T
+    whole = table.astype(np.int64)
+    changes = Changes(whole[0], whole[1], whole[2], whole[3], table[4], table[5], whole[6])
+    return History(changes, Presence(*standing.T), present)
+
+
+def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _Row]:
+    """Changes and standing of one meter."""
+    if mark.day.size < 2 * rules.min_segment_days:
+        return [], _UNKNOWN
+    bounds = find_bounds(stabilise(mark.value), rules.min_segment_days, rules.penalty)
+    runs = [_Spell(first, last, True, float(mark.value[first:last].mean())) for first, last in pairwise(bounds)]
+    on_level = _on_level(runs, rules)
+    if not on_level > 0:
+        return [], _UNKNOWN
+    spells = _settle_states(runs, mark, rules, on_level)
+    spells = [part for spell in spells for part in (_cut_sizes(spell, mark, rules) if spell.is_on else [spell._replace(level=0.0)])]
+    rows: list[_Row] = []
+    for before, after in pairwise(spells):
+        rows.append((*_date_change(before, after, mark), before.level, after.level, _kind_of(before, after)))
+    loud = mark.day[mark.value > rules.off_share * on_level]
+    since_change = days - rows[-1][0] if rows else np.nan
+    since_mark = float(mark.day[-1] - loud[-1]) if loud.size else np.nan
+    return rows, (runs[-1].level / on_level, since_change, since_mark, on_level)
+
+
+def _on_level(runs: list[_Spell], rules: ChangeRules) -> float:
+    """Level on the middle one of the days that are on by the measure of the highest lasting run."""
+    lasting = [run for run in runs if run.last - run.first >= rules.min_on_days] or runs
+    highest = max(run.level for run in lasting)
+    loud = [run for run in lasting if run.level > rules.off_share * highest]
+    if not highest > 0:
+        return np.nan
+    return float(np.median(np.repeat([run.level for run in loud], [run.last - run.first for run in loud])))
+
+
+def _settle_states(runs: list[_Spell], mark: _Mark, rules: ChangeRules, on_level: float) -> list[_Spell]:
+    """Tell on from off, drop spells too short to mean anything, and join what is left of one state."""
+    threshold = rules.off_share * on_level
+    spells = _join([run._replace(is_on=run.level > threshold) for run in runs], mark)
+    is_on_day = np.repeat([spell.is_on for spell in spells], [spell.last - spell.first for spell in spells])
+    marks_a_day = float((mark.value[is_on_day] > threshold).mean()) if is_on_day.any() else 1.0
+    missed_days = rules.min_missed_marks / max(marks_a_day, 1e-3)
+
+    def is_off(spell: _Spell) -> bool:
+        least_days = rules.min_first_off_days if spell.first == 0 else rules.min_off_days
+        if spell.is_on or spell.last - spell.first < max(least_days, missed_days):
+            return False
+        return not rules.is_seasonal or _is_off_for_the_season(spell, mark, rules, on_level)
+
+    spells = _join([spell._replace(is_on=not is_off(spell)) for spell in spells], mark)
+    return _join([spell._replace(is_on=spell.is_on and spell.last - spell.first >= rules.min_on_days) for spell in spells], mark)
+
+
+def _is_off_for_the_season(spell: _Spell, mark: _Mark, rules: ChangeRules, on_level: float) -> bool:
+    """Whether the same days of the other year were clearly louder; with no such days, whether the spell is dead quiet."""
+    by_day = np.full(int(mark.day[-1]) + 2 * YEAR_DAYS + 1, np.nan)
+    by_day[mark.day + YEAR_DAYS] = mark.value
+    day = mark.day[spell.first : spell.last]
+    by_day[day + YEAR_DAYS] = np.nan
+    partner = np.concatenate((by_day[day], by_day[day + 2 * YEAR_DAYS]))
+    partner = partner[~np.isnan(partner)]
+    if partner.size >= rules.min_on_days:
+        return spell.level <= rules.off_share * float(partner.mean())
+    return spell.level <= rules.off_share / 2 * on_level
+
+
+def _join(spells: list[_Spell], mark: _Mark) -> list[_Spell]:
+    """Join neighbours of one state."""
+    joined: list[_Spell] = []
+    for spell in spells:
+        first = joined.pop().first if joined and joined[-1].is_on == spell.is_on else spell.first
+        joined.append(_Spell(first, spell.last, spell.is_on, float(mark.value[first : spell.last].mean())))
+    return joined
+
+
+def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
+    """Cut an on spell where the asset's size changed for good; levels become sizes."""
+    kept = np.flatnonzero(mark.size[spell.first : spell.last] > 0) + spell.first
+    if not kept.size:
+        return [spell]
+    size = mark.size[kept]
+    bounds = [0, kept.size]
+    if not rules.is_seasonal:
+        bounds = find_bounds(clip_ends(np.log(size), 0.02), rules.min_segment_days, rules.penalty)
+        bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
+    levels = [float(np.median(size[first:last])) for first, last in pairwise(bounds)]
+    edges = [spell.first, *(int(kept[bound]) for bound in bounds[1:-1]), spell.last]
+    return [_Spell(first, last, True, level) for (first, last), level in zip(pairwise(edges), levels, strict=True)]
+
+
+def _date_change(before: _Spell, after: _Spell, mark: _Mark) -> DatedBreak:
+    """Date the change between two neighbouring spells: on to on by size, else by the mark."""
+    index = np.arange(before.first, after.last)
+    if not (before.is_on and after.is_on):
+        return date_break(mark.value[index], mark.day[index], after.first - before.first)
+    index = index[mark.size[index] > 0]
+    return date_break(mark.size[index], mark.day[index], int((index < after.first).sum()))
+
+
+def _lay_present(rows: list[_Row], days: int) -> Bools:
+    """Days on which the asset is there, shape (days,), from rows of day, its interval, level before and after, and kind."""
+    present: Bools = np.full(days, rows[0][3] > 0)
+    for day, _, _, _, after, _ in rows:
+        present[int(day) :] = after > 0
+    return present
+
+
+def _kind_of(before: _Spell, after: _Spell) -> int:
+    if before.is_on and after.is_on:
+        return UPGRADED if after.level > before.level else REDUCED
+    return APPEARED if after.is_on else REMOVED
