@@ -1,0 +1,243 @@
+"""Finds heat pumps: electric heat that follows the weather all day and night, at a modest and steady power."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.heating import Contrast, Response, contrast_days, describe_climate, fit_response, mean_of_days, regress
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.units import HOURS_PER_SLOT
+
+FEATURES: Final = (
+    "heat_pump_slope_w_k",
+    "heat_pump_relative_slope",
+    "heat_pump_fit",
+    "heat_pump_night_fit",
+    "heat_pump_day_share",
+    "heat_pump_night_share",
+    "heat_pump_evening_share",
+    "heat_pump_off_peak_share",
+    "heat_pump_peak_share",
+    "heat_pump_step_share",
+    "heat_pump_curvature",
+    "heat_pump_cooling_share",
+    "heat_pump_base_c",
+    "heat_pump_cold_days",
+    "heat_pump_typical_w_k",
+    "heat_pump_typical_relative",
+    "heat_pump_typical_night_w_k",
+    "heat_pump_heated_hours",
+    "heat_pump_typical_least",
+    "heat_pump_cold_swing",
+    "heat_pump_swing_growth",
+    "heat_pump_cold_floor",
+)
+"""Slopes are of load on heating degrees. ``calm`` = mean of the six lowest of a day's eight three-hour blocks, which cars, cooking and
+off-peak storage cannot reach; ``typical`` = median of the coldest days less median of mild days, by clock slot.
+
+slope_w_k, relative_slope (ten degrees over the load without heating), fit: of calm load. night_fit: partial R2, 01:00-05:00. Shares:
+slope of the whole day, night, evening (16-22), off-peak (00-07), highest hour over the slope of calm load (day) or of the whole day (the
+rest). step_share: hour-to-hour steps at night over night slope. curvature: extra slope beyond eight degrees, a falling COP. cooling_share:
+slope above 20 C over heating slope. cold_days: days of six degrees or more, how much was seen. heated_hours: hours whose typical heating
+exceeds 0.4 of the mean. typical_least: second lowest three-hour block over the mean. cold_swing: p90 - p10 over days of cold nights, over
+their heating. swing_growth: the same p90 - p10 over that of mild nights. cold_floor: lowest hour of cold days' p10 over mild days'."""
+
+_SPANS: Final = {"day": (0, 48), "night": (2, 10), "evening": (32, 44), "off_peak": (0, 14)}
+_MARKS: Final = (*_SPANS, "calm", "step", "peak")
+_MARK: Final = {name: place for place, name in enumerate(_MARKS)}
+BLOCKS: Final = 8
+CALM_BLOCKS: Final = 6
+NIGHT_HOURS: Final = slice(1, 5)
+COLD_DEGREES_C: Final = 6.0
+DEEP_DEGREES_C: Final = 8.0
+LEAST_SLOPE_KW_K: Final = 1e-4
+"""A slope under 0.1 W/K is none: shares of it are not told."""
+_TINY_KW: Final = 1e-3
+
+
+class EpisodeRules(NamedTuple):
+    """What counts as running."""
+
+    least_degrees_c: float = 1.0
+    """Heating degrees of a day below which no running is looked for."""
+    on_share: float = 0.25
+    """Share of the pump's size above which a slot runs."""
+    least_relative_slope: float = 0.25
+    """Meters whose typical load grows less than this by ten degrees have no episodes."""
+
+
+def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = None) -> Findings:
+    """Describe each meter's answer to the cold, and the running spells and size of a heat pump that would explain it.
+
+    Args:
+        window: calendar, weather and areas of the batch.
+        load_kw: import less export plus generation, shape (meters, days, 48), NaN where unread.
+        rules: of the episodes; the default where None.
+    """
+    rules = rules or EpisodeRules()
+    climate = describe_climate(window)
+    day_kw, filled_kw = mean_of_days(load_kw)
+    marks = _mark_days(filled_kw)
+    calm_kw = np.where(np.isnan(day_kw), np.float32(np.nan), marks[:, :, _MARK["calm"]])
+    response = fit_response(calm_kw, window, climate)
+    contrast = contrast_days(filled_kw, np.isfinite(day_kw), climate.felt_c[:, -1][window.area])
+    features = np.concatenate([_describe_slopes(response, marks), _describe_contrast(contrast)], axis=1)
+    features[np.isnan(response.fit)] = np.nan
+    sizes = _size_pumps(contrast, response)
+    events = _find_episodes(filled_kw, np.isnan(load_kw), response, contrast, sizes.import_kw, rules)
+    return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes)
+
+
+def _mark_days(filled_kw: Floats) -> Floats:
+    """Numbers of each day whose answer to the cold tells one kind of heating from another, shape (meters, days, marks), kW."""
+    meters, days, _ = filled_kw.shape
+    marks = np.empty((meters, days, len(_MARKS)), dtype=np.float32)
+    weights = np.zeros((SLOTS_PER_DAY, len(_SPANS) + BLOCKS), dtype=np.float32)
+    for column, (first, last) in enumerate(_SPANS.values()):
+        weights[first:last, column] = 1.0 / (last - first)
+    slots = np.arange(SLOTS_PER_DAY)
+    weights[slots, len(_SPANS) + slots * BLOCKS // SLOTS_PER_DAY] = BLOCKS / SLOTS_PER_DAY
+    means = filled_kw @ weights
+    marks[:, :, : len(_SPANS)] = means[:, :, : len(_SPANS)]
+    blocks = means[:, :, len(_SPANS) :]
+    blocks.partition(CALM_BLOCKS, axis=2)
+    marks[:, :, _MARK["calm"]] = blocks[:, :, :CALM_BLOCKS].mean(axis=2)
+    hourly = (filled_kw[:, :, 0::2] + filled_kw[:, :, 1::2]) * np.float32(0.5)
+    marks[:, :, _MARK["step"]] = np.abs(np.diff(hourly[:, :, 0:6], axis=2)).mean(axis=2)
+    marks[:, :, _MARK["peak"]] = hourly.max(axis=2)
+    return marks
+
+
+def _describe_slopes(response: Response, marks: Floats) -> Floats:
+    """The features that come from regression on all days, shape (meters, 14)."""
+    beta, fit = regress(response, marks)
+    slope, base = beta[:, 3], beta[:, 0]
+    day, calm, night = slope[:, _MARK["day"]], slope[:, _MARK["calm"]], slope[:, _MARK["night"]]
+    by_day = np.where(day > LEAST_SLOPE_KW_K, day, np.nan)
+    by_calm = np.where(calm > LEAST_SLOPE_KW_K, calm, np.nan)
+    by_night = np.where(night > LEAST_SLOPE_KW_K, night, np.nan)
+    degrees = np.nan_to_num(response.degrees_c) * response.design[:, :, 0]
+    deep = np.clip(degrees - DEEP_DEGREES_C, 0.0, None)
+    left = marks[:, :, _MARK["calm"]] * response.design[:, :, 0] - np.matmul(response.design, beta[:, :, _MARK["calm"], None])[:, :, 0]
+    bend = (left * deep).sum(axis=1) / np.maximum((deep**2).sum(axis=1), 1.0)
+    return np.stack(
+        [
+            calm * 1000.0,
+            calm * 10.0 / np.maximum(base[:, _MARK["calm"]], _TINY_KW),
+            fit[:, _MARK["calm"]],
+            fit[:, _MARK["night"]],
+            day / by_calm,
+            night / by_day,
+            slope[:, _MARK["evening"]] / by_day,
+            slope[:, _MARK["off_peak"]] / by_day,
+            slope[:, _MARK["peak"]] / by_day,
+            slope[:, _MARK["step"]] / by_night,
+            bend / by_calm,
+            beta[:, 4, _MARK["day"]] / by_day,
+            response.base_c,
+            (degrees > COLD_DEGREES_C).sum(axis=1),
+        ],
+        axis=1,
+    )
+
+
+def _hourly(by_slot_kw: Floats) -> Floats:
+    """Means of pairs of slots, shape (..., 24)."""
+    return by_slot_kw.reshape(*by_slot_kw.shape[:-1], SLOTS_PER_DAY // 2, 2).mean(axis=-1)
+
+
+def _describe_contrast(contrast: Contrast) -> Floats:
+    """The features that come from cold days set against mild days, shape (meters, 8)."""
+    cold, mild = _hourly(contrast.cold_kw), _hourly(contrast.mild_kw)
+    heat_w_k = (cold[:, 1] - mild[:, 1]) / contrast.gap_c[:, None] * 1000.0
+    mean = heat_w_k.mean(axis=1)
+    by_mean = np.where(mean > LEAST_SLOPE_KW_K * 1000.0, mean, np.nan)
+    blocks = np.sort(heat_w_k.reshape(-1, BLOCKS, 24 // BLOCKS).mean(axis=2), axis=1)
+    cold_swing = (cold[:, 2] - cold[:, 0])[:, NIGHT_HOURS]
+    mild_swing = (mild[:, 2] - mild[:, 0])[:, NIGHT_HOURS]
+    night_heat = (cold[:, 1] - mild[:, 1])[:, NIGHT_HOURS].mean(axis=1)
+    heated = np.where(np.isnan(by_mean), np.nan, (heat_w_k > 0.4 * mean[:, None]).sum(axis=1))
+    return np.stack(
+        [
+            mean,
+            mean / 100.0 / np.maximum(mild[:, 1].mean(axis=1), _TINY_KW),
+            heat_w_k[:, NIGHT_HOURS].mean(axis=1),
+            heated,
+            blocks[:, 1] / by_mean,
+            cold_swing.mean(axis=1) / np.where(night_heat > 10 * _TINY_KW, night_heat, np.nan),
+            (cold_swing / np.maximum(mild_swing, 10 * _TINY_KW)).mean(axis=1),
+            cold[:, 0].min(axis=1) / np.maximum(mild[:, 0].min(axis=1), 10 * _TINY_KW),
+        ],
+        axis=1,
+    )
+
+
+def _size_pumps(contrast: Contrast, response: Response) -> Sizes:
+    """Electrical kW that the pump sustains on the coldest days.
+
+    The high decile of cold days less the middle of mild ones, third highest three-hour block of the day: above it stand
+    meals and hot water, below it the hours of setback. Little cold and a poor fit widen the spread.
+    """
+    meters = contrast.gap_c.shape[0]
+    blocks = (contrast.cold_kw[:, 2] - contrast.mild_kw[:, 1]).reshape(meters, BLOCKS, -1).max(axis=2)
+    kw = np.sort(blocks, axis=1)[:, -3]
+    told = np.isfinite(contrast.gap_c) & np.isfinite(response.fit) & (kw > _TINY_KW)
+    unknown = np.full(meters, np.nan)
+    spread = 0.25 + 0.4 * (1.0 - np.clip(response.fit, 0.0, 1.0)) + 0.2 * (contrast.gap_c < 8.0)
+    return Sizes(
+        import_kw=np.where(told, kw, np.nan),
+        export_kw=unknown,
+        spread=np.where(told, spread, np.nan),
+        storage_kwh=unknown,
+        peak_kwp=unknown,
+    )
+
+
+def _daily_mark(response: Response, contrast: Contrast) -> Floats:
+    """Calm load above that of mild days, kW a heating degree, shape (meters, days); NaN on days of less than three degrees."""
+    mild = np.sort(contrast.mild_kw[:, 1].reshape(-1, BLOCKS, SLOTS_PER_DAY // BLOCKS).mean(axis=2), axis=1)[:, :CALM_BLOCKS].mean(axis=1)
+    degrees = np.where(response.degrees_c >= 3.0, response.degrees_c, np.nan)
+    return (response.day_kw - mild[:, None]) / degrees
+
+
+def _find_episodes(
+    filled_kw: Floats, unread: Bools, response: Response, contrast: Contrast, size_kw: Floats, rules: EpisodeRules
+) -> Events:
+    """Spells in which the load stands above its mild-day middle by a good share of the pump's size.
+
+    An unread slot ends a spell. Energy is what stands above, at most the pump's size.
+    """
+    mild = contrast.mild_kw[:, 1]
+    growth = (contrast.cold_kw[:, 1] - mild).mean(axis=1) / contrast.gap_c * 10.0 / np.maximum(mild.mean(axis=1), _TINY_KW)
+    rows = np.flatnonzero(np.isfinite(size_kw) & (growth >= rules.least_relative_slope))
+    size = size_kw[rows, None, None].astype(np.float32)
+    heat_kw = filled_kw[rows] - mild[rows, None, :].astype(np.float32)
+    np.clip(heat_kw, 0.0, size, out=heat_kw)
+    on = (heat_kw >= rules.on_share * size) & ~unread[rows]
+    on &= (response.degrees_c[rows] >= rules.least_degrees_c)[:, :, None]
+    padded = np.zeros((rows.size, heat_kw.shape[1] * SLOTS_PER_DAY + 1), dtype=np.bool_)
+    padded[:, :-1] = on.reshape(rows.size, -1)
+    flat = padded.ravel()
+    edges = np.flatnonzero(np.diff(flat, prepend=False))
+    starts, ends = edges[0::2], edges[1::2]
+    width = padded.shape[1]
+    values = np.zeros(padded.shape, dtype=np.float32)
+    values[:, :-1] = heat_kw.reshape(rows.size, -1)
+    values = values.ravel()
+    row, start = np.divmod(starts, width)
+    bounds = np.stack([starts, ends], axis=1).ravel()
+    if not starts.size:
+        bounds = np.zeros(0, dtype=np.int64)
+    energy = np.add.reduceat(values, bounds)[::2] * HOURS_PER_SLOT if starts.size else np.zeros(0)
+    peak = np.maximum.reduceat(values, bounds)[::2] if starts.size else np.zeros(0)
+    degrees = response.degrees_c[rows[row], start // SLOTS_PER_DAY]
+    return Events(
+        meter=rows[row],
+        start_slot=start,
+        end_slot=start + ends - starts,
+        energy_kwh=energy.astype(np.float64),
+        peak_kw=peak.astype(np.float64),
+        is_import=np.ones(row.size, dtype=np.bool_),
+        probability=1.0 - 0.7 * np.exp(-degrees.astype(np.float64) / 3.0),
+    )
