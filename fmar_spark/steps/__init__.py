@@ -1,0 +1,1 @@
+"""One module a job: what it reads, what it writes, and run()."""

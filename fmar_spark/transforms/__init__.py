@@ -1,0 +1,1 @@
+"""Pure frame in, frame out: no action, no session."""

@@ -1,0 +1,34 @@
+"""What Spark tests share: one session, started only when a test asks for it, and a lake of their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fmar_spark.engine.session import build_session
+from fmar_spark.engine.store import TableStore
+from fmar_spark.settings.overlays import load_settings
+
+SPARK_FIXTURES = {"spark", "store"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for the session or a lake, so that ``-m 'not spark'`` is the quick lane."""
+    for item in items:
+        if SPARK_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.spark)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The one session of a test run."""
+    session = build_session("tests", load_settings("test", []).spark)
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def store(spark: SparkSession, tmp_path: Path) -> TableStore:
+    """An empty lake."""
+    return TableStore(spark, str(tmp_path / "lake"))
