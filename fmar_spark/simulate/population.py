@@ -1,0 +1,222 @@
+"""Who the meters are: premises, tariffs, look-alikes, and the life of every asset behind them."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.domain.words import AssetClass
+from fmar_spark.simulate.plan import (
+    BUSINESSES,
+    CONFUSERS,
+    HOMES,
+    PREMISES,
+    Bools,
+    FleetPlan,
+    Floats,
+    Ints,
+    Mix,
+    open_stream,
+)
+from fmar_spark.simulate.weather import AREA_WEIGHT
+
+HOME_WEIGHT: Final = (0.25, 0.50, 0.25)
+BUSINESS_WEIGHT: Final = (0.12, 0.14, 0.18, 0.08, 0.10, 0.10, 0.08, 0.10, 0.06, 0.04)
+HOME_CONFUSER: Final = {
+    "immersion": 0.16,
+    "storage_heating": 0.07,
+    "electric_shower": 0.28,
+    "direct_heating": 0.10,
+    "hot_tub": 0.06,
+    "air_conditioning": 0.10,
+    "oven_heavy": 0.16,
+    "vacancy": 0.08,
+    "habit_change": 0.10,
+    "new_occupants": 0.09,
+    "slow_start": 0.04,
+    "pool_pump": 0.05,
+    "portable_heater": 0.18,
+    "grow_lights": 0.04,
+    "tumble_dryer": 0.14,
+}
+BUSINESS_CONFUSER: Final = {
+    "immersion": 0.06,
+    "storage_heating": 0.04,
+    "direct_heating": 0.18,
+    "air_conditioning": 0.30,
+    "vacancy": 0.08,
+    "habit_change": 0.14,
+    "new_occupants": 0.08,
+    "slow_start": 0.05,
+    "works_machine": 0.16,
+}
+TYPICAL_BUSINESS_KW: Final = {
+    "school": 18.0,
+    "shop": 6.0,
+    "office": 25.0,
+    "cold_store": 70.0,
+    "workshop": 15.0,
+    "farm": 8.0,
+    "laboratory": 120.0,
+    "hospitality": 14.0,
+    "always_on": 12.0,
+    "shared_building": 9.0,
+}
+SHORTEST_STAY_DAYS: Final = 28
+
+
+class Life(NamedTuple):
+    """When one class of asset stands behind each meter and how big it is; arrays of shape (meters,)."""
+
+    is_ever: Bools
+    from_slot: Ints
+    """First slot with the asset; 0 where it was there before."""
+    to_slot: Ints
+    """Slot after its last; the plan's end where it stays."""
+    upgrade_slot: Ints
+    """First slot of the second size; the plan's end where there is none."""
+    size_kw: Floats
+    size_after_kw: Floats
+    """Equal to ``size_kw`` where there is no upgrade."""
+
+
+class Population(NamedTuple):
+    """The meters of one block; arrays of shape (meters,) unless said."""
+
+    number: Ints
+    """Place of the meter in the whole fleet."""
+    area: Ints
+    premises: Ints
+    """Index into ``PREMISES``."""
+    is_domestic: Bools
+    scale_kw: Floats
+    """Typical mean power of the premises before any asset."""
+    tariff: Ints
+    """Index into ``TARIFFS``."""
+    is_lookalike: Bools
+    """(meters, len(CONFUSERS))"""
+    is_asset: Bools
+    """(meters, asset classes) in the order of ``AssetClass``."""
+    is_plain: Bools
+
+    def looks_like(self, name: str) -> Bools:
+        """Which meters carry the look-alike."""
+        return np.asarray(self.is_lookalike[:, CONFUSERS.index(name)])
+
+    def ever(self, asset: AssetClass) -> Bools:
+        """Which meters ever have the asset."""
+        return np.asarray(self.is_asset[:, list(AssetClass).index(asset)])
+
+
+def size_track(life: Life, slots: int) -> Floats:
+    """Size of each meter's asset in each slot, kW, 0 where it is not there; shape (meters, slots), float32."""
+    slot = np.arange(slots)[None]
+    size = np.where(slot < life.upgrade_slot[:, None], life.size_kw[:, None], life.size_after_kw[:, None])
+    there = life.is_ever[:, None] & (slot >= life.from_slot[:, None]) & (slot < life.to_slot[:, None])
+    return np.where(there, size, 0.0).astype(np.float32)
+
+
+def _draw_assets(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_plain: Bools) -> Bools:
+    homes = (mix.home_ev, mix.home_heat_pump, mix.home_battery, mix.home_solar_pv, mix.home_demand_response)
+    firms = (
+        mix.business_ev,
+        mix.business_heat_pump,
+        mix.business_battery,
+        mix.business_solar_pv,
+        mix.business_demand_response,
+    )
+    order = (AssetClass.EV, AssetClass.HEAT_PUMP, AssetClass.BATTERY, AssetClass.SOLAR_PV, AssetClass.DEMAND_RESPONSE)
+    column = [order.index(asset) for asset in AssetClass]
+    chance = np.where(is_domestic[:, None], np.array(homes)[column], np.array(firms)[column])
+    classes = list(AssetClass)
+    has = rng.random(chance.shape) < chance
+    sunny, stored = classes.index(AssetClass.SOLAR_PV), classes.index(AssetClass.BATTERY)
+    again = rng.random(len(has))
+    lifted = np.clip(chance[:, stored] * np.where(has[:, sunny], 1.7, 0.6), 0, 1)
+    has[:, stored] = again < lifted
+    return np.asarray(has & ~is_plain[:, None])
+
+
+def _draw_lookalikes(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_plain: Bools) -> Bools:
+    home = np.array([HOME_CONFUSER.get(name, 0.0) for name in CONFUSERS])
+    firm = np.array([BUSINESS_CONFUSER.get(name, 0.0) for name in CONFUSERS])
+    chance = np.where(is_domestic[:, None], home, firm) * mix.confuser_scale
+    return np.asarray((rng.random(chance.shape) < chance) & ~is_plain[:, None])
+
+
+def _draw_tariff(rng: np.random.Generator, is_domestic: Bools, has_ev: Bools, has_storage_heat: Bools) -> Ints:
+    pick = rng.random(len(is_domestic))
+    plain = np.select([pick < 0.74, pick < 0.84, pick < 0.90], [0, 1, 3], default=0)
+    motorist = np.select([pick < 0.38, pick < 0.46, pick < 0.88], [0, 1, 2], default=3)
+    firm = np.select([pick < 0.62, pick < 0.72, pick < 0.80], [0, 1, 3], default=4)
+    home = np.where(has_ev, motorist, plain)
+    home = np.where(has_storage_heat, 1, home)
+    return np.where(is_domestic, home, firm)
+
+
+def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
+    """The meters of a block, drawn from the plan's mix."""
+    rng = open_stream(plan.seed, block, "population")
+    mix = plan.mix
+    is_domestic = rng.random(meters) < mix.domestic
+    is_plain = rng.random(meters) < mix.plain
+    home = rng.choice(len(HOMES), meters, p=HOME_WEIGHT)
+    business = rng.choice(len(BUSINESSES), meters, p=BUSINESS_WEIGHT)
+    premises = np.where(is_domestic, home, len(HOMES) + business)
+    typical = np.array([0.22, 0.30, 0.42] + [TYPICAL_BUSINESS_KW[kind] for kind in BUSINESSES])
+    spread = np.where(is_domestic, 0.5, 1.1)
+    scale_kw = typical[premises] * np.exp(np.clip(rng.standard_normal(meters), -2.6, 2.6) * spread)
+    is_asset = _draw_assets(rng, mix, is_domestic, is_plain)
+    is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)
+    has_ev = is_asset[:, list(AssetClass).index(AssetClass.EV)]
+    weights = np.array(AREA_WEIGHT) / sum(AREA_WEIGHT)
+    return Population(
+        number=np.arange(meters),
+        area=rng.choice(len(AREA_WEIGHT), meters, p=weights),
+        premises=premises,
+        is_domestic=is_domestic,
+        scale_kw=scale_kw,
+        tariff=_draw_tariff(rng, is_domestic, has_ev, is_lookalike[:, CONFUSERS.index("storage_heating")]),
+        is_lookalike=is_lookalike,
+        is_asset=is_asset,
+        is_plain=is_plain,
+    )
+
+
+def draw_life(rng: np.random.Generator, is_ever: Bools, plan: FleetPlan, size_kw: Floats, growth: Floats) -> Life:
+    """Dates and sizes of one class of asset.
+
+    Args:
+        rng: stream of the asset class.
+        is_ever: meters that ever have it.
+        plan: gives the dates and the shares that appear, leave and are upgraded.
+        size_kw: first size of each.
+        growth: what an upgrade multiplies the size by.
+    """
+    meters, mix = len(is_ever), plan.mix
+    last = plan.days - SHORTEST_STAY_DAYS
+    can_change = last > SHORTEST_STAY_DAYS
+    fate = rng.random(meters)
+    day = rng.uniform(SHORTEST_STAY_DAYS, max(last, SHORTEST_STAY_DAYS + 1), (3, meters)).astype(np.int64)
+    hour = rng.integers(18, 36, meters)
+    appears = is_ever & can_change & (fate < mix.appears)
+    leaves = is_ever & can_change & (rng.random(meters) < mix.removed)
+    grows = is_ever & can_change & (rng.random(meters) < mix.upgraded)
+    start = np.where(appears, day[0] * SLOTS_PER_DAY + hour, 0)
+    room = plan.days - start // SLOTS_PER_DAY
+    leaves &= room > 2 * SHORTEST_STAY_DAYS
+    stay = SHORTEST_STAY_DAYS + (rng.random(meters) * np.maximum(room - 2 * SHORTEST_STAY_DAYS, 1)).astype(np.int64)
+    end = np.where(leaves, start + stay * SLOTS_PER_DAY, plan.slots)
+    between = (end - start) // SLOTS_PER_DAY
+    grows &= between > 2 * SHORTEST_STAY_DAYS
+    upgrade = start + (SHORTEST_STAY_DAYS + rng.random(meters) * np.maximum(between - 2 * SHORTEST_STAY_DAYS, 1)).astype(
+        np.int64
+    ) * SLOTS_PER_DAY
+    return Life(
+        is_ever=is_ever,
+        from_slot=start,
+        to_slot=end,
+        upgrade_slot=np.where(grows, upgrade, plan.slots),
+        size_kw=size_kw,
+        size_after_kw=np.where(grows, size_kw * growth, size_kw),
+    )

@@ -1,0 +1,172 @@
+"""Electric vehicles: when they come home, what they still need, and how their charging is timed.
+
+Ranges follow public facts on residential sessions (Sorensen and others, Data in Brief 2024: a median driver charges on a third of
+days, 5th to 95th percentile 6 to 80 %; median energy of a session 5 to 42 kWh between drivers; starts spread by four hours
+within a driver).
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.domain.words import AssetClass
+from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.paint import Uses, join_uses, paint_uses
+from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
+from fmar_spark.simulate.population import Life, Population, draw_life, size_track
+from fmar_spark.simulate.weather import wander
+
+TIMINGS: Final = ("at_once", "off_peak", "smart", "work", "top_up")
+OFF_PEAK_EV: Final = TIMINGS.index("off_peak")
+
+
+class Vehicles(NamedTuple):
+    """What the charge points of each meter draw, kW, (meters, slots), and their lives; ``timing`` indexes ``TIMINGS``."""
+
+    power_kw: Floats
+    life: Life
+    timing: Ints
+
+
+class _Driver(NamedTuple):
+    """Arrays of shape (meters,): one car at each meter."""
+
+    is_there: Floats
+    day_chance: Floats
+    energy_kwh: Floats
+    energy_spread: Floats
+    share_of_rating: Floats
+    start: Floats
+    start_spread: Floats
+    timing: Ints
+    tariff_start: Floats
+    tariff_length: Floats
+
+
+def _draw_driver(rng: np.random.Generator, people: Population, timing: Ints, is_there: Floats) -> _Driver:
+    meters = len(people.area)
+    work = timing == TIMINGS.index("work")
+    rare = rng.beta(1.5, 2.7, meters)
+    home_start = np.where(rng.random(meters) < 0.75, rng.normal(36.5, 3.5, meters), rng.uniform(14, 46, meters))
+    return _Driver(
+        is_there=is_there,
+        day_chance=np.clip(np.where(work, rng.beta(3, 2, meters), rare), 0.03, 0.97),
+        energy_kwh=np.exp(rng.normal(np.log(13.0), 0.62, meters)).clip(2.0, 60.0),
+        energy_spread=rng.uniform(0.2, 0.8, meters),
+        share_of_rating=np.where(rng.random(meters) < 0.8, rng.normal(0.97, 0.025, meters), rng.uniform(0.88, 1.0, meters)).clip(0.86, 1.02),
+        start=np.where(work, rng.normal(17.5, 1.2, meters), home_start),
+        start_spread=np.where(work, rng.uniform(0.5, 3, meters), rng.gamma(5.0, 1.35, meters)),
+        timing=timing,
+        tariff_start=rng.choice([-1.0, 0.0, 1.0, 2.0, 4.0, 47.0, 43.0, 46.0], meters, p=(0.1, 0.1, 0.45, 0.1, 0.05, 0.1, 0.05, 0.05)),
+        tariff_length=rng.choice([8.0, 9.0, 10.0, 12.0, 14.0], meters),
+    )
+
+
+def _sessions(rng: np.random.Generator, driver: _Driver, civil: Civil) -> tuple[Ints, Ints, Floats]:
+    """Meter, day and energy of each plug-in, with weeks away and weeks of much driving."""
+    meters, days = len(driver.is_there), civil.days
+    swing = np.exp(0.6 * wander(rng.standard_normal((meters, days)), 12.0))
+    gone = wander(rng.standard_normal((meters, days)), 8.0) > rng.uniform(1.6, 3.0, (meters, 1))
+    weekly = rng.gamma(6.0, 1 / 6.0, (meters, 7))[:, civil.weekday]
+    work = (driver.timing == TIMINGS.index("work"))[:, None]
+    chance = driver.day_chance[:, None] * swing * weekly * np.where(work & civil.is_rest_day[None], 0.08, 1.0)
+    chance = np.where(gone, 0.0, np.minimum(chance, 0.99)) * driver.is_there[:, None]
+    twice = rng.random((meters, days)) < chance * rng.uniform(0, 0.35, (meters, 1))
+    meter, day = np.nonzero(rng.random((meters, days)) < chance)
+    again = np.nonzero(twice)
+    meter, day = np.concatenate([meter, again[0]]), np.concatenate([day, again[1]])
+    cold = 1 + 0.12 * np.cos(civil.year_phase[day] - 0.3)
+    energy = driver.energy_kwh[meter] * np.exp(driver.energy_spread[meter] * rng.standard_normal(len(meter))) * cold
+    short = rng.random(len(meter)) < 0.07
+    return meter, day, np.where(short, energy * rng.uniform(0.03, 0.3, len(meter)), energy).clip(0.2, 75.0)
+
+
+def _plug_in(rng: np.random.Generator, driver: _Driver, meter: Ints, civil_weekend: Floats) -> Floats:
+    """Local slot at which charging may begin, by how it is timed."""
+    count = len(meter)
+    arrive = driver.start[meter] + rng.standard_normal(count) * driver.start_spread[meter] - 3.0 * civil_weekend
+    odd = rng.random(count) < 0.10
+    arrive = np.where(odd, rng.uniform(10, 52, count), arrive)
+    off_peak = driver.tariff_start[meter] + 48.0 + np.where(rng.random(count) < 0.8, 0.0, rng.exponential(1.5, count))
+    late = np.maximum(off_peak - np.where(driver.tariff_start[meter] > 30, 48.0, 0.0), np.where(arrive > 36, arrive, 0.0))
+    forgot = rng.random(count) < 0.10
+    timed = (driver.timing[meter] == OFF_PEAK_EV) & ~forgot
+    return np.where(timed, late, arrive)
+
+
+def _fragment(rng: np.random.Generator, uses: Uses) -> Uses:
+    """Sessions cut into half-hours chosen by price within the night."""
+    pieces = rng.integers(1, 5, len(uses.meter))
+    index = np.repeat(np.arange(len(uses.meter)), pieces)
+    order = np.arange(len(index)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    length = uses.length[index] / pieces[index]
+    window = np.maximum(20.0 - uses.length, 1.0)[index]
+    offset = (order + rng.random(len(index)) * 0.8) * window / pieces[index]
+    start = np.round(uses.start[index] + offset + order * length)
+    return Uses(uses.meter[index], start, length, uses.kw[index])
+
+
+def _taper(rng: np.random.Generator, uses: Uses) -> Uses:
+    """The last part of a session that fills the battery, drawn at falling power in three steps."""
+    filling = rng.random(len(uses.meter)) < 0.55
+    tail = np.where(filling, np.minimum(uses.length * 0.3, rng.gamma(2.0, 0.5, len(uses.meter))), 0.0)
+    parts = [Uses(uses.meter, uses.start, uses.length - tail, uses.kw)]
+    for step, share in enumerate((0.75, 0.5, 0.25)):
+        third = tail * 0.55
+        parts.append(
+            Uses(uses.meter[filling], (uses.start + uses.length - tail + step * third)[filling], third[filling], uses.kw[filling] * share)
+        )
+    return join_uses(parts)
+
+
+def _shape_sessions(rng: np.random.Generator, uses: Uses, timing: Ints) -> Uses:
+    smart = timing[uses.meter] == TIMINGS.index("smart")
+    whole = Uses(*(np.asarray(column)[~smart] for column in uses))
+    cut = Uses(*(np.asarray(column)[smart] for column in uses))
+    return join_uses([_taper(rng, whole), _fragment(rng, cut)])
+
+
+def _charge_points(rng: np.random.Generator, people: Population, plan: FleetPlan) -> Life:
+    meters = len(people.area)
+    home = rng.choice([2.3, 3.7, 7.4, 11.0, 22.0], meters, p=(0.08, 0.26, 0.56, 0.08, 0.02))
+    work = rng.choice([3.7, 7.4, 11.0, 22.0], meters, p=(0.08, 0.46, 0.20, 0.26))
+    size = np.where(people.is_domestic, home, work)
+    growth = np.where(size < 5, 2.0, np.where(size < 8, rng.choice([0.5, 1.486], meters), 0.673))
+    return draw_life(rng, people.ever(AssetClass.EV), plan, size, growth)
+
+
+def simulate_vehicles(rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan) -> Vehicles:
+    """Charging of every meter's cars; a workplace has several points and more cars."""
+    meters = len(people.area)
+    life = _charge_points(rng, people, plan)
+    rating = size_track(life, plan.slots)
+    pick = rng.random(meters)
+    timing = np.select([people.tariff == 2, people.tariff == 3, people.tariff == 1], [np.where(pick < 0.7, 1, 2), np.where(pick < 0.7, 2, 0), np.where(pick < 0.75, 1, 0)], 0)
+    timing = np.where(people.is_domestic, np.where((timing == 0) & (pick > 0.9), 4, timing), np.where(pick < 0.8, 3, 1))
+    cars = np.where(people.is_domestic, rng.choice([1, 1, 1, 1, 2], meters), rng.integers(1, 9, meters))
+    points = np.where(people.is_domestic, 1, rng.integers(1, 5, meters))
+    power = np.zeros((meters, plan.slots), np.float32)
+    for car in range(int(cars.max())):
+        driver = _draw_driver(rng, people, timing, (life.is_ever & (cars > car)).astype(float))
+        meter, day, energy = _sessions(rng, driver, civil)
+        if not len(meter):
+            continue
+        small = np.where(timing == 4, 0.35, 1.0)
+        start = day * 48 + _plug_in(rng, driver, meter, civil.is_rest_day[day].astype(float)) - civil.utc_shift_slots[day]
+        slot = np.clip(start, 0, plan.slots - 1).astype(np.int64)
+        own_limit = np.where(rng.random(meters) < 0.12, 3.6, 99.0)[meter]
+        kw = np.minimum(rating[meter, slot], own_limit) * driver.share_of_rating[meter]
+        kw = kw * (1 + 0.012 * rng.standard_normal(len(meter)))
+        there = kw > 0
+        meter, start, kw = meter[there], start[there], kw[there]
+        length = 2 * energy[there] * small[meter] / kw
+        uses = Uses(meter, start, np.minimum(length, 26.0), kw)
+        power += paint_uses(_shape_sessions(rng, uses, timing), meters, plan.slots)
+    power = np.minimum(power, rating * points[:, None] * 1.02)
+    power = np.where(rating > 0, power, 0.0).astype(np.float32)
+    return Vehicles(power_kw=power, life=scale_life(life, points.astype(float)), timing=timing)
+
+
+def scale_life(life: Life, factor: Floats) -> Life:
+    """The same life with its sizes multiplied."""
+    return life._replace(size_kw=life.size_kw * factor, size_after_kw=life.size_after_kw * factor)
