@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.heating import Contrast, Response, contrast_days, describe_climate, fit_response, mean_of_days, regress
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, Ints, MeterWindow, Sizes
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
@@ -37,7 +37,7 @@ FEATURES: Final = (
 off-peak storage cannot reach; ``typical`` = median of the coldest days less median of mild days, by clock slot.
 
 slope_w_k, relative_slope (ten degrees over the load without heating), fit: of calm load. night_fit: partial R2, 01:00-05:00. Shares:
-slope of the whole day, night, evening (16-22), off-peak (00-07), highest hour over the slope of calm load (day) or of the whole day (the
+slope of the whole day, night, evening (16-22), off-peak (00-07), highest block over the slope of calm load (day) or of the whole day (the
 rest). step_share: hour-to-hour steps at night over night slope. curvature: extra slope beyond eight degrees, a falling COP. cooling_share:
 slope above 20 C over heating slope. cold_days: days of six degrees or more, how much was seen. heated_hours: hours whose typical heating
 exceeds 0.4 of the mean. typical_least: second lowest three-hour block over the mean. cold_swing: p90 - p10 over days of cold nights, over
@@ -54,6 +54,20 @@ DEEP_DEGREES_C: Final = 8.0
 LEAST_SLOPE_KW_K: Final = 1e-4
 """A slope under 0.1 W/K is none: shares of it are not told."""
 _TINY_KW: Final = 1e-3
+
+
+def _weigh_slots() -> Floats:
+    """Weights that turn a day's slots into the means of spans, three-hour blocks and night hours, shape (48, columns)."""
+    spans = [*_SPANS.values()]
+    spans += [(first, first + SLOTS_PER_DAY // BLOCKS) for first in range(0, SLOTS_PER_DAY, SLOTS_PER_DAY // BLOCKS)]
+    spans += [(first, first + 2) for first in range(0, 12, 2)]
+    weights = np.zeros((SLOTS_PER_DAY, len(spans)), dtype=np.float32)
+    for column, (first, last) in enumerate(spans):
+        weights[first:last, column] = 1.0 / (last - first)
+    return weights
+
+
+_DAY_WEIGHTS: Final = _weigh_slots()
 
 
 class EpisodeRules(NamedTuple):
@@ -85,27 +99,20 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     features = np.concatenate([_describe_slopes(response, marks), _describe_contrast(contrast)], axis=1)
     features[np.isnan(response.fit)] = np.nan
     sizes = _size_pumps(contrast, response)
-    events = _find_episodes(filled_kw, np.isnan(load_kw), response, contrast, sizes.import_kw, rules)
+    events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.import_kw, rules)
     return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes)
 
 
 def _mark_days(filled_kw: Floats) -> Floats:
     """Numbers of each day whose answer to the cold tells one kind of heating from another, shape (meters, days, marks), kW."""
-    meters, days, _ = filled_kw.shape
-    marks = np.empty((meters, days, len(_MARKS)), dtype=np.float32)
-    weights = np.zeros((SLOTS_PER_DAY, len(_SPANS) + BLOCKS), dtype=np.float32)
-    for column, (first, last) in enumerate(_SPANS.values()):
-        weights[first:last, column] = 1.0 / (last - first)
-    slots = np.arange(SLOTS_PER_DAY)
-    weights[slots, len(_SPANS) + slots * BLOCKS // SLOTS_PER_DAY] = BLOCKS / SLOTS_PER_DAY
-    means = filled_kw @ weights
-    marks[:, :, : len(_SPANS)] = means[:, :, : len(_SPANS)]
-    blocks = means[:, :, len(_SPANS) :]
-    blocks.partition(CALM_BLOCKS, axis=2)
+    means = filled_kw @ _DAY_WEIGHTS
+    spans, blocks, hours = np.split(means, [len(_SPANS), len(_SPANS) + BLOCKS], axis=2)
+    blocks = np.sort(blocks, axis=2)
+    marks = np.empty((*means.shape[:2], len(_MARKS)), dtype=np.float32)
+    marks[:, :, : len(_SPANS)] = spans
     marks[:, :, _MARK["calm"]] = blocks[:, :, :CALM_BLOCKS].mean(axis=2)
-    hourly = (filled_kw[:, :, 0::2] + filled_kw[:, :, 1::2]) * np.float32(0.5)
-    marks[:, :, _MARK["step"]] = np.abs(np.diff(hourly[:, :, 0:6], axis=2)).mean(axis=2)
-    marks[:, :, _MARK["peak"]] = hourly.max(axis=2)
+    marks[:, :, _MARK["peak"]] = blocks[:, :, -1]
+    marks[:, :, _MARK["step"]] = np.abs(np.diff(hours, axis=2)).mean(axis=2)
     return marks
 
 
@@ -144,7 +151,7 @@ def _describe_slopes(response: Response, marks: Floats) -> Floats:
 
 def _hourly(by_slot_kw: Floats) -> Floats:
     """Means of pairs of slots, shape (..., 24)."""
-    return by_slot_kw.reshape(*by_slot_kw.shape[:-1], SLOTS_PER_DAY // 2, 2).mean(axis=-1)
+    return np.asarray(by_slot_kw.reshape(*by_slot_kw.shape[:-1], SLOTS_PER_DAY // 2, 2).mean(axis=-1))
 
 
 def _describe_contrast(contrast: Contrast) -> Floats:
@@ -198,11 +205,11 @@ def _daily_mark(response: Response, contrast: Contrast) -> Floats:
     """Calm load above that of mild days, kW a heating degree, shape (meters, days); NaN on days of less than three degrees."""
     mild = np.sort(contrast.mild_kw[:, 1].reshape(-1, BLOCKS, SLOTS_PER_DAY // BLOCKS).mean(axis=2), axis=1)[:, :CALM_BLOCKS].mean(axis=1)
     degrees = np.where(response.degrees_c >= 3.0, response.degrees_c, np.nan)
-    return (response.day_kw - mild[:, None]) / degrees
+    return np.asarray((response.day_kw - mild[:, None]) / degrees)
 
 
 def _find_episodes(
-    filled_kw: Floats, unread: Bools, response: Response, contrast: Contrast, size_kw: Floats, rules: EpisodeRules
+    filled_kw: Floats, load_kw: Floats, response: Response, contrast: Contrast, size_kw: Floats, rules: EpisodeRules
 ) -> Events:
     """Spells in which the load stands above its mild-day middle by a good share of the pump's size.
 
@@ -212,32 +219,43 @@ def _find_episodes(
     growth = (contrast.cold_kw[:, 1] - mild).mean(axis=1) / contrast.gap_c * 10.0 / np.maximum(mild.mean(axis=1), _TINY_KW)
     rows = np.flatnonzero(np.isfinite(size_kw) & (growth >= rules.least_relative_slope))
     size = size_kw[rows, None, None].astype(np.float32)
-    heat_kw = filled_kw[rows] - mild[rows, None, :].astype(np.float32)
+    heat_kw = filled_kw[rows]
+    heat_kw -= mild[rows, None, :].astype(np.float32)
     np.clip(heat_kw, 0.0, size, out=heat_kw)
-    on = (heat_kw >= rules.on_share * size) & ~unread[rows]
+    on = heat_kw >= rules.on_share * size
+    on &= ~np.isnan(load_kw[rows])
     on &= (response.degrees_c[rows] >= rules.least_degrees_c)[:, :, None]
-    padded = np.zeros((rows.size, heat_kw.shape[1] * SLOTS_PER_DAY + 1), dtype=np.bool_)
-    padded[:, :-1] = on.reshape(rows.size, -1)
-    flat = padded.ravel()
-    edges = np.flatnonzero(np.diff(flat, prepend=False))
-    starts, ends = edges[0::2], edges[1::2]
-    width = padded.shape[1]
-    values = np.zeros(padded.shape, dtype=np.float32)
-    values[:, :-1] = heat_kw.reshape(rows.size, -1)
-    values = values.ravel()
-    row, start = np.divmod(starts, width)
-    bounds = np.stack([starts, ends], axis=1).ravel()
-    if not starts.size:
-        bounds = np.zeros(0, dtype=np.int64)
-    energy = np.add.reduceat(values, bounds)[::2] * HOURS_PER_SLOT if starts.size else np.zeros(0)
-    peak = np.maximum.reduceat(values, bounds)[::2] if starts.size else np.zeros(0)
-    degrees = response.degrees_c[rows[row], start // SLOTS_PER_DAY]
+    row, start, end, energy, peak = _sum_runs(on, heat_kw)
+    degrees = response.degrees_c[rows[row], start // SLOTS_PER_DAY].astype(np.float64)
     return Events(
         meter=rows[row],
         start_slot=start,
-        end_slot=start + ends - starts,
-        energy_kwh=energy.astype(np.float64),
-        peak_kw=peak.astype(np.float64),
+        end_slot=end,
+        energy_kwh=energy * HOURS_PER_SLOT,
+        peak_kw=peak,
         is_import=np.ones(row.size, dtype=np.bool_),
-        probability=1.0 - 0.7 * np.exp(-degrees.astype(np.float64) / 3.0),
+        probability=1.0 - 0.7 * np.exp(-degrees / 3.0),
+    )
+
+
+def _sum_runs(on: Bools, power_kw: Floats) -> tuple[Ints, Ints, Ints, Floats, Floats]:
+    """Row, first slot, slot after the last, sum and maximum of every unbroken run; a run may pass midnight. Shapes (rows, days, 48)."""
+    rows, days, _ = on.shape
+    width = days * SLOTS_PER_DAY
+    flags = np.zeros((rows, width + 1), dtype=np.int8)
+    flags[:, 1:] = on.reshape(rows, width)
+    edges = np.flatnonzero(np.diff(flags.ravel(), append=np.int8(0)))
+    first, last = edges[0::2], edges[1::2]
+    row, start = np.divmod(first, width + 1)
+    end = start + last - first
+    if not first.size:
+        return row, start, end, np.zeros(0), np.zeros(0)
+    power = np.append(power_kw.ravel(), np.float32(0.0))
+    bounds = np.stack([row * width + start, row * width + end], axis=1).ravel()
+    return (
+        row,
+        start,
+        end,
+        np.add.reduceat(power, bounds)[::2].astype(np.float64),
+        np.maximum.reduceat(power, bounds)[::2].astype(np.float64),
     )

@@ -41,7 +41,7 @@ class Contrast(NamedTuple):
     """The same clock slots on each meter's coldest days and on its mild days."""
 
     gap_c: Floats
-    """Mean felt temperature of the mild days less that of the cold ones, shape (meters,); NaN where there are too few days or too little gap."""
+    """Mean felt temperature of mild days less that of cold ones, shape (meters,); NaN where there are too few days or too little gap."""
     cold_kw: Floats
     """Low, middle and high load by clock slot on cold days, shape (meters, 3, 48): quantiles ``QUANTILES``."""
     mild_kw: Floats
@@ -89,17 +89,14 @@ def _season_temperature(window: MeterWindow) -> Floats:
         return np.zeros((areas, 0))
     dates = window.calendar.start_date.astype("datetime64[D]") + np.arange(days)
     day_of_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.float64)
-    winter_month = dates.astype("datetime64[M]").astype(np.int64) % 12 == 0
+    northern_season = (dates.astype("datetime64[M]").astype(np.int64) % 12 + 1) // 3 % 4
     declination = -23.44 * np.cos(2 * np.pi * (day_of_year + 10.5) / 365.25)
     noon = window.clear_w_m2.max(axis=2) / 1098.0
     cos_zenith = np.clip(noon * np.exp(0.057 / np.clip(noon, 0.05, 1.0)), 0.0, 1.0)
-    is_south = bool(np.any(window.calendar.season[winter_month] == 2)) or bool(
-        not winter_month.any() and np.any(window.calendar.season[(day_of_year > 160) & (day_of_year < 235)] == 0)
-    )
-    hemisphere = -1.0 if is_south else 1.0
+    hemisphere = 1.0 if np.array_equal(northern_season, window.calendar.season) else -1.0
     latitude = np.median(np.rad2deg(np.arccos(cos_zenith)) + hemisphere * declination, axis=1)
     phase = 2 * np.pi * (day_of_year - 20.0) / 365.25
-    return 10.5 - 0.42 * (latitude[:, None] - 51.5) - hemisphere * 6.5 * np.cos(phase)
+    return np.asarray(10.5 - 0.42 * (latitude[:, None] - 51.5) - hemisphere * 6.5 * np.cos(phase))
 
 
 def _lag_days(daily_c: Floats, weights: tuple[float, ...]) -> Floats:
@@ -120,16 +117,17 @@ def mean_of_days(load_kw: Floats, least_slots: int = LEAST_SLOTS_A_DAY) -> tuple
 
     A load below zero is what taking PV out left over; it counts as none. Shapes (meters, days) and (meters, days, 48), float32.
     """
-    unread = np.isnan(load_kw)
-    filled = np.fmax(load_kw, np.float32(0.0)).astype(np.float32, copy=False)
-    ones = np.ones(SLOTS_PER_DAY, dtype=np.float32)
-    counts = SLOTS_PER_DAY - np.count_nonzero(unread, axis=2)
-    kept = counts >= least_slots
-    means = np.where(kept, (filled @ ones) / np.maximum(counts, 1), np.nan).astype(np.float32)
-    part_read = kept & (counts < SLOTS_PER_DAY)
-    rows = np.nonzero(part_read)
-    filled[rows] = np.where(unread[rows], means[rows][:, None], filled[rows])
-    filled[~kept] = 0.0
+    filled = np.maximum(load_kw, np.float32(0.0), dtype=np.float32, order="C")
+    means = (filled @ np.full(SLOTS_PER_DAY, 1.0 / SLOTS_PER_DAY, dtype=np.float32)).astype(np.float32)
+    gappy = np.nonzero(np.isnan(means))
+    some = filled[gappy]
+    unread = np.isnan(some)
+    counts = SLOTS_PER_DAY - np.count_nonzero(unread, axis=1)
+    sums = np.where(unread, np.float32(0.0), some).sum(axis=1)
+    left_out = counts < least_slots
+    mean = np.where(left_out, np.float32(np.nan), sums / np.maximum(counts, 1))
+    means[gappy] = mean
+    filled[gappy] = np.where(unread | left_out[:, None], np.where(left_out, np.float32(0.0), mean)[:, None], some)
     return means, filled
 
 
@@ -186,8 +184,8 @@ def fit_response(day_kw: Floats, window: MeterWindow, climate: Climate) -> Respo
     bases = np.asarray(BASE_TEMPERATURES_C, dtype=np.float32)
     weekend = ((window.calendar.weekday >= 6) | window.calendar.is_holiday).astype(np.float32)
     felt = climate.felt_c
-    known_day = np.isfinite(felt).all(axis=1)
-    kept = np.isfinite(day_kw) & known_day[window.area]
+    known: Bools = np.asarray(np.isfinite(felt).all(axis=1))[window.area]
+    kept: Bools = np.isfinite(day_kw) & known
     degrees = np.nan_to_num(np.clip(bases[None, None, :, None] - felt[:, :, None, :], 0.0, None))
     tried = degrees.reshape(felt.shape[0], lags * len(bases), days)
     scores, spread = _score_pairs(np.where(kept, day_kw, 0.0), kept, tried, (weekend, climate.daylight), window.area)
@@ -198,7 +196,7 @@ def fit_response(day_kw: Floats, window: MeterWindow, climate: Climate) -> Respo
     cooling = np.nan_to_num(np.clip(felt[:, 0] - COOLING_ABOVE_C, 0.0, None))[window.area]
     columns = (mask, mask * weekend, mask * climate.daylight[window.area], mask * chosen, mask * cooling)
     return Response(
-        degrees_c=np.where(known_day[window.area] & told[:, None], chosen, np.nan).astype(np.float32),
+        degrees_c=np.where(known & told[:, None], chosen, np.nan).astype(np.float32),
         base_c=np.where(told, bases[best % len(bases)], np.nan),
         is_lagged=best >= len(bases),
         fit=np.where(told, scores[np.arange(meters), best], np.nan),
