@@ -1,0 +1,161 @@
+"""Sums up when, how long and how often blocks of load happen: what tells a driver's habits from a thermostat's."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.window import Bools, Floats, Ints
+
+FEWEST_BLOCKS: Final = 3
+SHORTEST_SPAN_DAYS: Final = 30
+LONG_HOURS: Final = 2.5
+NIGHT_FROM_HOUR: Final = 22
+NIGHT_TO_HOUR: Final = 6
+FEWEST_SEASON_DAYS: Final = 30
+
+
+class Blocks(NamedTuple):
+    """Plateaus of nearly one power, parallel arrays ordered by meter then start."""
+
+    meter: Ints
+    start: Ints
+    """First slot."""
+    end: Ints
+    """Slot after the last one."""
+    hours: Floats
+    """Length with the first and last slot counted by their share."""
+    power_kw: Floats
+    """Lowest level of the plateau over the idle level around it."""
+    energy_kwh: Floats
+    mismatch: Floats
+    """Step up against step down, relative to the power; NaN where one of them was not seen."""
+
+    def take(self, wanted: Bools | Ints) -> "Blocks":
+        """The wanted blocks, in their order."""
+        return Blocks(
+            self.meter[wanted],
+            self.start[wanted],
+            self.end[wanted],
+            self.hours[wanted],
+            self.power_kw[wanted],
+            self.energy_kwh[wanted],
+            self.mismatch[wanted],
+        )
+
+
+class Habits(NamedTuple):
+    """Habits of each meter's blocks, shape (meters,) each; NaN where there are too few blocks."""
+
+    day_share: Floats
+    """Observed days on which a block starts."""
+    active_day_share: Floats
+    """The same between the first and the last block."""
+    kwh_per_day: Floats
+    hours_mean: Floats
+    hours_cv: Floats
+    """Standard deviation of the length over its mean: a thermostat's is low, a driver's is not."""
+    long_share: Floats
+    start_spread: Floats
+    """Blocks that start outside the busiest hour and a half."""
+    end_spread: Floats
+    gap_cv: Floats
+    """Standard deviation over mean of the days from one active day to the next."""
+    per_active_day: Floats
+    night_share: Floats
+    mismatch: Floats
+
+
+def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int) -> Habits:
+    """Sum up each meter's blocks.
+
+    Args:
+        blocks: of any meters of the batch.
+        seen: days that were read well enough, shape (meters, days).
+        slots_per_day: 48, or 24 for hourly meters.
+    """
+    meters = seen.shape[0]
+    meter = blocks.meter
+    count = np.bincount(meter, minlength=meters)
+    some = np.where(count > 0, count, np.nan)
+    enough = np.where(count >= FEWEST_BLOCKS, 1.0, np.nan)
+    observed = seen.sum(axis=1)
+    observed_days = np.where(observed > 0, observed, np.nan)
+    days = _count_active_days(meter, blocks.start // slots_per_day, seen)
+    hours_mean = np.bincount(meter, blocks.hours, meters) / some
+    hours_var = np.bincount(meter, blocks.hours**2, meters) / some - hours_mean**2
+    hour = blocks.start % slots_per_day * 24 // slots_per_day
+    mismatch = np.minimum(np.nan_to_num(blocks.mismatch, nan=0.3), 1.0)
+    return Habits(
+        day_share=days.active / observed_days,
+        active_day_share=days.active / np.maximum(days.span, SHORTEST_SPAN_DAYS),
+        kwh_per_day=np.bincount(meter, blocks.energy_kwh, meters) / observed_days,
+        hours_mean=hours_mean,
+        hours_cv=enough * np.sqrt(np.maximum(hours_var, 0.0)) / hours_mean,
+        long_share=np.bincount(meter, blocks.hours >= LONG_HOURS, meters) / some,
+        start_spread=enough * _spread_over_day(meter, blocks.start % slots_per_day, meters, slots_per_day),
+        end_spread=enough * _spread_over_day(meter, blocks.end % slots_per_day, meters, slots_per_day),
+        gap_cv=days.gap_cv,
+        per_active_day=count / np.where(days.active > 0, days.active, np.nan),
+        night_share=np.bincount(meter, (hour >= NIGHT_FROM_HOUR) | (hour < NIGHT_TO_HOUR), meters) / some,
+        mismatch=np.bincount(meter, mismatch, meters) / some,
+    )
+
+
+def contrast_seasons(daily_kwh: Floats, season: Ints) -> Floats:
+    """Winter against summer energy, -1 (all in summer) to 1 (all in winter), shape (meters,).
+
+    NaN unless 30 days of both were seen.
+
+    Args:
+        daily_kwh: shape (meters, days), NaN where unknown.
+        season: 0 winter .. 3 autumn, shape (days,).
+    """
+    winter, summer = (_mean_of_days(daily_kwh[:, season == wanted]) for wanted in (0, 2))
+    total = winter + summer
+    return np.asarray((winter - summer) / np.where(total > 0, total, np.nan))
+
+
+def _mean_of_days(daily_kwh: Floats) -> Floats:
+    known = np.count_nonzero(~np.isnan(daily_kwh), axis=1)
+    return np.asarray(np.nansum(daily_kwh, axis=1) / np.where(known >= FEWEST_SEASON_DAYS, known, np.nan))
+
+
+class _ActiveDays(NamedTuple):
+    active: Ints
+    span: Ints
+    gap_cv: Floats
+
+
+def _count_active_days(meter: Ints, day: Ints, seen: Bools) -> _ActiveDays:
+    """Days with a block, observed days between the first and last of them, and how unequal the gaps between them are."""
+    meters, days = seen.shape
+    is_new = np.ones(meter.size, dtype=np.bool_)
+    is_new[1:] = (meter[1:] != meter[:-1]) | (day[1:] != day[:-1])
+    meter, day = meter[is_new], day[is_new]
+    active = np.bincount(meter, minlength=meters)
+    begin = np.searchsorted(meter, np.arange(meters))
+    beyond = begin + active
+    some = active > 0
+    first, last = np.zeros(meters, dtype=np.int64), np.full(meters, -1)
+    first[some], last[some] = day[begin[some]], day[beyond[some] - 1]
+    seen_before = np.zeros((meters, days + 1), dtype=np.int32)
+    np.cumsum(seen, axis=1, dtype=np.int32, out=seen_before[:, 1:])
+    row = np.arange(meters)
+    span = seen_before[row, last + 1] - seen_before[row, first]
+    same = meter[1:] == meter[:-1]
+    gap, owner = np.diff(day)[same].astype(np.float64), meter[1:][same]
+    gaps = np.bincount(owner, minlength=meters)
+    gaps = np.where(gaps >= FEWEST_BLOCKS, gaps, np.nan)
+    mean = np.bincount(owner, gap, meters) / gaps
+    variance = np.bincount(owner, gap**2, meters) / gaps - mean**2
+    return _ActiveDays(active, span, np.sqrt(np.maximum(variance, 0.0)) / mean)
+
+
+def _spread_over_day(meter: Ints, slot: Ints, meters: int, slots_per_day: int) -> Floats:
+    """Share of blocks outside the busiest 1.5 hours (of hourly meters the busiest hour), shape (meters,)."""
+    tally = np.bincount(meter * slots_per_day + slot, minlength=meters * slots_per_day).reshape(meters, slots_per_day)
+    if slots_per_day == SLOTS_PER_DAY:
+        tally = tally + np.roll(tally, 1, axis=1) + np.roll(tally, -1, axis=1)
+        return np.asarray(1.0 - 3.0 * tally.max(axis=1) / np.maximum(tally.sum(axis=1), 1))
+    return np.asarray(1.0 - tally.max(axis=1) / np.maximum(tally.sum(axis=1), 1))
