@@ -32,7 +32,6 @@ class _Rules(NamedTuple):
     exports: Bools
     """(batteries, slots) emptied at full power whatever the load."""
     uses_surplus: Bools
-    serves_load: Bools
     floor_share: Floats
     ceiling_share: Floats
     """(batteries, slots)"""
@@ -66,7 +65,6 @@ def _draw_rules(rng: np.random.Generator, mode: Ints, civil: Civil, price: Float
         holds=np.asarray((only_dear & ~dear) | (tariff[:, None] & cheap & (rng.random((count, 1)) < 0.8)) | (shaving & ~dear)),
         exports=np.asarray(sells & dear),
         uses_surplus=np.asarray((mode != MODES.index("arbitrage")) | (rng.random(count) < 0.7)),
-        serves_load=np.ones(count, bool),
         floor_share=rng.choice([0.0, 0.04, 0.1, 0.2], count),
         ceiling_share=ceiling,
         one_way_efficiency=np.sqrt(rng.uniform(0.78, 0.94, count)),
@@ -78,30 +76,29 @@ def _run(rules: _Rules, net_kw: Floats, rating_kw: Floats, storage_kwh: Floats, 
     """Step every battery through time together; returns AC power, (batteries, slots).
 
     Half-hour means hide that load and sun swing within the slot: ``spare`` is the share of the net load that the battery
-    fails to follow, so imports do not vanish wholly while it runs.
+    fails to follow, so imports do not vanish wholly while it runs. What is wanted of a battery does not depend on what it
+    holds, so only the two limits of storage are left to the loop.
     """
-    count, slots = net_kw.shape
-    power = np.zeros((slots, count))
-    stored = storage_kwh[:, 0] * 0.4
-    eff = rules.one_way_efficiency
-    net_t, rating_t, size_t = net_kw.T.copy(), rating_kw.T.copy(), storage_kwh.T.copy()
-    charges_t, holds_t, exports_t, ceiling_t = (
-        np.ascontiguousarray(rule.T) for rule in (rules.charges, rules.holds, rules.exports, rules.ceiling_share)
-    )
-    follow_t = (1 - spare).T.copy()
-    for slot in range(slots):
-        net, rating, size = net_t[slot], rating_t[slot], size_t[slot]
-        room = np.maximum(size * ceiling_t[slot] - stored, 0) / (eff * HOURS_PER_SLOT)
-        have = np.maximum(stored - rules.floor_share * size, 0) * eff / HOURS_PER_SLOT
-        surplus = np.where(rules.uses_surplus, np.maximum(-net - rules.threshold_kw, 0) * follow_t[slot], 0)
-        draw = np.minimum(np.where(charges_t[slot], rating, surplus), np.minimum(room, rating))
-        need = np.maximum(net - rules.threshold_kw, 0) * follow_t[slot]
-        need = np.where(holds_t[slot] | charges_t[slot], 0, need)
-        need = np.where(exports_t[slot], rating, need)
-        give = np.where(draw > 0, 0, np.minimum(need, np.minimum(have, rating)))
-        stored = np.minimum(stored + (draw * eff - give / eff) * HOURS_PER_SLOT, size)
-        power[slot] = draw - give
-    return power.T
+    eff = rules.one_way_efficiency[:, None]
+    beyond = np.maximum(np.abs(net_kw) - rules.threshold_kw[:, None], 0) * (1 - spare)
+    surplus = np.where(rules.uses_surplus[:, None] & (net_kw < 0), beyond, 0.0)
+    draw = np.minimum(np.where(rules.charges, rating_kw, surplus), rating_kw)
+    need = np.where((net_kw > 0) & ~rules.holds & ~rules.charges, beyond, 0.0)
+    need = np.minimum(np.where(rules.exports, rating_kw, need), rating_kw)
+    give = np.where(draw > 0, 0.0, need)
+    into = np.ascontiguousarray((draw * eff * HOURS_PER_SLOT).T)
+    out = np.ascontiguousarray((give / eff * HOURS_PER_SLOT).T)
+    full = np.ascontiguousarray((storage_kwh * rules.ceiling_share).T)
+    least = np.ascontiguousarray((storage_kwh * rules.floor_share[:, None]).T)
+    stored = full[0] * 0.4
+    for slot in range(len(into)):
+        step = np.minimum(into[slot], full[slot] - stored)
+        into[slot] = np.maximum(step, 0.0, out=step)
+        stored += step
+        step = np.minimum(out[slot], stored - least[slot])
+        out[slot] = np.maximum(step, 0.0, out=step)
+        stored -= step
+    return np.asarray(into.T / eff - out.T * eff) / HOURS_PER_SLOT
 
 
 def _sizes(rng: np.random.Generator, people: Population) -> tuple[Floats, Floats]:

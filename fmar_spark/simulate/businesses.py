@@ -34,13 +34,13 @@ class Trade(NamedTuple):
 
 
 TRADES: Final = {
-    "school": Trade((0.15, 0.6), (6.0, 8.5), (15.5, 20.0), (0.0, 0.3), (0.0, 0.15), (0.05, 0.6), (0, 0.01), (0, 0.04), (0.05, 0.3)),
+    "school": Trade((0.15, 0.85), (6.0, 8.5), (15.5, 20.0), (0.0, 0.3), (0.0, 0.15), (0.05, 0.6), (0, 0.01), (0, 0.04), (0.05, 0.3)),
     "shop": Trade((0.15, 0.65), (6.0, 9.5), (17.0, 23.5), (0.7, 1.2), (0.1, 1.0), (0.9, 1.15), (0, 0.03), (0, 0.03), (0.02, 0.3)),
-    "office": Trade((0.25, 0.8), (6.0, 9.0), (16.5, 20.0), (0.0, 0.4), (0.0, 0.3), (0.7, 1.0), (0, 0.03), (0, 0.03), (0.0, 0.2)),
+    "office": Trade((0.25, 0.94), (6.0, 9.0), (16.5, 20.0), (0.0, 0.4), (0.0, 0.3), (0.7, 1.0), (0, 0.03), (0, 0.03), (0.0, 0.2)),
     "cold_store": Trade((0.4, 0.85), (0.0, 8.0), (15.0, 24.0), (0.3, 1.1), (0.1, 1.0), (0.9, 1.1), (0.005, 0.04), (0, 0), (0.1, 0.6)),
     "workshop": Trade((0.05, 0.4), (5.5, 9.0), (15.5, 22.0), (0.0, 0.8), (0.0, 0.3), (0.8, 1.0), (0, 0.01), (0, 0.03), (0.3, 0.8)),
     "farm": Trade((0.1, 0.6), (3.5, 7.0), (16.0, 21.0), (0.8, 1.1), (0.7, 1.1), (0.9, 1.1), (0, 0.02), (0, 0.03), (0.3, 0.8)),
-    "laboratory": Trade((0.55, 0.96), (6.0, 9.0), (17.0, 22.0), (0.1, 0.7), (0.1, 0.6), (0.7, 1.05), (0, 0.03), (0, 0.02), (0.0, 0.2)),
+    "laboratory": Trade((0.55, 0.985), (6.0, 9.0), (17.0, 22.0), (0.1, 0.7), (0.1, 0.6), (0.7, 1.05), (0, 0.03), (0, 0.02), (0.0, 0.2)),
     "hospitality": Trade((0.2, 0.6), (6.0, 11.5), (20.0, 25.5), (0.9, 1.5), (0.7, 1.4), (0.9, 1.3), (0, 0.02), (0, 0.03), (0.1, 0.5)),
     "always_on": Trade((0.9, 1.0), (7.0, 9.0), (17.0, 19.0), (0.6, 1.0), (0.6, 1.0), (0.9, 1.0), (0, 0.02), (0, 0.005), (0.0, 0.1)),
     "shared_building": Trade((0.3, 0.6), (6.0, 8.0), (21.5, 24.0), (0.9, 1.2), (0.9, 1.25), (0.95, 1.0), (0, 0.01), (0, 0.03), (0.0, 0.1)),
@@ -139,7 +139,7 @@ def simulate_businesses(rng: np.random.Generator, people: Population, civil: Civ
     slow = wander(rng.standard_normal((meters, slots), np.float32), 400.0)
     quick = wander(rng.standard_normal((meters, slots), np.float32), 3.0)
     grain = rng.standard_normal((meters, slots), np.float32)
-    load *= 1 + rng.uniform(0.0, 0.08, (meters, 1)) * slow + rng.lognormal(-3.6, 0.8, (meters, 1)) * quick
+    load *= 1 + rng.uniform(0.0, 0.15, (meters, 1)) * slow + rng.lognormal(-3.6, 0.8, (meters, 1)) * quick
     load *= 1 + rng.lognormal(-4.0, 0.9, (meters, 1)) * grain
     period = np.exp(rng.uniform(np.log(0.8), np.log(12.0), meters))
     hum = hum_squarely(period, rng.uniform(0.3, 0.7, meters), np.cumsum(1 + 0.05 * quick, axis=1) + rng.uniform(0, 9, (meters, 1)))
@@ -148,5 +148,6 @@ def simulate_businesses(rng: np.random.Generator, people: Population, civil: Civ
     level = 1 + rng.normal(0, 0.12, (2, meters))[:, :, None] * (rng.random((2, meters)) < 0.3)[:, :, None]
     for step in range(2):
         load *= np.where(np.arange(slots)[None] >= at[step], level[step], 1.0)
-    power[rows] = np.maximum(load, 0.0) * people.scale_kw[rows, None]
+    own = np.where(trades == BUSINESSES.index("shared_building"), 0.25, 1.0) * people.scale_kw[rows]
+    power[rows] = np.maximum(load, 0.0) * own[:, None]
     return power

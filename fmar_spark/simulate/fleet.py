@@ -117,6 +117,19 @@ def _shift_business_levels(rng: np.random.Generator, people: Population, load_kw
     return load_kw
 
 
+def _sum_of_homes(rng: np.random.Generator, people: Population, homes_kw: Floats) -> Floats:
+    """Load of buildings with many homes behind one meter: weighted sums of the block's homes, (meters, slots)."""
+    rows = np.flatnonzero(people.premises == PREMISES.index("shared_building"))
+    total = np.zeros_like(homes_kw)
+    tenants = np.flatnonzero(people.is_domestic)
+    if len(rows) and len(tenants):
+        weight = rng.gamma(rng.uniform(0.3, 3.0, (len(rows), 1)), 1.0, (len(rows), len(tenants))).astype(np.float32)
+        mixed = weight @ homes_kw[tenants]
+        mean = np.maximum(mixed.mean(axis=1, keepdims=True), 1e-6)
+        total[rows] = rng.uniform(0.6, 0.95, (len(rows), 1)) * people.scale_kw[rows, None] * mixed / mean
+    return total
+
+
 def _simulate_load(setting: Setting, people: Population, block: int) -> tuple[Floats, Floats, Floats]:
     """Power before assets, temperature and irradiance of each meter."""
     plan, civil = setting.plan, setting.civil
@@ -129,6 +142,7 @@ def _simulate_load(setting: Setting, people: Population, block: int) -> tuple[Fl
     habits = draw_habits(stream("habits"), people, civil)
     load = simulate_homes(stream("homes"), people, habits, civil, temp_c)
     firms = simulate_businesses(stream("businesses"), people, civil, temp_c)
+    firms += _sum_of_homes(stream("shared"), people, load)
     load += _shift_business_levels(stream("levels"), people, firms)
     busy = awake_at_home(habits, civil)
     level = firms > 0.7 * firms.mean(axis=1, keepdims=True)

@@ -71,7 +71,7 @@ def draw_habits(rng: np.random.Generator, people: Population, civil: Civil) -> H
     shift = rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 14.0, 24.0, -6.0], shape)[life, row]
     rota = (civil.local_day[0] + np.arange(days))[None] // np.array([4, 7, 10**6])[rng.integers(0, 3, shape)][life, row] % 2
     shift = shift * np.where(rng.random(shape)[life, row] < 0.4, rota, 1)
-    regular = np.exp(rng.normal(0.1, 0.7, shape))
+    regular = np.exp(rng.normal(0.35, 0.75, shape))
     wobble = rng.standard_normal((4, meters, days)) * regular[life, row]
     out_chance = np.array([0.02, 0.25, 0.6, 0.9])[rng.choice(4, shape, p=(0.25, 0.25, 0.2, 0.3))]
     rest_chance = rng.beta(1.5, 3.0, shape)

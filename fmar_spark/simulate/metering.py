@@ -90,7 +90,7 @@ def read_registers(
     passive = ~generates[:, None]
     drawn = np.where(passive, np.maximum(net_kw, 0.0), drawn)
     given = np.where(passive, 0.0, given)
-    is_hourly = rng.random(meters) < mix.hourly
+    is_hourly = rng.random(meters) < np.where(people.is_domestic, mix.hourly, 2 * mix.hourly)
     watt_hour = 1 / WATT_HOURS_PER_KWH
     coarse = rng.choice([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10.0, 100.0], meters)
     step = np.where(people.is_domestic, watt_hour * np.minimum(coarse, 10.0), watt_hour * coarse)

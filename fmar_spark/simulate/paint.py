@@ -39,10 +39,11 @@ def paint_uses(uses: Uses, meters: int, slots: int) -> Floats:
     whole = np.floor(at).astype(np.int64)
     late = at - whole
     cell = row * width + whole
-    steps = np.bincount(cell, weights=rise * (1 - late), minlength=meters * width)
-    steps[1:] += np.bincount(cell, weights=rise * late, minlength=meters * width)[: meters * width - 1]
-    power = np.cumsum(steps.reshape(meters, width), axis=1)[:, :slots]
-    return np.where(np.abs(power) < 1e-6, 0.0, power).astype(np.float32)
+    shares = np.concatenate([rise * (1 - late), rise * late])
+    steps = np.bincount(np.concatenate([cell, cell + 1]), weights=shares, minlength=meters * width + 1)[: meters * width]
+    power = np.cumsum(steps.reshape(meters, width), axis=1)[:, :slots].astype(np.float32)
+    power[np.abs(power) < 1e-6] = 0.0
+    return power
 
 
 def cycle_at_demand(demand_share: Floats, run_slots: Floats) -> Uses:

@@ -21,7 +21,7 @@ from fmar_spark.simulate.plan import (
 from fmar_spark.simulate.weather import AREA_WEIGHT
 
 HOME_WEIGHT: Final = (0.25, 0.50, 0.25)
-BUSINESS_WEIGHT: Final = (0.12, 0.14, 0.18, 0.08, 0.10, 0.10, 0.08, 0.10, 0.06, 0.04)
+BUSINESS_WEIGHT: Final = (0.11, 0.12, 0.16, 0.07, 0.09, 0.09, 0.14, 0.09, 0.06, 0.07)
 HOME_CONFUSER: Final = {
     "immersion": 0.16,
     "storage_heating": 0.07,
@@ -57,7 +57,7 @@ TYPICAL_BUSINESS_KW: Final = {
     "cold_store": 70.0,
     "workshop": 15.0,
     "farm": 8.0,
-    "laboratory": 120.0,
+    "laboratory": 180.0,
     "hospitality": 14.0,
     "always_on": 12.0,
     "shared_building": 9.0,
@@ -147,7 +147,7 @@ def _draw_lookalikes(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_
 def _draw_tariff(rng: np.random.Generator, is_domestic: Bools, has_ev: Bools, has_storage_heat: Bools) -> Ints:
     pick = rng.random(len(is_domestic))
     plain = np.select([pick < 0.74, pick < 0.84, pick < 0.90], [0, 1, 3], default=0)
-    motorist = np.select([pick < 0.38, pick < 0.46, pick < 0.88], [0, 1, 2], default=3)
+    motorist = np.select([pick < 0.50, pick < 0.57, pick < 0.90], [0, 1, 2], default=3)
     firm = np.select([pick < 0.62, pick < 0.72, pick < 0.80], [0, 1, 3], default=4)
     home = np.where(has_ev, motorist, plain)
     home = np.where(has_storage_heat, 1, home)
@@ -163,8 +163,8 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     home = rng.choice(len(HOMES), meters, p=HOME_WEIGHT)
     business = rng.choice(len(BUSINESSES), meters, p=BUSINESS_WEIGHT)
     premises = np.where(is_domestic, home, len(HOMES) + business)
-    typical = np.array([0.22, 0.30, 0.42] + [TYPICAL_BUSINESS_KW[kind] for kind in BUSINESSES])
-    spread = np.where(is_domestic, 0.5, 1.1)
+    typical = np.array([0.20, 0.28, 0.40] + [TYPICAL_BUSINESS_KW[kind] for kind in BUSINESSES])
+    spread = np.where(is_domestic, 0.58, 1.25)
     scale_kw = typical[premises] * np.exp(np.clip(rng.standard_normal(meters), -2.6, 2.6) * spread)
     is_asset = _draw_assets(rng, mix, is_domestic, is_plain)
     is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)

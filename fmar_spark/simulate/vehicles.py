@@ -46,14 +46,15 @@ class _Driver(NamedTuple):
 def _draw_driver(rng: np.random.Generator, people: Population, timing: Ints, is_there: Floats) -> _Driver:
     meters = len(people.area)
     work = timing == TIMINGS.index("work")
-    rare = rng.beta(1.5, 2.7, meters)
+    day_chance = np.clip(np.where(work, rng.beta(3, 2, meters), rng.beta(1.5, 3.0, meters)), 0.03, 0.95)
+    usual = 11.0 * (0.33 / day_chance) ** 0.35
     home_start = np.where(rng.random(meters) < 0.75, rng.normal(36.5, 3.5, meters), rng.uniform(14, 46, meters))
     return _Driver(
         is_there=is_there,
-        day_chance=np.clip(np.where(work, rng.beta(3, 2, meters), rare), 0.03, 0.97),
-        energy_kwh=np.exp(rng.normal(np.log(13.0), 0.62, meters)).clip(2.0, 60.0),
+        day_chance=day_chance,
+        energy_kwh=(usual * np.exp(rng.normal(0, 0.55, meters))).clip(2.0, 60.0),
         energy_spread=rng.uniform(0.2, 0.8, meters),
-        share_of_rating=np.where(rng.random(meters) < 0.8, rng.normal(0.97, 0.025, meters), rng.uniform(0.88, 1.0, meters)).clip(0.86, 1.02),
+        share_of_rating=np.where(rng.random(meters) < 0.8, rng.normal(0.97, 0.025, meters), rng.uniform(0.86, 1.0, meters)).clip(0.86, 1.02),
         start=np.where(work, rng.normal(17.5, 1.2, meters), home_start),
         start_spread=np.where(work, rng.uniform(0.5, 3, meters), rng.gamma(5.0, 1.35, meters)),
         timing=timing,
@@ -135,33 +136,38 @@ def _charge_points(rng: np.random.Generator, people: Population, plan: FleetPlan
     return draw_life(rng, people.ever(AssetClass.EV), plan, size, growth)
 
 
+def _charge(rng: np.random.Generator, driver: _Driver, civil: Civil, rating: Floats) -> Uses:
+    """Every session of one car at each meter, at the power of the charge point of that day or of the car if that is less."""
+    meters, slots = rating.shape
+    meter, day, energy = _sessions(rng, driver, civil)
+    energy = energy * np.where(driver.timing == TIMINGS.index("top_up"), 0.35, 1.0)[meter]
+    start = day * 48 + _plug_in(rng, driver, meter, civil.is_rest_day[day].astype(float)) - civil.utc_shift_slots[day]
+    slot = np.clip(start, 0, slots - 1).astype(np.int64)
+    car_limit = np.where(rng.random(meters) < 0.12, 3.6, 99.0)[meter]
+    kw = np.minimum(rating[meter, slot], car_limit) * driver.share_of_rating[meter]
+    kw = kw * (1 + 0.012 * rng.standard_normal(len(meter)))
+    there = kw > 0
+    meter, start, kw = meter[there], start[there], kw[there]
+    length = np.minimum(2 * energy[there] / kw, 30.0)
+    return _shape_sessions(rng, Uses(meter, start, length, kw), driver.timing)
+
+
 def simulate_vehicles(rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan) -> Vehicles:
     """Charging of every meter's cars; a workplace has several points and more cars."""
     meters = len(people.area)
     life = _charge_points(rng, people, plan)
     rating = size_track(life, plan.slots)
     pick = rng.random(meters)
-    timing = np.select([people.tariff == 2, people.tariff == 3, people.tariff == 1], [np.where(pick < 0.7, 1, 2), np.where(pick < 0.7, 2, 0), np.where(pick < 0.75, 1, 0)], 0)
+    by_tariff = [np.where(pick < 0.7, 1, 2), np.where(pick < 0.7, 2, 0), np.where(pick < 0.75, 1, 0)]
+    timing = np.select([people.tariff == 2, people.tariff == 3, people.tariff == 1], by_tariff, 0)
     timing = np.where(people.is_domestic, np.where((timing == 0) & (pick > 0.9), 4, timing), np.where(pick < 0.8, 3, 1))
     cars = np.where(people.is_domestic, rng.choice([1, 1, 1, 1, 2], meters), rng.integers(1, 9, meters))
     points = np.where(people.is_domestic, 1, rng.integers(1, 5, meters))
-    power = np.zeros((meters, plan.slots), np.float32)
+    parts = []
     for car in range(int(cars.max())):
         driver = _draw_driver(rng, people, timing, (life.is_ever & (cars > car)).astype(float))
-        meter, day, energy = _sessions(rng, driver, civil)
-        if not len(meter):
-            continue
-        small = np.where(timing == 4, 0.35, 1.0)
-        start = day * 48 + _plug_in(rng, driver, meter, civil.is_rest_day[day].astype(float)) - civil.utc_shift_slots[day]
-        slot = np.clip(start, 0, plan.slots - 1).astype(np.int64)
-        own_limit = np.where(rng.random(meters) < 0.12, 3.6, 99.0)[meter]
-        kw = np.minimum(rating[meter, slot], own_limit) * driver.share_of_rating[meter]
-        kw = kw * (1 + 0.012 * rng.standard_normal(len(meter)))
-        there = kw > 0
-        meter, start, kw = meter[there], start[there], kw[there]
-        length = 2 * energy[there] * small[meter] / kw
-        uses = Uses(meter, start, np.minimum(length, 26.0), kw)
-        power += paint_uses(_shape_sessions(rng, uses, timing), meters, plan.slots)
+        parts.append(_charge(rng, driver, civil, rating))
+    power = paint_uses(join_uses(parts), meters, plan.slots)
     power = np.minimum(power, rating * points[:, None] * 1.02)
     power = np.where(rating > 0, power, 0.0).astype(np.float32)
     return Vehicles(power_kw=power, life=scale_life(life, points.astype(float)), timing=timing)
