@@ -1,0 +1,99 @@
+"""The industry's own baselines, BL01 and mid-8-of-10: the references that a better baseline is judged against."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.window import Bools, Floats, Ints
+
+
+class ReferenceRules(NamedTuple):
+    """How BL01 chooses its days, as reconstructed (domain rules, section 3); all of it may be changed."""
+
+    look_back_days: int = 60
+    """Oldest day that may be used, counted back from the day predicted."""
+    working_days: int = 10
+    """Newest eligible working days whose mean stands for a working day."""
+    other_days: int = 4
+    """Newest eligible non-working days, of which the middle ones are used."""
+    other_trim: int = 1
+    """How many of those are dropped at each end, in every slot by itself."""
+    adjust_slots: int = 6
+    """Length of the stretch before an event that the in-day adjustment looks at."""
+    lead_slots: int = 2
+    """Slots between the end of that stretch and the event."""
+
+
+def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules: ReferenceRules | None = None) -> Floats:
+    """Each target day as BL01 foresees it, shape (meters, targets, 48); NaN where no eligible day came before.
+
+    Days with an unread slot are passed over. Slots are local-clock slots, as everywhere in the kernels, although BL01 is
+    written for settlement periods: the two differ on the two days a year when clocks change.
+
+    Args:
+        net_kwh: Import minus export, shape (meters, days, 48), NaN where unread.
+        is_working: Whether a day is a weekday and no public holiday, shape (days,).
+        target_days: Day indices; only earlier days are looked at.
+        rules: How many days of which kind.
+    """
+    rules = rules or ReferenceRules()
+    is_whole = np.isfinite(net_kwh).all(axis=2)
+    predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
+    for position, day in enumerate(target_days):
+        kind = is_working[:day] == is_working[day]
+        wanted = rules.working_days if is_working[day] else rules.other_days
+        chosen = _newest_days(is_whole[:, :day] & kind, rules.look_back_days, wanted)
+        trim = 0 if is_working[day] else rules.other_trim
+        predicted[:, position] = _average_days(net_kwh, chosen, trim)
+    return predicted
+
+
+def reference_mid8of10(net_kwh: Floats, is_working: Bools, target_days: Ints, look_back_days: int = 60) -> Floats:
+    """Each target day as the mean of the middle eight, by energy, of the ten newest days of its kind; shape (meters, targets, 48)."""
+    is_whole = np.isfinite(net_kwh).all(axis=2)
+    day_kwh = np.where(is_whole, net_kwh.sum(axis=2), np.nan)
+    predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
+    for position, day in enumerate(target_days):
+        chosen = _newest_days(is_whole[:, :day] & (is_working[:day] == is_working[day]), look_back_days, 10)
+        energy_kwh = np.where(chosen >= 0, np.take_along_axis(day_kwh, np.maximum(chosen, 0), axis=1), np.nan)
+        order = np.argsort(energy_kwh, axis=1)
+        kept = np.take_along_axis(chosen, order[:, 1:-1], axis=1)
+        full = (chosen >= 0).all(axis=1)
+        predicted[:, position] = np.where(full[:, None], _average_days(net_kwh, kept, 0), _average_days(net_kwh, chosen, 0))
+    return predicted
+
+
+def adjust_reference(predicted_kwh: Floats, actual_kwh: Floats, start_slot: int, rules: ReferenceRules | None = None) -> Floats:
+    """The prediction moved, slot by slot alike, by its mean error over the stretch that ends a lead before ``start_slot``.
+
+    Both arrays have the slot as their last axis. With nothing read in that stretch the prediction stays as it is.
+    """
+    rules = rules or ReferenceRules()
+    end = max(start_slot - rules.lead_slots, 0)
+    error_kwh = (actual_kwh - predicted_kwh)[..., max(end - rules.adjust_slots, 0) : end]
+    is_read = np.isfinite(error_kwh)
+    moved_kwh = np.where(is_read, error_kwh, 0.0).sum(axis=-1) / np.maximum(is_read.sum(axis=-1), 1)
+    adjusted: Floats = predicted_kwh + moved_kwh[..., None]
+    return adjusted
+
+
+def _newest_days(is_eligible: Bools, look_back_days: int, wanted: int) -> Ints:
+    """Indices of the newest eligible days, newest first, -1 where there are fewer; shape (meters, wanted)."""
+    days = is_eligible.shape[1]
+    first = max(days - look_back_days, 0)
+    index = np.where(is_eligible[:, first:], np.arange(first, days), -1)
+    newest = -np.sort(-index, axis=1)[:, :wanted]
+    return np.pad(newest, ((0, 0), (0, wanted - newest.shape[1])), constant_values=-1)
+
+
+def _average_days(net_kwh: Floats, chosen: Ints, trim: int) -> Floats:
+    """Mean of each meter's chosen days in every slot, without the ``trim`` largest and smallest where none is missing."""
+    picked = np.take_along_axis(net_kwh, np.maximum(chosen, 0)[:, :, None], axis=1).astype(np.float64)
+    picked[chosen < 0] = np.nan
+    count = (chosen >= 0).sum(axis=1)
+    total = np.nansum(picked, axis=1)
+    average = total / np.where(count, count, np.nan)[:, None]
+    if trim and chosen.shape[1] > 2 * trim:
+        middle = np.sort(picked, axis=1)[:, trim:-trim].mean(axis=1)
+        average = np.where((count == chosen.shape[1])[:, None], middle, average)
+    return average
