@@ -76,3 +76,8 @@ def parse_day(text: str) -> date:
         ValueError: any other form.
     """
     return date.fromisoformat(text)
+
+
+def add_days(day: date, days: int) -> date:
+    """The civil day so many days later."""
+    return day + timedelta(days=days)

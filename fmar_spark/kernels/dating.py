@@ -1,0 +1,47 @@
+"""When each class's asset came, changed or went, and whether it is still there."""
+
+from typing import Final
+
+import numpy as np
+
+from fmar_spark.domain.words import AssetClass
+from fmar_spark.kernels.changes import ChangeRules, History, find_changes, lay_daily_peaks
+from fmar_spark.kernels.window import Bools, Findings, Floats
+
+SEASONAL: Final = frozenset({AssetClass.HEAT_PUMP, AssetClass.SOLAR_PV})
+HAS_NO_SIZE_OF_ITS_OWN: Final = frozenset({AssetClass.DEMAND_RESPONSE, AssetClass.HEAT_PUMP, AssetClass.SOLAR_PV})
+"""Their episodes follow the weather or the site's load, so an upgrade is read from the daily mark instead."""
+PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
+NEVER_CHANGED_DAYS: Final = 720.0
+
+
+def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> History:
+    """Find the changes of one class in every candidate meter.
+
+    Args:
+        findings: of the class.
+        asset: which class.
+        candidates: meters worth asking, shape (meters,).
+    """
+    meters, days = findings.daily.shape
+    size_kw = None if asset in HAS_NO_SIZE_OF_ITS_OWN else lay_daily_peaks(findings.events, meters, days)
+    return find_changes(findings.daily, candidates, rules=ChangeRules(is_seasonal=asset in SEASONAL), size_kw=size_kw)
+
+
+def presence_evidence(history: History) -> Floats:
+    """What tells whether the asset is still there, shape (meters, 4), in the order of ``PRESENCE_EVIDENCE``.
+
+    The first column is NaN where nothing can be told.
+    """
+    standing = history.presence
+    days = history.present.shape[1]
+    is_gone = ~history.present[:, -1] if days else np.zeros(len(standing.relative_level), dtype=np.bool_)
+    return np.stack(
+        [
+            np.clip(standing.relative_level, 0.0, 2.0),
+            np.log1p(np.nan_to_num(standing.days_since_change, nan=NEVER_CHANGED_DAYS)),
+            np.log1p(np.nan_to_num(standing.days_since_mark, nan=0.0)),
+            is_gone.astype(np.float64),
+        ],
+        axis=1,
+    )

@@ -1,0 +1,58 @@
+"""Whether a meter's history is enough to say anything."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.window import Floats, Ints, MeterWindow
+
+VERDICTS: Final = ("sufficient", "no_readings", "too_few_days", "too_many_gaps")
+SUFFICIENT, NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS = range(4)
+READ_SHARE_OF_A_DAY: Final = 0.5
+
+
+class Sufficiency(NamedTuple):
+    """Arrays of shape (meters,)."""
+
+    verdict: Ints
+    """Position in ``VERDICTS``."""
+    days_seen: Ints
+    """Local days with at least half of their slots read."""
+    first_day: Ints
+    """First such day, counted from the window's start; -1 where there is none."""
+    last_day: Ints
+    """Last such day; -1 where there is none."""
+    missing_share: Floats
+    """Share of slots unread between the first and the last day; NaN where there is none."""
+    weather_share: Floats
+    """Share of the days seen whose temperature is known."""
+
+
+def judge_history(window: MeterWindow, min_days: int, max_missing_share: float) -> Sufficiency:
+    """Say of every meter whether its history is enough, and how long it is.
+
+    Args:
+        window: meters by local day and slot.
+        min_days: least number of days seen.
+        max_missing_share: largest share of slots unread between the first and the last day seen.
+    """
+    days = window.import_kw.shape[1]
+    read = (~np.isnan(window.import_kw)).mean(axis=2)
+    seen = read >= READ_SHARE_OF_A_DAY
+    days_seen = seen.sum(axis=1)
+    any_seen = days_seen > 0
+    first_day = np.where(any_seen, seen.argmax(axis=1), -1)
+    last_day = np.where(any_seen, days - 1 - seen[:, ::-1].argmax(axis=1), -1)
+    cumulative = np.concatenate([np.zeros((read.shape[0], 1)), np.cumsum(read, axis=1)], axis=1)
+    rows = np.arange(read.shape[0])
+    span = np.maximum(last_day - first_day + 1, 1)
+    read_share = (cumulative[rows, last_day + 1] - cumulative[rows, np.maximum(first_day, 0)]) / span
+    known = ~np.isnan(window.temp_c).all(axis=2)
+    weather_share = (seen & known[window.area]).sum(axis=1) / np.maximum(days_seen, 1)
+    missing_share = np.where(any_seen, 1 - read_share, np.nan)
+    verdict = np.select(
+        [~any_seen, days_seen < min_days, missing_share > max_missing_share],
+        [NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS],
+        default=SUFFICIENT,
+    )
+    return Sufficiency(verdict, days_seen, first_day, last_day, missing_share, weather_share)

@@ -1,0 +1,1 @@
+"""From evidence to calibrated probabilities: features, training, calibration, scoring and the model registry."""

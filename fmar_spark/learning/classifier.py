@@ -1,0 +1,129 @@
+"""The classifier that scores: five calibrated detectors, five presence models and the size intervals, in one estimator."""
+
+import hashlib
+import io
+from typing import Final
+
+import numpy as np
+import skops.io
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.errors import ModelError
+from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.window import Floats
+from fmar_spark.learning.features import columns_of
+
+TRUSTED_TYPES: Final = (
+    "fmar_spark.learning.classifier.AssetClassifier",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+SIZE_NAMES: Final = ("import_kw", "export_kw", "storage_kwh", "peak_kwp")
+FLOOR, CEILING = 0.002, 0.998
+"""No meter is beyond doubt: probabilities stay inside what a calibration set of this size can support."""
+
+
+class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Holds everything that was learnt; plain dictionaries and arrays, so that skops can store it without pickle.
+
+    Args:
+        models: class value -> gradient boosted trees on that class's evidence.
+        calibration: class value -> (slope, intercept) on the logit of the trees' probability.
+        presence: class value -> (weights..., intercept) of a logistic on the evidence that the asset is still there.
+        size_quantiles: "class/size name" -> (10th, 90th) percentile of log(true / estimate) per unit of (0.05 + spread).
+        feature_names: order of the evidence that it was trained on.
+    """
+
+    def __init__(
+        self,
+        models: dict[str, object] | None = None,
+        calibration: dict[str, list[float]] | None = None,
+        presence: dict[str, list[float]] | None = None,
+        size_quantiles: dict[str, list[float]] | None = None,
+        feature_names: list[str] | None = None,
+    ) -> None:
+        self.models = models
+        self.calibration = calibration
+        self.presence = presence
+        self.size_quantiles = size_quantiles
+        self.feature_names = feature_names
+        self.classes_ = np.array([0, 1])
+
+    def predict(self, features: Floats) -> Floats:
+        """Calibrated probability that each class was there at some time, shape (meters, 5)."""
+        scores = [self._score(asset, np.asarray(features, dtype=np.float32)) for asset in ASSET_CLASSES]
+        return np.stack(scores, axis=1) if len(features) else np.zeros((0, len(ASSET_CLASSES)))
+
+    def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
+        """Probability that the asset is there at the end, given that of having been there at all.
+
+        Args:
+            asset: which class.
+            probability: of having been there at some time, shape (meters,).
+            evidence: ``presence_evidence``, shape (meters, n); a row with NaN in front stays at ``probability``.
+        """
+        weights = (self.presence or {}).get(asset.value)
+        if weights is None:
+            return probability
+        known = ~np.isnan(evidence[:, 0])
+        logit = np.nan_to_num(evidence) @ np.asarray(weights[:-1]) + weights[-1]
+        still_there = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        return np.where(known, probability * still_there, probability)
+
+    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Both ends of the 80 % interval of a size, NaN where there is none."""
+        low, high = (self.size_quantiles or {}).get(f"{asset.value}/{size_name}", (-1.0, 1.0))
+        width = 0.05 + np.where(np.isnan(spread), 0.5, spread)
+        return size * np.exp(low * width), size * np.exp(high * width)
+
+    def _score(self, asset: AssetClass, features: Floats) -> Floats:
+        if self.models is None or self.calibration is None:
+            raise ModelError("classifier: not trained")
+        if len(features) == 0:
+            return np.zeros(0)
+        raw = self.models[asset.value].predict_proba(features[:, columns_of(asset)])[:, 1]  # type: ignore[attr-defined]
+        slope, intercept = self.calibration[asset.value]
+        return np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING)
+
+
+def to_logit(probability: Floats) -> Floats:
+    """Log odds, finite at both ends."""
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
+def store_classifier(classifier: AssetClassifier) -> bytes:
+    """The classifier in skops' format, which runs no code when it is loaded."""
+    stored: bytes = skops.io.dumps(classifier, compression=8, compresslevel=9)
+    return stored
+
+
+def load_classifier(stored: bytes) -> AssetClassifier:
+    """Load a stored classifier and check that it fits this code's evidence.
+
+    Raises:
+        ModelError: unknown content, another scikit-learn, or other features.
+    """
+    try:
+        loaded = skops.io.load(io.BytesIO(stored), trusted=list(TRUSTED_TYPES))
+    except Exception as error:  # skops raises whatever the damaged part raises
+        raise ModelError(f"classifier: cannot be loaded: {str(error).splitlines()[0]}") from error
+    check_features(loaded)
+    return loaded  # type: ignore[no-any-return]  # skops ships no types
+
+
+def check_features(classifier: AssetClassifier) -> None:
+    """Refuse a classifier that was trained on other evidence.
+
+    Raises:
+        ModelError: names the first feature that differs.
+    """
+    trained = list(classifier.feature_names or [])
+    if trained != list(FEATURES):
+        differing = sorted(set(trained) ^ set(FEATURES))
+        raise ModelError(f"classifier: trained on other features ({', '.join(differing[:3]) or 'another order'}); train it again")
+
+
+def digest_classifier(stored: bytes) -> str:
+    """Eight hex digits that name the stored bytes."""
+    return hashlib.sha256(stored).hexdigest()[:8]

@@ -1,0 +1,129 @@
+"""Labelled evidence from a simulated fleet, seen in many circumstances: whole, short, without weather, without export."""
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark import clock
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
+from fmar_spark.kernels.window import Bools, Floats, Ints
+from fmar_spark.learning.classifier import SIZE_NAMES
+from fmar_spark.learning.examples import Examples, describe_window, join_examples, take_examples
+from fmar_spark.simulate.fleet import Fleet, FleetPlan, simulate_chunks
+from fmar_spark.simulate.weather import GSP_AREAS
+
+LEAST_STAY_DAYS: Final = 14
+"""An asset seen for fewer days than this is neither a yes nor a no."""
+MIN_DAYS: Final = 55
+MAX_MISSING_SHARE: Final = 0.75
+
+
+class View(NamedTuple):
+    """One circumstance in which a meter is seen."""
+
+    name: str
+    last_days: int
+    """Days kept at the end of the history; 0 = all."""
+    has_weather: bool
+    has_export: bool
+
+
+VIEWS: Final = (
+    View("whole", 0, True, True),
+    View("no_weather", 0, False, True),
+    View("import_only", 0, True, False),
+    View("import_only_no_weather", 0, False, False),
+    View("last_60_days", 62, True, True),
+    View("last_120_days", 120, True, True),
+    View("last_200_days_no_weather", 200, False, True),
+    View("last_365_days", 365, True, False),
+)
+
+
+def simulate_examples(plan: FleetPlan, views_per_meter: int, report: Callable[[int], None]) -> Examples:
+    """Evidence and truth of a simulated fleet: every meter whole, and in ``views_per_meter - 1`` further views.
+
+    Args:
+        plan: the fleet.
+        views_per_meter: at least 1.
+        report: told how many meters are done, after every chunk.
+    """
+    parts: list[Examples] = []
+    done = 0
+    for chunk, fleet in enumerate(simulate_chunks(plan)):
+        parts.extend(_view_chunk(fleet, plan, chunk, views_per_meter))
+        done += len(fleet.mpan_id)
+        report(done)
+    return join_examples(parts)
+
+
+def _view_chunk(fleet: Fleet, plan: FleetPlan, chunk: int, views_per_meter: int) -> Iterator[Examples]:
+    meters = len(fleet.mpan_id)
+    rng = np.random.default_rng((plan.seed, chunk))
+    seen_as = np.zeros((meters, len(VIEWS)), dtype=bool)
+    seen_as[:, 0] = True
+    for _ in range(views_per_meter - 1):
+        seen_as[np.arange(meters), rng.integers(1, len(VIEWS), meters)] = True
+    for position, view in enumerate(VIEWS):
+        rows = np.flatnonzero(seen_as[:, position])
+        if rows.size:
+            yield describe_view(fleet, rows, view, plan)
+
+
+def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Examples:
+    """Evidence and truth of some meters of a chunk, seen in one circumstance."""
+    first_slot = max(plan.days - view.last_days, 0) * clock.SLOTS_PER_DAY if view.last_days else 0
+    export = fleet.export_kwh[rows, first_slot:]
+    readings = UtcReadings(
+        import_kwh=fleet.import_kwh[rows, first_slot:],
+        export_kwh=export if view.has_export else np.full_like(export, np.nan),
+        interval_minutes=fleet.interval_minutes[rows],
+        area=fleet.area[rows],
+    )
+    factor = 1.0 if view.has_weather else np.nan
+    weather = UtcWeather(fleet.weather.temp_c[:, first_slot:] * factor, fleet.weather.ghi_w_m2[:, first_slot:] * factor)
+    sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
+    first_date = clock.add_days(plan.first_date, first_slot // clock.SLOTS_PER_DAY)
+    window = assemble_window(readings, weather, sites, first_date, clock.LONDON, frozenset())
+    description = describe_window(window, MIN_DAYS, MAX_MISSING_SHARE)
+    labels, present, true_sizes = _read_truth(fleet, rows, first_slot, plan.slots)
+    examples = Examples(
+        meter_id=[fleet.mpan_id[row] for row in rows],
+        features=description.features,
+        labels=labels,
+        present=present,
+        presence=description.presence,
+        sizes=description.sizes,
+        true_sizes=true_sizes,
+        confusers=[",".join(fleet.confusers[row]) for row in rows],
+        history_days=description.history_days,
+        provenance=["simulated"] * len(rows),
+    )
+    return take_examples(examples, description.kept)
+
+
+def _read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[Floats, Floats, Floats]:
+    """Labels, presence at the end, and sizes; (rows, 5), (rows, 5) and (rows, 5, 4)."""
+    place = np.full(len(fleet.mpan_id), -1)
+    place[rows] = np.arange(len(rows))
+    labels = np.zeros((len(rows), len(ASSET_CLASSES)))
+    present = np.full(labels.shape, np.nan)
+    true_sizes = np.full((*labels.shape, len(SIZE_NAMES)), np.nan)
+    assets = fleet.assets
+    mine: Bools = place[assets.meter] >= 0
+    row, column = place[assets.meter[mine]], assets.asset_class[mine]
+    begins = np.maximum(assets.appeared_slot[mine], first_slot)
+    ends = np.where(assets.removed_slot[mine] < 0, slots, assets.removed_slot[mine])
+    stay_days = (ends - begins) / clock.SLOTS_PER_DAY
+    labels[row, column] = np.where(stay_days >= LEAST_STAY_DAYS, 1.0, np.where(stay_days <= 0, 0.0, np.nan))
+    present[row, column] = ends >= slots
+    is_sun = column == ASSET_CLASSES.index(AssetClass.SOLAR_PV)
+    gives = is_sun | (column == ASSET_CLASSES.index(AssetClass.BATTERY))
+    size, ac_kw = assets.size_kw[mine], assets.ac_kw[mine]
+    true_sizes[row, column, SIZE_NAMES.index("import_kw")] = np.where(is_sun, np.nan, size)
+    true_sizes[row, column, SIZE_NAMES.index("export_kw")] = np.where(is_sun, ac_kw, np.where(gives, size, np.nan))
+    true_sizes[row, column, SIZE_NAMES.index("storage_kwh")] = assets.storage_kwh[mine]
+    true_sizes[row, column, SIZE_NAMES.index("peak_kwp")] = np.where(is_sun, size, np.nan)
+    return labels, present, true_sizes

@@ -1,0 +1,134 @@
+"""Trains and calibrates the five classifiers, split by meter."""
+
+import hashlib
+from typing import Final, NamedTuple
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.errors import InputError
+from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.window import Bools, Floats
+from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier, to_logit
+from fmar_spark.learning.examples import Examples
+from fmar_spark.learning.features import columns_of
+
+MIN_OF_EACH_ANSWER: Final = 20
+INTERVAL: Final = (0.1, 0.9)
+MIN_SIZES: Final = 30
+
+
+class Split(NamedTuple):
+    """Which examples train, calibrate and test: by meter, shape (examples,) each."""
+
+    train: Bools
+    calibrate: Bools
+    test: Bools
+
+
+class TreeShape(NamedTuple):
+    """How the gradient boosted trees grow."""
+
+    rounds: int = 250
+    learning_rate: float = 0.05
+    leaves: int = 12
+    min_samples_leaf: int = 25
+    l2: float = 1.0
+
+
+def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: float, seed: int) -> Split:
+    """Assign every meter to one side by a digest of its id: the same meter falls the same way in every run."""
+    place = np.array([_share_of(f"{seed}:{meter}") for meter in meter_ids])
+    test = place < test_share
+    calibrate = ~test & (place < test_share + calibration_share)
+    return Split(train=~test & ~calibrate, calibrate=calibrate, test=test)
+
+
+def train_classifier(examples: Examples, split: Split, shape: TreeShape | None = None, seed: int = 0) -> AssetClassifier:
+    """Fit trees on the training meters, then probabilities, presence and intervals on the calibration meters.
+
+    Raises:
+        InputError: a class has too few labelled meters of one answer; the message says how many.
+    """
+    shape = shape or TreeShape()
+    models: dict[str, object] = {}
+    calibration: dict[str, list[float]] = {}
+    presence: dict[str, list[float]] = {}
+    size_quantiles: dict[str, list[float]] = {}
+    for index, asset in enumerate(ASSET_CLASSES):
+        truth = examples.labels[:, index]
+        _require_answers(asset, truth[split.train], "training")
+        _require_answers(asset, truth[split.calibrate], "calibration")
+        model = _fit_trees(examples.features[:, columns_of(asset)], truth, split.train, shape, seed)
+        models[asset.value] = model
+        held_out = split.calibrate & ~np.isnan(truth)
+        raw = model.predict_proba(examples.features[held_out][:, columns_of(asset)])[:, 1]
+        calibration[asset.value] = fit_platt(raw, truth[held_out])
+        weights = _fit_presence(examples, index, split.calibrate)
+        if weights is not None:
+            presence[asset.value] = weights
+        size_quantiles.update(_fit_intervals(examples, index, split.calibrate))
+    return AssetClassifier(models, calibration, presence, size_quantiles, list(FEATURES))
+
+
+def fit_platt(raw: Floats, truth: Floats) -> list[float]:
+    """Slope and intercept that turn raw log odds into calibrated ones (Platt, 1999); the slope is never negative."""
+    fitted = LogisticRegression(C=10.0).fit(to_logit(raw)[:, None], truth)
+    return [max(float(fitted.coef_[0, 0]), 0.05), float(fitted.intercept_[0])]
+
+
+def _fit_trees(evidence: Floats, truth: Floats, wanted: Bools, shape: TreeShape, seed: int) -> HistGradientBoostingClassifier:
+    rows = wanted & ~np.isnan(truth)
+    trees = HistGradientBoostingClassifier(
+        max_iter=shape.rounds,
+        learning_rate=shape.learning_rate,
+        max_leaf_nodes=shape.leaves,
+        min_samples_leaf=shape.min_samples_leaf,
+        l2_regularization=shape.l2,
+        max_features=0.5,
+        early_stopping=False,
+        random_state=seed,
+    )
+    return trees.fit(evidence[rows], truth[rows].astype(int))
+
+
+def _fit_presence(examples: Examples, index: int, wanted: Bools) -> list[float] | None:
+    """Logistic weights of "still there" among meters that had the asset; None where too few ever lost it."""
+    rows = wanted & (examples.labels[:, index] == 1) & ~np.isnan(examples.present[:, index])
+    rows &= ~np.isnan(examples.presence[:, index, 0])
+    still = examples.present[rows, index]
+    if still.size == 0 or min(still.sum(), (1 - still).sum()) < MIN_OF_EACH_ANSWER:
+        return None
+    fitted = LogisticRegression(C=1.0, max_iter=500).fit(np.nan_to_num(examples.presence[rows, index]), still)
+    return [*map(float, fitted.coef_[0]), float(fitted.intercept_[0])]
+
+
+def _fit_intervals(examples: Examples, index: int, wanted: Bools) -> dict[str, list[float]]:
+    """Conformal quantiles of the log error of each size, per unit of stated spread."""
+    found = {}
+    asset = ASSET_CLASSES[index]
+    spread = examples.sizes[:, index, len(SIZE_NAMES)]
+    width = 0.05 + np.where(np.isnan(spread), 0.5, spread)
+    for position, name in enumerate(SIZE_NAMES):
+        estimate, truth = examples.sizes[:, index, position], examples.true_sizes[:, index, position]
+        rows = wanted & (examples.labels[:, index] == 1) & (estimate > 0) & (truth > 0)
+        if rows.sum() < MIN_SIZES:
+            continue
+        error = np.log(truth[rows] / estimate[rows]) / width[rows]
+        found[f"{asset.value}/{name}"] = [float(np.quantile(error, share)) for share in INTERVAL]
+    return found
+
+
+def _require_answers(asset: AssetClass, truth: Floats, part: str) -> None:
+    there, not_there = int((truth == 1).sum()), int((truth == 0).sum())
+    if min(there, not_there) < MIN_OF_EACH_ANSWER:
+        raise InputError(
+            f"labels: {asset.value}: {there} meters with and {not_there} without it in the {part} part, "
+            f"{MIN_OF_EACH_ANSWER} of each wanted; label more meters"
+        )
+
+
+def _share_of(text: str) -> float:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64

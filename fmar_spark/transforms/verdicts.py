@@ -1,0 +1,63 @@
+"""Names for answers: tier and status of each class of each meter."""
+
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS, Sufficiency
+from fmar_spark.kernels.window import Bools, Findings, Floats
+
+UNTELLABLE_SHARE: Final = 0.8
+"""A class of whose evidence more than this share is missing cannot be shown by the meter."""
+REASON_NO_EVIDENCE: Final = "this meter's readings carry no trace that could show this class"
+
+
+class Scorer(Protocol):
+    """What the pass needs of a classifier."""
+
+    @property
+    def version(self) -> str:
+        """Name of the classifier, as every row states it."""
+
+    def predict(self, features: Floats) -> Floats:
+        """Calibrated probability that each class was there at some time, shape (meters, 5)."""
+
+    def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
+        """Probability that it is there at the end, shape (meters,)."""
+
+    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Both ends of the 80 % interval of a size, shape (meters,) each."""
+
+
+class TierRules(NamedTuple):
+    """Confidence from which an answer has a tier."""
+
+    high: float
+    medium: float
+
+
+def name_tiers(probability: Floats, rules: TierRules) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+    """Tier of an answer, whichever way it goes; None where there is no answer."""
+    confidence = np.maximum(probability, 1 - probability)
+    names = np.select([confidence >= rules.high, confidence >= rules.medium], [Tier.HIGH.value, Tier.MEDIUM.value], Tier.LOW.value)
+    return np.where(np.isnan(probability), None, names.astype(object))
+
+
+def find_answerable(findings: dict[AssetClass, Findings], sufficiency: Sufficiency) -> tuple[Bools, Bools]:
+    """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, 5) each."""
+    enough = (sufficiency.verdict == SUFFICIENT)[:, None]
+    missing = np.stack([np.isnan(findings[asset].features).mean(axis=1) for asset in ASSET_CLASSES], axis=1)
+    untellable = missing > UNTELLABLE_SHARE
+    return enough & ~untellable, enough & untellable
+
+
+def name_statuses(characterised: Bools, untellable: Bools, sufficiency: Sufficiency) -> tuple[list[str], list[str | None]]:
+    """Status and its reason, flattened meter by meter."""
+    statuses = np.where(characterised, Status.CHARACTERISED.value, Status.IN_PROGRESS.value).astype(object)
+    statuses[untellable] = Status.NOT_OBSERVABLE.value
+    reasons: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = np.full(characterised.shape, None, dtype=object)
+    reasons[untellable] = REASON_NO_EVIDENCE
+    for meter in np.flatnonzero(sufficiency.verdict != SUFFICIENT):
+        reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {int(sufficiency.days_seen[meter])} days read"
+    return list(statuses.ravel()), list(reasons.ravel())

@@ -1,0 +1,43 @@
+"""Rebuilds the classifier that the package carries, from seeds alone: simulate, examine, train, calibrate, test."""
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fmar_spark.learning.evaluation import evaluate_classifier
+from fmar_spark.learning.registry import save_bundled
+from fmar_spark.learning.simulated_examples import simulate_examples
+from fmar_spark.learning.training import split_by_meter, train_classifier
+from fmar_spark.settings.sections import LearningSettings
+from fmar_spark.simulate.fleet import FleetPlan
+
+
+def main() -> int:
+    """Write fmar_spark/learning/bundled and print the figures of the test meters."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--meters", type=int, default=6000, help="meters to simulate (default: 6000)")
+    parser.add_argument("--views", type=int, default=3, help="circumstances in which each meter is seen (default: 3)")
+    parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
+    parser.add_argument("--out", type=Path, default=Path("fmar_spark/learning/bundled"))
+    arguments = parser.parse_args()
+    settings = LearningSettings()
+    plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed)
+    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
+        task = bar.add_task("meters simulated and examined", total=arguments.meters)
+        examples = simulate_examples(plan, arguments.views, lambda done: bar.update(task, completed=done))
+    split = split_by_meter(examples.meter_id, settings.calibration_share, settings.test_share, settings.seed)
+    classifier = train_classifier(examples, split, seed=settings.seed % 2**31)
+    report = evaluate_classifier(classifier, examples, split.test)
+    card = {"plan": [arguments.meters, str(plan.first_date), str(plan.last_date), arguments.seed], "views": arguments.views, "test": report.tables}
+    version = save_bundled(classifier, card, arguments.out)
+    print(f"{version}: {len(examples.meter_id)} windows of {arguments.meters} simulated meters, figures of the test meters:")
+    for name, value in sorted(report.metrics.items()):
+        print(f"  {name:45s} {value:.3f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
