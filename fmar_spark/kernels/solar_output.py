@@ -1,0 +1,164 @@
+"""Estimates what an array generated in each half-hour, once its size and the sky are known."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.solar_fit import BLOCK_DAYS, DARK_W_M2, ArrayFit, Blocks, average_known
+from fmar_spark.kernels.window import Bools, Events, Floats, MeterWindow
+
+_SELF_USE: Final = 0.7
+"""Share of the usual load that generation covers at most while nothing is exported, and ..."""
+_HIDDEN: Final = 0.5
+"""... the share of what is imported by which it may go beyond that."""
+_LEAST_SUN: Final = 0.1
+"""Mean irradiance on the modules, kW/m2, below which a day says nothing of the array."""
+_PRESENT: Final = 0.35
+"""Share of the array that a block must show to count as having it."""
+
+
+class Output(NamedTuple):
+    """Generation as if the array were there."""
+
+    generation_kw: Floats
+    """Shape (meters, days, 48), 0 at night, in blocks without the array and in unread slots."""
+    highest_kw: Floats
+    """Highest output seen, cloud edges aside, shape (meters,)."""
+
+
+class Sky(NamedTuple):
+    """Irradiance by slot, kW/m2, shape (areas, days, 48)."""
+
+    likely: Floats
+    """Measured, or the usual share of the clear one."""
+    clear: Floats
+
+
+def estimate_output(window: MeterWindow, sky: Sky, blocks: Blocks, fit: ArrayFit, dark: tuple[Floats, Floats]) -> Output:
+    """Estimate generation from export where there was some, and from the sky where there was none.
+
+    While a site exports it generates that plus its own load. While it does not, the sky says how much came down, and the
+    load that this would imply may not run far beyond what the site usually draws.
+
+    Args:
+        window: the meters.
+        sky: what came down.
+        blocks: four-week statistics.
+        fit: the array.
+        dark: mean power in the dark, shape (meters, blocks), and least over mean power there, shape (meters,).
+    """
+    dark_kw, sparing = dark
+    block = np.arange(sky.clear.shape[1]) // BLOCK_DAYS
+    there = spread_presence(fit.presence)
+    gain_kw = _to_slots(fit.plane_ratio * (fit.scale_kw[:, None] * there)[..., None])[:, block]
+    usual_kw = _to_slots(_find_usual_load(window, blocks, fit, dark_kw))[:, block]
+    ceiling_kw = gain_kw * sky.clear[window.area]
+    by_sky = np.minimum(gain_kw * sky.likely[window.area], _SELF_USE * usual_kw + _HIDDEN * np.nan_to_num(window.import_kw))
+    lit = (ceiling_kw > 0) & ~np.isnan(window.import_kw)
+    generation_kw = np.where(lit, by_sky, np.float32(0.0)).astype(np.float32)
+    rows = np.flatnonzero(window.has_export)
+    export_kw = window.export_kw[rows]
+    own_kw = sparing[rows, None, None].astype(np.float32) * usual_kw[rows]
+    by_export = np.maximum(export_kw, np.minimum(export_kw + own_kw, np.float32(1.15) * ceiling_kw[rows]))
+    generation_kw[rows] = np.where((export_kw > 0) & lit[rows], by_export, generation_kw[rows])
+    return Output(generation_kw=generation_kw, highest_kw=_find_ceiling(generation_kw))
+
+
+def _to_slots(hours: Floats) -> Floats:
+    return np.repeat(hours.astype(np.float32), 2, axis=-1)
+
+
+def spread_presence(presence: Floats) -> Floats:
+    """Whether the array stood in each block, 1 or 0, shape kept; a block that cannot tell copies the nearest that can."""
+    meters, blocks = presence.shape
+    place = np.arange(blocks)
+    told = ~np.isnan(presence)
+    gap = np.where(told[:, None, :], np.abs(place[:, None] - place), blocks + 1)
+    nearest = gap.argmin(axis=2) if blocks else np.zeros((meters, 0), dtype=np.int64)
+    return (np.nan_to_num(np.take_along_axis(presence, nearest, axis=1)) > _PRESENT).astype(np.float32)
+
+
+def _find_usual_load(window: MeterWindow, blocks: Blocks, fit: ArrayFit, dark_kw: Floats) -> Floats:
+    """What the site itself usually draws in each hour, shape (meters, blocks, 24), kW."""
+    implied = blocks.mean_kw + fit.scale_kw[:, None, None] * fit.plane_ratio * blocks.sky
+    dark = dark_kw[..., None]
+    roof = np.where(window.has_export[:, None, None], np.inf, 1.5 * dark)
+    return np.nan_to_num(np.maximum(np.clip(implied, 0.3 * dark, np.maximum(roof, 0.3 * dark)), 0.0))
+
+
+def _find_ceiling(generation_kw: Floats) -> Floats:
+    """Mean of each meter's fifth to twentieth best daily maximum."""
+    best = -np.sort(-generation_kw.max(axis=2, initial=0.0), axis=1)
+    if best.shape[1] <= 4:
+        return np.full(len(best), np.nan)
+    return average_known(best[:, 4:20].astype(np.float64), 1)
+
+
+def find_spells(output: Output, rows: Bools, least_share: float = 0.05) -> Events:
+    """One spell of generation a day, from the first to the last slot above a share of the highest output.
+
+    Args:
+        output: generation of some meters.
+        rows: which meters of the whole batch those are, shape (batch,).
+        least_share: of the highest output.
+    """
+    on = output.generation_kw > (least_share * np.maximum(output.highest_kw, 1e-3))[:, None, None].astype(np.float32)
+    meter, day = np.nonzero(on.any(axis=2))
+    lit = on[meter, day]
+    slots = lit.shape[1]
+    first = lit.argmax(axis=1)
+    last = slots - lit[:, ::-1].argmax(axis=1)
+    day_kw = output.generation_kw[meter, day]
+    return Events(
+        meter=np.flatnonzero(rows)[meter],
+        start_slot=day * slots + first,
+        end_slot=day * slots + last,
+        energy_kwh=day_kw.sum(axis=1, dtype=np.float64) / 2,
+        peak_kw=day_kw.max(axis=1, initial=0.0).astype(np.float64),
+        is_import=np.zeros(len(meter), dtype=np.bool_),
+        probability=np.full(len(meter), 0.9),
+    )
+
+
+def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: Bools) -> Floats:
+    """Each day's own array scale, kW at 1 kW/m2, by how far sunny hours lie below dark ones; NaN on days without sun.
+
+    What the site does between night and noon without an array is taken from the weeks around, working days and weekends
+    apart, less what the fitted array explains in blocks that show it.
+
+    Args:
+        net: kW, shape (meters, blocks, 28, 24), NaN where unread.
+        sky: kW/m2, likely irradiance, same shape.
+        blocks: four-week statistics.
+        fit: the array.
+        weekend: which of the 28 days are Saturdays or Sundays.
+
+    Returns:
+        Shape (meters, blocks * 28).
+    """
+    shape = fit.plane_ratio * blocks.clear
+    shape = (shape / np.maximum(shape.sum(axis=2, keepdims=True), 1e-6)).astype(np.float32)
+    dark = (blocks.clear * 1000 < DARK_W_M2).astype(np.float32)
+    dark /= np.maximum(dark.sum(axis=2, keepdims=True), 1)
+    dip_kw = np.einsum("mbdh,mbh->mbd", net, np.nan_to_num(dark - shape))
+    lit = np.einsum("mbdh,mbh->mbd", sky, np.nan_to_num(shape * fit.plane_ratio).astype(np.float32))
+    own_kw = dip_kw - (fit.scale_kw[:, None] * spread_presence(fit.presence))[..., None] * lit
+    usual_kw = np.where(weekend, _average_near(own_kw, weekend), _average_near(own_kw, ~weekend))
+    mark_kw = (dip_kw - usual_kw) / np.maximum(lit, _LEAST_SUN)
+    bound_kw = np.maximum(fit.scale_kw, 1e-3)[:, None, None]
+    marked = np.where(lit > _LEAST_SUN, np.clip(mark_kw, -2 * bound_kw, 3 * bound_kw), np.nan)
+    return marked.reshape(len(net), -1)
+
+
+def _average_near(days: Floats, kind: Bools) -> Floats:
+    """Mean of one kind of days over each block and the two before and after, shape (meters, blocks, 1); 0 where unknown."""
+    chosen = days[:, :, kind]
+    known = ~np.isnan(chosen)
+    blocks = days.shape[1]
+
+    def gather(values: Floats) -> Floats:
+        padded = np.pad(values, ((0, 0), (2, 2)))
+        return np.stack([padded[:, k : k + blocks] for k in range(5)]).sum(axis=0)
+
+    total = gather(np.where(known, chosen, 0.0).sum(axis=2))
+    return (total / np.maximum(gather(known.sum(axis=2)), 1))[..., None]
