@@ -1,0 +1,164 @@
+"""Writes a simulated fleet as a landing folder of DIP messages, with its truth beside it."""
+
+import gzip
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fmar_spark.simulate.faults import FILE_FAULTS, Delivery, Injection, check_faults, inject_faults
+from fmar_spark.simulate.fleet import Fleet, Setting, prepare_setting, simulate_block
+from fmar_spark.simulate.messages import DayMessage, list_day_messages, write_message, write_standing_messages
+from fmar_spark.simulate.permissions import draw_permissions
+from fmar_spark.simulate.plan import BLOCK_METERS, FleetPlan, check_plan, open_stream
+from fmar_spark.simulate.truth_tables import (
+    tabulate_assets,
+    tabulate_changes,
+    tabulate_confusers,
+    tabulate_events,
+    tabulate_labels,
+    tabulate_legal_bases,
+    tabulate_meters,
+    tabulate_weather,
+)
+
+TRUTH_FOLDER: Final = "_truth"
+DAYS_A_FILE: Final = 6
+"""With a block of 128 meters, 800 to 1,500 messages a file."""
+GZIP_LEVEL: Final = 1
+
+
+class LandingSummary(NamedTuple):
+    """What was written."""
+
+    meters: int
+    files: int
+    messages: int
+    """Good messages, standing data included; a duplicate counts again."""
+    injected: dict[str, int]
+    """Faults by name."""
+
+
+class _Target(NamedTuple):
+    """Where and how files are written."""
+
+    folder: Path
+    faults: tuple[str, ...]
+    is_compressed: bool
+
+    def write(self, name: str, texts: Iterable[str]) -> None:
+        """One file that is a JSON array; the same name again replaces it."""
+        body = ("[" + ",\n".join(texts) + "]").encode()
+        path = self.folder / (f"{name}.json.gz" if self.is_compressed else f"{name}.json")
+        path.write_bytes(gzip.compress(body, GZIP_LEVEL, mtime=0) if self.is_compressed else body)
+
+    def write_truth(self, table: pa.Table, name: str, part: str) -> None:
+        """One part of a truth table."""
+        folder = self.folder / TRUTH_FOLDER / name
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, folder / f"{part}.parquet")
+
+
+@lru_cache(maxsize=1)
+def _setting_of(plan: FleetPlan) -> Setting:
+    return prepare_setting(plan)
+
+
+def _write_truths(plan: FleetPlan, fleet: Fleet, target: _Target, block: int) -> None:
+    permissions = draw_permissions(plan, block, fleet)
+    part = f"b{block:05d}"
+    target.write_truth(tabulate_assets(plan, fleet), "assets", part)
+    target.write_truth(tabulate_events(plan, fleet), "events", part)
+    target.write_truth(tabulate_changes(plan, fleet), "changes", part)
+    target.write_truth(tabulate_confusers(fleet), "confusers", part)
+    target.write_truth(tabulate_labels(fleet), "labels", part)
+    target.write_truth(tabulate_meters(plan, fleet, permissions), "meters", part)
+    target.write_truth(tabulate_legal_bases(plan, fleet, permissions), "legal_bases", part)
+
+
+def _write_ledger(ledger: list[Injection], target: _Target, block: int) -> None:
+    columns = {name: pa.array([getattr(entry, name) for entry in ledger], pa.string()) for name in Injection._fields}
+    target.write_truth(pa.table(columns), "faults", f"b{block:05d}")
+
+
+def _write_broken_files(messages: list[DayMessage], target: _Target) -> tuple[int, list[Injection]]:
+    """Files that no reader should take as they are; returns how many, and what is wrong with them."""
+    files = [file for name in target.faults if name in FILE_FAULTS for file in FILE_FAULTS[name](messages, name)]
+    for file in files:
+        (target.folder / file.name).write_bytes(file.content)
+    return len(files), [entry for file in files for entry in file.ledger]
+
+
+def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary:
+    """All files of one block: standing data, consumption by days, what comes later, and the truth."""
+    fleet = simulate_block(_setting_of(plan), block)
+    permissions = draw_permissions(plan, block, fleet)
+    rng = open_stream(plan.seed, block, "faults")
+    standing = write_standing_messages(plan, fleet, permissions)
+    target.write(f"standing-b{block:05d}", standing)
+    files, count = 1, len(standing)
+    held_back: list[DayMessage] = []
+    ledger: list[Injection] = []
+    for first in range(0, plan.days, DAYS_A_FILE):
+        days = range(first, min(first + DAYS_A_FILE, plan.days))
+        messages = list_day_messages(plan, fleet, permissions, days)
+        if block == 0 and first == 0 and set(target.faults) & set(FILE_FAULTS) and messages:
+            broken, entries = _write_broken_files(messages, target)
+            files, ledger = files + broken, ledger + entries
+        delivery = inject_faults(rng, messages, target.faults) if target.faults else Delivery(messages, [], [])
+        held_back += delivery.held_back
+        ledger += delivery.ledger
+        if delivery.messages:
+            target.write(f"consumption-b{block:05d}-d{first:04d}", map(write_message, delivery.messages))
+            files, count = files + 1, count + len(delivery.messages)
+    if held_back:
+        target.write(f"later-b{block:05d}", map(write_message, held_back))
+        files, count = files + 1, count + len(held_back)
+    _write_truths(plan, fleet, target, block)
+    if ledger:
+        _write_ledger(ledger, target, block)
+    if block == 0:
+        target.write_truth(tabulate_weather(plan, fleet), "weather", "all")
+    return LandingSummary(len(fleet.mpan_id), files, count, dict(Counter(entry.fault for entry in ledger)))
+
+
+def write_landing(
+    plan: FleetPlan, out_dir: Path, faults: list[str] | None = None, *, is_compressed: bool = False, workers: int = 1
+) -> LandingSummary:
+    """The landing folder of a plan is written: the same plan again writes the same files.
+
+    Args:
+        plan: the fleet.
+        out_dir: landing folder; the truth and the weather go to ``_truth`` inside it.
+        faults: names from ``fmar_spark.simulate.faults.FAULTS``.
+        is_compressed: gzip each file.
+        workers: processes that share the blocks; the files do not depend on it.
+
+    Raises:
+        ConfigError: a plan without meters or days, or an unknown fault.
+    """
+    check_plan(plan)
+    target = _Target(Path(out_dir), check_faults(list(faults or [])), is_compressed)
+    target.folder.mkdir(parents=True, exist_ok=True)
+    blocks = range(-(-plan.meters // BLOCK_METERS))
+    job = partial(_write_block, plan, target)
+    if workers > 1 and len(blocks) > 1:
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            parts = list(pool.map(job, blocks))
+    else:
+        parts = [job(block) for block in blocks]
+    injected: Counter[str] = Counter()
+    for part in parts:
+        injected.update(part.injected)
+    return LandingSummary(
+        meters=sum(part.meters for part in parts),
+        files=sum(part.files for part in parts),
+        messages=sum(part.messages for part in parts),
+        injected=dict(injected),
+    )

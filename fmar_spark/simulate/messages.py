@@ -1,0 +1,231 @@
+"""The fleet's readings and standing data as DIP messages: one meter point, measurement quantity and UTC day a message."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.domain.words import Quantity
+from fmar_spark.simulate.fleet import DISTRIBUTOR_OF_GROUP, Fleet
+from fmar_spark.simulate.permissions import Permissions
+from fmar_spark.simulate.plan import FleetPlan, Ints
+from fmar_spark.units import WATT_HOURS_PER_KWH
+
+SCHEMA_VERSION: Final = "011"
+UNREAD: Final = -1
+OPTED_OUT: Final = 1
+"""DIP estimation reason."""
+ESTIMATED: Final = "E"
+ACTUAL: Final = "A"
+PERIOD_ENDS: Final = tuple(f"{(slot + 1) // 2 % 24:02d}:{(slot + 1) % 2 * 30:02d}" for slot in range(SLOTS_PER_DAY))
+"""Name of each UTC slot in a message: its end."""
+SENDER: Final = "1000000001"
+RECIPIENT: Final = "1000000099"
+TEXT_OF_WATT_HOURS: Final = tuple(f"{watt_hours / 1000:.3f}" for watt_hours in range(20_000))
+
+_HEAD: Final = (
+    '{"payload":{"CommonBlock":{"S0":{"interfaceID":"%s","schemaVersion":"'
+    + SCHEMA_VERSION
+    + '","eventCode":"%s"},"S1":{"environmentTag":"SIMULATED","subText":null,"senderUniqueReference":"%s",'
+    + '"senderTimestamp":"%s","senderDIPID":"'
+    + SENDER
+    + '","senderRoleID":"%s","senderCorrelationID":null,"DIPConnectionProviderID":null},"A0":{"primaryRecipients":["'
+    + RECIPIENT
+    + '"],"secondaryRecipients":[],"always":[]},"D0":{"transactionID":"%s","transactionTimestamp":"%s",'
+    + '"publicationID":"%s","initialCorrelationID":null,"replayIndicator":%s,"serviceTicketURL":null},'
+    + '"M0":{"MPANCore":"%s","distributorDIPID":"%s","GSPGroupID":"%s"}},"CustomBlock":{'
+)
+_PERIOD: Final = '{"sp":"%s","v":"%s","q":"%s","e":%s,"arc":null}'
+_ACTUAL_DAY: Final = ",".join(_PERIOD % (end, "%s", ACTUAL, "null") for end in PERIOD_ENDS)
+_CONSUMPTION: Final = (
+    '"B044":{"issuingDataServiceDIPID":"'
+    + SENDER
+    + '"},"B067":{"connectionTypeIndicator":"%s","connectionTypeEffectiveFromDate":"%s"},"B900":{"MQID":{"measurementQuantityID":"%s"},'
+    + '"settlementDayConsumptionPeriods":[{"settlementDay":{"settlementDayDate":"%s","periodDuration":30},'
+    + '"consumptionPeriods":[%s]}]}}}}'
+)
+_STANDING: Final = (
+    '"B023":{"connectionTypeIndicator":"%s","energyDirection":"%s"},"B025":{"energisationStatus":"E"},'
+    + '"B026":{"marketSegmentIndicator":"%s"},"B027":{"annualConsumption":"%.1f"},"B028":{"domesticPremiseIndicator":%s},'
+    + '"B035List":[%s],"B067":{"connectionTypeIndicator":"%s","connectionTypeEffectiveFromDate":"%s"},'
+    + '"B068":{"consentGranularity":"%s"}}}}'
+)
+
+
+class DayMessage(NamedTuple):
+    """What one consumption message says."""
+
+    mpan_id: str
+    gsp_group: str
+    quantity: str
+    utc_date: str
+    watt_hours: tuple[int, ...]
+    """48 values, ``UNREAD`` where the message says nothing."""
+    connection: str
+    connected_on: str
+    told_at: str
+    """25 characters, UTC."""
+    version: int = 0
+    """Part of the transaction's id: corrections of the same day count up."""
+    estimated: tuple[int, ...] = ()
+    """Slots that are estimates, all for the same reason."""
+    reason: int | None = None
+    is_replay: bool = False
+
+    @property
+    def transaction_id(self) -> str:
+        """Unique over quantity, day and version, the same whenever the fleet is made again."""
+        return f"SIM-{self.mpan_id}-{self.quantity}-{self.utc_date}-{self.version}"
+
+
+def _write_kwh(watt_hours: int) -> str:
+    if watt_hours < len(TEXT_OF_WATT_HOURS):
+        return TEXT_OF_WATT_HOURS[watt_hours]
+    return f"{watt_hours / WATT_HOURS_PER_KWH:.3f}"
+
+
+def _write_periods(message: DayMessage) -> str:
+    if not message.estimated and min(message.watt_hours) >= 0:
+        return _ACTUAL_DAY % tuple(map(_write_kwh, message.watt_hours))
+    estimated = set(message.estimated)
+    reason = "null" if message.reason is None else str(message.reason)
+    return ",".join(
+        _PERIOD % (end, _write_kwh(value), *((ESTIMATED, reason) if slot in estimated else (ACTUAL, "null")))
+        for slot, (end, value) in enumerate(zip(PERIOD_ENDS, message.watt_hours, strict=True))
+        if value >= 0
+    )
+
+
+def _write_head(interface: tuple[str, str, str], transaction_id: str, told_at: str, place: tuple[str, str], is_replay: bool) -> str:
+    """Common block: interface is (id, event code, sender's role); place is (MPAN, GSP group)."""
+    mpan_id, group = place
+    replay = "true" if is_replay else "false"
+    publication = f"PUB-{transaction_id[4:]}"
+    interface_id, event, role = interface
+    return _HEAD % (
+        interface_id,
+        event,
+        transaction_id,
+        told_at,
+        role,
+        transaction_id,
+        told_at,
+        publication,
+        replay,
+        mpan_id,
+        DISTRIBUTOR_OF_GROUP[group],
+        group,
+    )
+
+
+def write_message(message: DayMessage) -> str:
+    """The message as JSON text."""
+    direction = "ActivePower"
+    head = _write_head(
+        ("PUB-021", f"[{direction}]", "SDS"),
+        message.transaction_id,
+        message.told_at,
+        (message.mpan_id, message.gsp_group),
+        message.is_replay,
+    )
+    return head + _CONSUMPTION % (
+        message.connection,
+        message.connected_on,
+        message.quantity,
+        message.utc_date,
+        _write_periods(message),
+    )
+
+
+def _connection(is_domestic: bool, annual_kwh: float) -> str:
+    """W whole current, L low voltage with transformers, H high voltage; by size."""
+    if is_domestic or annual_kwh < 150_000:
+        return "W"
+    return "L" if annual_kwh < 2_000_000 else "H"
+
+
+def connected_on(plan: FleetPlan) -> str:
+    """Date from which every simulated connection counts: well before the plan."""
+    return (plan.first_date - timedelta(days=400)).isoformat()
+
+
+def annual_kwh_of(fleet: Fleet, row: int) -> float:
+    """What the meter's readings come to in a year."""
+    mean = float(np.nanmean(fleet.import_kwh[row])) if np.isfinite(fleet.import_kwh[row]).any() else 0.0
+    return mean * SLOTS_PER_DAY * 365
+
+
+def write_standing_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions) -> list[str]:
+    """An IF-036 message for every import and every export meter point, each naming its partner."""
+    told_at = datetime.combine(plan.first_date, datetime.min.time(), tzinfo=UTC).isoformat()
+    since = connected_on(plan)
+    texts = []
+    for row, mpan in enumerate(fleet.mpan_id):
+        annual = annual_kwh_of(fleet, row)
+        home = bool(fleet.is_domestic[row])
+        connection, segment = _connection(home, annual), "S" if home else "A"
+        partners = [(mpan, "I", annual, fleet.export_mpan_id[row])]
+        if fleet.export_mpan_id[row]:
+            partners.append((fleet.export_mpan_id[row], "E", float(np.nansum(fleet.export_kwh[row])), mpan))
+        for own, direction, annual_kwh, partner in partners:
+            head = _write_head(
+                ("IF-036", "[Appointment]", "SUP"), f"SIM-{own}-STANDING-0", told_at, (own, fleet.gsp_group[row]), False
+            )
+            link = f'{{"linkedMPANCore":"{partner}"}}' if partner else ""
+            told = (connection, direction, segment, annual_kwh, "true" if home else "false", link)
+            texts.append(head + _STANDING % (*told, connection, since, permissions.consent_granularity[row]))
+    return texts
+
+
+def _watt_hours(kwh: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> Ints:
+    """Whole watt-hours, ``UNREAD`` where never read; shape kept."""
+    return np.where(np.isnan(kwh), UNREAD, np.rint(np.nan_to_num(kwh) * WATT_HOURS_PER_KWH)).astype(np.int64)
+
+
+def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, days: range) -> list[DayMessage]:
+    """Consumption messages of a run of the plan's days, ordered by day, meter and quantity; a day without a reading has none.
+
+    An opted-out day is told as an even estimate with reason 1, as a supplier settles it.
+    """
+    window = slice(days.start * SLOTS_PER_DAY, days.stop * SLOTS_PER_DAY)
+    since = connected_on(plan)
+    annual = [annual_kwh_of(fleet, row) for row in range(len(fleet.mpan_id))]
+    registers = [(fleet.mpan_id, Quantity.AI, _watt_hours(fleet.import_kwh[:, window]))]
+    registers.append((fleet.export_mpan_id, Quantity.AE, _watt_hours(fleet.export_kwh[:, window])))
+    every_slot = tuple(range(SLOTS_PER_DAY))
+    messages = []
+    for position, day in enumerate(days):
+        utc_date = (plan.first_date + timedelta(days=day)).isoformat()
+        next_date = (plan.first_date + timedelta(days=day + 1)).isoformat()
+        for mpans, quantity, table in registers:
+            values = table[:, position * SLOTS_PER_DAY : (position + 1) * SLOTS_PER_DAY]
+            for row in np.flatnonzero((values >= 0).any(axis=1)).tolist():
+                if not mpans[row]:
+                    continue
+                message = DayMessage(
+                    mpan_id=mpans[row],
+                    gsp_group=fleet.gsp_group[row],
+                    quantity=quantity.value,
+                    utc_date=utc_date,
+                    watt_hours=tuple(values[row].tolist()),
+                    connection=_connection(bool(fleet.is_domestic[row]), annual[row]),
+                    connected_on=since,
+                    told_at=f"{next_date}T{6 + row % 12:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}+00:00",
+                )
+                if permissions.opted_out_from_day[row] <= day < permissions.opted_out_to_day[row]:
+                    mean = sum(value for value in message.watt_hours if value > 0) // SLOTS_PER_DAY
+                    message = message._replace(watt_hours=(mean,) * SLOTS_PER_DAY, estimated=every_slot, reason=OPTED_OUT)
+                messages.append(message)
+    return messages
+
+
+def shift_told_at(message: DayMessage, days: float) -> DayMessage:
+    """The same message told that many days later."""
+    later = datetime.fromisoformat(message.told_at) + timedelta(days=days)
+    return message._replace(told_at=later.replace(microsecond=0).isoformat())
+
+
+def day_of(plan: FleetPlan, day: int) -> date:
+    """UTC date of one of the plan's days."""
+    return plan.first_date + timedelta(days=day)
