@@ -133,7 +133,7 @@ def split_spikes(rows: Rows, steps: Steps, max_kwh_per_slot: float) -> tuple[Row
     suspects = np.unique(rows.series[highest > SPIKE_MIN_KWH])
     for series in suspects:
         own = highest[(rows.series == series) & (highest > 0)]
-        limit[series] = max(SPIKE_MIN_KWH, SPIKE_RATIO * float(np.quantile(own, 0.995)))
+        limit[series] = max(SPIKE_MIN_KWH, SPIKE_RATIO * float(np.quantile(own, 0.995, method="lower")))
     is_spike = ~is_above & (highest > limit[rows.series])
     kept = rows.where(~is_above & ~is_spike)
     return kept, Refused(rows.where(is_spike), "kwh_spike"), Refused(rows.where(is_above), "kwh_above_maximum")

@@ -150,8 +150,8 @@ def _notice_swapped_dates(rows: Rows) -> Bools:
     )
     by_order = _count_descents(shown, owner, count), _count_descents(swapped, owner, count)
     is_mended = [(before >= MIN_RUNS) & (after < 0.4 * before) for before, after in (by_coverage, by_order)]
-    is_worse = [after > before for before, after in (by_coverage, by_order)]
-    return np.asarray((is_mended[0] & ~is_worse[1]) | (is_mended[1] & ~is_worse[0]))
+    agrees_with_order = (by_order[0] == 0) | (by_order[1] <= by_order[0])
+    return np.asarray((is_mended[0] & agrees_with_order) | (is_mended[1] & (by_coverage[1] <= by_coverage[0])))
 
 
 def swap_day_and_month(days: Ints) -> Ints:
