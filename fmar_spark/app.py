@@ -71,8 +71,17 @@ def build_parser(job: Job) -> argparse.ArgumentParser:
     )
     parser.add_argument("--lake", metavar="PATH", help="root of the lake (default: the setting lake.root)")
     parser.add_argument("--env", default="local", metavar="NAME", help="overlay conf/NAME.yaml over conf/base.yaml (default: local)")
-    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help="one setting for this run; may be repeated")
-    parser.add_argument("--run-date", type=_parse_date, metavar="YYYY-MM-DD", help="day that the run stands for (default: the newest day with data)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="overrides",
+        metavar="SECTION.KEY=VALUE",
+        help="one setting for this run; may be repeated",
+    )
+    parser.add_argument(
+        "--run-date", type=parse_date, metavar="YYYY-MM-DD", help="day that the run stands for (default: the newest day with data)"
+    )
     return parser
 
 
@@ -130,7 +139,8 @@ def existing_path(text: str) -> Path:
     return path
 
 
-def _parse_date(text: str) -> date:
+def parse_date(text: str) -> date:
+    """An argument that is a civil day."""
     try:
         return clock.parse_day(text)
     except ValueError as error:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 SLOTS_PER_DAY: Final = 48
 DAYS_PER_WEEK: Final = 7
 LONDON: Final = "Europe/London"
-NO_SLOT: Final = -1
+NO_SLOT: Final = np.iinfo(np.int32).min
 
 
 def slot_of_period_end(label: str) -> int:
@@ -81,3 +81,25 @@ def parse_day(text: str) -> date:
 def add_days(day: date, days: int) -> date:
     """The civil day so many days later."""
     return day + timedelta(days=days)
+
+
+def local_slot_of_utc(first_utc_date: date, days: int, time_zone: str) -> NDArray[np.int64]:
+    """Which local slot each UTC slot falls in: the inverse of ``local_slot_index``, but whole.
+
+    Args:
+        first_utc_date: day of UTC slot 0, and local day 0.
+        days: how many UTC days; the local days may reach one further.
+        time_zone: IANA name.
+
+    Returns:
+        ``local day * 48 + clock slot``, shape (days * 48,), negative before local day 0. Both halves of an hour that
+        happened twice fall in the same local slot.
+    """
+    slots = days * SLOTS_PER_DAY
+    index = local_slot_index(first_utc_date - timedelta(days=1), days + 3, time_zone, first_utc_date).reshape(-1)
+    local = np.full(slots, np.iinfo(np.int64).min, dtype=np.int64)
+    inside = (index != NO_SLOT) & (index >= 0) & (index < slots)
+    local[index[inside]] = np.flatnonzero(inside) - SLOTS_PER_DAY
+    for slot in np.flatnonzero(local == np.iinfo(np.int64).min):
+        local[slot] = local[slot - 2] if slot >= 2 else -1
+    return local

@@ -51,10 +51,7 @@ def parse_type(text: str) -> T.DataType:
 def struct_type(contract: TableContract) -> T.StructType:
     """The Spark schema of a contract."""
     return T.StructType(
-        [
-            T.StructField(column.name, parse_type(column.type), column.nullable, {"comment": column.doc})
-            for column in contract.columns
-        ]
+        [T.StructField(column.name, parse_type(column.type), column.nullable, {"comment": column.doc}) for column in contract.columns]
     )
 
 

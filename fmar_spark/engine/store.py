@@ -73,9 +73,7 @@ class TableStore:
         builder.execute()
         for column in contract.columns:
             if column.check:
-                self.spark.sql(
-                    f"ALTER TABLE delta.`{self.path(contract)}` ADD CONSTRAINT {column.name}_rule CHECK ({column.check})"
-                )
+                self.spark.sql(f"ALTER TABLE delta.`{self.path(contract)}` ADD CONSTRAINT {column.name}_rule CHECK ({column.check})")
 
     def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> None:
         """Add rows; with a transaction a repeated append of the same version does nothing."""

@@ -13,7 +13,13 @@ from fmar_spark.learning.examples import Examples
 
 BINS: Final = 10
 BOOTSTRAPS: Final = 200
-SIZE_OF_CLASS: Final = {"ev": "import_kw", "heat_pump": "import_kw", "battery": "import_kw", "solar_pv": "peak_kwp", "demand_response": "import_kw"}
+SIZE_OF_CLASS: Final = {
+    "ev": "import_kw",
+    "heat_pump": "import_kw",
+    "battery": "import_kw",
+    "solar_pv": "peak_kwp",
+    "demand_response": "import_kw",
+}
 
 
 class Report(NamedTuple):
@@ -29,7 +35,9 @@ class Report(NamedTuple):
         figures = {}
         for asset in ASSET_CLASSES:
             curve = self.tables.get(asset.value, {}).get("reliability", [])  # type: ignore[attr-defined]
-            figure = go.Figure(layout={"title": f"{asset.value}: stated against observed", "xaxis_title": "stated", "yaxis_title": "observed"})
+            figure = go.Figure(
+                layout={"title": f"{asset.value}: stated against observed", "xaxis_title": "stated", "yaxis_title": "observed"}
+            )
             figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name="honest", line={"dash": "dot"})
             stated, observed = [bin_["stated"] for bin_ in curve], [bin_["observed"] for bin_ in curve]
             figure.add_scatter(x=stated, y=observed, mode="lines+markers", name="classifier")

@@ -70,6 +70,7 @@ class BaselineSettings(Section):
     """How the day-ahead baseline is fitted."""
 
     window_days: int = Field(90, ge=14, le=400, description="Rolling history.")
+    score_warm_up_days: int = Field(90, ge=0, le=400, description="Days on which corrections are learnt before the scored ones.")
     score_days: int = Field(30, ge=0, le=90, description="Last days that gold.baselines scores out of sample.")
 
 

@@ -13,11 +13,12 @@ from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.schema import arrow_schema
-from fmar_spark.kernels.baseline_summary import BaselineSummary, summarise_baseline
+from fmar_spark.kernels.baseline import BaselineRules
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import Examination, examine_meters
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
 from fmar_spark.kernels.window import Bools
+from fmar_spark.transforms.baseline_rows import BaselineStanding, build_standing, score_baselines
 from fmar_spark.transforms.meter_windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.transforms.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.transforms.profile_parts import (
@@ -45,6 +46,7 @@ class ProfileRules(NamedTuple):
     report_probability: float
     tiers: TierRules
     score_days: int
+    baseline: BaselineRules
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class ProfilePass:
         sufficiency = judge_history(window, self.rules.min_days, self.rules.max_missing_share)
         examination = examine_meters(window, sufficiency)
         judged, statuses = self._judge(group, sufficiency, examination)
-        baseline = summarise_baseline(window, sufficiency, self.rules.score_days)
+        baseline = score_baselines(window, examination.net_kw, sufficiency, self.rules.score_days, self.rules.baseline)
         return self._build_rows(group, sufficiency, judged, statuses, baseline)
 
     def _judge(
@@ -104,7 +106,7 @@ class ProfilePass:
         sufficiency: Sufficiency,
         judged: Judged,
         statuses: tuple[list[str], list[str | None]],
-        baseline: BaselineSummary,
+        baseline: BaselineStanding,
     ) -> pa.RecordBatch:
         schema = arrow_schema(METER_PROFILES)
         meters = len(group.mpan_ids)
@@ -129,7 +131,7 @@ class ProfilePass:
             "capabilities": build_capabilities(judged, self.scorer, self.rules.tiers, schema.field("capabilities").type),
             "availabilities": build_availabilities(judged, schema.field("availabilities").type),
             "events": build_events(judged, schema.field("events").type),
-            "baseline": _build_baseline(baseline, start, schema.field("baseline").type),
+            "baseline": build_standing(baseline, start, schema.field("baseline").type),
             "model_version": [self.scorer.version] * meters,
             "run_id": [self.run_id] * meters,
             "as_of_date": as_of,
@@ -159,20 +161,3 @@ class ProfilePass:
 def profile_meters(meter_days: DataFrame, profile_pass: ProfilePass, meters_per_chunk: int, partitions: int) -> DataFrame:
     """One profile per meter from eligible meter-days, in one shuffle and one pass."""
     return map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, meters_per_chunk, partitions)
-
-
-def _build_baseline(baseline: BaselineSummary, start: np.datetime64, kind: pa.StructType) -> pa.StructArray:
-    known = baseline.days_used > 0
-    columns: dict[str, Values] = {
-        "model": np.where(known, baseline.model.astype(object), None),
-        "trained_from_date": to_dates(baseline.trained_from_day, start, known),
-        "trained_to_date": to_dates(baseline.trained_to_day, start, known),
-        "days_used": baseline.days_used.astype(np.int32),
-        "cv_rmse": baseline.cv_rmse,
-        "bl01_cv_rmse": baseline.bl01_cv_rmse,
-        "nmbe": baseline.nmbe,
-        "interval_coverage": baseline.interval_coverage,
-    }
-    return build_structs(columns, kind)
-
-

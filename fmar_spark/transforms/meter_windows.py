@@ -39,6 +39,10 @@ class MeterGroup(NamedTuple):
     time_zone: str
     gsp_group_ids: list[str | None]
     is_domestic: list[bool | None]
+    asked_meter: Ints
+    """Row of the window of each meter-day that was asked for."""
+    asked_day: Ints
+    """The day in parallel, counted from the window's first."""
 
 
 class _Rows(NamedTuple):
@@ -46,6 +50,11 @@ class _Rows(NamedTuple):
     day: Ints
     is_export: Bools
     kwh: Floats
+
+
+class _Asked(NamedTuple):
+    meter: Ints
+    day: Ints
 
 
 class _Attributes(NamedTuple):
@@ -86,6 +95,8 @@ def build_weather_book(table: pa.Table) -> WeatherBook:
 def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> Iterator[MeterGroup]:
     """Split a chunk of whole meters into groups of one calendar and lay each out as a window.
 
+    A row whose quantity is null carries no reading: it asks for its day, which the window will then hold.
+
     Meters go together when clock, holidays, hemisphere and the quarter of their last reading agree; the window runs
     from the month of the group's first day to the month of its last. Readings more than ``window_months`` before a
     meter's own last one are left out.
@@ -98,8 +109,10 @@ def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> I
     """
     ids, meter = number_keys(chunk["mpan_id"])
     day = chunk["utc_date"].combine_chunks().cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
-    is_export = np.asarray(chunk["quantity"].to_numpy(zero_copy_only=False) == Quantity.AE.value)
-    rows = _Rows(meter, day, is_export, day_arrays(chunk["kwh"], clock.SLOTS_PER_DAY))
+    quantity = chunk["quantity"].to_numpy(zero_copy_only=False)
+    is_asked = np.array([value is None for value in quantity], dtype=bool)
+    asked = _Asked(meter[is_asked], day[is_asked])
+    rows = _Rows(meter, day, np.asarray(quantity == Quantity.AE.value, dtype=bool), day_arrays(chunk["kwh"], clock.SLOTS_PER_DAY))
     read = ~np.isnan(rows.kwh).all(axis=1)
     last = np.full(len(ids), -1, dtype=np.int64)
     np.maximum.at(last, meter[read], day[read])
@@ -110,14 +123,16 @@ def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> I
     keys = list(zip(attributes.time_zone, attributes.region, south, quarter.tolist(), strict=True))
     for key in sorted(set(keys)):
         members = np.array([position for position, found in enumerate(keys) if found == key])
-        yield _lay_group(rows, attributes, members, weather)
+        yield _lay_group(rows, asked, attributes, np.asarray(members), weather)
 
 
-def _lay_group(rows: _Rows, attributes: _Attributes, members: Ints, weather: WeatherBook) -> MeterGroup:
+def _lay_group(rows: _Rows, asked: _Asked, attributes: _Attributes, members: Ints, weather: WeatherBook) -> MeterGroup:
     place = np.full(len(attributes.ids), -1, dtype=np.int64)
     place[members] = np.arange(len(members))
     mine = _take_rows(rows, place[rows.meter] >= 0)
-    today = mine.day if len(mine.day) else np.array([0])
+    mine_asked = place[asked.meter] >= 0
+    today = np.concatenate([mine.day, asked.day[mine_asked]])
+    today = today if len(today) else np.array([0])
     first = int(np.datetime64(int(_month_of(today.min(keepdims=True))[0]), "M").astype("datetime64[D]").astype(np.int64))
     after = int(np.datetime64(int(_month_of(today.max(keepdims=True))[0]) + 1, "M").astype("datetime64[D]").astype(np.int64))
     days = after - first + 1
@@ -151,6 +166,8 @@ def _lay_group(rows: _Rows, attributes: _Attributes, members: Ints, weather: Wea
         time_zone=zone,
         gsp_group_ids=[attributes.gsp_group_id[member] for member in members],
         is_domestic=[attributes.is_domestic[member] for member in members],
+        asked_meter=place[asked.meter[mine_asked]],
+        asked_day=asked.day[mine_asked] - first,
     )
 
 

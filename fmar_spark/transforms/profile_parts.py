@@ -273,5 +273,3 @@ def _describe(asset: AssetClass, events: Events, rows: Ints, days_seen: int, is_
         f"{np.median(events.peak_kw[rows]):.1f} kW {what} of {hours:.1f} h on {days} of {days_seen} days, "
         f"most often from {start // 2:02d}:{start % 2 * 30:02d}{doubt}"
     )
-
-

@@ -1,0 +1,90 @@
+"""Derives what every eligible meter can do: one heavy pass to profiles, then cheap projections to gold."""
+
+import logging
+from collections.abc import Callable
+from datetime import date
+from typing import Final, NamedTuple
+
+from pyspark.sql import DataFrame
+
+from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, BASELINES, CAPABILITY
+from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.store import TableStore
+from fmar_spark.kernels.baseline import BaselineRules
+from fmar_spark.learning.registry import choose_scorer
+from fmar_spark.settings.sections import Settings
+from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, name_meters, read_eligible_days
+from fmar_spark.transforms.gold import (
+    list_availabilities,
+    list_baselines,
+    list_capabilities,
+    list_changes,
+    list_detections,
+    list_events,
+)
+from fmar_spark.transforms.meter_profiles import ProfilePass, ProfileRules, profile_meters
+from fmar_spark.transforms.verdicts import TierRules
+
+READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
+WRITES: Final = (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES)
+_PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]], ...]] = (
+    (ASSET_EVENTS, list_events),
+    (ASSET_DETECTIONS, list_detections),
+    (ASSET_CHANGES, list_changes),
+    (CAPABILITY, list_capabilities),
+    (AVAILABILITY, list_availabilities),
+    (BASELINES, list_baselines),
+)
+_log = logging.getLogger(__name__)
+
+
+class Request(NamedTuple):
+    """What a run is asked for."""
+
+    run_date: date | None
+    """None = the newest day with readings."""
+    meters: tuple[str, ...]
+    """MPANs or series ids; empty = every eligible meter."""
+
+
+def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
+    """Characterise the eligible meters and replace their rows in silver.meter_profiles and gold.
+
+    A run over all meters replaces the tables whole, so a meter that may no longer be looked at vanishes; a run over named
+    meters replaces the rows of those only.
+    """
+    until_date = request.run_date or find_newest_day(store)
+    meter_days = read_eligible_days(store, until_date, request.meters)
+    scorer = choose_scorer(settings.learning)
+    _log.info("characterise: classifier %s, readings up to %s", scorer.version, until_date)
+    profile_pass = ProfilePass(
+        scorer=scorer,
+        weather=collect_weather(store, settings.characterise.max_weather_areas),
+        rules=_read_rules(settings),
+        run_id=run.run_id,
+        run_date=until_date,
+    )
+    profiles = profile_meters(meter_days, profile_pass, settings.characterise.meters_per_chunk, settings.characterise.partitions)
+    where = name_meters(store, request.meters) if request.meters else ""
+    store.overwrite(profiles, METER_PROFILES, where)
+    written = store.last_metrics(METER_PROFILES).get("numOutputRows", 0)
+    stored = store.read(METER_PROFILES)
+    for contract, project in _PROJECTIONS:
+        _log.info("characterise: %s", contract.full_name)
+        store.overwrite(project(stored.where(where) if where else stored), contract, where)
+    return Written({"meters": written}, rows_kept=written)
+
+
+def _read_rules(settings: Settings) -> ProfileRules:
+    return ProfileRules(
+        min_days=settings.sufficiency.min_days,
+        max_missing_share=settings.sufficiency.max_missing_share,
+        window_months=settings.sufficiency.window_months,
+        report_probability=settings.characterise.report_probability,
+        tiers=TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
+        score_days=settings.baseline.score_days,
+        baseline=BaselineRules(window_days=settings.baseline.window_days, warm_up_days=settings.baseline.score_warm_up_days),
+    )

@@ -1,0 +1,111 @@
+"""What every meter was expected to do on each wanted local day, from readings before that day only."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.engine.bridge import map_whole_keys
+from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.kernels.baseline import BaselineRules
+from fmar_spark.settings.sections import Settings
+from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
+from fmar_spark.transforms.baseline_rows import PredictionPass
+from fmar_spark.transforms.eligibility import METER_ATTRIBUTES
+
+READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
+WRITES: Final = (BASELINE_PREDICTIONS,)
+MAX_DAYS: Final = 800
+
+
+class Request(NamedTuple):
+    """Which meter-days are wanted."""
+
+    from_date: date | None
+    to_date: date | None
+    """Both inclusive local days, for every eligible meter."""
+    days_file: Path | None
+    """Or a CSV with series_id or mpan_id, and date."""
+
+
+def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
+    """Predict the wanted meter-days and merge them into gold.baseline_predictions."""
+    until_date = run.run_date or find_newest_day(store)
+    meter_days = read_eligible_days(store, until_date, ())
+    wanted = _read_wanted_days(store, request) if request.days_file else _every_day(meter_days, request)
+    attributes = meter_days.groupBy("mpan_id").agg(*(F.first(name, ignorenulls=True).alias(name) for name in METER_ATTRIBUTES))
+    asked = wanted.join(attributes, "mpan_id", "inner").select(
+        "mpan_id",
+        "utc_date",
+        F.lit(None).cast("string").alias("quantity"),
+        F.array_repeat(F.lit(None).cast("float"), 48).alias("kwh"),
+        *METER_ATTRIBUTES,
+    )
+    named = meter_days.join(F.broadcast(wanted.select("mpan_id").distinct()), "mpan_id", "left_semi") if request.days_file else meter_days
+    prediction_pass = PredictionPass(
+        weather=collect_weather(store, settings.characterise.max_weather_areas),
+        rules=BaselineRules(window_days=settings.baseline.window_days),
+        run_id=run.run_id,
+    )
+    rows = map_whole_keys(
+        named.unionByName(asked),
+        "mpan_id",
+        prediction_pass,
+        BASELINE_PREDICTIONS,
+        settings.characterise.meters_per_chunk,
+        settings.characterise.partitions,
+    )
+    store.merge(rows, BASELINE_PREDICTIONS)
+    metrics = store.last_metrics(BASELINE_PREDICTIONS)
+    kept = metrics.get("numTargetRowsInserted", 0) + metrics.get("numTargetRowsUpdated", 0) or metrics.get("numOutputRows", 0)
+    return Written({"half_hours": kept}, rows_kept=kept)
+
+
+def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
+    """Each local day of the range for every eligible meter.
+
+    Raises:
+        ConfigError: the range is missing, turned round or too long.
+    """
+    if request.from_date is None or request.to_date is None:
+        raise ConfigError("predict_baseline: --from and --to, or --days FILE, wanted")
+    days = (request.to_date - request.from_date).days + 1
+    if not 1 <= days <= MAX_DAYS:
+        raise ConfigError(f"predict_baseline: {days} days from --from to --to found, 1 to {MAX_DAYS} wanted")
+    dates = F.array(*(F.lit(request.from_date + timedelta(days=day)) for day in range(days)))
+    return meter_days.select("mpan_id").distinct().select("mpan_id", F.explode(dates).alias("utc_date"))
+
+
+def _read_wanted_days(store: TableStore, request: Request) -> DataFrame:
+    """The meter-days of a CSV file; series ids are turned into MPANs.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column.
+    """
+    path = request.days_file
+    try:
+        listed = pd.read_csv(path, dtype=str)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
+    name = next((column for column in ("mpan_id", "series_id") if column in listed.columns), None)
+    if name is None or "date" not in listed.columns:
+        raise InputError(f"{path}: columns {', '.join(listed.columns)} found; series_id or mpan_id, and date wanted")
+    parsed = pd.to_datetime(listed["date"], format="%Y-%m-%d", errors="coerce")
+    if parsed.isna().any():
+        line = int(parsed.isna().to_numpy().argmax()) + 2
+        raise InputError(f"{path}: line {line}: date {listed['date'].iloc[line - 2]!r} found, YYYY-MM-DD wanted")
+    if listed.empty:
+        raise InputError(f"{path}: no days listed")
+    rows = [(meter, stamp.date()) for meter, stamp in zip(listed[name], parsed, strict=True)]
+    wanted = store.spark.createDataFrame(sorted(set(rows)), "name string, utc_date date")
+    if name == "mpan_id":
+        return wanted.withColumnRenamed("name", "mpan_id")
+    series = store.read(SERIES).select(F.col("series_id").alias("name"), "mpan_id")
+    return wanted.join(series, "name", "inner").select("mpan_id", "utc_date")

@@ -1,0 +1,28 @@
+"""Trains the asset classifiers on labelled meters and promotes them if they pass the gates."""
+
+import argparse
+import sys
+
+from fmar_spark.app import App, Job, run_job
+from fmar_spark.steps import train_classifier
+
+JOB = Job("train_classifier", "Trains the classifiers and registers them in MLflow.", train_classifier.READS, train_classifier.WRITES)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The job's own options."""
+    parser.add_argument(
+        "--labels",
+        default=train_classifier.MEMORY_TABLE,
+        metavar="FILE_OR_TABLE",
+        help="CSV of series_id (or MPAN), has_ev, has_heat_pump, has_pv, has_battery, has_dr, or the table silver.labels (default)",
+    )
+
+
+def body(app: App) -> None:
+    """Wire the step."""
+    app.run_step("train_classifier", lambda store, run: train_classifier.run(store, run, app.settings, app.arguments.labels))
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(sys.argv[1:], JOB, add_arguments, body))
