@@ -5,11 +5,15 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
-from fmar_spark.kernels.habits import Blocks, describe_habits
+from fmar_spark.kernels.habits import Blocks, Habits, describe_habits
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 POWER_BINS: Final = 120
 NEAR_LOG: Final = 0.1
+TAPER_SHARE: Final = 0.4
+"""A slot of this share of the power may be followed by a last one of less: a battery that is nearly full."""
+SHARP_SHARE: Final = 0.05
+USUAL_KW: Final = 3.5
 BESIDE_FROM_LOG: Final = 0.16
 BESIDE_TO_LOG: Final = 0.46
 
@@ -42,13 +46,16 @@ class EvSearch(NamedTuple):
     brief_kw: float = 4.0
     """Level that such a session must reach: kettles, ovens and showers stay below it over a half-hour. A charger is
     called weak if its own power is below."""
+    most_brief: float = 0.75
+    """Where more than this many such sessions come to one that fills a half-hour (twice as many for an hour), something
+    else makes them."""
     company_kw: float = 2.5
     """What else may run all through a session of a charger that is not weak."""
     doubtful_hours: float = 2.25
     """Blocks of a weak charger up to this long must stand out among short blocks of other powers."""
     doubtful_excess: float = 2.0
     """How many times the number expected from other powers they must reach."""
-    most_candidates: int = 3
+    most_candidates: int = 5
     """Powers that are compared before one is taken for the charger's."""
     fewest_hours_seen: float = 20.0
     """Hours that a day must have been read to say anything of that day."""
@@ -63,6 +70,8 @@ class Charging(NamedTuple):
     """Relative standard deviation of the sessions' power."""
     concentration: Floats
     """Share of the energy of all flat blocks that has the charger's power."""
+    likeness: Floats
+    """How much the blocks of that power look like charging, rough log odds; NaN where there are none."""
     sessions: Blocks
 
 
@@ -78,10 +87,11 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
     floor_kw = np.maximum(search.least_step_kw, search.noise_factor * typical_kw)
     rises = find_rises(grid, np.where(np.isnan(floor_kw), np.inf, floor_kw))
     flat = find_flat_blocks(grid, rises, search)
-    rough_kw, concentration = _choose_charger(flat, seen, grid.slots_per_day, search)
-    sessions = _find_sessions(grid, rises, rough_kw, _trust_short_blocks(flat, rough_kw, search), search)
-    charger_kw, spread = _refine_charger(sessions, rough_kw, search.power_tolerance)
-    return Charging(charger_kw, spread, concentration, sessions)
+    choice = _choose_charger(flat, seen, grid.slots_per_day, search)
+    trusted = _trust_short_blocks(flat, choice.power_kw, search)
+    sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
+    charger_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
+    return Charging(charger_kw, spread, choice.share, choice.likeness, sessions)
 
 
 def find_flat_blocks(grid: SlotGrid, rises: Rises, search: EvSearch) -> Blocks:
@@ -110,14 +120,16 @@ def _cut_blocks(grid: SlotGrid, place: Ints, idle_kw: Floats, after: Plateaus, h
     first = np.clip((grid.flat_kw[place] - idle_kw) / height_kw, 0.0, 1.0)
     last = np.clip((after.ending_kw - floor_kw) / height_kw, 0.0, 1.0)
     first, last = np.where(first >= partial, first, 0.0), np.where(last >= partial, last, 0.0)
+    tail = np.clip((grid.flat_kw[place + 2 + after.length] - floor_kw) / height_kw, 0.0, 1.0)
+    tail = np.where((tail >= 1.5 * partial) & (tail <= last) & (last >= TAPER_SHARE), tail, 0.0)
     step_up = grid.flat_kw[place + 1] - idle_kw
     step_down = grid.flat_kw[place + after.length] - after.after_kw
-    hours = (after.length + first + last) * grid.step_hours
+    hours = (after.length + first + last + tail) * grid.step_hours
     slot = grid.slot_of(place)
     return Blocks(
         meter=grid.meter_of(place),
         start=slot + (first == 0.0),
-        end=slot + 1 + after.length + (last > 0.0),
+        end=slot + 1 + after.length + (last > 0.0) + (tail > 0.0),
         hours=hours,
         power_kw=power,
         energy_kwh=hours * np.minimum(power, height_kw),
@@ -125,23 +137,77 @@ def _cut_blocks(grid: SlotGrid, place: Ints, idle_kw: Floats, after: Plateaus, h
     )
 
 
-def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSearch) -> tuple[Floats, Floats]:
+class _Choice(NamedTuple):
+    """Shape (meters,) each."""
+
+    power_kw: Floats
+    share: Floats
+    likeness: Floats
+
+
+def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSearch) -> _Choice:
     """Among the powers with most energy the one most like a charger's, and its share of all flat blocks' energy."""
     meters = seen.shape[0]
     weight = flat.energy_kwh / (1.0 + 4.0 * np.minimum(np.nan_to_num(flat.mismatch, nan=0.5), 2.0))
-    total = np.bincount(flat.meter, flat.energy_kwh, meters)
-    best_score, best_kw, best_share = np.zeros(meters), np.full(meters, np.nan), np.zeros(meters)
-    for peak_kw in _find_power_peaks(flat, weight, meters, search):
-        near = np.abs(flat.power_kw / peak_kw[flat.meter] - 1.0) <= search.power_tolerance
-        blocks = flat.take(near)
-        centre = _average(blocks.power_kw, weight[near], blocks.meter, meters)
-        score = _score_charger(blocks, centre, seen, slots_per_day)
-        better = score > best_score
-        share = np.bincount(blocks.meter, blocks.energy_kwh, meters) / np.maximum(total, 1e-9)
-        best_score = np.where(better, score, best_score)
-        best_kw = np.where(better, centre, best_kw)
-        best_share = np.where(better, share, best_share)
-    return best_kw, best_share
+    peaks = _find_power_peaks(flat, weight, meters, search)
+    kinds = len(peaks)
+    near = [np.flatnonzero(np.abs(flat.power_kw / peak[flat.meter] - 1.0) <= search.power_tolerance) for peak in peaks]
+    picked = np.concatenate(near)
+    blocks, weight = flat.take(picked), weight[picked]
+    blocks = blocks._replace(meter=blocks.meter + np.repeat(np.arange(kinds) * meters, [rows.size for rows in near]))
+    power_kw = _average(blocks.power_kw, weight, blocks.meter, meters * kinds)
+    total = np.tile(np.bincount(flat.meter, flat.energy_kwh, meters), kinds)
+    share = np.bincount(blocks.meter, blocks.energy_kwh, meters * kinds) / np.maximum(total, 1e-9)
+    is_sharp = np.abs(blocks.power_kw / power_kw[blocks.meter] - 1.0) <= SHARP_SHARE
+    sharpness = _average(is_sharp.astype(np.float64), weight, blocks.meter, meters * kinds)
+    prominence = _measure_prominence(flat, power_kw.reshape(kinds, meters))
+    habits = describe_habits(blocks, seen, slots_per_day, kinds)
+    likeness = _score_charger(habits, power_kw, share, sharpness, prominence)
+    likeness = np.where(np.isnan(likeness), -np.inf, likeness).reshape(kinds, meters)
+    best = likeness.argmax(axis=0)
+    row = np.arange(meters)
+    top = likeness[best, row]
+    return _Choice(
+        power_kw=power_kw.reshape(kinds, meters)[best, row],
+        share=share.reshape(kinds, meters)[best, row],
+        likeness=np.where(np.isfinite(top), top, np.nan),
+    )
+
+
+def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:
+    """Log of the hours of blocks at each power over those expected from the powers beside it, shape (kinds x meters,)."""
+    hours = np.minimum(flat.hours, 4.0)
+    meters = power_kw.shape[1]
+    ratios = []
+    for kind_kw in power_kw:
+        apart = np.abs(np.log(flat.power_kw / kind_kw[flat.meter]))
+        beside = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
+        at_power = np.bincount(flat.meter, hours * (apart <= NEAR_LOG), meters)
+        background = np.bincount(flat.meter, hours * beside, meters) * NEAR_LOG / (BESIDE_TO_LOG - BESIDE_FROM_LOG)
+        ratios.append(np.log((at_power + 1.0) / (background + 1.0)))
+    return np.concatenate(ratios)
+
+
+def _score_charger(habits: Habits, power_kw: Floats, share: Floats, sharpness: Floats, prominence: Floats) -> Floats:
+    """How much a power's blocks look like charging, in rough log odds; NaN where there are none.
+
+    Weights are rounded from a logistic fit to simulated homes: a charger's blocks have one sharp power of 3.5 kW or
+    more, much energy, long sessions at no fixed hour, and not every day.
+    """
+    size = np.log(power_kw / USUAL_KW)
+    return np.asarray(
+        0.5 * np.log(np.maximum(np.minimum(habits.kwh_per_day, 15.0), 0.02))
+        + 4.0 * np.minimum(size, 0.0)
+        - 0.7 * np.maximum(size, 0.0)
+        + 1.0 * share
+        - 4.5 * np.minimum(habits.active_day_share, 1.0)
+        + 1.2 * np.log(habits.hours_mean)
+        + 2.0 * np.nan_to_num(habits.start_spread, nan=0.5)
+        - 1.3 * np.minimum(np.nan_to_num(habits.gap_cv, nan=1.0), 3.0)
+        - 3.5 * habits.mismatch
+        + 2.3 * sharpness
+        + 0.6 * prominence
+    )
 
 
 def _find_power_peaks(flat: Blocks, weight: Floats, meters: int, search: EvSearch) -> list[Floats]:
@@ -166,28 +232,20 @@ def _average(values: Floats, weight: Floats, group: Ints, groups: int) -> Floats
     return np.asarray(np.bincount(group, values * weight, groups) / np.where(total > 0, total, np.nan))
 
 
-def _score_charger(blocks: Blocks, power_kw: Floats, seen: Bools, slots_per_day: int) -> Floats:
-    """How much a power's blocks look like charging: much energy, at high power, on some days, for uneven times."""
-    habits = describe_habits(blocks, seen, slots_per_day)
-    energy = np.minimum(np.nan_to_num(habits.kwh_per_day), 15.0)
-    uneven = 0.2 + np.minimum(np.nan_to_num(habits.hours_cv), 0.8)
-    rare = 1.3 - np.minimum(habits.active_day_share, 1.0)
-    strong = np.clip(np.nan_to_num(power_kw) / 3.5, 0.3, 1.5)
-    return np.asarray(energy * uneven * rare * strong)
-
-
 def _trust_short_blocks(flat: Blocks, charger_kw: Floats, search: EvSearch) -> Bools:
     """Whether short blocks of the charger's power clearly outnumber those of powers beside it, shape (meters,).
 
-    Cooking and washing give short blocks of every power; a charger's stand out.
+    Cooking and washing give short blocks of every power; a charger's stand out. The geometric mean of the counts below
+    and above is what a smooth spread of powers would give between them, and one other appliance cannot raise it much.
     """
     meters = charger_kw.size
     short = flat.take(flat.hours <= search.doubtful_hours)
-    apart = np.abs(np.log(short.power_kw / charger_kw[short.meter]))
-    near = apart <= NEAR_LOG
-    beside = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
-    at_power = np.bincount(short.meter[near], minlength=meters)
-    background = np.bincount(short.meter[beside], minlength=meters) * NEAR_LOG / (BESIDE_TO_LOG - BESIDE_FROM_LOG)
+    apart = np.log(short.power_kw / charger_kw[short.meter])
+    below = (apart < -BESIDE_FROM_LOG) & (apart >= -BESIDE_TO_LOG)
+    above = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
+    at_power = np.bincount(short.meter[np.abs(apart) <= NEAR_LOG], minlength=meters)
+    sides = np.bincount(short.meter[below], minlength=meters) * np.bincount(short.meter[above], minlength=meters)
+    background = np.sqrt(sides) * 2.0 * NEAR_LOG / (BESIDE_TO_LOG - BESIDE_FROM_LOG)
     return np.asarray(at_power > search.doubtful_excess * background + 1.0)
 
 
@@ -214,6 +272,9 @@ def _find_sessions(grid: SlotGrid, rises: Rises, charger_kw: Floats, trusted: Bo
     kept &= strong | trusted[blocks.meter] | (blocks.hours > search.doubtful_hours)
     brief, is_brief = _cut_brief(grid, place, idle, wanted, search)
     is_brief &= (after.length == 0) & strong & (brief.power_kw >= brief_kw)
+    whole_count = np.bincount(blocks.meter[kept], minlength=grid.meters)
+    brief_count = np.bincount(brief.meter[is_brief], minlength=grid.meters)
+    is_brief &= (brief_count <= 2.0 * grid.step_hours * search.most_brief * whole_count)[brief.meter]
     brief = brief._replace(power_kw=wanted)
     blocks = Blocks(*(np.where(is_brief, short, whole) for short, whole in zip(brief, blocks, strict=True))).take(kept | is_brief)
     return blocks.take(drop_overlaps(blocks.meter, blocks.start, blocks.end))

@@ -66,22 +66,22 @@ class Habits(NamedTuple):
     mismatch: Floats
 
 
-def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int) -> Habits:
+def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int, kinds: int = 1) -> Habits:
     """Sum up each meter's blocks.
 
     Args:
-        blocks: of any meters of the batch.
+        blocks: of any meters of the batch; of several kinds at once if ``meter`` is kind x meters + row.
         seen: days that were read well enough, shape (meters, days).
         slots_per_day: 48, or 24 for hourly meters.
+        kinds: how many kinds; the answer has shape (kinds x meters,).
     """
-    meters = seen.shape[0]
+    meters = seen.shape[0] * kinds
     meter = blocks.meter
     count = np.bincount(meter, minlength=meters)
     some = np.where(count > 0, count, np.nan)
     enough = np.where(count >= FEWEST_BLOCKS, 1.0, np.nan)
-    observed = seen.sum(axis=1)
-    observed_days = np.where(observed > 0, observed, np.nan)
-    days = _count_active_days(meter, blocks.start // slots_per_day, seen)
+    days = _count_active_days(meter, blocks.start // slots_per_day, seen, kinds)
+    observed_days = np.where(days.observed > 0, days.observed, np.nan)
     hours_mean = np.bincount(meter, blocks.hours, meters) / some
     hours_var = np.bincount(meter, blocks.hours**2, meters) / some - hours_mean**2
     hour = blocks.start % slots_per_day * 24 // slots_per_day
@@ -124,12 +124,13 @@ def _mean_of_days(daily_kwh: Floats) -> Floats:
 class _ActiveDays(NamedTuple):
     active: Ints
     span: Ints
+    observed: Ints
     gap_cv: Floats
 
 
-def _count_active_days(meter: Ints, day: Ints, seen: Bools) -> _ActiveDays:
+def _count_active_days(meter: Ints, day: Ints, seen: Bools, kinds: int) -> _ActiveDays:
     """Days with a block, observed days between the first and last of them, and how unequal the gaps between them are."""
-    meters, days = seen.shape
+    meters = seen.shape[0] * kinds
     is_new = np.ones(meter.size, dtype=np.bool_)
     is_new[1:] = (meter[1:] != meter[:-1]) | (day[1:] != day[:-1])
     meter, day = meter[is_new], day[is_new]
@@ -139,9 +140,9 @@ def _count_active_days(meter: Ints, day: Ints, seen: Bools) -> _ActiveDays:
     some = active > 0
     first, last = np.zeros(meters, dtype=np.int64), np.full(meters, -1)
     first[some], last[some] = day[begin[some]], day[beyond[some] - 1]
-    seen_before = np.zeros((meters, days + 1), dtype=np.int32)
+    seen_before = np.zeros((seen.shape[0], seen.shape[1] + 1), dtype=np.int32)
     np.cumsum(seen, axis=1, dtype=np.int32, out=seen_before[:, 1:])
-    row = np.arange(meters)
+    row = np.arange(meters) % max(seen.shape[0], 1)
     span = seen_before[row, last + 1] - seen_before[row, first]
     same = meter[1:] == meter[:-1]
     gap, owner = np.diff(day)[same].astype(np.float64), meter[1:][same]
@@ -149,7 +150,7 @@ def _count_active_days(meter: Ints, day: Ints, seen: Bools) -> _ActiveDays:
     gaps = np.where(gaps >= FEWEST_BLOCKS, gaps, np.nan)
     mean = np.bincount(owner, gap, meters) / gaps
     variance = np.bincount(owner, gap**2, meters) / gaps - mean**2
-    return _ActiveDays(active, span, np.sqrt(np.maximum(variance, 0.0)) / mean)
+    return _ActiveDays(active, span, seen_before[row, -1], np.sqrt(np.maximum(variance, 0.0)) / mean)
 
 
 def _spread_over_day(meter: Ints, slot: Ints, meters: int, slots_per_day: int) -> Floats:
