@@ -1,6 +1,7 @@
 """Builds the window that the detectors look at from UTC half-hours."""
 
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,21 @@ def build_calendar(first_local_date: date, days: int, holidays: frozenset[date],
     return LocalCalendar(start_date=start, weekday=weekday, is_holiday=is_holiday, season=season)
 
 
+@lru_cache(maxsize=128)
+def trace_clear_sky(site: Site, first_utc_date: date, days: int, time_zone: str) -> Floats:
+    """Clear-sky irradiance at a site, W/m2, shape (days, 48) of local days by clock slot; 0 where the clock skipped one.
+
+    Kept from call to call: meters of one place share it, and it costs more than the rest of the window.
+    """
+    index = clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date)
+    skipped = index == clock.NO_SLOT
+    starts = np.datetime64(first_utc_date, "m") + np.where(skipped, 0, index).astype(np.int64) * np.timedelta64(30, "m")
+    clear = clear_sky_w_m2(locate_sun(starts, site.latitude_deg, site.longitude_deg).cos_zenith).astype(np.float32)
+    clear[skipped] = 0.0
+    clear.flags.writeable = False
+    return clear
+
+
 def assemble_window(
     readings: UtcReadings,
     weather: UtcWeather,
@@ -84,11 +100,7 @@ def assemble_window(
         local[:, ~known] = np.nan
         return local
 
-    starts = np.datetime64(first_utc_date, "m") + index.astype(np.int64) * np.timedelta64(30, "m")
-    clear = np.stack(
-        [clear_sky_w_m2(locate_sun(starts, site.latitude_deg, site.longitude_deg).cos_zenith) for site in sites]
-    ).astype(np.float32)
-    clear[:, index == clock.NO_SLOT] = 0.0
+    clear = np.stack([trace_clear_sky(site, first_utc_date, days, time_zone) for site in sites])
     southern = bool(np.mean([site.latitude_deg for site in sites]) < 0)
     export_kw = kw_from_kwh(to_local(readings.export_kwh))
     has_export: Bools = (readings.export_kwh > 0).any(axis=1)

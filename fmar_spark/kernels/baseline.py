@@ -11,7 +11,7 @@ import numpy as np
 
 from fmar_spark.kernels.baseline_history import History, drop_dead_days
 from fmar_spark.kernels.baseline_interval import Interval, IntervalRules
-from fmar_spark.kernels.baseline_similarity import ADVICES, DayKinds, fill_day_temperature, sort_days, weigh_days
+from fmar_spark.kernels.baseline_similarity import DayKinds, fill_day_temperature, sort_days, weigh_days
 from fmar_spark.kernels.baseline_stack import Stack, StackRules, guess_first, lay_columns, lay_weather
 from fmar_spark.kernels.window import Bools, Floats, Ints, LocalCalendar
 
@@ -97,7 +97,6 @@ class _Walk:
         self.batch = batch
         self.rules = rules
         self.first_day = first_day
-        self.members = [(area, np.flatnonzero(batch.area == area)) for area in np.unique(batch.area)]
         self.history = History(last_day + 1, meters, rules.outlier_spread)
         self.stack = Stack(meters, rules.stack)
         self.interval = Interval(meters, rules.interval)
@@ -107,23 +106,21 @@ class _Walk:
 
     def foresee(self, day: int) -> _Forecast:
         """The forecast of ``day`` from the days before it."""
-        advice = np.empty((ADVICES, *self.last_error.shape))
-        window = slice(max(day - self.rules.window_days, self.first_day), day)
-        past = self.history.filled_kwh[window]
-        for area, members in self.members:
-            weights = weigh_days(self.batch.kinds, self.batch.day_temp_c[area], day, window.stop - window.start).astype(np.float32)
-            chosen = past if len(self.members) == 1 else past[:, members]
-            advice[:, members] = (weights @ chosen.reshape(len(past), -1)).reshape(ADVICES, -1, 48)
+        start = max(day - self.rules.window_days, self.first_day)
+        weights = np.stack([weigh_days(self.batch.kinds, temp_c, day, day - start) for temp_c in self.batch.day_temp_c])
+        past_kwh = self.history.filled_kwh[:, start:day]
+        advice = np.matmul(weights.astype(np.float32)[self.batch.area], past_kwh).transpose(1, 0, 2).astype(np.float64)
         first = guess_first(advice)
         columns = lay_columns(advice, first, self.last_error, self.batch.weather[self.batch.area, day], self.spread)
         candidates = np.stack([first, first + self.stack.correct(columns), advice[-1]])
-        candidates[:, ~self.history.is_known] = np.nan
+        if not self.history.is_known.all():
+            candidates[:, ~self.history.is_known] = np.nan
         return _Forecast(candidates, first, columns)
 
     def choose(self) -> Ints:
         """The model of each meter: corrected unless a simpler one did clearly better lately."""
         handicap = np.array([self.rules.rival_handicap, 1.0, self.rules.rival_handicap])[:, None]
-        model = np.array([SIMILAR, CORRECTED, NEWEST])[(self.trial * handicap).argmin(axis=0)]
+        model: Ints = np.array([SIMILAR, CORRECTED, NEWEST])[(self.trial * handicap).argmin(axis=0)]
         model[self.stack.days < self.rules.stack.least_days] = SIMILAR
         model[~self.history.is_known.any(axis=1)] = NONE
         return model
@@ -139,7 +136,7 @@ class _Walk:
             self._judge(actual_kwh, forecast, is_scored)
             self.last_error = np.nan_to_num(actual_kwh - forecast.first_kwh) * self.history.is_known
         self.history.add(day, actual_kwh, chosen_kwh)
-        spread = self.history.filled_kwh[day].std(axis=1)
+        spread = self.history.filled_kwh[:, day].std(axis=1)
         self.spread = np.where(self.spread > 0, 0.95 * self.spread + 0.05 * spread, spread)
 
     def _judge(self, actual_kwh: Floats, forecast: _Forecast, is_scored: Bools) -> None:
@@ -168,7 +165,11 @@ def predict_days(
     targets = np.asarray(target_days, dtype=np.int64)
     shape = (len(net_kwh), len(targets), 48)
     found = BaselineDays(
-        *(np.full(shape, np.nan) for _ in range(3)), np.zeros(shape[:2], dtype=np.int64), np.full(shape[:2], -1, dtype=np.int64)
+        predicted_kwh=np.full(shape, np.nan),
+        p10_kwh=np.full(shape, np.nan),
+        p90_kwh=np.full(shape, np.nan),
+        model=np.zeros(shape[:2], dtype=np.int64),
+        trained_to_day=np.full(shape[:2], -1, dtype=np.int64),
     )
     if not (len(targets) and len(net_kwh)):
         return found

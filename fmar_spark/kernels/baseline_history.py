@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fmar_spark.kernels.window import Bools, Floats
+from fmar_spark.kernels.window import Bools, Floats, Ints
 
 RARE_ZERO_SHARE: Final = 0.02
 """A meter that read exactly zero less often than this does not fall to zero for a whole day: the day counts as unread."""
@@ -19,10 +19,10 @@ TRUSTED_DAYS: Final = 7
 
 
 class History:
-    """Days as forecasts may use them, shape (days, meters, 48); each is set once it is over, from what was known then."""
+    """Days as forecasts may use them, shape (meters, days, 48); each is set once it is over, from what was known then."""
 
     def __init__(self, days: int, meters: int, outlier_spread: float) -> None:
-        self.filled_kwh = np.zeros((days, meters, 48), dtype=np.float32)
+        self.filled_kwh = np.zeros((meters, days, 48), dtype=np.float32)
         self.is_known = np.zeros((meters, 48), dtype=np.bool_)
         self.outlier_spread = outlier_spread
         self.variance = np.zeros((meters, 48))
@@ -41,10 +41,11 @@ class History:
         limit = self._limit()
         drawn_kwh = np.clip(error_kwh, -limit, limit)
         value = np.where(np.isfinite(expected_kwh), expected_kwh + drawn_kwh, np.where(is_read, actual_kwh, 0.0))
-        self.filled_kwh[day] = value
+        self.filled_kwh[:, day] = value
         is_first = is_read & ~self.is_known
         if day and is_first.any():
-            self.filled_kwh[:day, is_first] = actual_kwh[is_first]
+            meter, slot = np.nonzero(is_first)
+            self.filled_kwh[meter, :day, slot] = actual_kwh[is_first][:, None]
         self.is_known |= is_read
         counts = is_read & np.isfinite(expected_kwh)
         keep = np.where(counts, VARIANCE_KEEP, 1.0)
@@ -81,9 +82,9 @@ def drop_dead_days(net_kwh: Floats) -> Floats:
     return kept
 
 
-def _count_run(is_set: Bools) -> Floats:
+def _count_run(is_set: Bools) -> Ints:
     """How many days in a row, this one included, are set; shape as given."""
     steps = np.arange(is_set.shape[1])
     newest_unset = np.maximum.accumulate(np.where(is_set, -1, steps), axis=1)
-    run: Floats = (steps - newest_unset) * is_set
+    run: Ints = (steps - newest_unset) * is_set
     return run

@@ -37,7 +37,7 @@ def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules:
         rules: How many days of which kind.
     """
     rules = rules or ReferenceRules()
-    is_whole = np.isfinite(net_kwh).all(axis=2)
+    is_whole: Bools = np.isfinite(net_kwh).all(axis=2)
     predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
     for position, day in enumerate(target_days):
         kind = is_working[:day] == is_working[day]
@@ -50,7 +50,7 @@ def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules:
 
 def reference_mid8of10(net_kwh: Floats, is_working: Bools, target_days: Ints, look_back_days: int = 60) -> Floats:
     """Each target day as the mean of the middle eight, by energy, of the ten newest days of its kind; shape (meters, targets, 48)."""
-    is_whole = np.isfinite(net_kwh).all(axis=2)
+    is_whole: Bools = np.isfinite(net_kwh).all(axis=2)
     day_kwh = np.where(is_whole, net_kwh.sum(axis=2), np.nan)
     predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
     for position, day in enumerate(target_days):
@@ -92,7 +92,7 @@ def _average_days(net_kwh: Floats, chosen: Ints, trim: int) -> Floats:
     picked[chosen < 0] = np.nan
     count = (chosen >= 0).sum(axis=1)
     total = np.nansum(picked, axis=1)
-    average = total / np.where(count, count, np.nan)[:, None]
+    average: Floats = total / np.where(count, count, np.nan)[:, None]
     if trim and chosen.shape[1] > 2 * trim:
         middle = np.sort(picked, axis=1)[:, trim:-trim].mean(axis=1)
         average = np.where((count == chosen.shape[1])[:, None], middle, average)

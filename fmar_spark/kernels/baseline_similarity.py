@@ -148,4 +148,5 @@ def _weigh_newest(is_working: Bools) -> Floats:
     newest = past[-10:] if is_working[-1] else past[-4:]
     weights = np.zeros(len(is_working) - 1)
     weights[newest if len(newest) else slice(None)] = 1.0
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights

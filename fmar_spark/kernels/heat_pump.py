@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.heating import Contrast, Response, contrast_days, describe_climate, fit_response, mean_of_days, regress
+from fmar_spark.kernels.heating import Contrast, Response, contrast_days, describe_climate, fit_response, fit_windows, mean_of_days, regress
 from fmar_spark.kernels.window import Bools, Events, Findings, Floats, Ints, MeterWindow, Sizes
 from fmar_spark.units import HOURS_PER_SLOT
 
@@ -24,6 +24,10 @@ FEATURES: Final = (
     "heat_pump_cooling_share",
     "heat_pump_base_c",
     "heat_pump_cold_days",
+    "heat_pump_local_w_k",
+    "heat_pump_local_fit",
+    "heat_pump_local_best",
+    "heat_pump_local_night_fit",
     "heat_pump_typical_w_k",
     "heat_pump_typical_relative",
     "heat_pump_typical_night_w_k",
@@ -32,6 +36,8 @@ FEATURES: Final = (
     "heat_pump_cold_swing",
     "heat_pump_swing_growth",
     "heat_pump_cold_floor",
+    "heat_pump_cold_top_kw",
+    "heat_pump_load_factor",
 )
 """Slopes are of load on heating degrees. ``calm`` = mean of the six lowest of a day's eight three-hour blocks, which cars, cooking and
 off-peak storage cannot reach; ``typical`` = median of the coldest days less median of mild days, by clock slot.
@@ -96,7 +102,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     calm_kw = np.where(np.isnan(day_kw), np.float32(np.nan), marks[:, :, _MARK["calm"]])
     response = fit_response(calm_kw, window, climate)
     contrast = contrast_days(filled_kw, np.isfinite(day_kw), climate.felt_c[:, -1][window.area])
-    features = np.concatenate([_describe_slopes(response, marks), _describe_contrast(contrast)], axis=1)
+    features = np.concatenate([_describe_slopes(response, marks), _describe_windows(response, marks), _describe_contrast(contrast)], axis=1)
     features[np.isnan(response.fit)] = np.nan
     sizes = _size_pumps(contrast, response)
     events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.import_kw, rules)
@@ -149,6 +155,23 @@ def _describe_slopes(response: Response, marks: Floats) -> Floats:
     )
 
 
+def _rank_windows(values: Floats, share: float) -> Floats:
+    """The value below which that share of a meter's told windows lies, NaN where none is told, shape (meters,)."""
+    ordered = np.sort(values, axis=1)
+    told = np.isfinite(values).sum(axis=1)
+    place = np.round(share * np.maximum(told - 1, 0)).astype(np.int64)
+    return np.asarray(np.take_along_axis(ordered, place[:, None], axis=1)[:, 0])
+
+
+def _describe_windows(response: Response, marks: Floats) -> Floats:
+    """The features that come from six weeks at a time, shape (meters, 4)."""
+    slope, fit = fit_windows(response, marks[:, :, _MARK["calm"]])
+    _, night_fit = fit_windows(response, marks[:, :, _MARK["night"]])
+    return np.stack(
+        [_rank_windows(slope, 0.5) * 1000.0, _rank_windows(fit, 0.5), _rank_windows(fit, 0.85), _rank_windows(night_fit, 0.85)], axis=1
+    )
+
+
 def _hourly(by_slot_kw: Floats) -> Floats:
     """Means of pairs of slots, shape (..., 24)."""
     return np.asarray(by_slot_kw.reshape(*by_slot_kw.shape[:-1], SLOTS_PER_DAY // 2, 2).mean(axis=-1))
@@ -164,6 +187,7 @@ def _describe_contrast(contrast: Contrast) -> Floats:
     cold_swing = (cold[:, 2] - cold[:, 0])[:, NIGHT_HOURS]
     mild_swing = (mild[:, 2] - mild[:, 0])[:, NIGHT_HOURS]
     night_heat = (cold[:, 1] - mild[:, 1])[:, NIGHT_HOURS].mean(axis=1)
+    top = (cold[:, 2] - mild[:, 1]).max(axis=1)
     heated = np.where(np.isnan(by_mean), np.nan, (heat_w_k > 0.4 * mean[:, None]).sum(axis=1))
     return np.stack(
         [
@@ -175,6 +199,8 @@ def _describe_contrast(contrast: Contrast) -> Floats:
             cold_swing.mean(axis=1) / np.where(night_heat > 10 * _TINY_KW, night_heat, np.nan),
             (cold_swing / np.maximum(mild_swing, 10 * _TINY_KW)).mean(axis=1),
             cold[:, 0].min(axis=1) / np.maximum(mild[:, 0].min(axis=1), 10 * _TINY_KW),
+            top,
+            mean / 1000.0 * contrast.gap_c / np.maximum(top, _TINY_KW),
         ],
         axis=1,
     )

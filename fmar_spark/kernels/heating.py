@@ -23,6 +23,8 @@ LEAST_GAP_C: Final = 4.0
 MILD_C: Final = 16.5
 """Neither heating nor cooling: mild days are those nearest to it."""
 QUANTILES: Final = (0.1, 0.5, 0.9)
+WINDOW_DAYS: Final = 42
+WINDOW_STRIDE_DAYS: Final = 14
 _TINY: Final = 1e-9
 
 
@@ -232,6 +234,37 @@ def _score_pairs(load: Floats, kept: Bools, tried: Floats, nuisance: tuple[Float
     scores = np.sign(shared_left) * shared_left**2 / np.maximum(own_left * load_left[:, None], _TINY)
     spread = np.sqrt(np.maximum(variance, 0.0) / days)
     return np.where(spread >= LEAST_DEGREE_SPREAD_C, scores, -1.0), spread
+
+
+def fit_windows(response: Response, mark_kw: Floats) -> tuple[Floats, Floats]:
+    """Slope on heating degrees and signed R2 of six-week windows, two weeks apart, shape (meters, windows) each.
+
+    Within six weeks only weather moves: new occupants, a lit winter or a summer's absence shift windows, not their slopes. NaN where
+    half of the days were left out, or degrees hardly differ or hardly heat.
+
+    Args:
+        response: of the batch.
+        mark_kw: one number a day, shape (meters, days), no NaN.
+    """
+    kept = response.design[:, :, 0].astype(np.float64)
+    meters, days = kept.shape
+    starts = np.arange(0, max(days - WINDOW_DAYS, 0) + 1, WINDOW_STRIDE_DAYS)
+    ends = np.minimum(starts + WINDOW_DAYS, days)
+    x = response.design[:, :, 3].astype(np.float64)
+    y = (mark_kw - mark_kw.mean(axis=1, keepdims=True) if days else mark_kw) * kept
+
+    def add_up(values: Floats) -> Floats:
+        total = np.zeros((meters, days + 1))
+        np.cumsum(values, axis=1, out=total[:, 1:])
+        return total[:, ends] - total[:, starts]
+
+    count = np.maximum(add_up(kept), 1.0)
+    mean_x, mean_y = add_up(x) / count, add_up(y) / count
+    var_x, var_y = add_up(x * x) / count - mean_x**2, add_up(y * y) / count - mean_y**2
+    both = add_up(x * y) / count - mean_x * mean_y
+    told = (count >= WINDOW_DAYS // 2) & (var_x >= LEAST_DEGREE_SPREAD_C**2) & (mean_x >= 2.0)
+    slope = np.where(told, both / np.maximum(var_x, _TINY), np.nan)
+    return slope, np.where(told, np.sign(both) * both**2 / np.maximum(var_x * var_y, _TINY), np.nan)
 
 
 def regress(response: Response, marks: Floats) -> tuple[Floats, Floats]:

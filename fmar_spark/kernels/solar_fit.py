@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.sun import SunPosition, Planes, recover_sun, tilt_irradiance
+from fmar_spark.kernels.sun import Planes, SunPosition, recover_sun, tilt_irradiance
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
 BLOCK_DAYS: Final = 28
@@ -85,14 +85,14 @@ def to_hours(slots_kw: Floats) -> Floats:
 
 
 def to_blocks(hours: Floats) -> Floats:
-    """Cut days into blocks of four weeks, padded with NaN: (n, days, 24) -> (n, blocks, 28, 24)."""
+    """Cut days into blocks of four weeks, padded with NaN: (n, days, k) -> (n, blocks, 28, k)."""
     rows, days = hours.shape[:2]
     blocks = -(-days // BLOCK_DAYS)
     padded = hours
     if blocks * BLOCK_DAYS != days:
-        padded = np.full((rows, blocks * BLOCK_DAYS, HOURS), np.nan, dtype=hours.dtype)
+        padded = np.full((rows, blocks * BLOCK_DAYS, hours.shape[2]), np.nan, dtype=hours.dtype)
         padded[:, :days] = hours
-    return padded.reshape(rows, blocks, BLOCK_DAYS, HOURS)
+    return padded.reshape(rows, blocks, BLOCK_DAYS, hours.shape[2])
 
 
 def find_weekends(window: MeterWindow) -> Bools:
@@ -157,7 +157,8 @@ def _find_low(values: Floats) -> Floats:
     ranked = np.sort(weeks, axis=2)
     known = np.maximum((~np.isnan(weeks)).sum(axis=2) - 1, 0)
     lower, upper = np.minimum(1, known)[:, :, None], np.minimum(2, known)[:, :, None]
-    return ((np.take_along_axis(ranked, lower, axis=2) + np.take_along_axis(ranked, upper, axis=2)) / 2)[:, :, 0]
+    middle = (np.take_along_axis(ranked, lower, axis=2) + np.take_along_axis(ranked, upper, axis=2)) / 2
+    return np.asarray(middle[:, :, 0])
 
 
 def trace_planes(window: MeterWindow, layouts: Layouts) -> Floats:

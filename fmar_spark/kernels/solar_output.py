@@ -161,4 +161,4 @@ def _average_near(days: Floats, kind: Bools) -> Floats:
         return np.stack([padded[:, k : k + blocks] for k in range(5)]).sum(axis=0)
 
     total = gather(np.where(known, chosen, 0.0).sum(axis=2))
-    return (total / np.maximum(gather(known.sum(axis=2)), 1))[..., None]
+    return np.asarray(total / np.maximum(gather(known.sum(axis=2)), 1))[..., None]

@@ -23,7 +23,7 @@ from fmar_spark.kernels.solar_fit import (
 )
 from fmar_spark.kernels.solar_output import Output, Sky, estimate_output, find_spells, mark_days
 from fmar_spark.kernels.sun import align_sky
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, Ints, MeterWindow, Sizes
 
 FEATURES: Final[tuple[str, ...]] = (
     "pv_export_day_share",
@@ -139,8 +139,14 @@ def _share_skies(window: MeterWindow) -> _Skies:
     clear = (window.clear_w_m2 / 1000).astype(np.float32)
     measured = (align_sky(window.ghi_w_m2, window.clear_w_m2) / 1000).astype(np.float32)
     likely = np.where(np.isnan(measured), np.float32(CLEAR_SHARE) * clear, measured)
-    cut = [to_blocks(to_hours(values)) for values in (measured, likely, clear)]
-    return _Skies(Sky(likely, clear), *cut, trace_planes(window, list_layouts()), find_weekends(window))
+    return _Skies(
+        slots=Sky(likely, clear),
+        measured=to_blocks(to_hours(measured)),
+        likely=to_blocks(to_hours(likely)),
+        clear=to_blocks(to_hours(clear)),
+        ratio=trace_planes(window, list_layouts()),
+        weekend=find_weekends(window),
+    )
 
 
 def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindings:
@@ -152,9 +158,9 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     net[window.has_export] -= exports
     blocks = describe_blocks(net, skies.measured[window.area], skies.clear[window.area], skies.weekend)
     evidence = _weigh_evidence(blocks, net)
-    by_sky = _fit_sky(window, blocks, skies.ratio, np.ones_like(blocks.cross), None)
+    by_sky = _fit_sky(window.area, blocks, skies.ratio, np.ones_like(blocks.cross), None)
     fit = _size_fits(window, by_sky, (blocks, evidence), skies.ratio, rules)
-    has_sky = (blocks.sky_square > 0).any(axis=(1, 2))
+    has_sky: Bools = np.any(blocks.sky_square > 0, axis=(1, 2))
     export_shares = _share_exports(window, exports, blocks)
     features = _list_features(window, (evidence, *export_shares), (by_sky, fit), has_sky, blocks)
     suspect, plausible = _judge(window, features, rules)
@@ -205,7 +211,7 @@ def _mean_where(mask: Bools, values: Floats) -> Floats:
 def _find_sunny(blocks: Blocks) -> Bools:
     """Hours round noon of blocks that were read enough."""
     high = blocks.clear > np.maximum(2e-3 * USABLE_W_M2, 0.6 * blocks.clear.max(axis=2, keepdims=True, initial=0.0))
-    return high & (blocks.days >= BLOCK_DAYS // 4)
+    return np.asarray(high & (blocks.days >= BLOCK_DAYS // 4))
 
 
 def _weigh_evidence(blocks: Blocks, net: Floats) -> _Evidence:
@@ -262,7 +268,7 @@ def _contrast_seasons(dip_kw: Floats, blocks: Blocks) -> Floats:
 
 
 def _usual_kw(blocks: Blocks) -> Floats:
-    return np.maximum(np.nan_to_num(average_known(np.abs(blocks.mean_kw).reshape(len(blocks.mean_kw), -1), 1)), 1e-3)
+    return np.asarray(np.maximum(np.nan_to_num(average_known(np.abs(blocks.mean_kw).reshape(len(blocks.mean_kw), -1), 1)), 1e-3))
 
 
 def _correlate_clear(blocks: Blocks) -> Floats:
@@ -280,7 +286,7 @@ def _correlate_clear(blocks: Blocks) -> Floats:
     return np.where(power > 1e-9, -(load * sun).sum(axis=(1, 2)) / np.maximum(power, 1e-9), np.nan)
 
 
-def _fit_sky(window: MeterWindow, blocks: Blocks, ratio: Floats, open_share: Floats, presence: Floats | None) -> ArrayFit:
+def _fit_sky(area: Ints, blocks: Blocks, ratio: Floats, open_share: Floats, presence: Floats | None) -> ArrayFit:
     """Fit the array to how net power follows the measured sky from day to day.
 
     Where import is cut off at zero for part of the days it follows the sky by that much less: the slope of each hour is
@@ -291,10 +297,10 @@ def _fit_sky(window: MeterWindow, blocks: Blocks, ratio: Floats, open_share: Flo
     square = blocks.sky_square * weight
     if presence is None:
         presence = weigh_presence(cross.sum(axis=2), square.sum(axis=2))
-    return choose_layout(cross, square, ratio, window.area, presence, (blocks.load_square * weight).sum(axis=2))
+    return choose_layout(cross, square, ratio, area, presence, (blocks.load_square * weight).sum(axis=2))
 
 
-def _fit_export(window: MeterWindow, blocks: Blocks, dark: tuple[Floats, Floats], ratio: Floats) -> ArrayFit:
+def _fit_export(area: Ints, blocks: Blocks, dark: tuple[Floats, Floats], ratio: Floats) -> ArrayFit:
     """Fit the array to the highest output of every block and hour.
 
     At the brightest moment of a block the load is at least what the dark hours never go below, and as sparing, against
@@ -306,7 +312,7 @@ def _fit_export(window: MeterWindow, blocks: Blocks, dark: tuple[Floats, Floats]
     base_kw, sparing = np.nan_to_num(np.maximum(dark[0], 0.0))[..., None], dark[1][:, None, None]
     height_kw = np.where(usable, base_kw - blocks.low_kw, 0.0)
     presence = weigh_presence((height_kw * seen).sum(axis=2), (seen**2).sum(axis=2))
-    fit = choose_layout(height_kw * seen, seen**2, ratio, window.area, presence, _square(height_kw))
+    fit = choose_layout(height_kw * seen, seen**2, ratio, area, presence, _square(height_kw))
     there = np.clip(np.nan_to_num(presence), 0.0, 1.0)
     for _ in range(3):
         output_kw = (fit.scale_kw[:, None] * there)[..., None] * fit.plane_ratio
@@ -314,7 +320,7 @@ def _fit_export(window: MeterWindow, blocks: Blocks, dark: tuple[Floats, Floats]
         height_kw = np.where(usable, load_kw - blocks.low_kw, 0.0)
         clipped = output_kw * blocks.sky_high > 1.03 * height_kw.max(axis=(1, 2), keepdims=True, initial=0.0)
         kept_kw, kept = np.where(clipped, 0.0, height_kw), np.where(clipped, 0.0, seen)
-        fit = choose_layout(kept_kw * kept, kept**2, ratio, window.area, presence, _square(kept_kw))
+        fit = choose_layout(kept_kw * kept, kept**2, ratio, area, presence, _square(kept_kw))
     return fit
 
 
@@ -333,11 +339,11 @@ def _size_fits(window: MeterWindow, by_sky: ArrayFit, seen: tuple[Blocks, _Evide
     blocks, evidence = seen
     fit = ArrayFit(*(column.copy() for column in by_sky))
     for mine in (window.has_export, ~window.has_export):
-        part, part_blocks = _take(window, mine), Blocks(*(column[mine] for column in blocks))
+        area, part_blocks = window.area[mine], Blocks(*(column[mine] for column in blocks))
         if mine is window.has_export:
-            own = _fit_export(part, part_blocks, (evidence.base_kw[mine], evidence.sparing[mine]), ratio)
+            own = _fit_export(area, part_blocks, (evidence.base_kw[mine], evidence.sparing[mine]), ratio)
         else:
-            own = _fit_sky(part, part_blocks, ratio, evidence.open_share[mine], by_sky.presence[mine])
+            own = _fit_sky(area, part_blocks, ratio, evidence.open_share[mine], by_sky.presence[mine])
             own = own._replace(scale_kw=own.scale_kw / rules.sky_reliability)
         for whole, column in zip(fit, own, strict=True):
             whole[mine] = column

@@ -70,13 +70,13 @@ class Planes(NamedTuple):
 def clear_cos_zenith(clear_w_m2: Floats) -> Floats:
     """Undo ``clear_sky_w_m2``: the cosine of the zenith angle, 0 where the sun is down; any shape."""
     cos_zenith = np.linspace(0.0, 1.0, 2001)
-    return np.interp(clear_w_m2, clear_sky_w_m2(cos_zenith), cos_zenith)
+    return np.asarray(np.interp(clear_w_m2, clear_sky_w_m2(cos_zenith), cos_zenith))
 
 
 def declination_rad(dates: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]) -> Floats:
     """Declination at noon of each date, Cooper (1969), good to 0.6 degrees."""
     day_of_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.float64)
-    return np.deg2rad(23.45) * np.sin(2 * np.pi * (285 + day_of_year) / 365.25)
+    return np.asarray(np.deg2rad(23.45) * np.sin(2 * np.pi * (285 + day_of_year) / 365.25))
 
 
 def recover_sun(clear_w_m2: Floats, dates: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]], southern: bool) -> SunPosition:
@@ -124,7 +124,7 @@ def tilt_irradiance(horizontal_w_m2: Floats, sun: SunPosition, planes: Planes) -
     cos_incidence = cos_zenith[..., None] * np.cos(planes.tilt_rad) + sin_zenith * np.sin(planes.tilt_rad) * facing
     sky_view = (1 + np.cos(planes.tilt_rad)) / 2
     ground = 0.2 * horizontal_w_m2[..., None] * (1 - np.cos(planes.tilt_rad)) / 2
-    return beam_normal * np.maximum(cos_incidence, 0.0) + diffuse * sky_view + ground
+    return np.asarray(beam_normal * np.maximum(cos_incidence, 0.0) + diffuse * sky_view + ground)
 
 
 def align_sky(measured_w_m2: Floats, clear_w_m2: Floats) -> Floats:
