@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what was understood and write nothing")
 
 
-def run(app: App) -> None:
+def body(app: App) -> None:
     """Understand the files, say so, and unless it is a dry run write them and fold them into silver.readings."""
     arguments, defaults = app.arguments, app.settings.imports
     beside = [path for path in (arguments.weather, arguments.sites, arguments.labels) if path]
@@ -55,7 +55,7 @@ def run(app: App) -> None:
             sys.stdout.write("dry run    nothing was written\n")
             return
         if weather is not None:
-            app.run_step("load_weather", lambda store, run: load_weather.run(store, run, weather))
+            app.run_step("load_weather", lambda store, run: load_weather.run(store, run, weather.days, weather.ignored))
         around = Surroundings(sites, weather, defaults)
         app.run_step("import_intervals", lambda store, run: import_intervals.run(store, run, intake, around))
         names = tuple(fact.series_id for fact in intake.series)
@@ -66,10 +66,5 @@ def run(app: App) -> None:
     app.run_step("build_readings", lambda store, run: build_readings.run(store, run, app.settings.ingest))
 
 
-def main(argv: list[str]) -> int:
-    """Exit status of the job."""
-    return run_job(argv, JOB, add_arguments, run)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_job(sys.argv[1:], JOB, add_arguments, body))

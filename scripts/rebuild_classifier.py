@@ -31,7 +31,11 @@ def main() -> int:
     split = split_by_meter(examples.meter_id, settings.calibration_share, settings.test_share, settings.seed)
     classifier = train_classifier(examples, split, seed=settings.seed % 2**31)
     report = evaluate_classifier(classifier, examples, split.test)
-    card = {"plan": [arguments.meters, str(plan.first_date), str(plan.last_date), arguments.seed], "views": arguments.views, "test": report.tables}
+    card = {
+        "plan": [arguments.meters, str(plan.first_date), str(plan.last_date), arguments.seed],
+        "views": arguments.views,
+        "test": report.tables,
+    }
     version = save_bundled(classifier, card, arguments.out)
     print(f"{version}: {len(examples.meter_id)} windows of {arguments.meters} simulated meters, figures of the test meters:")
     for name, value in sorted(report.metrics.items()):

@@ -73,9 +73,7 @@ def _anchors(habits: Habits) -> Anchors:
     )
 
 
-def _start_times(
-    rng: np.random.Generator, anchors: Anchors, habits: Habits, uses: tuple[Ints, Ints], appliance: Appliance
-) -> Floats:
+def _start_times(rng: np.random.Generator, anchors: Anchors, habits: Habits, uses: tuple[Ints, Ints], appliance: Appliance) -> Floats:
     """Local slots, and NaN for a use that falls while nobody is in."""
     meter, day = uses
     weight = np.array([float(digit) for digit in appliance.hours])
@@ -93,7 +91,7 @@ def _start_times(
 
 def use_appliances(rng: np.random.Generator, people: Population, habits: Habits, civil: Civil) -> Uses:
     """Every switching of every home, on UTC slots."""
-    meters, days = habits.life.shape
+    meters = len(habits.life)
     anchors = _anchors(habits)
     cold = 0.5 + 0.5 * np.cos(civil.year_phase - 0.25)[None]
     demand = people.scale_kw[:, None] ** 0.6 / 0.3**0.6 * habits.activity * np.where(habits.is_away, 0.0, 1.0)
@@ -104,7 +102,8 @@ def use_appliances(rng: np.random.Generator, people: Population, habits: Habits,
         owned = rng.random((LIVES, meters)) < appliance.owners
         low, high = np.log(appliance.uses_per_day)
         rate = owned * np.exp(rng.normal((low + high) / 2, (high - low) / 2.6, (LIVES, meters)))
-        power = np.exp(rng.uniform(*np.log(appliance.kw), (LIVES, meters)))
+        low, high = np.log(appliance.kw)
+        power = np.exp(rng.uniform(low, high, (LIVES, meters)))
         low, high = np.log(appliance.minutes)
         minutes = np.exp(rng.uniform(low, high, (LIVES, meters)))
         count = rng.poisson(np.minimum(rate[habits.life, row] * demand * np.maximum(1 + appliance.winter * (cold - 0.4), 0.05), 14.0))

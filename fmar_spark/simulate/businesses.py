@@ -95,7 +95,7 @@ def _daily_shape(rng: np.random.Generator, trades: Ints, activity: Floats, civil
 
 def _machine_blocks(rng: np.random.Generator, active: Floats, civil: Civil) -> Floats:
     """Switched machines that follow the activity: short or long blocks of a few powers, mean about that of ``active``."""
-    meters, slots = active.shape
+    meters, slots = len(active), len(civil.local_slot)
     parts = []
     for _ in range(3):
         run = np.exp(rng.uniform(np.log(0.3), np.log(10.0), meters))

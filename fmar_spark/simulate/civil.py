@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import holidays
 import numpy as np
@@ -50,9 +50,9 @@ class Civil(NamedTuple):
         """(days,) Saturdays, Sundays and public holidays."""
         return np.asarray((self.weekday >= 5) | self.is_holiday)
 
-    def spread_days(self, per_day: Floats) -> Floats:
-        """Values of local days (meters, days) set on UTC slots (meters, slots)."""
-        return np.asarray(per_day[:, self.local_day])
+    def spread_days(self, per_day: Any) -> Any:
+        """Values of local days, an array (meters, days) of any kind, set on UTC slots (meters, slots)."""
+        return per_day[:, self.local_day]
 
 
 @lru_cache(maxsize=4)

@@ -177,7 +177,7 @@ def make_malformed_files(messages: list[DayMessage], stem: str) -> list[RawFile]
     array = "[" + ",".join(renamed) + "]"
     whole = write_message(good)
     packed = gzip.compress(f"[{whole}]".encode(), mtime=0)
-    files = [
+    return [
         RawFile(f"{stem}-messages.json", array.encode(), ledger),
         RawFile(f"{stem}-empty.json", b"", [Injection("malformed", "", "empty file")]),
         RawFile(f"{stem}-no-items.json", b"[]", [Injection("malformed", "", "empty array")]),
@@ -187,7 +187,6 @@ def make_malformed_files(messages: list[DayMessage], stem: str) -> list[RawFile]
         RawFile(f"{stem}-object.json", b'{"payload":{}}', [Injection("malformed", "", "object instead of array")]),
         RawFile(f"{stem}-latin.json", '[{"payload":"\u00e9"}]'.encode("latin-1"), [Injection("malformed", "", "not UTF-8")]),
     ]
-    return files
 
 
 def make_hostile_files(messages: list[DayMessage], stem: str, huge_bytes: int = HUGE_MESSAGE_BYTES) -> list[RawFile]:
@@ -198,7 +197,8 @@ def make_hostile_files(messages: list[DayMessage], stem: str, huge_bytes: int = 
     forged = text.replace(good.transaction_id, forged_id)
     other = forged.replace('"v":"', '"v":"9', 1)
     deep = b'[{"payload":' + b"[" * NESTING + b"]" * NESTING + b"}]"
-    huge = text.replace('"subText":null', '"subText":"' + "A" * huge_bytes + '"').replace(good.transaction_id, f"{good.transaction_id}-HUGE")
+    huge = text.replace(good.transaction_id, f"{good.transaction_id}-HUGE")
+    huge = huge.replace('"subText":null', '"subText":"' + "A" * huge_bytes + '"')
     code = text.replace('"environmentTag":"SIMULATED"', '"environmentTag":"\'; DROP TABLE readings; --<script>alert(1)</script>"')
     code = code.replace(good.transaction_id, f"{good.transaction_id}-CODE")
     return [

@@ -1,7 +1,7 @@
 """The simulated fleet: readings of every meter and the truth behind them, block by block."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,13 +96,13 @@ def prepare_setting(plan: FleetPlan) -> Setting:
 def _number_meters(people: Population, first: int, groups: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Import and export MPANs, unique over the fleet whatever its size."""
     distributor = np.array([DISTRIBUTOR_OF_GROUP[groups[area]] for area in people.area])
-    reference = 1_000_000_000 + 2 * (first + people.number)
+    reference = 1_000_000_000 + 2 * (first + people.number.astype(np.int64))
     return number_mpans(distributor, reference), number_mpans(distributor, reference + 1)
 
 
 def _shift_business_levels(rng: np.random.Generator, people: Population, load_kw: Floats) -> Floats:
     """Business load with vacancy, lockdown-like months or a new tenant, as its look-alikes say."""
-    meters, slots = load_kw.shape
+    meters, slots = len(load_kw), int(load_kw.shape[1])
     slot = np.arange(slots)[None]
     for name, low, high, lasts in (
         ("vacancy", 0.02, 0.4, 120),
@@ -224,8 +224,10 @@ def simulate_block(setting: Setting, block: int) -> Fleet:
 
 
 def _join_assets(parts: list[TrueAssets]) -> TrueAssets:
-    arrays = [np.concatenate(columns) for columns in list(zip(*parts, strict=True))[:-1]]
-    return TrueAssets(*arrays, kind=[kind for part in parts for kind in part.kind])
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in TrueAssets._fields if name != "kind"
+    }
+    return TrueAssets(**columns, kind=[kind for part in parts for kind in part.kind])
 
 
 def join_fleets(parts: list[Fleet]) -> Fleet:
@@ -233,14 +235,14 @@ def join_fleets(parts: list[Fleet]) -> Fleet:
     offset = np.cumsum([0] + [len(part.mpan_id) for part in parts])
     assets = [part.assets._replace(meter=part.assets.meter + at) for part, at in zip(parts, offset, strict=False)]
     events = [part.events._replace(meter=part.events.meter + at) for part, at in zip(parts, offset, strict=False)]
-    joined: dict[str, object] = {"weather": parts[0].weather, "assets": _join_assets(assets)}
+    joined: dict[str, Any] = {"weather": parts[0].weather, "assets": _join_assets(assets)}
     joined["events"] = TrueEvents(*(np.concatenate(columns) for columns in zip(*events, strict=True)))
     for name in Fleet._fields:
         if name in joined:
             continue
         columns = [getattr(part, name) for part in parts]
         joined[name] = [item for column in columns for item in column] if isinstance(columns[0], list) else np.concatenate(columns)
-    return Fleet(**joined)  # type: ignore[arg-type]  # fields are filled by name just above
+    return Fleet(**joined)
 
 
 def simulate_chunks(plan: FleetPlan) -> Iterator[Fleet]:

@@ -41,9 +41,7 @@ def _standing_load(rng: np.random.Generator, people: Population, slots: int) -> 
     return np.maximum(load, 0.0)
 
 
-def simulate_homes(
-    rng: np.random.Generator, people: Population, habits: Habits, civil: Civil, temp_c: Floats
-) -> Floats:
+def simulate_homes(rng: np.random.Generator, people: Population, habits: Habits, civil: Civil, temp_c: Floats) -> Floats:
     """Mean power without assets or look-alikes, kW, (meters, slots); 0 for businesses.
 
     Args:

@@ -32,19 +32,24 @@ class Scene(NamedTuple):
     @property
     def shape(self) -> tuple[int, int]:
         """Meters and slots."""
-        return self.temp_c.shape[0], self.temp_c.shape[1]
+        return len(self.temp_c), int(self.temp_c.shape[1])
+
+    @property
+    def days_shape(self) -> tuple[int, int]:
+        """Meters and days."""
+        return len(self.temp_c), self.civil.days
 
 
-def _daily_blocks(scene: Scene, chance: Floats, start: Floats, length: Floats, kw: Floats) -> Floats:
-    """One use on some days: chance, start and length (meters, days) in local slots, ``kw`` (meters,)."""
-    meter, day = np.nonzero(chance & ~scene.is_away)
+def _daily_blocks(scene: Scene, used: Bools, start: Floats, length: Floats, kw: Floats) -> Floats:
+    """One use on some days: whether, start and length (meters, days) in local slots, ``kw`` (meters,)."""
+    meter, day = np.nonzero(used & ~scene.is_away)
     uses = Uses(meter, day * 48 + start[meter, day] - scene.civil.utc_shift_slots[day], length[meter, day], kw[meter])
     return paint_uses(uses, *scene.shape)
 
 
 def _immersion(rng: np.random.Generator, scene: Scene) -> Floats:
     """Twice daily by clock, by night rate, by thermostat round the clock, or when somebody thinks of it."""
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     kw = rng.uniform(2.3, 3.7, meters) * np.sqrt(scene.factor)
     style = rng.choice(4, meters, p=(0.4, 0.25, 0.2, 0.15))
     total = np.zeros(scene.shape, np.float32)
@@ -63,7 +68,7 @@ def _immersion(rng: np.random.Generator, scene: Scene) -> Floats:
 
 def _storage_heating(rng: np.random.Generator, scene: Scene) -> Floats:
     """Bricks charged in the cheap hours, for longer before cold days; some boost in the evening."""
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     daily = np.zeros((meters, days))
     whole = scene.shape[1] // 48
     daily[:, :whole] = scene.temp_c[:, : whole * 48].reshape(meters, whole, 48).mean(axis=2)
@@ -81,7 +86,7 @@ def _storage_heating(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _electric_shower(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     kw = rng.uniform(7.0, 10.8, meters)
     total = np.zeros(scene.shape, np.float32)
     for _ in range(4):
@@ -95,7 +100,7 @@ def _electric_shower(rng: np.random.Generator, scene: Scene) -> Floats:
 
 def _direct_heating(rng: np.random.Generator, scene: Scene) -> Floats:
     """Panels and boilers on thermostats: cycling, colder is longer, often only while people are in."""
-    meters, _ = scene.shape
+    meters = scene.shape[0]
     felt = lag_weather(scene.temp_c, np.exp(rng.uniform(np.log(2), np.log(50), meters)))
     kw = rng.uniform(1.0, 9.0, meters) * scene.factor
     want = np.clip((rng.uniform(11, 18, (meters, 1)) - felt) / rng.uniform(14, 30, (meters, 1)), 0, 1)
@@ -106,9 +111,9 @@ def _direct_heating(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _hot_tub(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     loss = np.clip((38 - scene.temp_c) / 34.0, 0.1, 1.2) * rng.uniform(0.06, 0.3, (meters, 1))
-    owned = (np.cos(scene.civil.year_phase - rng.uniform(0, 6.3, (meters, 1))) < rng.uniform(-0.3, 1.2, (meters, 1)))
+    owned = np.cos(scene.civil.year_phase - rng.uniform(0, 6.3, (meters, 1))) < rng.uniform(-0.3, 1.2, (meters, 1))
     night = (scene.civil.local_slot[None] < 14) & (rng.random((meters, 1)) < 0.3)
     uses = cycle_at_demand(loss * scene.civil.spread_days(owned) * np.where(night, 2.5, 1.0), rng.uniform(0.5, 5.0, meters))
     heat = paint_uses(Uses(uses.meter, uses.start, uses.length, rng.uniform(1.4, 3.1, meters)[uses.meter]), *scene.shape)
@@ -118,11 +123,11 @@ def _hot_tub(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _air_conditioning(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, _ = scene.shape
+    meters = scene.shape[0]
     felt = lag_weather(scene.temp_c, rng.uniform(2, 16, meters))
     want = np.clip((felt - rng.uniform(15, 23, (meters, 1))) / rng.uniform(4, 12, (meters, 1)), 0, 1)
     want = want * np.where(scene.is_home, 1.0, rng.choice([0.0, 0.3, 1.0], (meters, 1)))
-    fancied = scene.civil.spread_days(rng.random(scene.is_away.shape) < rng.uniform(0.3, 1.0, (meters, 1)))
+    fancied = scene.civil.spread_days(rng.random(scene.days_shape) < rng.uniform(0.3, 1.0, (meters, 1)))
     kw = rng.uniform(0.6, 3.6, meters) * scene.factor
     uses = cycle_at_demand(want * fancied, rng.uniform(0.2, 3.0, meters))
     cycled = paint_uses(Uses(uses.meter, uses.start, uses.length, kw[uses.meter]), *scene.shape)
@@ -130,7 +135,7 @@ def _air_conditioning(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _oven_heavy(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     used = rng.random((meters, days)) < rng.uniform(0.5, 1.0, (meters, 1))
     at = rng.normal(35, 2.5, (meters, 1)) + rng.uniform(0.3, 2.5, (meters, 1)) * rng.standard_normal((meters, days))
     length = rng.uniform(1.0, 4.5, (meters, 1)) * np.exp(0.35 * rng.standard_normal((meters, days)))
@@ -138,7 +143,7 @@ def _oven_heavy(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _pool_pump(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     season = np.cos(scene.civil.year_phase - 3.4)[None] > rng.uniform(-1.2, 0.4, (meters, 1))
     at = np.repeat(rng.uniform(0, 40, (meters, 1)), days, axis=1)
     length = np.repeat(rng.uniform(5, 18, (meters, 1)), days, axis=1)
@@ -148,7 +153,7 @@ def _pool_pump(rng: np.random.Generator, scene: Scene) -> Floats:
 
 def _portable_heater(rng: np.random.Generator, scene: Scene) -> Floats:
     """Flat blocks of one to three kilowatts for hours, on winter evenings or in a home office, at no fixed hour."""
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     cold = np.clip(0.5 + 0.6 * np.cos(scene.civil.year_phase - 0.3), 0, 1)[None]
     used = rng.random((meters, days)) < cold * rng.uniform(0.1, 0.9, (meters, 1))
     at = rng.choice([12.0, 18.0, 36.0, 40.0], (meters, 1)) + rng.gamma(2, 1.2, (meters, 1)) * rng.standard_normal((meters, days))
@@ -157,7 +162,7 @@ def _portable_heater(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _grow_lights(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     start = rng.integers(0, days, (meters, 1))
     weeks = rng.integers(30, 366, (meters, 1))
     day = np.arange(days)[None]
@@ -168,7 +173,7 @@ def _grow_lights(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _tumble_dryer(rng: np.random.Generator, scene: Scene) -> Floats:
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     wash_day = rng.gamma(1.5, 0.3, (meters, 7))[:, scene.civil.weekday]
     total = np.zeros(scene.shape, np.float32)
     for _ in range(2):
@@ -180,7 +185,7 @@ def _tumble_dryer(rng: np.random.Generator, scene: Scene) -> Floats:
 
 def _works_machine(rng: np.random.Generator, scene: Scene) -> Floats:
     """A kiln, oven or compressor: hours at one power on some days, at night or by day."""
-    meters, days = scene.is_away.shape
+    meters, days = scene.days_shape
     used = (rng.random((meters, days)) < rng.uniform(0.05, 0.8, (meters, 1))) & (
         ~scene.civil.is_rest_day[None] | (rng.random((meters, 1)) < 0.3)
     )
@@ -206,9 +211,7 @@ MAKERS: Final[dict[str, Callable[[np.random.Generator, Scene], Floats]]] = {
 """Look-alikes that add load; the others (vacancy, new occupants and such) change the load itself."""
 
 
-def simulate_lookalikes(
-    rng: np.random.Generator, people: Population, habits: Habits, sky: tuple[Civil, Floats], is_home: Bools
-) -> Floats:
+def simulate_lookalikes(rng: np.random.Generator, people: Population, habits: Habits, sky: tuple[Civil, Floats], is_home: Bools) -> Floats:
     """What every look-alike adds, kW, (meters, slots).
 
     Args:

@@ -169,9 +169,7 @@ def write_standing_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissi
         if fleet.export_mpan_id[row]:
             partners.append((fleet.export_mpan_id[row], "E", float(np.nansum(fleet.export_kwh[row])), mpan))
         for own, direction, annual_kwh, partner in partners:
-            head = _write_head(
-                ("IF-036", "[Appointment]", "SUP"), f"SIM-{own}-STANDING-0", told_at, (own, fleet.gsp_group[row]), False
-            )
+            head = _write_head(("IF-036", "[Appointment]", "SUP"), f"SIM-{own}-STANDING-0", told_at, (own, fleet.gsp_group[row]), False)
             link = f'{{"linkedMPANCore":"{partner}"}}' if partner else ""
             told = (connection, direction, segment, annual_kwh, "true" if home else "false", link)
             texts.append(head + _STANDING % (*told, connection, since, permissions.consent_granularity[row]))

@@ -72,9 +72,7 @@ def _register(kwh: Floats, step_kwh: Floats, is_hourly: Bools) -> Floats:
     return np.where(hourly, np.repeat(whole / 2, 2, axis=1), half).astype(np.float32)
 
 
-def read_registers(
-    rng: np.random.Generator, people: Population, mix: Mix, boundary: tuple[Floats, Floats], generates: Bools
-) -> Registers:
+def read_registers(rng: np.random.Generator, people: Population, mix: Mix, boundary: tuple[Floats, Floats], generates: Bools) -> Registers:
     """What is read of each meter.
 
     Args:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmar_spark.simulate.plan import Floats, Ints
+from fmar_spark.simulate.plan import Bools, Floats, Ints
 
 
 class Uses(NamedTuple):
@@ -22,6 +22,11 @@ def join_uses(parts: list[Uses]) -> Uses:
         none = np.zeros(0)
         return Uses(none.astype(np.int64), none, none, none)
     return Uses(*(np.concatenate([np.asarray(part[field]) for part in parts]) for field in range(4)))
+
+
+def select_uses(uses: Uses, wanted: Bools) -> Uses:
+    """Those switchings for which ``wanted`` is true."""
+    return Uses(uses.meter[wanted], uses.start[wanted], uses.length[wanted], uses.kw[wanted])
 
 
 def paint_uses(uses: Uses, meters: int, slots: int) -> Floats:

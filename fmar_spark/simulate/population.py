@@ -10,7 +10,6 @@ from fmar_spark.simulate.plan import (
     BUSINESSES,
     CONFUSERS,
     HOMES,
-    PREMISES,
     Bools,
     FleetPlan,
     Floats,
@@ -209,9 +208,9 @@ def draw_life(rng: np.random.Generator, is_ever: Bools, plan: FleetPlan, size_kw
     end = np.where(leaves, start + stay * SLOTS_PER_DAY, plan.slots)
     between = (end - start) // SLOTS_PER_DAY
     grows &= between > 2 * SHORTEST_STAY_DAYS
-    upgrade = start + (SHORTEST_STAY_DAYS + rng.random(meters) * np.maximum(between - 2 * SHORTEST_STAY_DAYS, 1)).astype(
-        np.int64
-    ) * SLOTS_PER_DAY
+    upgrade = (
+        start + (SHORTEST_STAY_DAYS + rng.random(meters) * np.maximum(between - 2 * SHORTEST_STAY_DAYS, 1)).astype(np.int64) * SLOTS_PER_DAY
+    )
     return Life(
         is_ever=is_ever,
         from_slot=start,

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import Uses, paint_uses
+from fmar_spark.simulate.paint import Uses, paint_uses, select_uses
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints, open_stream
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import Weather, wander
@@ -89,9 +89,7 @@ def _draw_events(rng: np.random.Generator, scheme: Ints, price: Floats, civil: C
     return Uses(meter, start.astype(np.float64), length.astype(np.float64), np.ones(count))
 
 
-def simulate_response(
-    rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan, site: tuple[Floats, Floats]
-) -> Response:
+def simulate_response(rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan, site: tuple[Floats, Floats]) -> Response:
     """Events of every meter with demand response, cut from what it would have drawn.
 
     Args:
@@ -102,7 +100,7 @@ def simulate_response(
         site: load that can be held back, (meters, slots) kW, and the day-ahead price index, (slots,).
     """
     load_kw, price = site
-    meters, slots = load_kw.shape
+    meters, slots = len(load_kw), plan.slots
     depth = rng.uniform(0.10, 0.62, meters)
     life = draw_life(rng, people.ever(AssetClass.DEMAND_RESPONSE), plan, np.ones(meters), np.ones(meters))
     home = rng.choice([1, 2, 2, 3], meters, p=(0.15, 0.4, 0.25, 0.2))
@@ -110,7 +108,7 @@ def simulate_response(
     scheme = np.where(people.is_domestic, home, firm)
     events = _draw_events(rng, scheme, price, civil)
     there = life.is_ever[events.meter]
-    events = Uses(*(np.asarray(column)[there] for column in events))
+    events = select_uses(events, there)
     strength = rng.normal(1.0, 0.22, len(events.meter)).clip(0.1, 1.5) * np.where(rng.random(len(events.meter)) < 0.07, 0.1, 1.0)
     share = (depth[events.meter] * strength).clip(0.0, 0.75)
     late = rng.choice([0.0, 0.0, 0.0, 0.2, 0.5], len(events.meter))

@@ -97,9 +97,7 @@ def _sizes(rng: np.random.Generator, people: Population) -> Floats:
     return np.where(people.is_domestic, home, firm)
 
 
-def simulate_solar(
-    rng: np.random.Generator, people: Population, plan: FleetPlan, weather: Weather, temp_c: Floats
-) -> Solar:
+def simulate_solar(rng: np.random.Generator, people: Population, plan: FleetPlan, weather: Weather, temp_c: Floats) -> Solar:
     """Generation of every meter's roof, from its own area's sun and clouds that its neighbours only partly share."""
     meters = len(people.area)
     life = draw_life(rng, people.ever(AssetClass.SOLAR_PV), plan, _sizes(rng, people), rng.uniform(1.3, 2.2, meters))

@@ -101,7 +101,8 @@ def tabulate_changes(plan: FleetPlan, fleet: Fleet) -> pa.Table:
 def tabulate_confusers(fleet: Fleet) -> pa.Table:
     """One row a meter and look-alike."""
     rows = [(mpan, name) for mpan, names in zip(fleet.mpan_id, fleet.confusers, strict=True) for name in names]
-    return pa.table({"mpan_id": pa.array([row[0] for row in rows], pa.string()), "confuser": pa.array([row[1] for row in rows], pa.string())})
+    mpans, confusers = [row[0] for row in rows], [row[1] for row in rows]
+    return pa.table({"mpan_id": pa.array(mpans, pa.string()), "confuser": pa.array(confusers, pa.string())})
 
 
 def tabulate_labels(fleet: Fleet) -> pa.Table:

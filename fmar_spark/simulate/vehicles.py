@@ -11,7 +11,7 @@ import numpy as np
 
 from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import Uses, join_uses, paint_uses
+from fmar_spark.simulate.paint import Uses, join_uses, paint_uses, select_uses
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import wander
@@ -48,13 +48,15 @@ def _draw_driver(rng: np.random.Generator, people: Population, timing: Ints, is_
     work = timing == TIMINGS.index("work")
     day_chance = np.clip(np.where(work, rng.beta(3, 2, meters), rng.beta(1.5, 3.0, meters)), 0.03, 0.95)
     usual = 11.0 * (0.33 / day_chance) ** 0.35
+    careful = rng.random(meters) < 0.8
+    rating_share = np.where(careful, rng.normal(0.97, 0.025, meters), rng.uniform(0.86, 1.0, meters)).clip(0.86, 1.02)
     home_start = np.where(rng.random(meters) < 0.75, rng.normal(36.5, 3.5, meters), rng.uniform(14, 46, meters))
     return _Driver(
         is_there=is_there,
         day_chance=day_chance,
         energy_kwh=(usual * np.exp(rng.normal(0, 0.55, meters))).clip(2.0, 60.0),
         energy_spread=rng.uniform(0.2, 0.8, meters),
-        share_of_rating=np.where(rng.random(meters) < 0.8, rng.normal(0.97, 0.025, meters), rng.uniform(0.86, 1.0, meters)).clip(0.86, 1.02),
+        share_of_rating=rating_share,
         start=np.where(work, rng.normal(17.5, 1.2, meters), home_start),
         start_spread=np.where(work, rng.uniform(0.5, 3, meters), rng.gamma(5.0, 1.35, meters)),
         timing=timing,
@@ -122,9 +124,7 @@ def _taper(rng: np.random.Generator, uses: Uses) -> Uses:
 
 def _shape_sessions(rng: np.random.Generator, uses: Uses, timing: Ints) -> Uses:
     smart = timing[uses.meter] == TIMINGS.index("smart")
-    whole = Uses(*(np.asarray(column)[~smart] for column in uses))
-    cut = Uses(*(np.asarray(column)[smart] for column in uses))
-    return join_uses([_taper(rng, whole), _fragment(rng, cut)])
+    return join_uses([_taper(rng, select_uses(uses, ~smart)), _fragment(rng, select_uses(uses, smart))])
 
 
 def _charge_points(rng: np.random.Generator, people: Population, plan: FleetPlan) -> Life:

@@ -98,9 +98,7 @@ def make_weather(plan: FleetPlan) -> Weather:
     season = 10.8 - 0.55 * (latitude - 51.5) - 6.6 * np.cos(2 * np.pi * (day - 0.055)) + oddity
     air_mass = wander(_neighbourly(rng, slots, 11.0), 3.5 * SLOTS_PER_DAY)
     solar_hour = (np.arange(slots) % SLOTS_PER_DAY) / 2.0
-    swing = (1.2 + 3.6 * (1 - cloud) + 1.6 * np.maximum(0, -np.cos(2 * np.pi * (day - 0.0)))) * -np.cos(
-        2 * np.pi * (solar_hour - 3.0) / 24
-    )
+    swing = (1.2 + 3.6 * (1 - cloud) + 1.6 * np.maximum(0, -np.cos(2 * np.pi * (day - 0.0)))) * -np.cos(2 * np.pi * (solar_hour - 3.0) / 24)
     temp = season + 3.1 * air_mass + lfilter([0.08], [1, -0.92], swing, axis=-1) + 0.25 * passing
     return Weather(
         gsp_group=tuple(GSP_AREAS),

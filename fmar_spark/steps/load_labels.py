@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.readings import LABELS, SERIES
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
+from fmar_spark.transforms.interval_companions import LABEL_SCHEMA
 
 READS = (SERIES,)
 WRITES = (LABELS,)
@@ -20,7 +21,7 @@ def run(store: TableStore, run: Run, labels: pa.Table) -> Written:
 
     A label names a series that was imported, or else an MPAN; of others nothing can be kept, and their number is told.
     """
-    told = store.spark.createDataFrame(labels)
+    told = store.spark.createDataFrame(labels.select(LABEL_SCHEMA.names).cast(LABEL_SCHEMA))
     series = store.read_or_empty(SERIES).select("series_id", "mpan_id")
     is_mpan = F.col("series_id").rlike(MPAN_FORM)
     named = told.join(series, "series_id", "left").withColumn("mpan_id", F.coalesce("mpan_id", F.when(is_mpan, F.col("series_id"))))

@@ -2,10 +2,12 @@
 
 import logging
 
+import pyarrow as pa
+
 from fmar_spark.contracts.readings import WEATHER
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
-from fmar_spark.transforms.interval_weather import WeatherFile
+from fmar_spark.transforms.interval_weather import WEATHER_SCHEMA
 
 READS = ()
 WRITES = (WEATHER,)
@@ -13,11 +15,9 @@ CHANGED = "old.temp_c <> new.temp_c OR old.ghi_w_m2 <> new.ghi_w_m2 OR old.sourc
 _log = logging.getLogger(__name__)
 
 
-def run(store: TableStore, run: Run, weather: WeatherFile) -> Written:
-    """The weather of the file stands in silver.weather; a day of an area that was there before is replaced where it differs."""
-    days = store.spark.createDataFrame(weather.days)
-    store.merge(days, WEATHER, update_when=CHANGED)
-    _log.info("load_weather: %s days from %s rows", weather.days.num_rows, weather.rows)
-    return Written(
-        {"rows_read": weather.rows, "rows_ignored": weather.ignored, "days": weather.days.num_rows}, weather.days.num_rows, weather.ignored
-    )
+def run(store: TableStore, run: Run, days: pa.Table, rows_ignored: int = 0) -> Written:
+    """The days (form of ``WEATHER_SCHEMA``) stand in silver.weather; a day of an area that was there before is replaced where it differs."""
+    rows = store.spark.createDataFrame(days.select(WEATHER_SCHEMA.names).cast(WEATHER_SCHEMA))
+    store.merge(rows, WEATHER, update_when=CHANGED)
+    _log.info("load_weather: %s area-days", days.num_rows)
+    return Written({"days": days.num_rows, "rows_ignored": rows_ignored}, days.num_rows, rows_ignored)
