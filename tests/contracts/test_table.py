@@ -1,0 +1,44 @@
+import re
+
+import pytest
+
+from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.errors import ContractError
+
+UNIT_OF_SUFFIX = {"_kwh": "kWh", "_kw": "kW", "_minutes": "minutes", "_kw_per_min": "kW/min", "_celsius": "degree Celsius"}
+
+
+def test_a_column_declared_twice_is_refused() -> None:
+    column = Column("mpan_id", "string", "Meter.", nullable=False)
+    with pytest.raises(ContractError, match="declared twice: mpan_id"):
+        TableContract("twice", Layer.SILVER, "Twice.", ("mpan_id",), (column, column), "none")
+
+
+def test_a_nullable_or_undeclared_key_is_refused() -> None:
+    with pytest.raises(ContractError, match="nullable"):
+        TableContract("loose", Layer.SILVER, "Loose.", ("a",), (Column("a", "string", "A."),), "none")
+    with pytest.raises(ContractError, match="not declared"):
+        TableContract("loose", Layer.SILVER, "Loose.", ("b",), (Column("a", "string", "A."),), "none")
+
+
+def test_table_names_are_declared_once() -> None:
+    names = [table.full_name for table in ALL_TABLES]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.full_name)
+def test_every_column_is_documented_and_named_as_the_house_does(table: TableContract) -> None:
+    assert table.doc.endswith(".")
+    for column in table.columns:
+        assert column.doc, column.name
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
+        for suffix, unit in UNIT_OF_SUFFIX.items():
+            if column.name.endswith(suffix) and not (suffix == "_kw" and column.name.endswith("_kw_per_min")):
+                assert column.unit == unit, column.name
+        if column.type == "timestamp":
+            assert column.name.endswith("_at"), column.name
+        if column.type == "date":
+            assert column.name.endswith("_date"), column.name
+        if column.type == "boolean":
+            assert column.name.startswith(("is_", "has_")), column.name

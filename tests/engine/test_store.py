@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame
+
+from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.engine.store import TableStore, Transaction
+from fmar_spark.errors import ConfigError, ContractError
+
+METERS = TableContract(
+    "meters",
+    Layer.SILVER,
+    "Meters.",
+    ("mpan_id",),
+    (Column("mpan_id", "string", "Meter.", nullable=False), Column("size_kw", "double", "Size.", unit="kW", check="size_kw >= 0")),
+    "fill_meters",
+)
+
+
+def rows(store: TableStore, *pairs: tuple[str, float]) -> DataFrame:
+    return store.spark.createDataFrame(list(pairs), "mpan_id string, size_kw double")
+
+
+def contents(store: TableStore) -> dict[str, float]:
+    return {row["mpan_id"]: row["size_kw"] for row in store.read(METERS).collect()}
+
+
+def test_a_table_that_is_not_there_names_the_job_that_fills_it(store: TableStore) -> None:
+    with pytest.raises(ConfigError, match=r"silver.meters: no table at .* run jobs/fill_meters.py first"):
+        store.read(METERS)
+    assert store.read_or_empty(METERS).count() == 0
+
+
+def test_rows_are_appended_once_merged_by_key_and_replaced_where_named(store: TableStore) -> None:
+    once = Transaction("test", 1)
+    store.append(rows(store, ("1", 1.0)), METERS, once)
+    store.append(rows(store, ("1", 1.0)), METERS, once)
+    assert contents(store) == {"1": 1.0}
+    store.merge(rows(store, ("1", 2.0), ("2", 3.0)), METERS)
+    store.merge(rows(store, ("1", 2.0), ("2", 3.0)), METERS)
+    assert contents(store) == {"1": 2.0, "2": 3.0}
+    store.insert_new(rows(store, ("2", 9.0), ("3", 4.0)), METERS)
+    assert contents(store) == {"1": 2.0, "2": 3.0, "3": 4.0}
+    store.overwrite(rows(store, ("2", 5.0)), METERS, "mpan_id IN ('2', '3')")
+    assert contents(store) == {"1": 2.0, "2": 5.0}
+    assert store.versions_written["silver.meters"] == store.version(METERS)
+    with pytest.raises(Exception, match="size_kw_rule"):
+        store.append(rows(store, ("4", -1.0)), METERS)
+
+
+def test_a_frame_that_breaks_its_contract_is_refused(store: TableStore, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match="size_kw is missing"):
+        store.append(store.spark.createDataFrame([("1",)], "mpan_id string"), METERS)
+    with pytest.raises(ContractError, match="size_kw is string, wants double"):
+        store.append(store.spark.createDataFrame([("1", "x")], "mpan_id string, size_kw string"), METERS)
