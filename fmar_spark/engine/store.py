@@ -32,6 +32,12 @@ class TableStore:
         self.versions_read: dict[str, int] = {}
         self.versions_written: dict[str, int] = {}
 
+    def in_session(self, spark: SparkSession) -> "TableStore":
+        """The same lake through another session of the same application; versions are remembered in one place."""
+        twin = TableStore(spark, self.root)
+        twin.versions_read, twin.versions_written = self.versions_read, self.versions_written
+        return twin
+
     def path(self, contract: TableContract) -> str:
         """Where the table lies."""
         return f"{self.root}/{contract.layer}/{contract.name}"
@@ -62,6 +68,11 @@ class TableStore:
         """Newest Delta version of an existing table."""
         newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("version").first()
         return int(newest["version"]) if newest else -1
+
+    def identity(self, contract: TableContract) -> str:
+        """Delta's own id of an existing table: another one after the table was deleted and made anew."""
+        described = DeltaTable.forPath(self.spark, self.path(contract)).detail().select("id").first()
+        return str(described["id"]) if described else ""
 
     def create(self, contract: TableContract) -> None:
         """Create the table with its columns' comments, nullability, clustering and rules, unless it exists."""
