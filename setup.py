@@ -32,7 +32,18 @@ setup(
     ],
     extras_require={
         "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake", "plotly"],
-        "test": ["pytest>=9", "chispa", "hypothesis", "import-linter", "ruff", "mypy", "pandas-stubs", "scipy-stubs", "types-PyYAML", "jsonschema"],
+        "test": [
+            "pytest>=9",
+            "chispa",
+            "hypothesis",
+            "import-linter",
+            "ruff",
+            "mypy",
+            "pandas-stubs",
+            "scipy-stubs",
+            "types-PyYAML",
+            "jsonschema",
+        ],
         "demo": ["opendsm==1.2.7"],
     },
 )

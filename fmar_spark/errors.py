@@ -21,5 +21,5 @@ class ModelError(FmarError):
     """No classifier can be loaded, or it does not fit the features of this code."""
 
 
-class AccessDenied(FmarError):
+class AccessDenied(FmarError):  # noqa: N818 - says what happened, as the API does
     """The caller may not see or do what was asked."""

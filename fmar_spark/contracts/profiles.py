@@ -24,7 +24,8 @@ AVAILABILITY_STRUCT: Final = (
     "struct<asset_class:string,direction:string,season:string,weeks_observed:array<int>,probability:array<float>,kw_p50:array<float>>"
 )
 EVENT_STRUCT: Final = (
-    "struct<asset_class:string,started_at:timestamp,ended_at:timestamp,energy_kwh:double,peak_kw:double,is_import:boolean,probability:double>"
+    "struct<asset_class:string,started_at:timestamp,ended_at:timestamp,energy_kwh:double,peak_kw:double,"
+    "is_import:boolean,probability:double>"
 )
 BASELINE_STRUCT: Final = (
     "struct<model:string,trained_from_date:date,trained_to_date:date,days_used:int,cv_rmse:double,bl01_cv_rmse:double,nmbe:double,"
@@ -47,7 +48,9 @@ METER_PROFILES: Final = TableContract(
         Column("has_export", "boolean", "Some positive export was read.", nullable=False),
         Column("has_weather", "boolean", "Temperature was known for most of the window.", nullable=False),
         Column("interval_minutes", "int", "Finest step of the readings.", unit="minutes", nullable=False),
-        Column("features", "array<float>", "Evidence in the order of the feature list of the model version.", sensitivity=Sensitivity.PERSONAL),
+        Column(
+            "features", "array<float>", "Evidence in the order of the feature list of the model version.", sensitivity=Sensitivity.PERSONAL
+        ),
         Column("detections", f"array<{DETECTION_STRUCT}>", "Five answers, one a class.", nullable=False),
         Column("changes", f"array<{CHANGE_STRUCT}>", "Dated changes of assets.", nullable=False),
         Column("capabilities", f"array<{CAPABILITY_STRUCT}>", "Parameters by class and direction.", nullable=False),

@@ -174,7 +174,12 @@ METER_POINTS: Final = TableContract(
         Column("market_segment", "string", "S smart, A advanced, U unmetered."),
         Column("annual_kwh", "double", "Declared annual consumption.", unit="kWh"),
         Column("is_domestic", "boolean", "Household or not; null where not told, then treated as a household."),
-        Column("boundary_mpan_id", "string", "Import MPAN of the same boundary: itself, or the one an export MPAN is linked to.", nullable=False),
+        Column(
+            "boundary_mpan_id",
+            "string",
+            "Import MPAN of the same boundary: itself, or the one an export MPAN is linked to.",
+            nullable=False,
+        ),
         Column("consent_granularity", "string", "H half-hourly, D, M, or N none; null for imports."),
         Column("interval_minutes", "int", "Finest step of its readings.", unit="minutes", nullable=False),
         Column("time_zone", "string", "IANA zone of its local clock.", nullable=False),

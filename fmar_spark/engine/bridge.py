@@ -81,7 +81,8 @@ def day_arrays(column: pa.ChunkedArray, width: int) -> np.ndarray[tuple[int, int
     if len(flat) != len(column) * width:
         raise ValueError(f"day array: {len(flat)} values in {len(column)} rows found, {width} a row wanted")
     filled = flat if flat.null_count == 0 else pc.fill_null(flat, float("nan"))
-    return filled.to_numpy(zero_copy_only=False).astype(np.float32, copy=False).reshape(len(column), width)
+    matrix: np.ndarray[tuple[int, int], np.dtype[np.float32]] = filled.to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return matrix.reshape(len(column), width)
 
 
 def _key_starts(keys: pa.Array, key_before: str | None) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -103,7 +103,7 @@ def assemble_window(
     clear = np.stack([trace_clear_sky(site, first_utc_date, days, time_zone) for site in sites])
     southern = bool(np.mean([site.latitude_deg for site in sites]) < 0)
     export_kw = kw_from_kwh(to_local(readings.export_kwh))
-    has_export: Bools = (readings.export_kwh > 0).any(axis=1)
+    has_export: Bools = np.asarray((readings.export_kwh > 0).any(axis=1))
     return MeterWindow(
         import_kw=kw_from_kwh(to_local(readings.import_kwh)),
         export_kw=export_kw,
@@ -115,5 +115,3 @@ def assemble_window(
         clear_w_m2=clear,
         calendar=build_calendar(first_utc_date, days, holidays, southern),
     )
-
-

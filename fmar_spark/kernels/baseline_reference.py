@@ -37,7 +37,7 @@ def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules:
         rules: How many days of which kind.
     """
     rules = rules or ReferenceRules()
-    is_whole: Bools = np.isfinite(net_kwh).all(axis=2)
+    is_whole: Bools = np.asarray(np.isfinite(net_kwh).all(axis=2))
     predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
     for position, day in enumerate(target_days):
         kind = is_working[:day] == is_working[day]
@@ -50,7 +50,7 @@ def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules:
 
 def reference_mid8of10(net_kwh: Floats, is_working: Bools, target_days: Ints, look_back_days: int = 60) -> Floats:
     """Each target day as the mean of the middle eight, by energy, of the ten newest days of its kind; shape (meters, targets, 48)."""
-    is_whole: Bools = np.isfinite(net_kwh).all(axis=2)
+    is_whole: Bools = np.asarray(np.isfinite(net_kwh).all(axis=2))
     day_kwh = np.where(is_whole, net_kwh.sum(axis=2), np.nan)
     predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
     for position, day in enumerate(target_days):
@@ -58,7 +58,7 @@ def reference_mid8of10(net_kwh: Floats, is_working: Bools, target_days: Ints, lo
         energy_kwh = np.where(chosen >= 0, np.take_along_axis(day_kwh, np.maximum(chosen, 0), axis=1), np.nan)
         order = np.argsort(energy_kwh, axis=1)
         kept = np.take_along_axis(chosen, order[:, 1:-1], axis=1)
-        full = (chosen >= 0).all(axis=1)
+        full: Bools = np.asarray((chosen >= 0).all(axis=1))
         predicted[:, position] = np.where(full[:, None], _average_days(net_kwh, kept, 0), _average_days(net_kwh, chosen, 0))
     return predicted
 

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from fmar_spark.kernels.window import Bools, Events, Floats, Sizes, no_events, unknown_sizes
 
 

@@ -68,9 +68,7 @@ class _Depths(NamedTuple):
     """Energy above expectation just after it over the energy held back, cut at -1..2."""
 
 
-def examine(
-    window: MeterWindow, load_kw: Floats, event_slots: Bools | None = None, rules: ResponseRules | None = None
-) -> Findings:
+def examine(window: MeterWindow, load_kw: Floats, event_slots: Bools | None = None, rules: ResponseRules | None = None) -> Findings:
     """Look for load that was held back in every meter of a batch.
 
     Events are drops that the meter's own bumps do not explain; their energy is the energy held back and counts as import.

@@ -209,7 +209,10 @@ def _mean_load(ordered: Floats, meter: Ints, unread: Ints) -> NDArray[np.float64
     """Mean load of each meter over what was read, kW."""
     size = ordered.shape[1] * ordered.shape[2]
     count = size - np.bincount(meter, minlength=ordered.shape[0])
-    return np.nansum(ordered, axis=(1, 2)) / np.maximum(count, 1) if unread.size else ordered.mean(axis=(1, 2)) if size else np.zeros(len(count))
+    if size == 0:
+        return np.zeros(len(count))
+    total = np.nansum(ordered, axis=(1, 2)) if unread.size else ordered.sum(axis=(1, 2))
+    return np.asarray(total / np.maximum(count, 1))
 
 
 def _scan(standard: Floats) -> tuple[Floats, Floats, Floats]:

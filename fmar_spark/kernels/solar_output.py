@@ -158,7 +158,8 @@ def _average_near(days: Floats, kind: Bools) -> Floats:
 
     def gather(values: Floats) -> Floats:
         padded = np.pad(values, ((0, 0), (2, 2)))
-        return np.stack([padded[:, k : k + blocks] for k in range(5)]).sum(axis=0)
+        return np.asarray(np.stack([padded[:, k : k + blocks] for k in range(5)]).sum(axis=0))
 
     total = gather(np.where(known, chosen, 0.0).sum(axis=2))
-    return np.asarray(total / np.maximum(gather(known.sum(axis=2)), 1))[..., None]
+    average: Floats = total / np.maximum(gather(known.sum(axis=2)), 1)
+    return average[..., None]

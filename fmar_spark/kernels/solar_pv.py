@@ -325,7 +325,7 @@ def _fit_export(area: Ints, blocks: Blocks, dark: tuple[Floats, Floats], ratio: 
 
 
 def _square(height_kw: Floats) -> Floats:
-    return (np.maximum(height_kw, 0.0) ** 2).sum(axis=2)
+    return np.asarray((np.maximum(height_kw, 0.0) ** 2).sum(axis=2))
 
 
 def _block_correlation(blocks: Blocks) -> Floats:

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.window import Floats, Ints, MeterWindow
+from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
 VERDICTS: Final = ("sufficient", "no_readings", "too_few_days", "too_many_gaps")
 SUFFICIENT, NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS = range(4)
@@ -47,7 +47,7 @@ def judge_history(window: MeterWindow, min_days: int, max_missing_share: float) 
     rows = np.arange(read.shape[0])
     span = np.maximum(last_day - first_day + 1, 1)
     read_share = (cumulative[rows, last_day + 1] - cumulative[rows, np.maximum(first_day, 0)]) / span
-    known = ~np.isnan(window.temp_c).all(axis=2)
+    known: Bools = ~np.asarray(np.isnan(window.temp_c).all(axis=2))
     weather_share = (seen & known[window.area]).sum(axis=1) / np.maximum(days_seen, 1)
     missing_share = np.where(any_seen, 1 - read_share, np.nan)
     verdict = np.select(

@@ -83,7 +83,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             return np.zeros(0)
         raw = self.models[asset.value].predict_proba(features[:, columns_of(asset)])[:, 1]  # type: ignore[attr-defined]
         slope, intercept = self.calibration[asset.value]
-        return np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING)
+        return np.asarray(np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING))
 
 
 def to_logit(probability: Floats) -> Floats:

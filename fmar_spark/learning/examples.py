@@ -72,10 +72,10 @@ def join_examples(parts: list[Examples]) -> Examples:
     for field in Examples._fields:
         values = [getattr(part, field) for part in parts]
         joined.append([one for value in values for one in value] if isinstance(values[0], list) else np.concatenate(values))
-    return Examples(*joined)
+    return Examples._make(joined)
 
 
 def take_examples(examples: Examples, wanted: Bools) -> Examples:
     """The examples that ``wanted`` marks."""
     rows = np.flatnonzero(wanted)
-    return Examples(*([value[row] for row in rows] if isinstance(value, list) else value[rows] for value in examples))
+    return Examples._make([value[row] for row in rows] if isinstance(value, list) else value[rows] for value in examples)

@@ -80,7 +80,9 @@ class LearningSettings(Section):
     tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow server; sqlite by default.")
     registry_model: str = Field("fmar_asset_classifier", description="Name in the model registry.")
     alias: str = Field("champion", description="Alias that scores.")
-    source: str = Field("auto", pattern="^(auto|bundled|registry)$", description="auto: champion if there is one, else the bundled classifier.")
+    source: str = Field(
+        "auto", pattern="^(auto|bundled|registry)$", description="auto: champion if there is one, else the bundled classifier."
+    )
     seed: int = Field(20260101, description="Seed of splits and trees.")
     test_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for testing only.")
     calibration_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for calibration only.")

@@ -39,7 +39,7 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     """Predict the wanted meter-days and merge them into gold.baseline_predictions."""
     until_date = run.run_date or find_newest_day(store)
     meter_days = read_eligible_days(store, until_date, ())
-    wanted = _read_wanted_days(store, request) if request.days_file else _every_day(meter_days, request)
+    wanted = _read_wanted_days(store, request.days_file) if request.days_file else _every_day(meter_days, request)
     attributes = meter_days.groupBy("mpan_id").agg(*(F.first(name, ignorenulls=True).alias(name) for name in METER_ATTRIBUTES))
     asked = wanted.join(attributes, "mpan_id", "inner").select(
         "mpan_id",
@@ -83,13 +83,12 @@ def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
     return meter_days.select("mpan_id").distinct().select("mpan_id", F.explode(dates).alias("utc_date"))
 
 
-def _read_wanted_days(store: TableStore, request: Request) -> DataFrame:
+def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
     """The meter-days of a CSV file; series ids are turned into MPANs.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
     """
-    path = request.days_file
     try:
         listed = pd.read_csv(path, dtype=str)
     except (ValueError, OSError) as error:

@@ -49,7 +49,7 @@ def score_baselines(
     """
     last = int(sufficiency.last_day.max(initial=-1))
     targets = np.arange(max(last - score_days + 1, 0), last + 1)
-    net_kwh = np.asarray(kwh_from_kw(net_kw))  # type: ignore[arg-type]  # arrays scale as numbers do
+    net_kwh = kwh_from_kw(net_kw)
     found = predict_days(net_kwh, window.temp_c, window.area, window.calendar, targets, rules)
     reference = reference_bl01(net_kwh, sort_days(window.calendar).is_working, targets)
     summary = fit_summary(net_kwh, targets, found, reference, rules.window_days)
@@ -70,7 +70,7 @@ def build_standing(standing: BaselineStanding, start: np.datetime64, kind: pa.St
     """The ``baseline`` column of a profile; all null for a meter without a forecast."""
     known = standing.model > 0
     columns: dict[str, Values] = {
-        "model": np.where(known, np.array(MODELS, dtype=object)[standing.model], None),
+        "model": [MODELS[model] if model > 0 else None for model in standing.model.tolist()],
         "trained_from_date": to_dates(standing.trained_from_day, start, known),
         "trained_to_date": to_dates(standing.trained_to_day, start, known),
         "days_used": standing.days_used.astype(np.int32),
@@ -100,7 +100,7 @@ class PredictionPass:
         """One row for every half-hour of every meter-day that was asked for."""
         window = group.window
         targets, place = np.unique(group.asked_day, return_inverse=True)
-        net_kwh = np.asarray(kwh_from_kw(window.net_kw))  # type: ignore[arg-type]  # arrays scale as numbers do
+        net_kwh = kwh_from_kw(window.net_kw)
         found = predict_days(net_kwh, window.temp_c, window.area, window.calendar, targets, self.rules)
         owner, utc_slot, local_slot = self._lay_half_hours(group)
         meter, target = group.asked_meter[owner], place[owner]

@@ -40,7 +40,7 @@ class Unit(NamedTuple):
     refusal: Refusal | None = None
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Carries rule and reason to the place that knows the name of the file."""
 
     def __init__(self, rule: str, reason: str) -> None:
@@ -54,7 +54,7 @@ def read_units(name: str, content: bytes, rules: DecodeRules) -> Iterator[Unit]:
     try:
         text = unpack(content, rules.max_file_bytes)
         elements = cut_elements(text)
-    except _Refused as refused:
+    except _RefusedError as refused:
         refusal = Refusal(name, refused.rule, refused.reason, show_raw(content, rules.max_raw_chars))
         yield Unit(name, content[: rules.max_raw_chars], None, refusal)
         return
@@ -81,13 +81,13 @@ def decode_unit(source: str, element: bytes | memoryview, rules: DecodeRules) ->
 def unpack(content: bytes, max_bytes: int) -> bytes:
     """The JSON text, unzipped if need be, never more than ``max_bytes`` of it."""
     if not content:
-        raise _Refused("file_empty", "no bytes found")
+        raise _RefusedError("file_empty", "no bytes found")
     if len(content) > max_bytes:
-        raise _Refused("file_too_large", f"{len(content)} bytes found, at most {max_bytes} wanted")
+        raise _RefusedError("file_too_large", f"{len(content)} bytes found, at most {max_bytes} wanted")
     text = _gunzip(content, max_bytes) if content.startswith(GZIP_MAGIC) else content
     text = text.removeprefix(BYTE_ORDER_MARK).strip()
     if not text:
-        raise _Refused("file_empty", "nothing but white space found")
+        raise _RefusedError("file_empty", "nothing but white space found")
     return text
 
 
@@ -98,14 +98,14 @@ def cut_elements(text: bytes) -> list[bytes | memoryview]:
             _read_object(text)
             return [text]
         if not text.startswith(b"["):
-            raise _Refused("file_not_json" if not _is_json(text) else "file_not_messages", "an array of messages wanted")
+            raise _RefusedError("file_not_json" if not _is_json(text) else "file_not_messages", "an array of messages wanted")
         elements: list[bytes | memoryview] = [memoryview(raw) for raw in _read_elements(text)]
     except RecursionError:
         elements = _cut_without_recursion(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _Refused("file_not_json", str(error)) from error
+        raise _RefusedError("file_not_json", str(error)) from error
     if not elements:
-        raise _Refused("array_empty", "an array of at least one message wanted")
+        raise _RefusedError("array_empty", "an array of at least one message wanted")
     return elements
 
 
@@ -123,12 +123,12 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
         try:
             parts.append(unzip.decompress(left, budget + 1))
         except zlib.error as error:
-            raise _Refused("file_truncated", f"damaged gzip: {error}") from error
+            raise _RefusedError("file_truncated", f"damaged gzip: {error}") from error
         budget -= len(parts[-1])
         if budget < 0:
-            raise _Refused("file_too_large", f"unpacks to more than {max_bytes} bytes")
+            raise _RefusedError("file_too_large", f"unpacks to more than {max_bytes} bytes")
         if not unzip.eof:
-            raise _Refused("file_truncated", "gzip ends early")
+            raise _RefusedError("file_truncated", "gzip ends early")
         left = unzip.unused_data.lstrip(b"\x00")
     return b"".join(parts)
 
@@ -151,7 +151,7 @@ def _cut_without_recursion(text: bytes) -> list[bytes | memoryview]:
         if depth == 0:
             break
     if depth or text[start:].strip():
-        raise _Refused("file_not_json", "brackets do not match")
+        raise _RefusedError("file_not_json", "brackets do not match")
     return elements
 
 

@@ -1,5 +1,6 @@
 """Judges the half-hours of many consumption messages at once and lays them out as UTC days of 48 slots."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -54,7 +55,7 @@ class FaultLog:
         if known is None or ORDER_OF_RULE[rule] < ORDER_OF_RULE[known[0]]:
             self.found[message] = (rule, reason)
 
-    def note_all(self, rule: str, bad: Mask, messages: Ints, values: list[str] | list[object]) -> None:
+    def note_all(self, rule: str, bad: Mask, messages: Ints, values: Sequence[object]) -> None:
         """Remember it of every message with a marked entry; ``values`` is what was found, entry by entry."""
         for at in np.flatnonzero(bad).tolist()[::-1]:
             self.note(int(messages[at]), rule, f"{values[at]!r} found")
@@ -209,7 +210,7 @@ def _parse_float(text: str) -> float:
 def _read_qualities(periods: list[Period], message: Ints, faults: FaultLog) -> NDArray[np.int8]:
     texts = [period.q for period in periods]
     found = pc.index_in(pa.array(texts, pa.string()), QUALITY_CODES)
-    codes = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int8)
+    codes: NDArray[np.int8] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int8)
     faults.note_all("quality_unknown", codes < 0, message, texts)
     return codes
 
@@ -244,9 +245,7 @@ def _judge_estimates(
     faults.note_all("ecs_1016_amendment_missing", unnamed, message, said)
 
 
-def _judge_repeats(
-    periods: list[Period], placed: _Blocks, message: Ints, place: Ints, is_known: Mask, faults: FaultLog
-) -> None:
+def _judge_repeats(periods: list[Period], placed: _Blocks, message: Ints, place: Ints, is_known: Mask, faults: FaultLog) -> None:
     """A slot that is told twice: within one block, or by two blocks of the message."""
     order = np.argsort(place, kind="stable")
     again = np.zeros(len(place), dtype=np.bool_)

@@ -1,13 +1,14 @@
 """Numpy columns to nested Arrow arrays, without a Python object per value."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
-Values = Sequence[object] | np.ndarray[tuple[int, ...], np.dtype[np.generic]] | pa.Array
+Values: TypeAlias = Sequence[object] | np.ndarray[tuple[int, ...], np.dtype[np.generic]] | pa.Array
 
 
 def build_column(values: Values, kind: pa.DataType) -> pa.Array:

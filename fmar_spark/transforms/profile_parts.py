@@ -161,8 +161,7 @@ def build_capabilities(judged: Judged, scorer: Scorer, rules: TierRules, kind: p
             part["confidence"] = _weigh(judged.present_probability[:, position], part["events_seen"], part.pop("spread"))
             part["asset_class"] = np.full(len(wanted), asset.value, dtype=object)
             part["direction"] = np.full(len(wanted), direction.value, dtype=object)
-            part["meter"] = np.arange(len(wanted))
-            parts.append({name: values[wanted] for name, values in part.items()})
+            parts.append({**{name: values[wanted] for name, values in part.items()}, "meter": np.flatnonzero(wanted)})
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(joined["meter"], kind="stable")
     columns: dict[str, Values] = {name: values[order] for name, values in joined.items()}
@@ -248,7 +247,8 @@ def _size_columns(judged: Judged, scorer: Scorer, position: int, is_import: bool
 
 def _weigh(probability: Floats, events_seen: Floats, spread: Floats) -> Floats:
     """Detection probability, less what few episodes and a wide estimate take from it."""
-    return probability * np.minimum(1.0, events_seen / FULL_EVIDENCE_EVENTS) * np.exp(-np.nan_to_num(spread, nan=0.5))
+    evidence = np.minimum(1.0, events_seen / FULL_EVIDENCE_EVENTS)
+    return np.asarray(probability * evidence * np.exp(-np.nan_to_num(spread, nan=0.5)))
 
 
 def _scale_to_kw(judged: Judged, asset: AssetClass, changes: object) -> tuple[Floats, Floats]:

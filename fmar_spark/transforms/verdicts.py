@@ -41,7 +41,9 @@ def name_tiers(probability: Floats, rules: TierRules) -> np.ndarray[tuple[int, .
     """Tier of an answer, whichever way it goes; None where there is no answer."""
     confidence = np.maximum(probability, 1 - probability)
     names = np.select([confidence >= rules.high, confidence >= rules.medium], [Tier.HIGH.value, Tier.MEDIUM.value], Tier.LOW.value)
-    return np.where(np.isnan(probability), None, names.astype(object))
+    tiers: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = names.astype(object)
+    tiers[np.isnan(probability)] = None
+    return tiers
 
 
 def find_answerable(findings: dict[AssetClass, Findings], sufficiency: Sufficiency) -> tuple[Bools, Bools]:

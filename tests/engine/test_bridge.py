@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,7 @@ def test_keys_stay_whole_wherever_batches_are_cut(lengths: list[int], cuts: list
     keys = [f"{key:03d}" for key, length in enumerate(lengths) for _ in range(length)]
     table = pa.table({"key": keys, "row": range(len(keys))})
     bounds = sorted({0, len(keys), *(cut for cut in cuts if cut < len(keys))})
-    batches = [batch for low, high in zip(bounds, bounds[1:], strict=False) for batch in table.slice(low, high - low).to_batches()]
+    batches = [batch for low, high in pairwise(bounds) for batch in table.slice(low, high - low).to_batches()]
     chunks = list(cut_whole_keys(batches, "key", keys_per_chunk))
     assert [row for chunk in chunks for row in chunk["row"].to_pylist()] == list(range(len(keys)))
     found = [sorted(set(chunk["key"].to_pylist())) for chunk in chunks]
