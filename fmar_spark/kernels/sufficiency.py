@@ -41,8 +41,8 @@ def judge_history(window: MeterWindow, min_days: int, max_missing_share: float) 
     seen = read >= READ_SHARE_OF_A_DAY
     days_seen = seen.sum(axis=1)
     any_seen = days_seen > 0
-    first_day = np.where(any_seen, seen.argmax(axis=1), -1)
-    last_day = np.where(any_seen, days - 1 - seen[:, ::-1].argmax(axis=1), -1)
+    first_day = np.where(any_seen, seen.argmax(axis=1) if days else 0, -1)
+    last_day = np.where(any_seen, days - 1 - (seen[:, ::-1].argmax(axis=1) if days else 0), -1)
     cumulative = np.concatenate([np.zeros((read.shape[0], 1)), np.cumsum(read, axis=1)], axis=1)
     rows = np.arange(read.shape[0])
     span = np.maximum(last_day - first_day + 1, 1)
