@@ -35,7 +35,6 @@ FEATURES: Final[tuple[str, ...]] = (
     "demand_response_timetable_asymmetry",
     "demand_response_timetable_depth_share",
     "demand_response_alignment",
-    "demand_response_signal_answer",
 )
 YEAR_DAYS: Final = 365
 
@@ -68,7 +67,7 @@ class _Depths(NamedTuple):
     """Energy above expectation just after it over the energy held back, cut at -1..2."""
 
 
-def examine(window: MeterWindow, load_kw: Floats, event_slots: Bools | None = None, rules: ResponseRules | None = None) -> Findings:
+def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = None) -> Findings:
     """Look for load that was held back in every meter of a batch.
 
     Events are drops that the meter's own bumps do not explain; their energy is the energy held back and counts as import.
@@ -77,7 +76,6 @@ def examine(window: MeterWindow, load_kw: Floats, event_slots: Bools | None = No
     Args:
         window: the batch.
         load_kw: import - export + PV generation, shape (meters, days, 48), NaN where unread.
-        event_slots: known times of events or dear prices, shape (days, 48); None = unknown.
         rules: thresholds; None = the defaults.
     """
     rules = rules or ResponseRules()
@@ -95,7 +93,6 @@ def examine(window: MeterWindow, load_kw: Floats, event_slots: Bools | None = No
         _noise_share(notches),
         *timetable,
         _align(drops, days, rules),
-        _answer_signal(load_kw, notches, types, event_slots),
     )
     features = np.stack(columns, axis=1).astype(np.float32) if meters else np.zeros((0, len(FEATURES)), dtype=np.float32)
     features[scanned < rules.min_days] = np.nan
@@ -231,24 +228,6 @@ def _align(drops: Drops, days: int, rules: ResponseRules) -> Floats:
     together = np.where(found, near[day, clock] - 1.0, 0.0).sum(axis=1)
     by_chance = np.where(found, usual[clock], 0.0).sum(axis=1) * (meters - 1) / meters
     return np.asarray(np.log((together + 1.0) / (by_chance + 1.0)))
-
-
-def _answer_signal(load_kw: Floats, notches: DailyNotches, types: DayTypes, event_slots: Bools | None) -> Floats:
-    """Mean standardised shortfall in the known event slots over its standard error; NaN where no events are known."""
-    meters = len(load_kw)
-    if event_slots is None or not event_slots.any():
-        return np.full(meters, np.nan)
-    day, clock = np.nonzero(event_slots)
-    noise = notches.noise_kw[:, types.is_rest[day].astype(np.int64), clock]
-    short = (notches.expected_kw[:, day, clock] - load_kw[:, day, clock]) / np.where(noise > 0, noise, np.nan)
-    held = np.full((meters, event_slots.shape[0]), np.nan)
-    for known in np.unique(day):
-        part = short[:, day == known]
-        held[:, known] = _mean_where(part, np.ones(part.shape, dtype=np.bool_))
-    count = np.maximum((~np.isnan(held)).sum(axis=1), 1)
-    mean = np.nansum(held, axis=1) / count
-    spread = np.sqrt(np.nansum((held - mean[:, None]) ** 2, axis=1) / np.maximum(count - 1, 1))
-    return np.asarray(np.where(count > 2, mean / np.maximum(spread / np.sqrt(count), 1e-6), np.nan))
 
 
 def _event_probability(notches: DailyNotches, drops: Drops, rules: ResponseRules) -> Floats:

@@ -43,7 +43,7 @@ def find_timetable(load_kw: Floats, calendar: LocalCalendar, types: DayTypes) ->
         return Timetable(*(np.full(meters, np.nan) for _ in Timetable._fields))
     cold_mean, cold_error, cold_days = _profile(load_kw[:, cold])
     mild_mean, mild_error, mild_days = _profile(load_kw[:, mild])
-    cold_level, mild_level = cold_mean.mean(axis=1, keepdims=True), mild_mean.mean(axis=1, keepdims=True)
+    cold_level, mild_level = _level(cold_mean), _level(mild_mean)
     shape = cold_mean / cold_level - mild_mean / mild_level
     error = np.hypot(cold_error / cold_level, mild_error / mild_level)
     score, depth = _deepest(shape, error)
@@ -51,6 +51,12 @@ def find_timetable(load_kw: Floats, calendar: LocalCalendar, types: DayTypes) ->
     told = (np.minimum(cold_days, mild_days) >= LEAST_DAYS) & np.isfinite(score) & (score > 0) & (bump > 0)
     asymmetry = np.log(np.where(told, score, 1.0) / np.where(told, bump, 1.0))
     return Timetable(*(np.where(told, column, np.nan) for column in (score, asymmetry, depth)))
+
+
+def _level(mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of each profile, shape (meters, 1); NaN where it is not positive, so that nothing is told by it."""
+    level = mean.mean(axis=1, keepdims=True)
+    return np.where(level > 0, level, np.nan)
 
 
 def _profile(days_kw: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:

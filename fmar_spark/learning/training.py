@@ -91,7 +91,8 @@ def _fit_trees(evidence: Floats, truth: Floats, wanted: Bools, shape: TreeShape,
         early_stopping=False,
         random_state=seed,
     )
-    return trees.fit(evidence[rows], truth[rows].astype(int))
+    told = ~np.isnan(evidence[rows]).all(axis=0)
+    return trees.fit(np.where(told, evidence[rows], 0.0), truth[rows].astype(int))
 
 
 def _fit_presence(examples: Examples, index: int, wanted: Bools) -> list[float] | None:
