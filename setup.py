@@ -32,6 +32,7 @@ setup(
     ],
     extras_require={
         "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake", "plotly"],
+        "serving": ["fastapi", "uvicorn", "sqlalchemy>=2.1", "alembic", "psycopg[binary]>=3", "joserfc", "httpx", "prometheus-client", "deltalake"],
         "test": [
             "pytest>=9",
             "chispa",
