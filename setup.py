@@ -32,7 +32,17 @@ setup(
     ],
     extras_require={
         "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake", "plotly"],
-        "serving": ["fastapi", "uvicorn", "sqlalchemy>=2.1", "alembic", "psycopg[binary]>=3", "joserfc", "httpx", "prometheus-client", "deltalake"],
+        "serving": [
+            "fastapi",
+            "uvicorn",
+            "sqlalchemy>=2.1",
+            "alembic",
+            "psycopg[binary]>=3",
+            "joserfc",
+            "httpx",
+            "prometheus-client",
+            "deltalake",
+        ],
         "test": [
             "pytest>=9",
             "chispa",
@@ -44,6 +54,7 @@ setup(
             "scipy-stubs",
             "types-PyYAML",
             "jsonschema",
+            "schemathesis",
         ],
         "demo": ["opendsm==1.2.7"],
     },
