@@ -87,7 +87,7 @@ def find_rises(grid: SlotGrid, floor_kw: Floats) -> Rises:
     """Find every locally steepest step over two slots that is at least ``floor_kw`` high.
 
     A charger that starts within a slot splits its step over two; the difference over two slots sees all of it.
-    Missing slots (NaN) next to a step hide it.
+    One missing slot (NaN) at a step is stepped over; two hide it.
 
     Args:
         grid: the load.
