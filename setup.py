@@ -29,9 +29,10 @@ setup(
         "skops",
         "mlflow",
         "rich",
+        "plotly",
     ],
     extras_require={
-        "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake", "plotly"],
+        "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake"],
         "serving": [
             "fastapi",
             "uvicorn",
@@ -55,7 +56,7 @@ setup(
             "types-PyYAML",
             "jsonschema",
             "schemathesis",
+            "databricks-bundles",
         ],
-        "demo": ["opendsm==1.2.7"],
     },
 )
