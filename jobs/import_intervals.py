@@ -63,7 +63,7 @@ def body(app: App) -> None:
         app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run_for_series(store, run, names, basis, source))
         if labels is not None:
             app.run_step("load_labels", lambda store, run: load_labels.run(store, run, labels))
-    app.run_step("build_readings", lambda store, run: build_readings.run(store, run, app.settings.ingest))
+    app.run_step("build_readings", build_readings.run)
 
 
 if __name__ == "__main__":

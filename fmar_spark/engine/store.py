@@ -104,15 +104,16 @@ class TableStore:
         writer.save(self.path(contract))
         self._remember(contract)
 
-    def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "") -> None:
+    def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "", within: str = "") -> None:
         """Insert rows with new keys and update those that exist, optionally only where ``update_when`` holds.
 
-        The condition speaks of ``old`` and ``new``. Rows must be unique on the contract's key.
+        The conditions speak of ``old`` and ``new``. Rows must be unique on the contract's key. ``within`` must hold of
+        every old row that any new one can match: files of which it does not hold are not read.
         """
         if not self.has(contract):
             self.append(rows, contract)
             return
-        same_key = " AND ".join(f"old.{name} = new.{name}" for name in contract.key)
+        same_key = " AND ".join([*(f"old.{name} = new.{name}" for name in contract.key), *([within] if within else [])])
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
         merging = target.merge(conform(rows, contract).alias("new"), same_key)
         merging = merging.whenMatchedUpdateAll(condition=update_when or None).whenNotMatchedInsertAll()

@@ -1,0 +1,106 @@
+"""Folds what the DIP and imports told into silver.readings, and keeps one row a meter point."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS, SERIES
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.store import TableStore, Transaction
+from fmar_spark.engine.stream import BatchBody, drain, table_rows
+from fmar_spark.errors import ConfigError
+from fmar_spark.transforms.meter_points import told_by_first_message, told_by_series, told_by_standing
+from fmar_spark.transforms.reading_versions import told_by_imports, told_by_messages
+from fmar_spark.transforms.readings_fold import fold_readings
+
+READS: Final = (DIP_MESSAGES, INTERVAL_IMPORTS, SERIES)
+WRITES: Final = (READING_VERSIONS, READINGS, METER_POINTS)
+KEY: Final = list(READINGS.key)
+STEP: Final = "build_readings"
+SAME_STANDING: Final = " AND ".join(f"old.{name} <=> new.{name}" for name in METER_POINTS.names)
+_log = logging.getLogger(__name__)
+
+
+def run(store: TableStore, run: Run) -> Written:
+    """Everything told since the last run stands in reading_versions, once, and readings hold the newest value of every slot.
+
+    Each target has a stream of its own from its source, so that a table that was lost is built anew from the one before it.
+
+    Raises:
+        ConfigError: neither messages nor imports are there.
+    """
+    if not (store.has(DIP_MESSAGES) or store.has(INTERVAL_IMPORTS)):
+        raise ConfigError(
+            f"{DIP_MESSAGES.full_name}, {INTERVAL_IMPORTS.full_name}: neither is at {store.root}; "
+            "run jobs/ingest_dip.py or jobs/import_intervals.py first"
+        )
+    for table in WRITES:
+        store.create(table)
+    counts = {"meter_days_told": 0, "meter_days_changed": 0}
+    if store.has(DIP_MESSAGES):
+        _follow(store, DIP_MESSAGES, METER_POINTS, _note_meter_points)
+        _follow(store, DIP_MESSAGES, READING_VERSIONS, _Teller(told_by_messages, counts))
+    if store.has(INTERVAL_IMPORTS):
+        _follow(store, INTERVAL_IMPORTS, READING_VERSIONS, _Teller(told_by_imports, counts))
+    _follow(store, READING_VERSIONS, READINGS, _Folder(counts))
+    if store.has(SERIES):
+        store.merge(told_by_series(store.read(SERIES)), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
+    return Written(counts, rows_kept=counts["meter_days_told"])
+
+
+def _follow(store: TableStore, source: TableContract, target: TableContract, body: BatchBody) -> None:
+    """Hand what is new in a source to ``body``; a source or target that was made anew is followed from its beginning."""
+    name = f"{STEP}/{source.name}-{store.identity(source)}-to-{target.name}-{store.identity(target)}"
+    drain(store, table_rows(store, source), name, body)
+
+
+class _Teller:
+    """Appends the versions that a batch of messages or imports tells."""
+
+    def __init__(self, tell: Callable[[DataFrame], DataFrame], counts: dict[str, int]) -> None:
+        self.tell = tell
+        self.counts = counts
+
+    def __call__(self, store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
+        """Adds to the count of what was told; a batch that was handed over before adds nothing."""
+        before = store.version(READING_VERSIONS)
+        store.append(self.tell(batch), READING_VERSIONS, transaction)
+        if store.version(READING_VERSIONS) != before:
+            self.counts["meter_days_told"] += store.last_metrics(READING_VERSIONS).get("numOutputRows", 0)
+
+
+class _Folder:
+    """Folds the meter-days that a batch of versions touches, each from all of its versions."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.counts = counts
+
+    def __call__(self, store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
+        """Adds to the count of what was written."""
+        dates = sorted(row["utc_date"] for row in batch.select("utc_date").distinct().collect())
+        if not dates:
+            return
+        quoted = ", ".join(f"'{day}'" for day in dates)
+        versions = store.read(READING_VERSIONS).where(f"utc_date IN ({quoted})")
+        folded = fold_readings(versions.join(batch.select(*KEY).distinct(), KEY, "left_semi"))
+        store.merge(folded, READINGS, within=f"old.utc_date IN ({quoted})")
+        metrics = store.last_metrics(READINGS)
+        self.counts["meter_days_changed"] += metrics.get("numTargetRowsInserted", 0) + metrics.get("numTargetRowsUpdated", 0)
+        _log.info("build_readings: %s meter-days told, %s folded so far", *self.counts.values())
+
+
+def _note_meter_points(store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
+    """Bring the meter points of which the batch tells standing data up to date, and add those that it is the first to name."""
+    standing = batch.where(F.col("standing").isNotNull())
+    if not standing.isEmpty():
+        partners = F.explode(F.array("mpan_id", "standing.linked_mpan_id")).alias("mpan_id")
+        concerned = standing.select(partners).where(F.col("mpan_id").isNotNull()).distinct()
+        said = store.read(DIP_MESSAGES).where(F.col("standing").isNotNull()).join(F.broadcast(concerned), "mpan_id", "left_semi")
+        store.merge(told_by_standing(said), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
+    silent = batch.where(F.col("standing").isNull()).select("mpan_id", "gsp_group_id", "transaction_at", "transaction_id")
+    known = store.read(METER_POINTS).select("mpan_id")
+    store.insert_new(told_by_first_message(silent.join(known, "mpan_id", "left_anti")), METER_POINTS)

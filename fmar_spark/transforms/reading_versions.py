@@ -1,0 +1,35 @@
+"""Meter-days as they were told, by the DIP or by an import, in the one form of ``silver.reading_versions``."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.readings import READING_VERSIONS
+from fmar_spark.engine.schema import conform
+
+
+def told_by_messages(messages: DataFrame) -> DataFrame:
+    """One row for each UTC day of each consumption message of ``bronze.dip_messages``; standing data have none."""
+    days = messages.where(F.col("quantity").isNotNull()).select(
+        F.col("transaction_id").alias("version_id"),
+        "mpan_id",
+        "quantity",
+        F.col("transaction_at").alias("told_at"),
+        F.explode("days").alias("day"),
+    )
+    return conform(days.select("*", "day.utc_date", "day.kwh", "day.quality", "day.reason"), READING_VERSIONS)
+
+
+def told_by_imports(imports: DataFrame) -> DataFrame:
+    """One row for each meter-day of ``bronze.interval_imports``; a version is one meter in one import."""
+    version_id = F.concat_ws(":", F.lit("import"), "mpan_id", F.unix_micros("imported_at").cast("string"))
+    rows = imports.select(
+        version_id.alias("version_id"),
+        "mpan_id",
+        "utc_date",
+        "quantity",
+        "kwh",
+        "quality",
+        F.lit(None).cast("array<tinyint>").alias("reason"),
+        F.col("imported_at").alias("told_at"),
+    )
+    return conform(rows, READING_VERSIONS)

@@ -1,0 +1,162 @@
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from shutil import rmtree
+
+import pytest
+from pyspark.sql import Row
+
+from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ConfigError
+from fmar_spark.steps import build_readings
+
+AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
+HOME, PARTNER, SILENT = "2000056535971", "1900012374324", "1200023305967"
+BLANK = dict.fromkeys(
+    ("event_code", "sender_dip_id", "sender_unique_reference", "publication_id", "distributor_dip_id", "gsp_group_id", "quantity", "days")
+)
+NOTHING_SAID = dict.fromkeys(
+    (
+        "connection_type",
+        "energy_direction",
+        "is_energised",
+        "market_segment",
+        "annual_kwh",
+        "is_domestic",
+        "linked_mpan_id",
+        "consent_granularity",
+        "effective_from_date",
+    )
+)
+
+
+def message(name: str, mpan: str, hour: float, **said: object) -> dict[str, object]:
+    return BLANK | {
+        "transaction_id": name,
+        "transaction_at": AT + timedelta(hours=hour),
+        "content_hash": name,
+        "interface_id": "PUB-021",
+        "is_replay": False,
+        "mpan_id": mpan,
+        "standing": None,
+        "warnings": [],
+        "source": "a test",
+        "ingested_at": AT,
+        **said,
+    }
+
+
+def readings_of(
+    name: str, mpan: str, hour: float, kwh: float, slots: range = range(48), day: int = 1, quantity: str = "AI"
+) -> dict[str, object]:
+    told = {
+        "utc_date": date(2026, 3, day),
+        "kwh": [kwh if slot in slots else None for slot in range(48)],
+        "quality": ["A" if slot in slots else None for slot in range(48)],
+        "reason": None,
+    }
+    return message(name, mpan, hour, quantity=quantity, days=[told])
+
+
+def standing(name: str, mpan: str, hour: float, **said: object) -> dict[str, object]:
+    return message(name, mpan, hour, interface_id="IF-036", standing=NOTHING_SAID | said, gsp_group_id=said.pop("group", None))
+
+
+MESSAGES = [
+    readings_of("r1", HOME, 0, 0.25),
+    readings_of("r2", HOME, 9, 0.5, range(10, 20)),
+    readings_of("r3", HOME, 30, 0.75, range(15, 48)),
+    readings_of("r4", HOME, 30, 1.0, day=2),
+    readings_of("r5", PARTNER, 0, 0.125, quantity="AE"),
+    readings_of("r6", SILENT, 1, 0.5),
+    standing("s1", HOME, 0, energy_direction="I", is_domestic=True, consent_granularity="H", linked_mpan_id=PARTNER, is_energised=True),
+    standing("s2", HOME, 5, consent_granularity="N"),
+    standing("s3", PARTNER, 0, energy_direction="E", is_domestic=True, is_energised=True),
+]
+
+
+def deliver(store: TableStore, messages: list[dict[str, object]]) -> Written:
+    names = struct_type(DIP_MESSAGES).names
+    rows = [Row(*(one[name] for name in names)) for one in messages]
+    if rows:
+        store.append(store.spark.createDataFrame(rows, struct_type(DIP_MESSAGES)), DIP_MESSAGES)
+    return build_readings.run(store, start_run("build_readings", None, ""))
+
+
+def contents(store: TableStore, table: TableContract) -> list[dict[str, object]]:
+    rows = store.read(table).orderBy(*table.key).collect()
+    return [{name: value for name, value in row.asDict(recursive=True).items() if name != "told_at"} for row in rows]
+
+
+def lake(store: TableStore, name: str) -> TableStore:
+    return TableStore(store.spark, f"{store.root}_{name}")
+
+
+def test_without_messages_or_imports_it_says_what_to_run_first(store: TableStore) -> None:
+    with pytest.raises(ConfigError, match=r"jobs/ingest_dip.py or jobs/import_intervals.py first"):
+        build_readings.run(store, start_run("build_readings", None, ""))
+
+
+def test_any_order_and_split_of_messages_gives_the_same_readings_and_meter_points(store: TableStore) -> None:
+    deliver(store, MESSAGES)
+    expected = contents(store, READINGS), contents(store, METER_POINTS)
+    first = next(row for row in expected[0] if row["mpan_id"] == HOME)
+    assert (first["mpan_id"], first["kwh"]) == (HOME, [0.25] * 10 + [0.5] * 5 + [0.75] * 33)
+    for seed in (1, 2):
+        chance = Random(seed)
+        shuffled = chance.sample(MESSAGES, len(MESSAGES))
+        other = lake(store, str(seed))
+        cuts = sorted(chance.sample(range(1, len(shuffled)), 2))
+        for low, high in zip([0, *cuts], [*cuts, len(shuffled)], strict=True):
+            deliver(other, shuffled[low:high])
+        assert (contents(other, READINGS), contents(other, METER_POINTS)) == expected
+
+
+def test_standing_data_are_folded_field_by_field_and_an_export_meter_joins_its_boundary(store: TableStore) -> None:
+    deliver(store, MESSAGES)
+    points = {row["mpan_id"]: row for row in contents(store, METER_POINTS)}
+    assert (points[HOME]["consent_granularity"], points[HOME]["is_domestic"], points[HOME]["gsp_group_id"]) == ("N", True, "_H")
+    assert points[PARTNER]["boundary_mpan_id"] == HOME
+    assert (points[SILENT]["is_domestic"], points[SILENT]["boundary_mpan_id"], points[SILENT]["weather_area"]) == (None, SILENT, "_C")
+
+
+def test_a_run_with_nothing_new_changes_nothing_and_a_lost_table_is_built_anew(store: TableStore) -> None:
+    assert deliver(store, MESSAGES).counts == {"meter_days_told": 6, "meter_days_changed": 4}
+    before = contents(store, READINGS), contents(store, READING_VERSIONS)
+    assert deliver(store, []).counts == {"meter_days_told": 0, "meter_days_changed": 0}
+    assert (contents(store, READINGS), contents(store, READING_VERSIONS)) == before
+    for lost in (READINGS, METER_POINTS):
+        kept = contents(store, lost)
+        rmtree(store.path(lost))
+        assert deliver(store, []).counts["meter_days_told"] == 0
+        assert contents(store, lost) == kept
+
+
+def test_a_batch_that_was_cut_off_after_its_first_write_is_finished_by_the_next_run(
+    store: TableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise ConfigError("cut off")
+
+    monkeypatch.setattr(build_readings, "fold_readings", stop)
+    with pytest.raises(ConfigError, match="cut off"):
+        deliver(store, MESSAGES)
+    assert contents(store, READINGS) == []
+    monkeypatch.undo()
+    deliver(store, [])
+    assert len(contents(store, READING_VERSIONS)) == 6
+    assert len(contents(store, READINGS)) == 4
+
+
+def test_imported_days_fold_newest_import_first(store: TableStore) -> None:
+    def imported(kwh: float, hours: int) -> Row:
+        at = AT + timedelta(hours=hours)
+        return Row(HOME, date(2026, 3, 1), "AI", [kwh] * 48, ["A"] * 48, "home", str(kwh), at)
+
+    rows = [imported(0.5, 1), imported(0.25, 0)]
+    store.append(store.spark.createDataFrame(rows, struct_type(INTERVAL_IMPORTS)), INTERVAL_IMPORTS)
+    build_readings.run(store, start_run("build_readings", None, ""))
+    assert [row["kwh"] for row in contents(store, READINGS)] == [[0.5] * 48]
