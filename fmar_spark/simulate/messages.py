@@ -27,7 +27,7 @@ TEXT_OF_WATT_HOURS: Final = tuple(f"{watt_hours / 1000:.3f}" for watt_hours in r
 _HEAD: Final = (
     '{"payload":{"CommonBlock":{"S0":{"interfaceID":"%s","schemaVersion":"'
     + SCHEMA_VERSION
-    + '","eventCode":"%s"},"S1":{"environmentTag":"SIMULATED","subText":null,"senderUniqueReference":"%s",'
+    + '","eventCode":"%s"},"S1":{"environmentTag":"%s","subText":null,"senderUniqueReference":"%s",'
     + '"senderTimestamp":"%s","senderDIPID":"'
     + SENDER
     + '","senderRoleID":"%s","senderCorrelationID":null,"DIPConnectionProviderID":null},"A0":{"primaryRecipients":["'
@@ -53,6 +53,18 @@ _STANDING: Final = (
 )
 
 
+class Origin(NamedTuple):
+    """Whose readings a message carries: every id and the environment's tag say so."""
+
+    prefix: str
+    """Begins each transactionID."""
+    environment: str
+    """S1.environmentTag."""
+
+
+SIMULATED: Final = Origin("SIM", "SIMULATED")
+
+
 class DayMessage(NamedTuple):
     """What one consumption message says."""
 
@@ -72,11 +84,12 @@ class DayMessage(NamedTuple):
     """Slots that are estimates, all for the same reason."""
     reason: int | None = None
     is_replay: bool = False
+    origin: Origin = SIMULATED
 
     @property
     def transaction_id(self) -> str:
-        """Unique over quantity, day and version, the same whenever the fleet is made again."""
-        return f"SIM-{self.mpan_id}-{self.quantity}-{self.utc_date}-{self.version}"
+        """Unique over quantity, day and version, the same whenever the message is made again."""
+        return f"{self.origin.prefix}-{self.mpan_id}-{self.quantity}-{self.utc_date}-{self.version}"
 
 
 def _write_kwh(watt_hours: int) -> str:
@@ -97,15 +110,39 @@ def _write_periods(message: DayMessage) -> str:
     )
 
 
-def _write_head(interface: tuple[str, str, str], transaction_id: str, told_at: str, place: tuple[str, str], is_replay: bool) -> str:
-    """Common block: interface is (id, event code, sender's role); place is (MPAN, GSP group)."""
-    mpan_id, group = place
+class StandingMessage(NamedTuple):
+    """What one message of standing data says of a meter point."""
+
+    mpan_id: str
+    gsp_group: str
+    direction: str
+    """I import or E export."""
+    is_domestic: bool
+    annual_kwh: float
+    partner_mpan_id: str
+    """The other direction's MPAN at the same boundary, '' where there is none."""
+    consent_granularity: str
+    connection: str
+    connected_on: str
+    told_at: str
+    origin: Origin = SIMULATED
+
+    @property
+    def transaction_id(self) -> str:
+        """One a meter point."""
+        return f"{self.origin.prefix}-{self.mpan_id}-STANDING-0"
+
+
+def _write_head(interface: tuple[str, str, str], message: DayMessage | StandingMessage, is_replay: bool) -> str:
+    """Common block: interface is (id, event code, sender's role)."""
+    mpan_id, group, transaction_id, told_at = message.mpan_id, message.gsp_group, message.transaction_id, message.told_at
     replay = "true" if is_replay else "false"
-    publication = f"PUB-{transaction_id[4:]}"
+    publication = f"PUB-{transaction_id.partition('-')[2]}"
     interface_id, event, role = interface
     return _HEAD % (
         interface_id,
         event,
+        message.origin.environment,
         transaction_id,
         told_at,
         role,
@@ -121,20 +158,30 @@ def _write_head(interface: tuple[str, str, str], transaction_id: str, told_at: s
 
 def write_message(message: DayMessage) -> str:
     """The message as JSON text."""
-    direction = "ActivePower"
-    head = _write_head(
-        ("PUB-021", f"[{direction}]", "SDS"),
-        message.transaction_id,
-        message.told_at,
-        (message.mpan_id, message.gsp_group),
-        message.is_replay,
-    )
+    head = _write_head(("PUB-021", "[ActivePower]", "SDS"), message, message.is_replay)
     return head + _CONSUMPTION % (
         message.connection,
         message.connected_on,
         message.quantity,
         message.utc_date,
         _write_periods(message),
+    )
+
+
+def write_standing_message(message: StandingMessage) -> str:
+    """The message as JSON text."""
+    head = _write_head(("IF-036", "[Appointment]", "SUP"), message, is_replay=False)
+    link = f'{{"linkedMPANCore":"{message.partner_mpan_id}"}}' if message.partner_mpan_id else ""
+    return head + _STANDING % (
+        message.connection,
+        message.direction,
+        "S" if message.is_domestic else "A",
+        message.annual_kwh,
+        "true" if message.is_domestic else "false",
+        link,
+        message.connection,
+        message.connected_on,
+        message.consent_granularity,
     )
 
 
@@ -164,15 +211,23 @@ def write_standing_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissi
     for row, mpan in enumerate(fleet.mpan_id):
         annual = annual_kwh_of(fleet, row)
         home = bool(fleet.is_domestic[row])
-        connection, segment = _connection(home, annual), "S" if home else "A"
         partners = [(mpan, "I", annual, fleet.export_mpan_id[row])]
         if fleet.export_mpan_id[row]:
             partners.append((fleet.export_mpan_id[row], "E", float(np.nansum(fleet.export_kwh[row])), mpan))
         for own, direction, annual_kwh, partner in partners:
-            head = _write_head(("IF-036", "[Appointment]", "SUP"), f"SIM-{own}-STANDING-0", told_at, (own, fleet.gsp_group[row]), False)
-            link = f'{{"linkedMPANCore":"{partner}"}}' if partner else ""
-            told = (connection, direction, segment, annual_kwh, "true" if home else "false", link)
-            texts.append(head + _STANDING % (*told, connection, since, permissions.consent_granularity[row]))
+            message = StandingMessage(
+                mpan_id=own,
+                gsp_group=fleet.gsp_group[row],
+                direction=direction,
+                is_domestic=home,
+                annual_kwh=annual_kwh,
+                partner_mpan_id=partner,
+                consent_granularity=permissions.consent_granularity[row],
+                connection=_connection(home, annual),
+                connected_on=since,
+                told_at=told_at,
+            )
+            texts.append(write_standing_message(message))
     return texts
 
 

@@ -84,6 +84,8 @@ class Mix(NamedTuple):
     """Meters whose source step is an hour."""
     unread: float = 0.6
     """Meters with some gap."""
+    london: float = 1.0
+    """Multiplies how many meters stand in London; at 0 its weather is left out too, so that a measured one can stand there."""
     no_half_hourly_consent: float = 0.05
     opted_out: float = 0.04
     """Meters that are opted out for part of the time."""

@@ -17,7 +17,7 @@ from fmar_spark.simulate.plan import (
     Mix,
     open_stream,
 )
-from fmar_spark.simulate.weather import AREA_WEIGHT
+from fmar_spark.simulate.weather import AREA_WEIGHT, GSP_AREAS, LONDON_GROUP
 
 HOME_WEIGHT: Final = (0.25, 0.50, 0.25)
 BUSINESS_WEIGHT: Final = (0.11, 0.12, 0.16, 0.07, 0.09, 0.09, 0.14, 0.09, 0.06, 0.07)
@@ -168,10 +168,11 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     is_asset = _draw_assets(rng, mix, is_domestic, is_plain)
     is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)
     has_ev = is_asset[:, list(AssetClass).index(AssetClass.EV)]
-    weights = np.array(AREA_WEIGHT) / sum(AREA_WEIGHT)
+    weights = np.array(AREA_WEIGHT, dtype=np.float64)
+    weights[list(GSP_AREAS).index(LONDON_GROUP)] *= mix.london
     return Population(
         number=np.arange(meters),
-        area=rng.choice(len(AREA_WEIGHT), meters, p=weights),
+        area=rng.choice(len(AREA_WEIGHT), meters, p=weights / weights.sum()),
         premises=premises,
         is_domestic=is_domestic,
         scale_kw=scale_kw,

@@ -11,6 +11,7 @@ from fmar_spark.domain.words import AssetClass, ChangeKind
 from fmar_spark.simulate.fleet import Fleet
 from fmar_spark.simulate.permissions import Permissions
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
+from fmar_spark.simulate.weather import LONDON_GROUP
 
 SOURCE: Final = "simulated"
 CLASS_NAMES: Final = np.array([asset.value for asset in AssetClass])
@@ -168,19 +169,20 @@ def tabulate_legal_bases(plan: FleetPlan, fleet: Fleet, permissions: Permissions
 
 
 def tabulate_weather(plan: FleetPlan, fleet: Fleet) -> pa.Table:
-    """One row a GSP group and UTC day: 48 temperatures and irradiances."""
+    """One row a GSP group that meters can stand in and UTC day: 48 temperatures and irradiances."""
     weather = fleet.weather
-    areas = len(weather.gsp_group)
+    wanted = [row for row, group in enumerate(weather.gsp_group) if group != LONDON_GROUP or plan.mix.london > 0]
+    areas = len(wanted)
     dates = np.datetime64(plan.first_date, "D") + np.arange(plan.days)
 
     def by_day(values: Floats) -> pa.Array:
-        flat = pa.array(values[:, : plan.slots].astype(np.float32).ravel())
+        flat = pa.array(values[wanted, : plan.slots].astype(np.float32).ravel())
         offsets = pa.array(np.arange(0, areas * plan.slots + 1, SLOTS_PER_DAY, dtype=np.int32))
         return pa.ListArray.from_arrays(offsets, flat)
 
     return pa.table(
         {
-            "weather_area": pa.array([group for group in weather.gsp_group for _ in range(plan.days)]),
+            "weather_area": pa.array([weather.gsp_group[row] for row in wanted for _ in range(plan.days)]),
             "utc_date": pa.array(np.tile(dates, areas)),
             "temp_c": by_day(weather.temp_c),
             "ghi_w_m2": by_day(weather.ghi_w_m2),

@@ -25,6 +25,7 @@ GSP_AREAS: Final = {
     "_M": ("23", 53.8, -1.3),
 }
 """Distributor, latitude and longitude near the middle of each GSP group, read off a map."""
+LONDON_GROUP: Final = "_C"
 AREA_WEIGHT: Final = (12, 9, 8, 6, 9, 6, 8, 3, 7, 8, 10, 5, 6, 8)
 """Rough share of meter points, per cent."""
 
