@@ -1,0 +1,79 @@
+"""Writes two measured London homes as DIP messages into a landing folder, beside any others there."""
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow as pa
+
+from fmar_spark.engine.journal import Written
+from fmar_spark.simulate.messages import write_message, write_standing_message
+from fmar_spark.steps.record_legal_basis import GRANT_SCHEMA
+from fmar_spark.transforms.interval_companions import LABEL_SCHEMA
+from fmar_spark.transforms.interval_weather import read_weather
+from fmar_spark.transforms.london_homes import Home, list_messages, write_temperatures
+
+READS = ()
+WRITES = ()
+MESSAGES_A_FILE: Final = 200
+BASIS: Final = "published data"
+SOURCE: Final = "Low Carbon London (UK Power Networks, CC BY 4.0), by opendsm 1.2.7"
+_log = logging.getLogger(__name__)
+
+
+class Order(NamedTuple):
+    """Homes and where their messages go."""
+
+    homes: tuple[Home, ...]
+    out_dir: Path
+
+
+def run(order: Order) -> Written:
+    """Every home's messages stand in the landing folder; the same homes again write the same files."""
+    order.out_dir.mkdir(parents=True, exist_ok=True)
+    counts = {"homes": len(order.homes), "files": 0, "messages": 0}
+    for home in order.homes:
+        standing, days = list_messages(home)
+        texts = [write_standing_message(standing), *map(write_message, days)]
+        for part, first in enumerate(range(0, len(texts), MESSAGES_A_FILE)):
+            path = order.out_dir / f"london-home-{home.number}-{part:03d}.json"
+            path.write_text("[" + ",\n".join(texts[first : first + MESSAGES_A_FILE]) + "]", encoding="utf-8")
+            counts["files"] += 1
+        counts["messages"] += len(texts)
+        for name, rows in home.mending._asdict().items():
+            counts[f"home_{home.number}_{name}"] = rows
+        _log.info("land_london_homes: home %s: %s", home.number, describe_mending(home))
+    return Written(counts, counts["messages"])
+
+
+def describe_mending(home: Home) -> str:
+    """What was wrong with the file, and what became of it."""
+    found = home.mending
+    said = [f"{found.rows_read} rows"]
+    if found.dates_swapped:
+        said.append(f"day and month put right in {found.dates_swapped}")
+    said.append(f"{found.rows_repeated} repeated rows left out")
+    if found.rows_before_meter:
+        said.append(f"{found.rows_before_meter} zeros before the first reading left out")
+    said.append(f"{found.half_hours_unread} half-hours never read stay gaps")
+    return ", ".join(said)
+
+
+def tell_weather(package: Path) -> pa.Table:
+    """The homes' temperatures in the form of ``WEATHER_SCHEMA``."""
+    with tempfile.TemporaryDirectory(prefix="fmar_homes_") as folder:
+        file = Path(folder) / "temperatures.csv"
+        write_temperatures(package, file)
+        return read_weather(file, SOURCE).days
+
+
+def tell_legal_bases(homes: tuple[Home, ...]) -> pa.Table:
+    """On record for each home: its readings are published, without a name, for anyone's use."""
+    rows = [{"mpan_id": home.mpan_id, "basis": BASIS, "source": SOURCE} for home in homes]
+    return pa.Table.from_pylist(rows, schema=GRANT_SCHEMA)
+
+
+def tell_labels(homes: tuple[Home, ...]) -> pa.Table:
+    """Nothing is known of what the homes have, but that they are real."""
+    return pa.Table.from_pylist([{"series_id": home.mpan_id, "provenance": "real"} for home in homes], schema=LABEL_SCHEMA)
