@@ -94,8 +94,9 @@ def date_break(value: Series, day: Ints, split: int) -> DatedBreak:
     first = max(0, split - PROFILE_DAYS)
     value, day, split = value[first : split + PROFILE_DAYS], day[first : split + PROFILE_DAYS], split - first
     before, after = value[:split], value[split:]
-    louder = after if after.mean() > before.mean() else before
-    bins = np.searchsorted(np.unique(np.quantile(louder, MARK_QUANTILES)), value)
+    quieter, louder = (before, after) if after.mean() > before.mean() else (after, before)
+    edges = np.append(np.quantile(louder, MARK_QUANTILES), np.quantile(quieter, MARK_QUANTILES[-1]))
+    bins = np.searchsorted(np.unique(edges), value)
     score = np.zeros(value.size - 1)
     for _ in range(PROFILE_ROUNDS):
         log_ratio = _log_shares(bins[:split]) - _log_shares(bins[split:])
@@ -119,7 +120,7 @@ def _long_run_variance(steady: Series) -> float:
 
 def _log_shares(bins: Ints) -> Series:
     """Log of each bin's share; a bin never seen counts as ``UNSEEN_DAYS``."""
-    count = np.bincount(bins, minlength=len(MARK_QUANTILES) + 1) + UNSEEN_DAYS
+    count = np.bincount(bins, minlength=len(MARK_QUANTILES) + 2) + UNSEEN_DAYS
     return np.asarray(np.log(count / count.sum()))
 
 

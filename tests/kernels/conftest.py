@@ -1,7 +1,8 @@
-"""What kernel tests share: a way to lay a window out of plain arrays, and a simulated fleet seen as one window."""
+"""What kernel tests share: ways to lay a window out of plain arrays and to see a simulated fleet as one."""
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,11 @@ from fmar_spark import clock
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window, build_calendar, trace_clear_sky
 from fmar_spark.kernels.window import Floats, MeterWindow
 from fmar_spark.simulate.fleet import Fleet, simulate_fleet
-from fmar_spark.simulate.plan import FleetPlan, mix_from
+from fmar_spark.simulate.plan import FleetPlan, Mix, mix_from
 from fmar_spark.simulate.weather import GSP_AREAS
 
 LONDON = Site(51.5, -0.1)
+BARE = dict.fromkeys(Mix._fields, 0.0) | {"domestic": 1.0}
 
 
 class SeenFleet(NamedTuple):
@@ -52,12 +54,16 @@ def lay_window() -> Callable[..., MeterWindow]:
 
 
 @pytest.fixture(scope="session")
-def seen_fleet() -> SeenFleet:
-    """Forty meters over a year of which most have a car or a roof, read whole, with the look-alikes that come with them."""
-    mix = mix_from({"plain": 0.1, "home_ev": 0.6, "home_solar_pv": 0.5, "unread": 0.0, "hourly": 0.0, "no_export_register": 0.0})
-    plan = FleetPlan(40, date(2022, 10, 1), date(2023, 9, 30), seed=5, mix=mix)
-    fleet = simulate_fleet(plan)
-    readings = UtcReadings(fleet.import_kwh, fleet.export_kwh, fleet.interval_minutes, fleet.area)
-    weather = UtcWeather(fleet.weather.temp_c, fleet.weather.ghi_w_m2)
-    sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
-    return SeenFleet(plan, fleet, assemble_window(readings, weather, sites, plan.first_date, clock.LONDON, frozenset()))
+def see_fleet() -> Callable[..., SeenFleet]:
+    """A function from shares of assets to a year of forty homes with those and nothing else, every half-hour of them read."""
+
+    @lru_cache(maxsize=4)
+    def see(seed: int = 2, **shares: float) -> SeenFleet:
+        plan = FleetPlan(40, date(2022, 7, 1), date(2023, 6, 30), seed, mix_from(BARE | shares))
+        fleet = simulate_fleet(plan)
+        readings = UtcReadings(fleet.import_kwh, fleet.export_kwh, fleet.interval_minutes, fleet.area)
+        weather = UtcWeather(fleet.weather.temp_c, fleet.weather.ghi_w_m2)
+        sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
+        return SeenFleet(plan, fleet, assemble_window(readings, weather, sites, plan.first_date, clock.LONDON, frozenset()))
+
+    return see

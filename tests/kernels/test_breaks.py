@@ -87,6 +87,15 @@ def test_a_break_is_dated_to_its_day_inside_its_interval(levels: tuple[float, fl
     assert held >= 24
 
 
+@pytest.mark.parametrize("levels", [(3.6, 7.2), (7.2, 3.6), (0.0, 7.2)])
+@pytest.mark.parametrize("other", [7.2, 7.3])
+def test_a_break_between_two_levels_without_any_noise_is_dated_to_its_day(levels: tuple[float, float], other: float) -> None:
+    value = np.where(np.arange(200) < 90, *levels)
+    value[np.flatnonzero(value == 7.2)[::5]] = other
+    found = date_break(value, np.arange(200), 93)
+    assert (found.p10_day, found.day, found.p90_day) == (90, 90, 90)
+
+
 def test_one_wild_day_cannot_move_the_date() -> None:
     value = two_levels(1, 200, 90, (0.0, 6.0))
     calm = date_break(value, np.arange(200), 90)
