@@ -1,0 +1,1 @@
+"""How the register's tables came about, step by step; run by ``scripts/register migrate``."""

@@ -1,0 +1,129 @@
+"""What the register refuses, each with the status and the problem type (RFC 9457) that its caller gets."""
+
+from typing import Any, Final
+
+from fmar_spark.errors import FmarError
+
+PROBLEM_TYPE_PREFIX: Final = "urn:fmar:problem:"
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+TITLES: Final = {
+    400: "The request cannot be read",
+    401: "A valid token is wanted",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "In conflict with what stands",
+    412: "Changed in the meantime",
+    413: "Too large",
+    415: "Media type not supported",
+    422: "The request is not valid",
+    428: "If-Match is wanted",
+    429: "Too many requests",
+    500: "The register failed",
+    503: "Not available at the moment",
+}
+
+
+class RegisterError(FmarError):
+    """A refusal that a caller can act upon.
+
+    Args:
+        name: what kind of problem, as in ``urn:fmar:problem:<name>``.
+        detail: one sentence for a person; never holds an MPAN or a token.
+        members: further members of the problem document.
+        headers: headers that the answer needs.
+    """
+
+    status: int = 500
+
+    def __init__(self, name: str, detail: str, members: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> None:
+        """Keep what the answer is made of."""
+        super().__init__(detail)
+        self.name = name
+        self.detail = detail
+        self.members = members or {}
+        self.headers = headers or {}
+
+
+class UnreadableError(RegisterError):
+    """The request is not in the form that was announced."""
+
+    status = 400
+
+
+class UnauthenticatedError(RegisterError):
+    """No token that can be believed."""
+
+    status = 401
+
+
+class ForbiddenError(RegisterError):
+    """The caller is known, and may not."""
+
+    status = 403
+
+
+class MissingError(RegisterError):
+    """There is none, or none that the caller may know of."""
+
+    status = 404
+
+
+class ConflictError(RegisterError):
+    """A rule between records forbids it."""
+
+    status = 409
+
+
+class StaleError(RegisterError):
+    """The caller's version is not the newest."""
+
+    status = 412
+
+
+class TooLargeError(RegisterError):
+    """More than settings allow at once."""
+
+    status = 413
+
+
+class MediaTypeError(RegisterError):
+    """Another media type is wanted."""
+
+    status = 415
+
+
+class InvalidError(RegisterError):
+    """A value breaks a rule of its own."""
+
+    status = 422
+
+
+class PreconditionError(RegisterError):
+    """If-Match is missing."""
+
+    status = 428
+
+
+class TooManyError(RegisterError):
+    """The caller asks too often."""
+
+    status = 429
+
+
+class BusyError(RegisterError):
+    """The database or the issuer cannot be reached in time; the same request may work later."""
+
+    status = 503
+
+
+def describe_problem(error: RegisterError, request_id: str) -> dict[str, Any]:
+    """The members of the problem document."""
+    return {
+        "type": f"{PROBLEM_TYPE_PREFIX}{error.name}",
+        "title": TITLES[error.status],
+        "status": error.status,
+        "detail": error.detail,
+        "instance": f"urn:fmar:request:{request_id}",
+        **error.members,
+    }
