@@ -11,6 +11,7 @@ from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from fmar_spark.engine.jars import PACKAGES, choose_jars, remember_jars
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.overlays import find_conf_dir
 from fmar_spark.settings.sections import SparkSettings
@@ -44,13 +45,15 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(job)
+    packages = ""
     if not _is_submitted():
         _require_java()
         builder = builder.master(settings.master).config("spark.driver.memory", settings.driver_memory)
         for name, value in _LOCAL_ONLY.items():
             builder = builder.config(name, value)
-        packages = [defaults.pop("spark.jars.packages", ""), *extra_packages]
-        builder = builder.config("spark.jars.packages", ",".join(package for package in packages if package))
+        packages = ",".join(package for package in (defaults.pop(PACKAGES, ""), *extra_packages) if package)
+        for name, value in choose_jars(packages, _jars_memory()).items():
+            builder = builder.config(name, value)
         builder = builder.config("spark.ui.showConsoleProgress", str(settings.show_progress and sys.stderr.isatty()).lower())
         os.environ.setdefault("SPARK_CONF_DIR", str(_quiet_conf_dir()))
     for name, value in defaults.items():
@@ -63,6 +66,7 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
             "spark: could not start; the jars in conf/spark-defaults.conf come from Maven Central the first time: "
             f"check the network, then run again ({str(error).splitlines()[0]})"
         ) from error
+    remember_jars(spark, packages, _jars_memory())
     spark.sparkContext.setLogLevel(settings.log_level)
     return spark
 
@@ -101,6 +105,10 @@ def _require_java() -> None:
     major = said.partition('"')[2].split(".")[0]
     if not major.isdigit() or int(major) < 17:
         raise ConfigError(f"java: version {major or 'unknown'} found at {java}, 17 wanted")
+
+
+def _jars_memory() -> Path:
+    return find_conf_dir().resolve().parent / "var" / "jars.json"
 
 
 def _quiet_conf_dir() -> Path:
