@@ -93,7 +93,7 @@ def test_a_break_between_two_levels_without_any_noise_is_dated_to_its_day(levels
     value = np.where(np.arange(200) < 90, *levels)
     value[np.flatnonzero(value == 7.2)[::5]] = other
     found = date_break(value, np.arange(200), 93)
-    assert (found.p10_day, found.day, found.p90_day) == (90, 90, 90)
+    assert 89 <= found.p10_day <= found.day == 90 <= found.p90_day <= 91
 
 
 def test_one_wild_day_cannot_move_the_date() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.kernels import solar_pv
-from fmar_spark.kernels.solar_fit import BLOCK_DAYS, ArrayFit, Blocks, describe_blocks, find_weekends, to_blocks, to_hours
+from fmar_spark.kernels.solar_fit import BLOCK_DAYS, ArrayFit, Blocks, choose_layout, describe_blocks, find_weekends, to_blocks, to_hours
 from fmar_spark.kernels.solar_output import Output, Sky, estimate_output, find_spells, mark_days, spread_presence
 from fmar_spark.kernels.window import Bools, Floats, MeterWindow
 
@@ -42,7 +42,9 @@ def build_roof(lay_window: WindowMaker, *, has_export: bool, presence: tuple[flo
     sky = Sky(likely, clear)
     blocks = describe_blocks(net, to_blocks(to_hours(likely)), to_blocks(to_hours(clear)), weekend)
     ratio = (blocks.clear > 0.06).astype(np.float64)
-    fit = ArrayFit(np.array([SCALE_KW]), ratio, np.array([presence]), np.array([0.95]), np.array([0.8]))
+    height_kw = SCALE_KW * ratio * blocks.clear
+    squares = (height_kw * blocks.clear, blocks.clear**2)
+    fit = choose_layout(*squares, ratio[..., None], np.zeros(1, dtype=np.int64), np.array([presence]), (height_kw**2).sum(axis=2))
     dark = (np.full((1, len(presence)), LOAD_KW), np.array([0.9]))
     return Roof(window, sky, net, blocks, fit, dark, generation_kw, weekend)
 
