@@ -81,10 +81,10 @@ class TableStore:
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(contract)).comment(contract.doc)
         builder = builder.addColumns(struct_type(contract))
         builder = builder.property("delta.checkpointPolicy", "classic").property("delta.enableDeletionVectors", "false")
-        builder.execute()
         for column in contract.columns:
             if column.check:
-                self.spark.sql(f"ALTER TABLE delta.`{self.path(contract)}` ADD CONSTRAINT {column.name}_rule CHECK ({column.check})")
+                builder = builder.property(f"delta.constraints.{column.name}_rule", column.check)
+        builder.execute()
 
     def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> None:
         """Add rows; with a transaction a repeated append of the same version does nothing."""
