@@ -1,0 +1,143 @@
+"""Electric vehicle charging, from loads to findings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fmar_spark import clock
+from fmar_spark.kernels.ev import FEATURES, examine
+from fmar_spark.kernels.window import Events, Findings, Floats, MeterWindow
+
+WindowMaker = Callable[..., MeterWindow]
+FleetMaker = Callable[..., Any]
+
+
+def column(findings: Findings, name: str) -> Floats:
+    return findings.features[:, FEATURES.index(name)]
+
+
+def charged_slots(events: Events, meters: int, slots: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
+    on = np.zeros((meters, slots), dtype=bool)
+    for meter, start, end in zip(events.meter, events.start_slot, events.end_slot, strict=True):
+        on[meter, start:end] = True
+    return on
+
+
+def evening_charges(days: int = 90, charger_kw: float = 7.0) -> Floats:
+    """One meter that charges from 18:00 to 21:00 on every third day."""
+    load_kw = np.full((1, days, 48), 0.4)
+    load_kw[:, ::3, 36:42] += charger_kw
+    return load_kw
+
+
+def test_a_car_that_charges_every_third_evening_is_described(lay_window: WindowMaker) -> None:
+    load_kw = evening_charges()
+    found = examine(lay_window(load_kw), load_kw)
+    assert found.sizes.import_kw[0] == pytest.approx(7.0)
+    assert found.events.start_slot.tolist() == [day * 48 + 36 for day in range(0, 90, 3)]
+    assert found.events.end_slot.tolist() == [day * 48 + 42 for day in range(0, 90, 3)]
+    np.testing.assert_allclose(found.events.energy_kwh, 21.0, rtol=1e-5)
+    np.testing.assert_allclose(found.events.peak_kw, 7.0, rtol=1e-5)
+    np.testing.assert_allclose(found.daily[0], np.where(np.arange(90) % 3 == 0, 21.0, 0.0), rtol=1e-5)
+    assert column(found, "ev_day_share")[0] == pytest.approx(1 / 3)
+    assert column(found, "ev_hours_mean")[0] == pytest.approx(3.0)
+    assert column(found, "ev_energy_share")[0] == pytest.approx(7.0 / (7.0 + 0.4 * 24), rel=1e-3)
+
+
+def test_a_car_gives_nothing_back_and_stores_nothing_that_could_be_told(lay_window: WindowMaker) -> None:
+    load_kw = evening_charges()
+    found = examine(lay_window(load_kw), load_kw)
+    assert found.events.is_import.all()
+    for sizes in (found.sizes.export_kw, found.sizes.storage_kwh, found.sizes.peak_kwp):
+        assert np.isnan(sizes).all()
+
+
+def test_hourly_meters_are_looked_at_hour_by_hour(lay_window: WindowMaker) -> None:
+    load_kw = np.concatenate([evening_charges(), evening_charges(charger_kw=3.6)])
+    window = lay_window(load_kw)._replace(interval_minutes=np.array([60, 30]))
+    found = examine(window, load_kw)
+    np.testing.assert_allclose(found.sizes.import_kw, [7.0, 3.6], rtol=1e-5)
+    hourly = found.events.meter == 0
+    assert (found.events.start_slot[hourly] % 2 == 0).all()
+    assert (found.events.end_slot[hourly] % 2 == 0).all()
+    assert (np.diff(found.events.meter) >= 0).all()
+
+
+def test_a_day_that_was_hardly_read_has_no_mark(lay_window: WindowMaker) -> None:
+    load_kw = evening_charges()
+    load_kw[0, 3, :10], load_kw[0, 6, :5] = np.nan, np.nan
+    daily = examine(lay_window(load_kw), load_kw).daily[0]
+    assert np.isnan(daily[3])
+    assert daily[6] == pytest.approx(21.0)
+
+
+def test_a_gap_ends_a_session_and_is_never_charged_through(lay_window: WindowMaker) -> None:
+    load_kw = evening_charges()
+    load_kw[0, 30, 39:41] = np.nan
+    found = examine(lay_window(load_kw), load_kw)
+    assert not charged_slots(found.events, 1, 90 * 48)[0, 30 * 48 + 39 : 30 * 48 + 41].any()
+
+
+def test_each_meter_is_answered_as_if_it_were_alone(see_fleet: FleetMaker) -> None:
+    window = see_fleet(home_ev=1.0).window
+    some = window._replace(
+        import_kw=window.import_kw[:6, :120].copy(),
+        export_kw=window.export_kw[:6, :120],
+        interval_minutes=np.array([30, 60, 30, 60, 30, 30]),
+        calendar=window.calendar._replace(season=window.calendar.season[:120]),
+    )
+    some.import_kw[np.random.default_rng(1).random(some.import_kw.shape) < 0.02] = np.nan
+    together = examine(some, some.import_kw)
+    for meter in range(6):
+        alone = examine(some._replace(interval_minutes=some.interval_minutes[meter : meter + 1]), some.import_kw[meter : meter + 1])
+        np.testing.assert_allclose(together.features[meter], alone.features[0], rtol=1e-6)
+        np.testing.assert_array_equal(together.daily[meter], alone.daily[0])
+        np.testing.assert_array_equal(together.events.start_slot[together.events.meter == meter], alone.events.start_slot)
+
+
+def test_events_lie_in_the_window_in_order_and_take_no_more_than_was_drawn(see_fleet: FleetMaker) -> None:
+    window = see_fleet(home_ev=1.0).window
+    events = examine(window, window.import_kw).events
+    assert ((events.start_slot >= 0) & (events.start_slot < events.end_slot)).all()
+    assert events.end_slot.max() <= window.import_kw[0].size
+    same = np.diff(events.meter) == 0
+    assert (events.start_slot[1:] >= events.end_slot[:-1])[same].all()
+    assert ((events.probability > 0) & (events.probability <= 1)).all()
+    drawn = np.concatenate([np.zeros((40, 1)), np.cumsum(np.nan_to_num(window.import_kw).reshape(40, -1) / 2, axis=1)], axis=1)
+    kwh = drawn[events.meter, events.end_slot] - drawn[events.meter, events.start_slot]
+    assert (events.energy_kwh <= 1.05 * kwh + 0.1).mean() > 0.99
+
+
+def test_chargers_of_simulated_homes_are_sized_and_their_half_hours_found(see_fleet: FleetMaker) -> None:
+    plan, fleet, window = see_fleet(home_ev=1.0)
+    found = examine(window, window.import_kw)
+    error = np.abs(found.sizes.import_kw / fleet.assets.size_kw - 1)
+    assert np.median(error) < 0.08
+    assert (error < 0.15).mean() > 0.75
+    assert column(found, "ev_power_kw") == pytest.approx(found.sizes.import_kw)
+    slots = window.import_kw[0].size
+    local = clock.local_slot_of_utc(plan.first_date, plan.days, clock.LONDON)
+    true_events = fleet.events._replace(start_slot=local[fleet.events.start_slot], end_slot=local[fleet.events.end_slot - 1] + 1)
+    true, told = charged_slots(true_events, 40, slots), charged_slots(found.events, 40, slots)
+    assert 2 * (true & told).sum() / (true.sum() + told.sum()) > 0.75
+
+
+def test_homes_with_a_car_look_more_like_charging_than_homes_with_an_immersion_heater_or_a_shower(see_fleet: FleetMaker) -> None:
+    cars = see_fleet(home_ev=1.0).window
+    others = see_fleet(confuser_scale=1.0).window
+    with_car, without = (np.nan_to_num(column(examine(one, one.import_kw), "ev_likeness"), nan=-99.0) for one in (cars, others))
+    assert (with_car[:, None] > without[None]).mean() > 0.9
+
+
+@pytest.mark.parametrize(("meters", "days"), [(0, 30), (3, 0), (3, 30)])
+def test_nothing_read_finds_nothing(lay_window: WindowMaker, meters: int, days: int) -> None:
+    load_kw = np.full((meters, days, 48), np.nan, dtype=np.float32)
+    found = examine(lay_window(load_kw), load_kw)
+    assert found.features.shape == (meters, len(FEATURES))
+    assert found.daily.shape == (meters, days)
+    assert np.isnan(found.features).all()
+    assert np.isnan(found.daily).all()
+    assert np.isnan(found.sizes.import_kw).all()
+    assert found.events.meter.size == 0
