@@ -27,7 +27,7 @@ def choose_jars(packages: str, memory: Path) -> dict[str, str]:
 
 def remember_jars(spark: SparkSession, packages: str, memory: Path) -> None:
     """The files that the session resolved the packages to stand in ``memory``; nothing is said where it cannot be written."""
-    files = [jar.removeprefix("file://") for jar in spark.conf.get(JARS, "").split(",") if jar]
+    files = [jar.removeprefix("file://") for jar in (spark.conf.get(JARS, "") or "").split(",") if jar]
     if not packages or not files:
         return
     known = _recall(memory)

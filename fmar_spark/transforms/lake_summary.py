@@ -1,0 +1,145 @@
+"""What a lake holds, as a person asks it: rows, assets found by class and tier, and a few meters in detail."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+
+SIMULATED_PROVENANCE: Final = "simulated"
+REAL_PROVENANCE: Final = "real"
+LABEL_OF_CLASS: Final = {
+    AssetClass.EV: "has_ev",
+    AssetClass.HEAT_PUMP: "has_heat_pump",
+    AssetClass.BATTERY: "has_battery",
+    AssetClass.SOLAR_PV: "has_pv",
+    AssetClass.DEMAND_RESPONSE: "has_dr",
+}
+
+
+class Origin(StrEnum):
+    """Where the readings of a meter come from."""
+
+    MEASURED = "measured"
+    """A real meter, told by DIP messages."""
+    SIMULATED = "simulated"
+    """A made-up meter."""
+    IMPORTED = "imported"
+    """A series that a user brought."""
+
+
+class Meter(NamedTuple):
+    """One meter in detail."""
+
+    mpan_id: str
+    name: str
+    """Series id where it was imported, else the MPAN."""
+    origin: Origin
+    days_seen: int
+    as_of_date: object
+    annual_kwh: float
+    """Import of all read half-hours, scaled to a year."""
+    answers: pd.DataFrame
+    """Detections of its five classes with size, tier and evidence."""
+    cv_rmse: float
+    bl01_cv_rmse: float
+    """Day-ahead error of the baseline and of BL01 over mean load; NaN where there is none."""
+
+
+def name_origins(meter_points: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
+    """Origin of every meter point, by MPAN; an export meter point has that of its boundary."""
+    provenance = labels.drop_duplicates("mpan_id").set_index("mpan_id")["provenance"].reindex(meter_points["boundary_mpan_id"]).to_numpy()
+    told = np.where(provenance == SIMULATED_PROVENANCE, Origin.SIMULATED.value, Origin.MEASURED.value)
+    names = np.where(meter_points["source"] == "import", Origin.IMPORTED.value, told)
+    return pd.Series(names, index=meter_points["mpan_id"].to_numpy(), name="origin", dtype=object)
+
+
+def count_by_origin(mpan_ids: pd.Series, origins: pd.Series) -> dict[str, int]:
+    """Rows of each origin; rows of meter points that are not known yet count nowhere."""
+    found = origins.reindex(mpan_ids).value_counts()
+    return {str(name): int(rows) for name, rows in found.items()}
+
+
+def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> pd.DataFrame:
+    """One row an asset class and origin: meters by answer, and where labels say so how many have it and were found.
+
+    Columns: asset_class, origin, present_high, present_medium, present_low, absent, in_progress, not_observable,
+    labelled (meters that have it at some time by their labels, among those characterised), found (of those: probability
+    0.5 or more), false_alarms (found among meters labelled without it).
+    """
+    rows = detections.assign(origin=origins.reindex(detections["mpan_id"]).to_numpy())
+    is_present = rows["is_present"].fillna(value=False).astype(bool)
+    is_characterised = rows["status"] == Status.CHARACTERISED
+    answers = {f"present_{tier.value}": is_characterised & is_present & (rows["tier"] == tier) for tier in Tier}
+    answers["absent"] = is_characterised & ~is_present
+    answers["in_progress"] = rows["status"] == Status.IN_PROGRESS
+    answers["not_observable"] = rows["status"] == Status.NOT_OBSERVABLE
+    truth = _look_up_truth(rows, labels)
+    is_found = is_characterised & (rows["probability"] >= 0.5)
+    answers["labelled"] = is_characterised & (truth == 1)
+    answers["found"] = is_found & (truth == 1)
+    answers["false_alarms"] = is_found & (truth == 0)
+    counted = rows[["asset_class", "origin"]].assign(**{name: marks.astype(int) for name, marks in answers.items()})
+    order = pd.CategoricalDtype([asset.value for asset in ASSET_CLASSES], ordered=True)
+    counted["asset_class"] = counted["asset_class"].astype(order)
+    return counted.groupby(["asset_class", "origin"], observed=True, sort=True).sum().reset_index()
+
+
+def choose_meters(detections: pd.DataFrame, origins: pd.Series, wanted: dict[Origin, int]) -> list[str]:
+    """The meters to show: of each origin those with the most assets found, the surest first."""
+    sure = detections.assign(weight=detections["present_probability"].where(detections["is_present"].fillna(value=False).astype(bool), 0.0))
+    weight = sure.groupby("mpan_id")["weight"].sum().sort_index().sort_values(ascending=False, kind="stable")
+    chosen: list[str] = []
+    for origin, count in wanted.items():
+        chosen += [str(mpan) for mpan in weight.index if origins.get(mpan) == origin][:count]
+    return chosen
+
+
+def describe_meter(
+    mpan_id: str, origins: pd.Series, tables: dict[str, pd.DataFrame], series_names: dict[str, str], annual_kwh: float
+) -> Meter:
+    """One meter's answers, sizes and baseline.
+
+    Args:
+        mpan_id: meter point of the boundary.
+        origins: by MPAN.
+        tables: rows of the meter, by name: detections, capability and baselines.
+        series_names: series id by MPAN, of imported series.
+        annual_kwh: what its readings come to in a year.
+    """
+    detections, baselines = tables["detections"], tables["baselines"]
+    capability = tables["capability"][["asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen"]]
+    answers = detections.merge(capability, on="asset_class", how="left")
+    order = {asset.value: place for place, asset in enumerate(ASSET_CLASSES)}
+    answers = answers.sort_values("asset_class", key=lambda names: names.map(order), kind="stable")
+    first = detections.iloc[0]
+    return Meter(
+        mpan_id=mpan_id,
+        name=series_names.get(mpan_id, mpan_id),
+        origin=Origin(origins[mpan_id]),
+        days_seen=int(first["days_seen"]),
+        as_of_date=first["as_of_date"],
+        annual_kwh=annual_kwh,
+        answers=answers,
+        cv_rmse=float(baselines["cv_rmse"].iloc[0]) if len(baselines) else np.nan,
+        bl01_cv_rmse=float(baselines["bl01_cv_rmse"].iloc[0]) if len(baselines) else np.nan,
+    )
+
+
+def scale_to_year(kwh: pd.Series) -> float:
+    """Energy of a year, kWh, from day arrays of 48 half-hours; unread ones count as the mean of the read."""
+    values = np.concatenate([np.asarray(day, dtype=np.float64) for day in kwh]) if len(kwh) else np.zeros(0)
+    read = values[~np.isnan(values)]
+    return float(read.mean() * 48 * 365) if len(read) else np.nan
+
+
+def _look_up_truth(rows: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """1 has it at some time, 0 has not, NaN unknown."""
+    by_mpan = labels.drop_duplicates("mpan_id").set_index("mpan_id")
+    truth = np.full(len(rows), np.nan)
+    for asset, column in LABEL_OF_CLASS.items():
+        mine = (rows["asset_class"] == asset).to_numpy()
+        truth[mine] = pd.to_numeric(by_mpan[column].reindex(rows.loc[mine, "mpan_id"]).astype(object), errors="coerce").to_numpy(np.float64)
+    return truth

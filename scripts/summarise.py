@@ -1,0 +1,197 @@
+"""Prints what a lake holds: rows in every table, assets found by class and tier, and a few meters in detail."""
+
+import argparse
+import sys
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIONS, BASELINES, CAPABILITY
+from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
+from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.domain.words import Quantity
+from fmar_spark.engine.lake_files import LakeFiles
+from fmar_spark.errors import FmarError
+from fmar_spark.transforms.lake_summary import (
+    LABEL_OF_CLASS,
+    Meter,
+    Origin,
+    choose_meters,
+    count_by_origin,
+    describe_meter,
+    name_origins,
+    scale_to_year,
+    tabulate_findings,
+)
+
+SHOWN = {Origin.MEASURED: 3, Origin.IMPORTED: 3, Origin.SIMULATED: 2}
+ANSWER_COLUMNS = ("mpan_id", "asset_class", "probability", "present_probability", "is_present", "tier", "status", "status_reason")
+DETECTION_COLUMNS = (*ANSWER_COLUMNS, "appeared_date", "removed_date", "evidence", "days_seen", "as_of_date", "model_version")
+SIZE_COLUMNS = ("mpan_id", "asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen")
+WIDTH = 132
+Row = dict[Hashable, Any]
+
+
+def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
+    """Rows of every table that exists, told apart by where the readings come from."""
+    table = Table(title="Rows in every table", title_justify="left", title_style="bold")
+    table.add_column("table", no_wrap=True)
+    table.add_column("rows", justify="right")
+    present = [origin for origin in Origin if (origins == origin.value).any()]
+    for origin in present:
+        table.add_column(origin.value, justify="right")
+    table.add_column("what a row is")
+    for contract in ALL_TABLES:
+        if not lake.has(contract):
+            continue
+        shares: dict[str, int] = {}
+        if "mpan_id" in contract.names:
+            shares = count_by_origin(lake.read(contract, ["mpan_id"])["mpan_id"], origins)
+        elif contract is WEATHER:
+            is_simulated = lake.read(WEATHER, ["source"])["source"] == Origin.SIMULATED.value
+            shares = {Origin.SIMULATED.value: int(is_simulated.sum())}
+        told = [f"{shares[origin.value]:,}" if shares.get(origin.value) else "" for origin in present]
+        table.add_row(contract.full_name, f"{lake.count(contract):,}", *told, contract.doc.split(":")[0].split(";")[0])
+    console.print(table)
+
+
+def show_refusals(console: Console, lake: LakeFiles) -> None:
+    """What was refused, by rule; and the meters that the gate kept from being looked at."""
+    refused = lake.read(QUARANTINE, ["rule"])["rule"].value_counts()
+    if len(refused):
+        console.print(f"Refused: {', '.join(f'{rows:,} {rule}' for rule, rows in refused.items())}.")
+    points = lake.read(METER_POINTS, ["mpan_id", "boundary_mpan_id"])
+    boundaries = points["boundary_mpan_id"].nunique()
+    looked_at = lake.read(ASSET_DETECTIONS, ["mpan_id"])["mpan_id"].nunique()
+    console.print(
+        f"{looked_at:,} of {boundaries:,} connections were looked at; "
+        "the others lack half-hourly consent, a legal basis, an import meter or readings.\n"
+    )
+
+
+def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> None:
+    """Assets by class, origin and tier, beside what the labels say."""
+    table = Table(title="Assets found, by class and tier (meters)", title_justify="left", title_style="bold")
+    table.add_column("asset class")
+    table.add_column("readings")
+    names = ("present_high", "present_medium", "present_low", "absent", "in_progress", "not_observable")
+    headings = ("present: high", "medium", "low", "absent", "in progress", "not observable")
+    for heading in (*headings, "labelled with it", "of those found", "false alarms"):
+        table.add_column(heading, justify="right")
+    findings = tabulate_findings(detections, origins, labels)
+    last = ""
+    for row in findings.to_dict("records"):
+        asset = str(row["asset_class"])
+        truths = [f"{row[name]:,}" for name in ("labelled", "found", "false_alarms")] if _has_truth(labels, row["origin"]) else ["", "", ""]
+        table.add_row(asset if asset != last else "", row["origin"], *(f"{row[name]:,}" for name in names), *truths)
+        last = asset
+    console.print(table)
+    console.print(f"Classifier {', '.join(sorted(set(detections['model_version'])))}. Found: at any time in the window.\n")
+
+
+def show_meter(console: Console, meter: Meter) -> None:
+    """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
+    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {meter.annual_kwh:,.0f} kWh a year"
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for heading in ("asset class", "answer", "p(present)", "size, kW (80 %)", "dates", "evidence"):
+        table.add_column(heading, no_wrap=heading == "asset class")
+    for row in meter.answers.to_dict("records"):
+        table.add_row(
+            str(row["asset_class"]), _answer(row), _number(row["present_probability"], "{:.2f}"), _size(row), _dates(row), _evidence(row)
+        )
+    console.print(table)
+    if meter.cv_rmse == meter.cv_rmse:
+        console.print(f"Day-ahead baseline: CV(RMSE) {meter.cv_rmse:.2f}, BL01 {meter.bl01_cv_rmse:.2f}.\n")
+
+
+def show_journal(console: Console, lake: LakeFiles) -> None:
+    """How long each step took the last time."""
+    runs = lake.read(RUN_JOURNAL, ["step", "status", "started_at", "seconds"]).sort_values("started_at")
+    last = runs.drop_duplicates("step", keep="last")
+    console.print("Last run of each step: " + ", ".join(f"{row.step} {row.seconds:.0f} s" for row in last.itertuples()) + ".")
+
+
+def summarise(console: Console, lake: LakeFiles) -> None:
+    """The whole summary of one lake."""
+    points = lake.read(METER_POINTS, ["mpan_id", "boundary_mpan_id", "source"])
+    labels = lake.read(LABELS, ["mpan_id", "provenance", *LABEL_OF_CLASS.values()])
+    origins = name_origins(points, labels)
+    show_rows(console, lake, origins)
+    show_refusals(console, lake)
+    detections = lake.read(ASSET_DETECTIONS, DETECTION_COLUMNS)
+    if len(detections):
+        show_findings(console, detections, origins, labels)
+    capability = lake.read(CAPABILITY, SIZE_COLUMNS)
+    baselines = lake.read(BASELINES, ["mpan_id", "cv_rmse", "bl01_cv_rmse"])
+    series = lake.read(SERIES, ["mpan_id", "series_id"])
+    names = dict(zip(series["mpan_id"], series["series_id"], strict=True))
+    for mpan in choose_meters(detections, origins, SHOWN):
+        kwh = lake.read(READINGS, ["kwh"], [("mpan_id", "=", mpan), ("quantity", "=", Quantity.AI.value)])["kwh"]
+        mine = {"detections": detections, "capability": capability, "baselines": baselines}
+        tables = {name: rows[rows["mpan_id"] == mpan] for name, rows in mine.items()}
+        show_meter(console, describe_meter(mpan, origins, tables, names, scale_to_year(kwh)))
+    show_predictions(console, lake, origins)
+    show_journal(console, lake)
+
+
+def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
+    """How many half-hours were foreseen for whom."""
+    predicted = lake.read(BASELINE_PREDICTIONS, ["mpan_id", "slot_start_at"])
+    if len(predicted):
+        shares = count_by_origin(predicted["mpan_id"], origins)
+        days = f"{predicted['slot_start_at'].min():%d %b %Y} to {predicted['slot_start_at'].max():%d %b %Y}"
+        console.print(f"Baseline predictions, {days}: " + ", ".join(f"{rows:,} half-hours {name}" for name, rows in shares.items()) + ".")
+
+
+def _has_truth(labels: pd.DataFrame, origin: str) -> bool:
+    wanted = "simulated" if origin == Origin.SIMULATED else "real"
+    rows = labels[labels["provenance"] == wanted] if origin != Origin.IMPORTED else labels[labels["provenance"] != "simulated"]
+    return bool(rows[list(LABEL_OF_CLASS.values())].notna().any().any())
+
+
+def _answer(row: Row) -> str:
+    if row["status"] != "characterised":
+        return f"{row['status']}: {row['status_reason']}"
+    return f"{'present' if row['is_present'] else 'absent'} ({row['tier']})"
+
+
+def _number(value: object, form: str) -> str:
+    return "" if value is None or value != value else form.format(value)
+
+
+def _size(row: Row) -> str:
+    if not row["is_present"] or row["rated_kw"] != row["rated_kw"]:
+        return ""
+    return f"{row['rated_kw']:.1f} ({row['rated_kw_lower']:.1f} to {row['rated_kw_upper']:.1f}) {row['direction']}"
+
+
+def _dates(row: Row) -> str:
+    told = [f"{word} {row[name]}" for word, name in (("from", "appeared_date"), ("until", "removed_date")) if _number(row[name], "{}")]
+    return ", ".join(told)
+
+
+def _evidence(row: Row) -> str:
+    return _number(row["evidence"], "{}") if row["status"] == "characterised" else ""
+
+
+def main() -> int:
+    """0 printed, 2 no lake there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lake", type=Path, default=Path("lake"), metavar="PATH", help="root of the lake (default: lake)")
+    arguments = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    try:
+        summarise(console, LakeFiles(arguments.lake))
+    except FmarError as error:
+        sys.stderr.write(f"summarise: {error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
