@@ -136,6 +136,7 @@ def expect_load(load_kw: Floats, types: DayTypes) -> tuple[Floats, Floats]:
         profile = read.sum(axis=1) / np.maximum(read.shape[1] - missing, 1)
         ordered.reshape(-1)[unread[inside]] = profile[meter[inside], slot[inside]]
         expected[:, part] = average_neighbours(read, each_side)
+        ordered.reshape(-1)[unread[inside]] = expected.reshape(-1)[unread[inside]]
         deviation = np.abs(read - expected[:, part]).sum(axis=1) / np.maximum(read.shape[1] - missing, 1)
         noise[:, kind] = np.maximum(deviation, floor_kw[:, None])
     expected.reshape(-1)[unread] = np.nan
