@@ -108,6 +108,44 @@ def test_energy_counts_only_days_when_the_asset_is_present() -> None:
     assert derive_capability(events, load_kw, np.array([30]), present).energy_kwh_day[0, 0] == pytest.approx(1.0)
 
 
+def naive_capability(events: Events, load_kw: Floats, meter: int, direction: int) -> dict[str, float]:
+    """Figures of one meter and direction, event by event."""
+    days = load_kw.shape[1]
+    flat = load_kw[meter].reshape(-1)
+    mine = [row for row in range(events.meter.size) if events.meter[row] == meter and events.is_import[row] == (direction == 0)]
+    peaks = [float(events.peak_kw[row]) for row in mine if events.start_slot[row] >= (days - 365) * SLOTS]
+    whole, cut = [], 0
+    for row in mine:
+        start, end = int(events.start_slot[row]), int(events.end_slot[row])
+        ends_unseen = end >= flat.size or np.isnan(flat[end])
+        cut += ends_unseen
+        if not ends_unseen and start > 0 and not np.isnan(flat[start - 1]):
+            whole.append((end - start) * 30.0)
+    seen_days = sum(not np.isnan(load_kw[meter, day]).all() for day in range(days))
+    energy = sum(events.energy_kwh[row] for row in mine if not np.isnan(load_kw[meter, events.start_slot[row] // SLOTS]).all())
+    return {
+        "rated_kw_p10": np.quantile(peaks, 0.1) if peaks else np.nan,
+        "rated_kw_max": max(peaks, default=np.nan),
+        "duration_minutes_min": min(whole, default=np.nan),
+        "duration_minutes_p50": np.median(whole) if whole else np.nan,
+        "energy_kwh_day": energy / seen_days if mine else np.nan,
+        "events_seen": len(mine),
+        "events_cut": cut,
+    }
+
+
+def test_capability_agrees_with_a_naive_loop() -> None:
+    rng = np.random.default_rng(4)
+    load_kw = rng.random((4, 400, SLOTS)).astype(np.float32)
+    load_kw[rng.random((4, 400)) < 0.2] = np.nan
+    load_kw[rng.random(load_kw.shape) < 0.02] = np.nan
+    events = random_events(rng, 4, 400)
+    found = derive_capability(events, load_kw, np.full(4, 30))
+    for meter, direction in np.ndindex(4, 2):
+        for name, value in naive_capability(events, load_kw, meter, direction).items():
+            np.testing.assert_allclose(getattr(found, name)[meter, direction], value, rtol=1e-5, err_msg=name)
+
+
 def keep_events(events: Events, kept: Bools) -> Events:
     return Events._make(column[kept] for column in events)
 
