@@ -14,7 +14,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIO
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
-from fmar_spark.domain.words import Quantity
+from fmar_spark.domain.words import Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.errors import FmarError
 from fmar_spark.transforms.lake_summary import (
@@ -77,11 +77,11 @@ def show_refusals(console: Console, lake: LakeFiles) -> None:
 def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> None:
     """Assets by class, origin and tier, beside what the labels say."""
     table = Table(title="Assets found, by class and tier (meters)", title_justify="left", title_style="bold")
-    table.add_column("asset class")
-    table.add_column("readings")
+    table.add_column("asset class", no_wrap=True)
+    table.add_column("readings", no_wrap=True)
     names = ("present_high", "present_medium", "present_low", "absent", "in_progress", "not_observable")
     headings = ("present: high", "medium", "low", "absent", "in progress", "not observable")
-    for heading in (*headings, "labelled with it", "of those found", "false alarms"):
+    for heading in (*headings, "labelled with it", "of them found", "false alarms"):
         table.add_column(heading, justify="right")
     findings = tabulate_findings(detections, origins, labels)
     last = ""
@@ -98,13 +98,21 @@ def show_meter(console: Console, meter: Meter) -> None:
     """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
     title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {meter.annual_kwh:,.0f} kWh a year"
     table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in ("asset class", "answer", "p(present)", "size, kW (80 %)", "dates", "evidence"):
-        table.add_column(heading, no_wrap=heading == "asset class")
+    for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
+        table.add_column(heading, no_wrap=heading != "evidence")
+    others: dict[str, None] = {}
     for row in meter.answers.to_dict("records"):
+        if row["is_present"] is not True:
+            others[_other_answer(row)] = None
+            continue
         table.add_row(
-            str(row["asset_class"]), _answer(row), _number(row["present_probability"], "{:.2f}"), _size(row), _dates(row), _evidence(row)
+            str(row["asset_class"]), f"{row['present_probability']:.2f}", str(row["tier"]), _size(row), _dates(row), str(row["evidence"])
         )
-    console.print(table)
+    if table.row_count:
+        console.print(table)
+    else:
+        console.print(f"[bold italic]{title}[/]")
+    console.print("Not there: " + "; ".join(others) + ".")
     if meter.cv_rmse == meter.cv_rmse:
         console.print(f"Day-ahead baseline: CV(RMSE) {meter.cv_rmse:.2f}, BL01 {meter.bl01_cv_rmse:.2f}.\n")
 
@@ -154,29 +162,25 @@ def _has_truth(labels: pd.DataFrame, origin: str) -> bool:
     return bool(rows[list(LABEL_OF_CLASS.values())].notna().any().any())
 
 
-def _answer(row: Row) -> str:
-    if row["status"] != "characterised":
-        return f"{row['status']}: {row['status_reason']}"
-    return f"{'present' if row['is_present'] else 'absent'} ({row['tier']})"
+def _other_answer(row: Row) -> str:
+    if row["status"] != Status.CHARACTERISED:
+        return f"{row['asset_class']} {row['status']} ({row['status_reason']})"
+    gone = f", gone since {row['removed_date']}" if _is_told(row["removed_date"]) else ""
+    return f"{row['asset_class']} absent ({row['tier']}{gone})"
 
 
-def _number(value: object, form: str) -> str:
-    return "" if value is None or value != value else form.format(value)
+def _is_told(value: object) -> bool:
+    return value is not None and value == value
 
 
 def _size(row: Row) -> str:
-    if not row["is_present"] or row["rated_kw"] != row["rated_kw"]:
-        return ""
+    if not _is_told(row["rated_kw"]):
+        return "not told"
     return f"{row['rated_kw']:.1f} ({row['rated_kw_lower']:.1f} to {row['rated_kw_upper']:.1f}) {row['direction']}"
 
 
 def _dates(row: Row) -> str:
-    told = [f"{word} {row[name]}" for word, name in (("from", "appeared_date"), ("until", "removed_date")) if _number(row[name], "{}")]
-    return ", ".join(told)
-
-
-def _evidence(row: Row) -> str:
-    return _number(row["evidence"], "{}") if row["status"] == "characterised" else ""
+    return f"from {row['appeared_date']}" if _is_told(row["appeared_date"]) else "from the first day"
 
 
 def main() -> int:
