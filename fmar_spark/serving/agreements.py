@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +16,7 @@ from fmar_spark.serving.problems import ConflictError, ForbiddenError, InvalidEr
 from fmar_spark.serving.records import AMENDED, ENDED, Change, Draft, Row, find_one, known_at, valid_at
 from fmar_spark.serving.tables import AGREEMENT, AGREEMENTS, format_moment
 
-_SENTENCES = {
+SENTENCES: Final = {
     TermRule.EXCLUSIVE_OVERLAP: "an exclusive right to this AMSID in this market overlaps the term",
     TermRule.PRIMACY_TAKEN: "a shared right to this AMSID has the same primacy tier during the term",
 }
@@ -112,17 +112,22 @@ def conditions_of(search: Search, caller: Caller) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def standing_terms(change: Change, amsids: Sequence[str]) -> list[Term]:
-    """Every party's current terms on these assets; for the rules alone."""
+def standing_rows(change: Change, amsids: Sequence[str]) -> list[Row]:
+    """Every party's current versions on these assets; for the rules alone."""
     wanted = select(AGREEMENTS).where(AGREEMENTS.c.amsid.in_(amsids), AGREEMENTS.c.known_to_at.is_(None))
     with change.database.seeing_everything(change.connection, change.reach):
-        return [term_of(row) for row in change.connection.execute(wanted).mappings()]
+        return [dict(row) for row in change.connection.execute(wanted).mappings()]
+
+
+def standing_terms(change: Change, amsids: Sequence[str]) -> list[Term]:
+    """Every party's current terms on these assets; for the rules alone."""
+    return [term_of(row) for row in standing_rows(change, amsids)]
 
 
 def conflict_error(change: Change, caller: Caller, conflict: Conflict) -> ConflictError:
     """The refusal that names the term which stood first, and its holder to those who may know."""
     described = describe_conflict(change, caller, conflict)
-    return ConflictError("term-conflict", _SENTENCES[conflict.rule], {"conflict": described})
+    return ConflictError("term-conflict", SENTENCES[conflict.rule], {"conflict": described})
 
 
 def describe_conflict(change: Change, caller: Caller, conflict: Conflict) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What FSPs answer when the engine is not sure: labels that training may use, each with where it comes from."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
@@ -39,15 +40,17 @@ def find_invited(derived: Derived, mpan_id: str, asset_class: str) -> Detection:
     raise ConflictError("not-invited", "there is no detection of medium confidence to confirm or correct")
 
 
-def record_confirmation(change: Change, caller: Caller, answer: Answer, detection: Detection) -> Row:
+def record_confirmation(change: Change, caller: Caller, answer: Answer, invite: Callable[[], Detection]) -> Row:
     """The FSP's newest answer stands with what it answers; an earlier one stays in the history.
 
     Raises:
         ForbiddenError: the asset is not in the caller's portfolio now.
+        ConflictError: nobody was asked.
     """
     terms = portfolio_terms(change, caller.party_id, answer.mpan_id, answer.amsid)
     if not any(term["valid_from_at"] <= change.now and (term["valid_to_at"] is None or change.now < term["valid_to_at"]) for term in terms):
         raise ForbiddenError("not-in-portfolio", "the party holds no agreement on that MPAN and AMSID now")
+    detection = invite()
     values = {
         **answer._asdict(),
         "fsp_id": caller.party_id,

@@ -4,7 +4,7 @@ import codecs
 import csv
 from collections.abc import Iterator
 from io import TextIOWrapper
-from typing import Any, BinaryIO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -31,7 +31,7 @@ class UploadRow(NamedTuple):
     """Never repeats what the row said."""
 
 
-def check_file(file: BinaryIO, most_rows: int) -> None:
+def check_file(file: IO[bytes], most_rows: int) -> None:
     """Nothing, if the file is UTF-8 text of at most so many rows under a header that we know; ends at its beginning.
 
     Raises:
@@ -59,7 +59,7 @@ def check_file(file: BinaryIO, most_rows: int) -> None:
         raise InvalidError("csv-header", f"{wanted}; {len(missing)} missing, {len(unknown)} unknown")
 
 
-def read_rows(file: BinaryIO, is_check_digit_enforced: bool) -> Iterator[UploadRow]:
+def read_rows(file: IO[bytes], is_check_digit_enforced: bool) -> Iterator[UploadRow]:
     """Every row of a checked file but the blank ones, as they come."""
     text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
     reader = csv.reader(text)
@@ -85,7 +85,7 @@ def defuse(cell: object) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _check_encoding(file: BinaryIO) -> int:
+def _check_encoding(file: IO[bytes]) -> int:
     """The number of lines."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     lines = 0

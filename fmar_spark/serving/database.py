@@ -7,6 +7,7 @@ database, the rules between terms are checked against what is truly there, and t
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,12 +54,14 @@ class RegisterDatabase:
                 max_overflow=settings.pool_size,
                 pool_timeout=settings.lock_timeout_seconds,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 connect_args={"connect_timeout": 5, "application_name": "fmar-register"},
             )
         elif self.dialect == SQLITE and url.database and url.database != ":memory:":
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
             self.engine = create_engine(
                 url,
+                hide_parameters=True,
                 pool_size=settings.pool_size,
                 max_overflow=settings.pool_size,
                 connect_args={"check_same_thread": False, "timeout": settings.lock_timeout_seconds},
@@ -95,6 +98,10 @@ class RegisterDatabase:
             connection.execute(text("SELECT set_config('fmar.scope', '', true)"))
         else:
             yield
+
+    def now(self, connection: Connection) -> datetime:
+        """The database's own time where it has a clock, so that services with differing clocks agree."""
+        return read_clock(connection)
 
     def is_ready(self) -> bool:
         """Whether the database answers and has its tables."""
@@ -133,6 +140,14 @@ class RegisterDatabase:
             yield
         finally:
             self._writer.release()
+
+
+def read_clock(connection: Connection) -> datetime:
+    """What time it is for the register, in UTC."""
+    if connection.dialect.name == POSTGRESQL:
+        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+    return datetime.now(UTC)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

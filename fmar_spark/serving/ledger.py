@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, insert, select, update
 
+from fmar_spark.serving.database import read_clock
 from fmar_spark.serving.tables import LEDGER, LEDGER_HEAD, Subject, format_moment
 
 GENESIS_HASH: Final = "0" * 64
@@ -45,7 +46,7 @@ class LedgerEnd:
         self._actor = actor
         head = select(LEDGER_HEAD.c.seq, LEDGER_HEAD.c.hash, LEDGER_HEAD.c.recorded_at).with_for_update()
         self.seq, self.hash, last_at = connection.execute(head).one()
-        self.recorded_at: datetime = max(_now(connection), last_at + _TICK)
+        self.recorded_at: datetime = max(read_clock(connection), last_at + _TICK)
 
     def append(self, facts: Iterable[Fact]) -> list[int]:
         """Add an entry for every fact; their sequence numbers."""
@@ -101,13 +102,6 @@ def _spell(value: object) -> str:
     if isinstance(value, datetime):
         return format_moment(value)
     raise TypeError(f"canonical JSON: {type(value).__name__} has no spelling")
-
-
-def _now(connection: Connection) -> datetime:
-    if connection.dialect.name == "postgresql":
-        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-        return moment.astimezone(UTC)
-    return datetime.now(UTC)
 
 
 def read_head(connection: Connection) -> tuple[int, str]:
