@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -25,6 +24,8 @@ _LOCAL_ONLY = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.adaptive.enabled": "true",
 }
+DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
+"""Set where Databricks runs the job."""
 _log = logging.getLogger(__name__)
 
 
@@ -72,8 +73,8 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
 
 
 def stop_session(spark: SparkSession) -> None:
-    """Stop a session that a job of ours started."""
-    if not _is_submitted() or SparkContext._active_spark_context is not None:
+    """Stop the session, unless it is Databricks' own, which outlives a job."""
+    if DATABRICKS not in os.environ:
         spark.stop()
 
 
@@ -87,7 +88,7 @@ def read_spark_defaults(path: Path) -> dict[str, str]:
 
 
 def _is_submitted() -> bool:
-    return "PYSPARK_GATEWAY_PORT" in os.environ or "DATABRICKS_RUNTIME_VERSION" in os.environ
+    return "PYSPARK_GATEWAY_PORT" in os.environ or DATABRICKS in os.environ
 
 
 def _apply_sql_settings(spark: SparkSession, defaults: dict[str, str]) -> None:

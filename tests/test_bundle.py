@@ -1,0 +1,96 @@
+"""The asset bundle against the typed classes of Databricks' own package, and against the jobs that it starts."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from databricks.bundles.jobs import Job
+
+from fmar_spark.app import build_parser
+from fmar_spark.contracts.table import TableContract
+
+ROOT = Path(__file__).resolve().parents[1]
+BUNDLE: dict[str, Any] = yaml.safe_load((ROOT / "databricks.yml").read_text(encoding="utf-8"))
+JOBS: dict[str, dict[str, Any]] = BUNDLE["resources"]["jobs"]
+TASKS = [(name, task) for name, job in JOBS.items() for task in job["tasks"]]
+STARTED_BY_HAND = {"simulate_fleet", "land_london_homes", "import_intervals"}
+"""Jobs that bring data once: no schedule."""
+REFERENCE = re.compile(r"\$\{([a-z_.]+)\}")
+SAMPLES = {"{{job.start_time.iso_date}}": "2026-01-31", "${var.landing}": "."}
+"""What a reference that an argument checks may turn into."""
+
+
+def load_job(name: str) -> ModuleType:
+    """The module of an entry point."""
+    spec = importlib.util.spec_from_file_location(f"job_{name}", ROOT / "jobs" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_is_one_that_databricks_knows(name: str) -> None:
+    job = Job.from_dict(JOBS[name])
+    assert job.schedule is not None
+    assert len(job.tasks) == len(JOBS[name]["tasks"])
+
+
+def test_a_misspelt_key_is_refused() -> None:
+    broken = JOBS["characterise_daily"] | {"shedule": {}}
+    with pytest.raises(ValueError, match="shedule"):
+        Job.from_dict(broken)
+
+
+def test_the_bundle_has_only_sections_that_bundles_have() -> None:
+    assert set(BUNDLE) <= {"bundle", "variables", "artifacts", "sync", "resources", "targets"}
+    assert {target["mode"] for target in BUNDLE["targets"].values()} == {"development", "production"}
+
+
+def test_every_reference_is_declared() -> None:
+    known = {f"var.{name}" for name in BUNDLE["variables"]} | {"bundle.name", "bundle.target", "workspace.file_path"}
+    assert set(REFERENCE.findall((ROOT / "databricks.yml").read_text(encoding="utf-8"))) <= known
+
+
+@pytest.mark.parametrize(("job", "task"), TASKS, ids=[task["task_key"] for _, task in TASKS])
+def test_a_task_starts_its_job_with_arguments_that_it_takes(job: str, task: dict[str, Any]) -> None:
+    python_file = ROOT / task["spark_python_task"]["python_file"]
+    assert python_file.stem == task["task_key"]
+    module = load_job(python_file.stem)
+    parser = build_parser(module.JOB)
+    module.add_arguments(parser)
+    parser.parse_args([SAMPLES.get(text, text) for text in task["spark_python_task"]["parameters"]])
+    clusters = {cluster["job_cluster_key"] for cluster in JOBS[job]["job_clusters"]}
+    assert task["job_cluster_key"] in clusters
+    assert task["libraries"] == [{"whl": "./dist/*.whl"}]
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_task_waits_for_those_that_write_what_it_reads(name: str) -> None:
+    before: dict[str, set[str]] = {}
+    for task in JOBS[name]["tasks"]:
+        waits = {other["task_key"] for other in task.get("depends_on", ())}
+        assert waits <= set(before), f"{task['task_key']} waits for a task that stands below it"
+        before[task["task_key"]] = waits.union(*(before[other] for other in waits))
+    tables = {task_key: load_job(task_key).JOB for task_key in before}
+    for reader, waited in before.items():
+        for writer in tables:
+            shared = {table.full_name for table in tables[writer].writes if is_handed_on(table)} & {
+                table.full_name for table in tables[reader].reads
+            }
+            assert writer == reader or not shared or writer in waited, f"{reader} reads {shared} of {writer} and does not wait for it"
+
+
+def is_handed_on(table: TableContract) -> bool:
+    """Whether a reader needs the writer's run of the same day: logs need not."""
+    return not table.is_shared_log
+
+
+def test_every_job_has_a_schedule_or_is_started_by_hand() -> None:
+    scheduled = {task["task_key"] for _, task in TASKS}
+    assert {path.stem for path in (ROOT / "jobs").glob("*.py")} == scheduled | STARTED_BY_HAND
