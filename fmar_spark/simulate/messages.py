@@ -1,6 +1,6 @@
 """The fleet's readings and standing data as DIP messages: one meter point, measurement quantity and UTC day a message."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -9,11 +9,12 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.words import Quantity
 from fmar_spark.simulate.fleet import DISTRIBUTOR_OF_GROUP, Fleet
 from fmar_spark.simulate.permissions import Permissions
-from fmar_spark.simulate.plan import FleetPlan, Ints
+from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
 from fmar_spark.units import WATT_HOURS_PER_KWH
 
 SCHEMA_VERSION: Final = "011"
 UNREAD: Final = -1
+DAYS_PER_YEAR: Final = 365
 OPTED_OUT: Final = 1
 """DIP estimation reason."""
 ESTIMATED: Final = "E"
@@ -197,33 +198,38 @@ def connected_on(plan: FleetPlan) -> str:
     return (plan.first_date - timedelta(days=400)).isoformat()
 
 
-def annual_kwh_of(fleet: Fleet, row: int) -> float:
-    """What the meter's readings come to in a year."""
-    mean = float(np.nanmean(fleet.import_kwh[row])) if np.isfinite(fleet.import_kwh[row]).any() else 0.0
-    return mean * SLOTS_PER_DAY * 365
+def estimate_annual_kwh(kwh: Floats) -> Floats:
+    """What each register's readings, shape (meters, slots), come to in a year; 0 where nothing was ever read."""
+    known = np.maximum(np.count_nonzero(~np.isnan(kwh), axis=1), 1)
+    return np.asarray(np.nansum(kwh, axis=1, dtype=np.float64) / known * SLOTS_PER_DAY * DAYS_PER_YEAR)
+
+
+def list_connections(fleet: Fleet) -> list[str]:
+    """Connection type of each meter."""
+    annual = estimate_annual_kwh(fleet.import_kwh).tolist()
+    return [_connection(bool(home), kwh) for home, kwh in zip(fleet.is_domestic, annual, strict=True)]
 
 
 def write_standing_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions) -> list[str]:
     """An IF-036 message for every import and every export meter point, each naming its partner."""
     told_at = datetime.combine(plan.first_date, datetime.min.time(), tzinfo=UTC).isoformat()
-    since = connected_on(plan)
+    since, connections = connected_on(plan), list_connections(fleet)
+    bought, sold = (estimate_annual_kwh(kwh).tolist() for kwh in (fleet.import_kwh, fleet.export_kwh))
     texts = []
     for row, mpan in enumerate(fleet.mpan_id):
-        annual = annual_kwh_of(fleet, row)
-        home = bool(fleet.is_domestic[row])
-        partners = [(mpan, "I", annual, fleet.export_mpan_id[row])]
+        partners = [(mpan, "I", bought[row], fleet.export_mpan_id[row])]
         if fleet.export_mpan_id[row]:
-            partners.append((fleet.export_mpan_id[row], "E", float(np.nansum(fleet.export_kwh[row])), mpan))
+            partners.append((fleet.export_mpan_id[row], "E", sold[row], mpan))
         for own, direction, annual_kwh, partner in partners:
             message = StandingMessage(
                 mpan_id=own,
                 gsp_group=fleet.gsp_group[row],
                 direction=direction,
-                is_domestic=home,
+                is_domestic=bool(fleet.is_domestic[row]),
                 annual_kwh=annual_kwh,
                 partner_mpan_id=partner,
                 consent_granularity=permissions.consent_granularity[row],
-                connection=_connection(home, annual),
+                connection=connections[row],
                 connected_on=since,
                 told_at=told_at,
             )
@@ -236,14 +242,20 @@ def _watt_hours(kwh: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> Ints
     return np.where(np.isnan(kwh), UNREAD, np.rint(np.nan_to_num(kwh) * WATT_HOURS_PER_KWH)).astype(np.int64)
 
 
-def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, days: range) -> list[DayMessage]:
-    """Consumption messages of a run of the plan's days, ordered by day, meter and quantity; a day without a reading has none.
+def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, days: range, connections: list[str]) -> list[DayMessage]:
+    """Consumption messages of a run of the plan's days, ordered by day, quantity and meter; a day without a reading has none.
 
     An opted-out day is told as an even estimate with reason 1, as a supplier settles it.
+
+    Args:
+        plan: the fleet's.
+        fleet: one block.
+        permissions: of the same meters.
+        days: of the plan.
+        connections: what ``list_connections`` gave for the block.
     """
     window = slice(days.start * SLOTS_PER_DAY, days.stop * SLOTS_PER_DAY)
     since = connected_on(plan)
-    annual = [annual_kwh_of(fleet, row) for row in range(len(fleet.mpan_id))]
     registers = [(fleet.mpan_id, Quantity.AI, _watt_hours(fleet.import_kwh[:, window]))]
     registers.append((fleet.export_mpan_id, Quantity.AE, _watt_hours(fleet.export_kwh[:, window])))
     every_slot = tuple(range(SLOTS_PER_DAY))
@@ -253,16 +265,15 @@ def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, d
         next_date = (plan.first_date + timedelta(days=day + 1)).isoformat()
         for mpans, quantity, table in registers:
             values = table[:, position * SLOTS_PER_DAY : (position + 1) * SLOTS_PER_DAY]
-            for row in np.flatnonzero((values >= 0).any(axis=1)).tolist():
-                if not mpans[row]:
-                    continue
+            told = [row for row in np.flatnonzero((values >= 0).any(axis=1)).tolist() if mpans[row]]
+            for row in told:
                 message = DayMessage(
                     mpan_id=mpans[row],
                     gsp_group=fleet.gsp_group[row],
                     quantity=quantity.value,
                     utc_date=utc_date,
                     watt_hours=tuple(values[row].tolist()),
-                    connection=_connection(bool(fleet.is_domestic[row]), annual[row]),
+                    connection=connections[row],
                     connected_on=since,
                     told_at=f"{next_date}T{6 + row % 12:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}+00:00",
                 )
@@ -277,8 +288,3 @@ def shift_told_at(message: DayMessage, days: float) -> DayMessage:
     """The same message told that many days later."""
     later = datetime.fromisoformat(message.told_at) + timedelta(days=days)
     return message._replace(told_at=later.replace(microsecond=0).isoformat())
-
-
-def day_of(plan: FleetPlan, day: int) -> date:
-    """UTC date of one of the plan's days."""
-    return plan.first_date + timedelta(days=day)

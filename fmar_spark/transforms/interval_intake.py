@@ -164,14 +164,7 @@ def _sort_into_buckets(files: list[InputFile], staging: Path, buckets: int, max_
     try:
         for number, file in enumerate(files):
             try:
-                for block in read_blocks(file):
-                    judged = judge_rows(block, file, max_kwh_per_slot)
-                    tally.refuse(judged.faults, judged.faults.num_rows)
-                    tally.counts.update({"rows_read": judged.rows, "rows_unread": judged.unread, "rows_naive": judged.naive})
-                    rows = judged.kept.append_column("file", pa.array(np.full(judged.kept.num_rows, number)))
-                    place = _bucket_of(rows["series_id"], buckets)
-                    for bucket in np.unique(place):
-                        writers[bucket].write_table(rows.filter(pa.array(place == bucket)))
+                _sort_file(file, number, writers, max_kwh_per_slot, tally)
                 tally.counts["files_read"] += 1
             except (ConfigError, InputError) as error:
                 if len(files) == 1:
@@ -182,6 +175,17 @@ def _sort_into_buckets(files: list[InputFile], staging: Path, buckets: int, max_
     finally:
         for writer in writers:
             writer.close()
+
+
+def _sort_file(file: InputFile, number: int, writers: list[pa.RecordBatchFileWriter], max_kwh_per_slot: float, tally: _Tally) -> None:
+    for block in read_blocks(file):
+        judged = judge_rows(block, file, max_kwh_per_slot)
+        tally.refuse(judged.faults, judged.faults.num_rows)
+        tally.counts.update({"rows_read": judged.rows, "rows_unread": judged.unread, "rows_naive": judged.naive})
+        rows = judged.kept.append_column("file", pa.array(np.full(judged.kept.num_rows, number)))
+        place = _bucket_of(rows["series_id"], len(writers))
+        for bucket in np.unique(place):
+            writers[bucket].write_table(rows.filter(pa.array(place == bucket)))
 
 
 def _bucket_of(series: pa.ChunkedArray, buckets: int) -> NDArray[np.int64]:
