@@ -81,7 +81,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise ModelError("classifier: not trained")
         if len(features) == 0:
             return np.zeros(0)
-        raw = self.models[asset.value].predict_proba(features[:, columns_of(asset)])[:, 1]  # type: ignore[attr-defined]
+        raw = self.models[asset.value].predict_proba(features[:, columns_of(asset)])[:, 1]  # type: ignore[attr-defined]  # scikit-learn ships no types
         slope, intercept = self.calibration[asset.value]
         return np.asarray(np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING))
 

@@ -1,6 +1,6 @@
 """How right a classifier is on meters that it never saw: by class, by confuser, and how honest its probabilities are."""
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -27,14 +27,14 @@ class Report(NamedTuple):
 
     metrics: dict[str, float]
     """Flat names, e.g. ``ev_auc``, for the tracker and the gates."""
-    tables: dict[str, object]
+    tables: dict[str, dict[str, Any]]
     """By class: figures with intervals, reliability curve and false alarms by confuser."""
 
     def draw_reliability(self) -> dict[str, go.Figure]:
         """File name -> reliability curve of each class."""
         figures = {}
         for asset in ASSET_CLASSES:
-            curve = self.tables.get(asset.value, {}).get("reliability", [])  # type: ignore[attr-defined]
+            curve = self.tables.get(asset.value, {}).get("reliability", [])
             figure = go.Figure(
                 layout={"title": f"{asset.value}: stated against observed", "xaxis_title": "stated", "yaxis_title": "observed"}
             )
@@ -48,7 +48,7 @@ class Report(NamedTuple):
 def evaluate_classifier(classifier: AssetClassifier, examples: Examples, wanted: Bools) -> Report:
     """Score the wanted examples; classes with one answer only are left out."""
     metrics: dict[str, float] = {}
-    tables: dict[str, object] = {}
+    tables: dict[str, dict[str, Any]] = {}
     probability = classifier.predict(examples.features)
     for index, asset in enumerate(ASSET_CLASSES):
         rows = wanted & ~np.isnan(examples.labels[:, index])

@@ -101,7 +101,8 @@ def _write_kwh(watt_hours: int) -> str:
 
 def _write_periods(message: DayMessage) -> str:
     if not message.estimated and min(message.watt_hours) >= 0:
-        return _ACTUAL_DAY % tuple(map(_write_kwh, message.watt_hours))
+        is_usual = max(message.watt_hours) < len(TEXT_OF_WATT_HOURS)
+        return _ACTUAL_DAY % tuple(map(TEXT_OF_WATT_HOURS.__getitem__ if is_usual else _write_kwh, message.watt_hours))
     estimated = set(message.estimated)
     reason = "null" if message.reason is None else str(message.reason)
     return ",".join(
@@ -258,7 +259,6 @@ def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, d
     since = connected_on(plan)
     registers = [(fleet.mpan_id, Quantity.AI, _watt_hours(fleet.import_kwh[:, window]))]
     registers.append((fleet.export_mpan_id, Quantity.AE, _watt_hours(fleet.export_kwh[:, window])))
-    every_slot = tuple(range(SLOTS_PER_DAY))
     messages = []
     for position, day in enumerate(days):
         utc_date = (plan.first_date + timedelta(days=day)).isoformat()
@@ -277,11 +277,14 @@ def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, d
                     connected_on=since,
                     told_at=f"{next_date}T{6 + row % 12:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}+00:00",
                 )
-                if permissions.opted_out_from_day[row] <= day < permissions.opted_out_to_day[row]:
-                    mean = sum(value for value in message.watt_hours if value > 0) // SLOTS_PER_DAY
-                    message = message._replace(watt_hours=(mean,) * SLOTS_PER_DAY, estimated=every_slot, reason=OPTED_OUT)
-                messages.append(message)
+                is_out = permissions.opted_out_from_day[row] <= day < permissions.opted_out_to_day[row]
+                messages.append(_estimate_evenly(message) if is_out else message)
     return messages
+
+
+def _estimate_evenly(message: DayMessage) -> DayMessage:
+    mean = sum(value for value in message.watt_hours if value > 0) // SLOTS_PER_DAY
+    return message._replace(watt_hours=(mean,) * SLOTS_PER_DAY, estimated=tuple(range(SLOTS_PER_DAY)), reason=OPTED_OUT)
 
 
 def shift_told_at(message: DayMessage, days: float) -> DayMessage:

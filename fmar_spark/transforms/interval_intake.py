@@ -14,7 +14,7 @@ import pyarrow.ipc as arrow_ipc
 import pyarrow.parquet as arrow_parquet
 from numpy.typing import NDArray
 
-from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.errors import ConfigError, FmarError, InputError
 from fmar_spark.transforms.interval_days import (
     DAY_SCHEMA,
     Refused,
@@ -167,14 +167,19 @@ def _sort_into_buckets(files: list[InputFile], staging: Path, buckets: int, max_
                 _sort_file(file, number, writers, max_kwh_per_slot, tally)
                 tally.counts["files_read"] += 1
             except (ConfigError, InputError) as error:
-                if len(files) == 1:
-                    raise
-                rule = "file_columns" if isinstance(error, ConfigError) else "file_unreadable"
-                tally.refuse(tell_file_fault(file, rule, str(error)), 0)
-                tally.counts["files_refused"] += 1
+                _refuse_file(file, error, tally, is_only=len(files) == 1)
     finally:
         for writer in writers:
             writer.close()
+
+
+def _refuse_file(file: InputFile, error: FmarError, tally: _Tally, *, is_only: bool) -> None:
+    """A file among others is refused and named; the only one there is stops the import."""
+    if is_only:
+        raise error
+    rule = "file_columns" if isinstance(error, ConfigError) else "file_unreadable"
+    tally.refuse(tell_file_fault(file, rule, str(error)), 0)
+    tally.counts["files_refused"] += 1
 
 
 def _sort_file(file: InputFile, number: int, writers: list[pa.RecordBatchFileWriter], max_kwh_per_slot: float, tally: _Tally) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from fmar_spark import clock
 from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, AssetClass, Direction
-from fmar_spark.kernels.changes import KINDS, History
+from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
 from fmar_spark.kernels.parameters import count_weeks, derive_availability, derive_capability
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
@@ -251,9 +251,9 @@ def _weigh(probability: Floats, events_seen: Floats, spread: Floats) -> Floats:
     return np.asarray(probability * evidence * np.exp(-np.nan_to_num(spread, nan=0.5)))
 
 
-def _scale_to_kw(judged: Judged, asset: AssetClass, changes: object) -> tuple[Floats, Floats]:
+def _scale_to_kw(judged: Judged, asset: AssetClass, changes: Changes) -> tuple[Floats, Floats]:
     """Sizes before and after a change, kW: the size now, scaled by the levels of the mark."""
-    meter, before, after = changes.meter, changes.level_before, changes.level_after  # type: ignore[attr-defined]
+    meter, before, after = changes.meter, changes.level_before, changes.level_after
     sizes = judged.examination.findings[asset].sizes
     rated = np.where(np.isnan(sizes.import_kw), sizes.export_kw, sizes.import_kw)
     on_level = judged.histories[asset].presence.on_level[meter]

@@ -1,0 +1,215 @@
+"""The shape of the repository: names, imports, entry points and sizes as the style asks for."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = sorted((ROOT / "fmar_spark").rglob("*.py"))
+JOBS = sorted((ROOT / "jobs").glob("*.py"))
+SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+SOURCES = [*PACKAGE, *JOBS, *SCRIPTS, *TESTS]
+
+FORBIDDEN_STEMS = {"utils", "util", "misc", "common", "helpers", "base", "core", "manager", "handler"}
+TWINS = {"types", "io", "logging", "json", "mlflow", "delta", "spark", "numpy"}
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_NESTING = 400, 60, 6, 3
+FREE_TEST_FOLDERS = {"scripts", "jobs", "notebooks", "end_to_end"}
+"""Folders of tests that mirror no sub-package."""
+ENTRY_POINT_IMPORTS = {"argparse", "sys", "tempfile", "datetime", "pathlib", "typing", "collections", "fmar_spark"}
+DEPENDENCY_OF_MODULE = {"sklearn": "scikit-learn", "yaml": "pyyaml", "delta": "delta-spark", "starlette": "fastapi"}
+LAYERS_WITH_EXTRAS = {"serving"}
+
+
+def relative(path: Path) -> str:
+    """The path as a person writes it."""
+    return str(path.relative_to(ROOT))
+
+
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def list_functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function and method of a file."""
+    return (node for node in ast.walk(parse(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def measure_nesting(node: ast.AST, depth: int = 0) -> int:
+    """Deepest nest of blocks inside a function; an elif is no deeper than its if, an inner function counts for itself."""
+    deepest = depth
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and child in node.orelse
+        opens = isinstance(child, ast.For | ast.While | ast.With | ast.Try | ast.If) and not is_elif
+        deepest = max(deepest, measure_nesting(child, depth + opens))
+    return deepest
+
+
+def imported_roots(path: Path) -> set[str]:
+    """First part of every module that a file imports."""
+    roots: set[str] = set()
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Import):
+            roots |= {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            roots.add((node.module or "").split(".")[0])
+    return roots
+
+
+def test_no_module_has_a_name_that_says_nothing_or_hides_another() -> None:
+    stems = {relative(path): path.stem for path in [*PACKAGE, *JOBS, *SCRIPTS]}
+    folders = {relative(path): path.name for path in (ROOT / "fmar_spark").rglob("*") if path.is_dir()}
+    named = stems | folders
+    assert [name for name, stem in named.items() if stem in FORBIDDEN_STEMS | TWINS] == []
+    assert [name for name, stem in named.items() if set(stem.split("_")) & FORBIDDEN_STEMS] == []
+
+
+def test_tests_mirror_the_package() -> None:
+    packages = {path.name for path in (ROOT / "fmar_spark").iterdir() if (path / "__init__.py").exists()}
+    astray = []
+    for path in TESTS:
+        folder = path.relative_to(ROOT / "tests").parts[0]
+        if path.parent == ROOT / "tests" or folder in FREE_TEST_FOLDERS:
+            continue
+        modules = {module.stem for module in (ROOT / "fmar_spark" / folder).rglob("*.py")} if folder in packages else set()
+        subject = path.stem.removeprefix("test_")
+        is_of_a_module = any(subject == module or subject.startswith(f"{module}_") for module in modules)
+        is_of_the_folder = any(f"fmar_spark.{folder}." in line for line in path.read_text(encoding="utf-8").splitlines())
+        if path.name.startswith("test_") and not (is_of_a_module or is_of_the_folder):
+            astray.append(relative(path))
+    assert astray == []
+
+
+@pytest.mark.parametrize("path", JOBS, ids=[path.stem for path in JOBS])
+def test_a_job_only_wires(path: Path) -> None:
+    tree = parse(path)
+    assert imported_roots(path) <= ENTRY_POINT_IMPORTS
+    assert {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} >= {"add_arguments", "body"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While | ast.Try)]
+    assert ast.get_docstring(tree)
+    assert not (path.parent / "__init__.py").exists()
+
+
+def test_every_import_stands_at_the_top() -> None:
+    inside = [
+        f"{relative(path)}:{node.lineno}"
+        for path in PACKAGE
+        for function in list_functions(path)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert inside == []
+
+
+def test_nothing_hides_its_annotations() -> None:
+    hidden = [
+        relative(path) for path in SOURCES if re.search(r"^from __future__ |^\s*if TYPE_CHECKING", path.read_text(encoding="utf-8"), re.M)
+    ]
+    assert hidden == []
+
+
+def test_an_exemption_states_its_reason() -> None:
+    bare = []
+    for path in SOURCES:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            has_exemption = re.search(r"#\s*(noqa|type: ignore)", line)
+            if has_exemption and not re.search(r"# (noqa: [A-Z]+\d+ - \w|type: ignore\[[\w, -]+\]\s+# \w)", line):
+                bare.append(f"{relative(path)}:{number}")
+    assert bare == []
+
+
+def test_a_skip_states_its_reason() -> None:
+    bare = [
+        f"{relative(path)}:{node.lineno}"
+        for path in TESTS
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail", "pytest.skip"}
+        and not (any(word.arg == "reason" for word in node.keywords) or (ast.unparse(node.func) == "pytest.skip" and node.args))
+    ]
+    assert bare == []
+
+
+def test_files_functions_and_their_parameters_stay_small() -> None:
+    large = [relative(path) for path in SOURCES if len(path.read_text(encoding="utf-8").splitlines()) > MAX_FILE_LINES]
+    for path in [*PACKAGE, *JOBS, *SCRIPTS]:
+        for function in list_functions(path):
+            name = f"{relative(path)}: {function.name}"
+            if (function.end_lineno or 0) - function.lineno + 1 > MAX_FUNCTION_LINES:
+                large.append(f"{name} is longer than {MAX_FUNCTION_LINES} lines")
+            if count_parameters(function) > MAX_PARAMETERS and not is_route(function):
+                large.append(f"{name} takes more than {MAX_PARAMETERS} parameters")
+            if measure_nesting(function) > MAX_NESTING:
+                large.append(f"{name} is nested deeper than {MAX_NESTING}")
+    assert large == []
+
+
+def count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Parameters that a caller gives."""
+    names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs)]
+    return len([name for name in names if name not in {"self", "cls"}])
+
+
+def is_route(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a web framework calls it: its parameters are what a request consists of."""
+    return any("router." in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def test_an_error_says_what_was_found_and_where() -> None:
+    trees = {path: parse(path) for path in PACKAGE}
+    own = {"ConfigError", "ContractError", "InputError", "ModelError"}
+    unclear = [
+        f"{relative(path)}:{node.lineno}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and ast.unparse(node.exc.func) in own
+        and isinstance(node.exc.args[0], ast.JoinedStr | ast.Constant)
+        and not re.search(r": .", ast.unparse(node.exc.args[0]))
+    ]
+    assert unclear == []
+
+
+def test_the_folder_mlflow_does_not_hide_the_package() -> None:
+    assert list((ROOT / "mlflow").rglob("*.py")) == []
+    found = subprocess.run(
+        [sys.executable, "-c", "import importlib.util; print(importlib.util.find_spec('mlflow').origin)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "site-packages" in found.stdout
+
+
+def test_spark_and_delta_are_the_versions_that_fit_together() -> None:
+    assert importlib.metadata.version("pyspark") == "4.1.1"
+    assert importlib.metadata.version("delta-spark") == "4.3.1"
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert {"pyspark==4.1.1", "delta_spark==4.3.1"} <= set(pins)
+    assert "io.delta:delta-spark_4.1_2.13:4.3.1" in (ROOT / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
+
+
+def test_the_wheel_asks_for_every_package_that_it_imports() -> None:
+    required = {re.split(r"[\[<>=; ]", line)[0].lower() for line in importlib.metadata.requires("fmar-spark") or ()}
+    always = {
+        re.split(r"[\[<>=; ]", line)[0].lower() for line in importlib.metadata.requires("fmar-spark") or () if "extra ==" not in line
+    } | {"pyspark", "delta-spark", "py4j", "deltalake"}
+    missing = []
+    for path in PACKAGE:
+        layer = path.relative_to(ROOT / "fmar_spark").parts[0]
+        known = required if layer in LAYERS_WITH_EXTRAS else always
+        for root in imported_roots(path) - set(sys.stdlib_module_names) - {"fmar_spark", ""}:
+            if DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() not in known:
+                missing.append(f"{relative(path)}: {root}")
+    assert missing == []

@@ -1,0 +1,99 @@
+"""Every table, column and step as the naming rules ask for, and the flow of data between the steps."""
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fmar_spark import steps
+from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.table import Column, TableContract
+from fmar_spark.domain.words import Sensitivity
+
+UNIT_OF_TOKEN = {"kwh": "kWh", "kw": "kW", "kwp": "kWp", "minutes": "minutes", "slots": "slot", "celsius": "degree Celsius"}
+TOKEN_OF_UNIT = {
+    "kWh": "kwh",
+    "kW": "kw",
+    "kWp": "kwp",
+    "kW/min": "kw_per_min",
+    "minutes": "minutes",
+    "day": "days",
+    "week": "weeks",
+    "slot": "slot",
+    "s": "seconds",
+    "degree Celsius": "temp_c",
+    "W/m2": "w_m2",
+    "degree": "itude",
+}
+COLUMNS = [(table, column) for table in ALL_TABLES for column in table.columns]
+NAMES = [f"{table.full_name}.{column.name}" for table, column in COLUMNS]
+JOBS = sorted((Path(__file__).resolve().parents[1] / "jobs").glob("*.py"))
+BEGUN_ELSEWHERE = {"any job"}
+TWO_MEANINGS = {"reason"}
+"""The DIP calls its 48 estimation codes so; elsewhere it is a sentence."""
+
+
+def list_steps() -> list[ModuleType]:
+    """Modules that have a run and say what they read and write."""
+    modules = [importlib.import_module(f"fmar_spark.steps.{info.name}") for info in pkgutil.iter_modules(steps.__path__)]
+    return [module for module in modules if hasattr(module, "WRITES")]
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS, ids=NAMES)
+def test_a_column_is_documented_and_named_after_what_it_holds(table: TableContract, column: Column) -> None:
+    assert column.doc.endswith(".")
+    assert len(column.doc) > 3
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
+    kinds = {"_at": "timestamp", "_date": "date", "_id": "string", "_probability": "double"}
+    for suffix, kind in kinds.items():
+        assert not column.name.endswith(suffix) or column.type == kind, f"{column.name} is {column.type}"
+    assert not column.name.startswith(("is_", "has_")) or column.type == "boolean"
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS, ids=NAMES)
+def test_a_unit_and_a_name_agree(table: TableContract, column: Column) -> None:
+    if column.unit:
+        assert TOKEN_OF_UNIT[column.unit] in column.name
+    for token, unit in UNIT_OF_TOKEN.items():
+        if token in column.name.split("_") and "kw_per_min" not in column.name:
+            assert column.unit == unit
+
+
+def test_the_same_name_is_the_same_kind_of_thing_everywhere() -> None:
+    kinds: dict[str, set[tuple[str, str]]] = {}
+    for _, column in COLUMNS:
+        kinds.setdefault(column.name, set()).add((column.type, column.unit))
+    assert {name for name, found in kinds.items() if len(found) > 1} == TWO_MEANINGS
+
+
+def test_a_meter_is_always_personal() -> None:
+    meters = [column for _, column in COLUMNS if column.name == "mpan_id"]
+    assert {column.sensitivity for column in meters} == {Sensitivity.PERSONAL}
+
+
+def test_every_table_has_one_writer_and_only_logs_are_shared() -> None:
+    writers: dict[str, list[str]] = {table.full_name: [] for table in ALL_TABLES}
+    for step in list_steps():
+        for table in step.WRITES:
+            writers[table.full_name].append(step.__name__.rpartition(".")[2])
+    shared = {table.full_name for table in ALL_TABLES if table.is_shared_log}
+    assert {name: found for name, found in writers.items() if len(found) != 1 and name not in shared} == {}
+
+
+def test_no_step_reads_what_none_writes() -> None:
+    written = {table.full_name for step in list_steps() for table in step.WRITES}
+    assert {table.full_name for step in list_steps() for table in step.READS} - written == set()
+
+
+def test_a_missing_table_names_a_job_that_exists() -> None:
+    jobs = {path.stem for path in JOBS}
+    named = {name for table in ALL_TABLES for name in table.job.split(" or ")} - BEGUN_ELSEWHERE
+    assert named <= jobs
+
+
+def test_every_step_has_a_job_that_runs_it() -> None:
+    wired = " ".join(path.read_text(encoding="utf-8") for path in JOBS)
+    assert [step.__name__ for step in list_steps() if step.__name__.rpartition(".")[2] not in wired] == []
