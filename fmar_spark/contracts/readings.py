@@ -198,7 +198,7 @@ LEGAL_BASES: Final = TableContract(
     key=("mpan_id",),
     columns=(
         mpan_column(),
-        Column("basis", "string", "public task, explicit consent, own data or simulated.", nullable=False),
+        Column("basis", "string", "public task, explicit consent, published data or own data.", nullable=False),
         Column("source", "string", "Who recorded it.", nullable=False),
         Column("valid_from_date", "date", "First day that it covers."),
         Column("valid_to_date", "date", "First day that it no longer covers, null = open."),

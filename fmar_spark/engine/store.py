@@ -53,7 +53,8 @@ class TableStore:
             ConfigError: the table does not exist yet; the message names the job that fills it.
         """
         if not self.has(contract):
-            raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run jobs/{contract.job}.py first")
+            fillers = " or ".join(f"jobs/{job}.py" for job in contract.job.split(" or "))
+            raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run {fillers} first")
         version = self.version(contract)
         self.versions_read[contract.full_name] = version
         return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(contract))
