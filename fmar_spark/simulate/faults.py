@@ -127,13 +127,13 @@ def _correct(rng: np.random.Generator, delivery: Delivery) -> Delivery:
 ON_MESSAGES: Final[dict[str, Callable[[np.random.Generator, Delivery], Delivery]]] = {
     "estimated": _estimate,
     "missing": _lose,
-    "corrections": _correct,
     "late": _delay,
+    "corrections": _correct,
     "replays": _replay,
     "duplicates": _duplicate,
     "out_of_order": _shuffle,
 }
-"""In the order in which they are applied."""
+"""In the order in which they are applied: what is late is not corrected, so a correction is always the last word."""
 
 
 def _spoil_texts(message: DayMessage) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from fmar_spark.simulate.faults import FILE_FAULTS, Delivery, Injection, check_faults, inject_faults
 from fmar_spark.simulate.fleet import Fleet, Setting, prepare_setting, simulate_block
-from fmar_spark.simulate.messages import DayMessage, list_day_messages, write_message, write_standing_messages
+from fmar_spark.simulate.messages import DayMessage, list_connections, list_day_messages, write_message, write_standing_messages
 from fmar_spark.simulate.permissions import draw_permissions
 from fmar_spark.simulate.plan import BLOCK_METERS, FleetPlan, check_plan, open_stream
 from fmar_spark.simulate.truth_tables import (
@@ -100,6 +100,7 @@ def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary
     fleet = simulate_block(_setting_of(plan), block)
     permissions = draw_permissions(plan, block, fleet)
     rng = open_stream(plan.seed, block, "faults")
+    connections = list_connections(fleet)
     standing = write_standing_messages(plan, fleet, permissions)
     target.write(f"standing-b{block:05d}", standing)
     files, count = 1, len(standing)
@@ -107,7 +108,7 @@ def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary
     ledger: list[Injection] = []
     for first in range(0, plan.days, DAYS_A_FILE):
         days = range(first, min(first + DAYS_A_FILE, plan.days))
-        messages = list_day_messages(plan, fleet, permissions, days)
+        messages = list_day_messages(plan, fleet, permissions, days, connections)
         if block == 0 and first == 0 and set(target.faults) & set(FILE_FAULTS) and messages:
             broken, entries = _write_broken_files(messages, target)
             files, ledger = files + broken, ledger + entries
