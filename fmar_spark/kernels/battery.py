@@ -42,6 +42,8 @@ class BatteryRules(NamedTuple):
     """Net power below this share of the meter's base load counts as near zero."""
     idle_share: float = 0.06
     """Power below this share of the mean load is left out when the base load is sought: a battery may be covering it."""
+    fill_regularity: float = 0.45
+    """Least regularity of the steps up in cheap hours for charging from the network to be sought."""
 
 
 class _Zeros(NamedTuple):
@@ -113,14 +115,11 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     zeros = _find_zeros(window, net, read, (mean_kw, rules))
     steps = _find_steps(load, mean_kw)
     features = _list_features(window, zeros, steps, _link_sun(window, zeros.is_near, zeros.dark, net))
-    dark_near = zeros.is_near & zeros.dark[:, :, None]
-    dark_hours = zeros.dark.sum(axis=2, keepdims=True) / 2
-    hours = dark_near.sum(axis=3, dtype=np.int8) / 2.0
-    unread = np.isnan(net).any(axis=3)
-    traits = Traits(load_kw=load, net_kw=net, dark_near=dark_near, mean_kw=mean_kw, has_export=window.has_export)
-    events, sizes = find_episodes(traits)
-    daily = np.where(unread | (dark_hours == 0), np.nan, hours / np.maximum(dark_hours, 1))
-    return Findings(features=features, daily=daily.reshape(len(net), -1)[:, :days], events=events, sizes=sizes)
+    may_fill = np.nan_to_num(_best_blocks(steps.rise_regularity)) >= rules.fill_regularity
+    workings = find_episodes(Traits(load_kw=load, net_kw=net, is_held=zeros.is_near, dark=zeros.dark, may_fill=may_fill))
+    unread = np.isnan(net).any(axis=3).reshape(len(net), -1)
+    daily = np.where(unread, np.nan, workings.moved_kwh)[:, :days]
+    return Findings(features=features, daily=daily, events=workings.events, sizes=workings.sizes)
 
 
 def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Floats, BatteryRules]) -> _Zeros:

@@ -43,6 +43,8 @@ class ChangeRules(NamedTuple):
     is_seasonal: bool = False
     """The mark follows the season (heating, sun): off spells are compared with the same days of the other year, and sizes are
     not cut, as they follow the season too."""
+    has_own_size: bool = False
+    """Sizes are the asset's own and follow no season, so that they are cut all the same."""
 
 
 class Changes(NamedTuple):
@@ -231,7 +233,7 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
         return [spell]
     size = mark.size[kept]
     bounds = [0, kept.size]
-    if not rules.is_seasonal:
+    if rules.has_own_size or not rules.is_seasonal:
         bounds = find_bounds(clip_ends(np.log(size), 0.02), rules.min_segment_days, rules.penalty)
         bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
     levels = [float(np.median(size[first:last])) for first, last in pairwise(bounds)]

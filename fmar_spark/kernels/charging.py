@@ -149,7 +149,7 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
     """Among the powers with most energy the one most like a charger's, and its share of all flat blocks' energy."""
     meters = seen.shape[0]
     weight = flat.energy_kwh / (1.0 + 4.0 * np.minimum(np.nan_to_num(flat.mismatch, nan=0.5), 2.0))
-    peaks = _find_power_peaks(flat, weight, meters, search)
+    peaks = find_power_peaks(flat, weight, meters, search)
     kinds = len(peaks)
     near = [np.flatnonzero(np.abs(flat.power_kw / peak[flat.meter] - 1.0) <= search.power_tolerance) for peak in peaks]
     picked = np.concatenate(near)
@@ -210,7 +210,7 @@ def _score_charger(habits: Habits, power_kw: Floats, share: Floats, sharpness: F
     )
 
 
-def _find_power_peaks(flat: Blocks, weight: Floats, meters: int, search: EvSearch) -> list[Floats]:
+def find_power_peaks(flat: Blocks, weight: Floats, meters: int, search: EvSearch) -> list[Floats]:
     """The highest peaks of a smoothed histogram of power in equal ratios, strongest first, shape (meters,) each."""
     scale = POWER_BINS / np.log(search.highest_kw / search.lowest_kw)
     place = np.clip((np.log(flat.power_kw / search.lowest_kw) * scale).astype(np.int64), 0, POWER_BINS - 1)

@@ -71,7 +71,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = 
     """Look for load that was held back in every meter of a batch.
 
     Events are drops that the meter's own bumps do not explain; their energy is the energy held back and counts as import.
-    The size is the 90th percentile of what the events held back at their peak.
+    The size is the middle of what the events held back on average.
 
     Args:
         window: the batch.
@@ -96,10 +96,11 @@ def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = 
     )
     features = np.stack(columns, axis=1).astype(np.float32) if meters else np.zeros((0, len(FEATURES)), dtype=np.float32)
     features[scanned < rules.min_days] = np.nan
-    probability = _event_probability(notches, drops, rules)
+    unexplained = _explain_drops(notches, drops, rules)
+    probability = _event_probability(drops, unexplained, rules)
     return Findings(
         features=features,
-        daily=_daily_energy(notches, drops, depths, probability),
+        daily=_daily_energy(notches, drops, depths, unexplained),
         events=_list_events(drops, depths, probability),
         sizes=_sizes(depths, probability),
     )
@@ -230,13 +231,22 @@ def _align(drops: Drops, days: int, rules: ResponseRules) -> Floats:
     return np.asarray(np.log((together + 1.0) / (by_chance + 1.0)))
 
 
-def _event_probability(notches: DailyNotches, drops: Drops, rules: ResponseRules) -> Floats:
+def _explain_drops(notches: DailyNotches, drops: Drops, rules: ResponseRules) -> Floats:
     """Share of the drops at least that deep that the meter's own bumps do not explain, shape of the candidates; 0 below the least score."""
     rise = np.where(np.isnan(notches.rise), -np.inf, notches.rise)
     bumps = (rise[:, None, :] >= drops.score[..., None]).sum(axis=2)
     rank = np.arange(1, drops.day.shape[1] + 1)
     explained = np.maximum.accumulate(np.minimum((bumps + 0.5) / (rank + 0.5), 1.0), axis=1)
     return np.asarray(np.where(drops.score >= rules.min_score, 1.0 - explained, 0.0))
+
+
+def _event_probability(drops: Drops, unexplained: Floats, rules: ResponseRules) -> Floats:
+    """How sure each candidate is an event, given that the meter has them, shape of the candidates; 0 below the least score.
+
+    The greater of what bumps do not explain and what the depth alone says: a tariff with cheap hours makes bumps as well.
+    """
+    by_depth = 1.0 - np.exp(-(drops.score - rules.min_score + 0.5) / 2.0)
+    return np.asarray(np.where(drops.score >= rules.min_score, np.maximum(unexplained, by_depth), 0.0))
 
 
 def _daily_energy(notches: DailyNotches, drops: Drops, depths: _Depths, probability: Floats) -> Floats:
@@ -270,16 +280,15 @@ def _list_events(drops: Drops, depths: _Depths, probability: Floats) -> Events:
 
 
 def _sizes(depths: _Depths, probability: Floats) -> Sizes:
-    """Ninetieth percentile of the likely events' peaks, or of the ten deepest notches where no event is likely."""
+    """Middle of what the likely events held back on average, or the ten deepest notches where no event is likely."""
     likely = probability > 0
     likely[~likely.any(axis=1), :10] = True
-    peak = np.sort(np.where(likely, depths.peak_kw, np.nan), axis=1)
-    count = (~np.isnan(peak)).sum(axis=1)
-    row = np.arange(len(peak))
-    unknown = np.full(len(peak), np.nan)
-    if not peak.shape[1]:
+    held = np.sort(np.where(likely, depths.mean_kw, np.nan), axis=1)
+    count = (~np.isnan(held)).sum(axis=1)
+    row = np.arange(len(held))
+    unknown = np.full(len(held), np.nan)
+    if not held.shape[1]:
         return Sizes(unknown, unknown, unknown, unknown, unknown)
-    size = peak[row, (0.9 * np.maximum(count - 1, 0)).astype(np.int64)]
-    low = peak[row, (0.5 * np.maximum(count - 1, 0)).astype(np.int64)]
-    spread = (size - low) / np.where(size > 0, size, np.nan) + 1 / np.sqrt(np.maximum(count, 1))
+    low, size, high = (held[row, (share * np.maximum(count - 1, 0)).astype(np.int64)] for share in (0.25, 0.5, 0.75))
+    spread = (high - low) / np.where(size > 0, 2 * size, np.nan) + 1 / np.sqrt(np.maximum(count, 1))
     return Sizes(size, unknown, spread, unknown, unknown)

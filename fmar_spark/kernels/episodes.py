@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.window import Floats, Ints
+from fmar_spark.kernels.window import Bools, Floats, Ints
 
 FIRST_LOOK_SLOTS: Final = 6
 """Most plateaus end within this, so only the rest are followed to the end."""
@@ -156,3 +156,25 @@ def drop_overlaps(key: Ints, start: Ints, end: Ints) -> Ints:
     free = np.ones(key.size, dtype=np.bool_)
     free[1:] = key[1:] * stride + start[1:] >= reached[:-1]
     return np.flatnonzero(free)
+
+
+def sum_runs(on: Bools, power_kw: Floats) -> tuple[Ints, Ints, Ints, Floats, Floats]:
+    """Row, first slot, slot after the last, sum and maximum of every unbroken run.
+
+    Args:
+        on: shape (rows, slots); rows of whole days laid end to end, so that a run may pass midnight.
+        power_kw: same shape.
+    """
+    rows, width = on.shape
+    flags = np.zeros((rows, width + 1), dtype=np.int8)
+    flags[:, 1:] = on
+    edges = np.flatnonzero(np.diff(flags.ravel(), append=np.int8(0)))
+    first, last = edges[0::2], edges[1::2]
+    row, start = np.divmod(first, width + 1)
+    end = start + last - first
+    if not first.size:
+        return row, start, end, np.zeros(0), np.zeros(0)
+    power = np.append(power_kw.ravel(), np.float32(0.0))
+    bounds = np.stack([row * width + start, row * width + end], axis=1).ravel()
+    sums, peaks = np.add.reduceat(power, bounds)[::2], np.maximum.reduceat(power, bounds)[::2]
+    return row, start, end, sums.astype(np.float64), peaks.astype(np.float64)

@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.episodes import sum_runs
 from fmar_spark.kernels.heating import Contrast, Response, contrast_days, describe_climate, fit_response, fit_windows, mean_of_days, regress
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, Ints, MeterWindow, Sizes
+from fmar_spark.kernels.window import Events, Findings, Floats, MeterWindow, Sizes
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
@@ -213,7 +214,7 @@ def _size_pumps(contrast: Contrast, response: Response) -> Sizes:
     meals and hot water, below it the hours of setback. Little cold and a poor fit widen the spread.
     """
     meters = contrast.gap_c.shape[0]
-    blocks = (contrast.cold_kw[:, 2] - contrast.mild_kw[:, 1]).reshape(meters, BLOCKS, -1).max(axis=2)
+    blocks = (contrast.cold_kw[:, 2] - contrast.mild_kw[:, 1]).reshape(meters, BLOCKS, SLOTS_PER_DAY // BLOCKS).mean(axis=2)
     kw = np.sort(blocks, axis=1)[:, -3]
     told = np.isfinite(contrast.gap_c) & np.isfinite(response.fit) & (kw > _TINY_KW)
     unknown = np.full(meters, np.nan)
@@ -251,7 +252,8 @@ def _find_episodes(
     on = heat_kw >= rules.on_share * size
     on &= ~np.isnan(load_kw[rows])
     on &= (response.degrees_c[rows] >= rules.least_degrees_c)[:, :, None]
-    row, start, end, energy, peak = _sum_runs(on, heat_kw)
+    flat = (rows.size, load_kw.shape[1] * SLOTS_PER_DAY)
+    row, start, end, energy, peak = sum_runs(on.reshape(flat), heat_kw.reshape(flat))
     degrees = response.degrees_c[rows[row], start // SLOTS_PER_DAY].astype(np.float64)
     return Events(
         meter=rows[row],
@@ -261,27 +263,4 @@ def _find_episodes(
         peak_kw=peak,
         is_import=np.ones(row.size, dtype=np.bool_),
         probability=1.0 - 0.7 * np.exp(-degrees / 3.0),
-    )
-
-
-def _sum_runs(on: Bools, power_kw: Floats) -> tuple[Ints, Ints, Ints, Floats, Floats]:
-    """Row, first slot, slot after the last, sum and maximum of every unbroken run; a run may pass midnight. Shapes (rows, days, 48)."""
-    rows, days, _ = on.shape
-    width = days * SLOTS_PER_DAY
-    flags = np.zeros((rows, width + 1), dtype=np.int8)
-    flags[:, 1:] = on.reshape(rows, width)
-    edges = np.flatnonzero(np.diff(flags.ravel(), append=np.int8(0)))
-    first, last = edges[0::2], edges[1::2]
-    row, start = np.divmod(first, width + 1)
-    end = start + last - first
-    if not first.size:
-        return row, start, end, np.zeros(0), np.zeros(0)
-    power = np.append(power_kw.ravel(), np.float32(0.0))
-    bounds = np.stack([row * width + start, row * width + end], axis=1).ravel()
-    return (
-        row,
-        start,
-        end,
-        np.add.reduceat(power, bounds)[::2].astype(np.float64),
-        np.maximum.reduceat(power, bounds)[::2].astype(np.float64),
     )

@@ -53,7 +53,7 @@ class ArrayFit(NamedTuple):
     """The array that explains each meter best; arrays of shape (meters,) unless said otherwise."""
 
     scale_kw: Floats
-    """AC power at 1 kW/m2 on the modules, all arrays together."""
+    """AC power at 1 kW/m2 on the modules, all arrays together: the upper quartile of the blocks' own."""
     plane_ratio: Floats
     """Clear-sky irradiance on the modules over that on the horizontal, shape (meters, blocks, 24)."""
     presence: Floats
@@ -62,6 +62,8 @@ class ArrayFit(NamedTuple):
     """Agreement of the fit, 0 to 1."""
     peak_ratio: Floats
     """Highest clear-sky irradiance that the modules ever see, kW/m2."""
+    pooled_kw: Floats
+    """``scale_kw`` from all blocks at once: what to use where the target is noisy rather than lowered by cloud."""
 
 
 def list_layouts() -> Layouts:
@@ -184,6 +186,12 @@ def trace_planes(window: MeterWindow, layouts: Layouts) -> Floats:
     return np.where(high, mixed / np.maximum(sun_up[..., None], USABLE_W_M2), 0.0)
 
 
+def sum_neighbours(values: Floats) -> Floats:
+    """Each block with the one before and the one after, shape (meters, blocks)."""
+    padded = np.pad(values, ((0, 0), (1, 1)))
+    return np.asarray(padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:])
+
+
 def weigh_presence(block_cross: Floats, block_square: Floats) -> Floats:
     """How much of the array each block shows: about 1 where it stands, 0 before it came or after it went.
 
@@ -196,13 +204,8 @@ def weigh_presence(block_cross: Floats, block_square: Floats) -> Floats:
     """
     if not block_cross.shape[1]:
         return block_cross
-
-    def smooth(values: Floats) -> Floats:
-        padded = np.pad(values, ((0, 0), (1, 1)))
-        return padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
-
     telling = block_square > 0.1 * block_square.max(axis=1, keepdims=True)
-    steady = np.where(telling, smooth(block_cross) / np.maximum(smooth(block_square), 1e-9), -np.inf)
+    steady = np.where(telling, sum_neighbours(block_cross) / np.maximum(sum_neighbours(block_square), 1e-9), -np.inf)
     ranked = np.sort(steady, axis=1)
     place = ranked.shape[1] - 1 - telling.sum(axis=1) // 5
     top = np.take_along_axis(ranked, place[:, None], axis=1)
@@ -244,6 +247,7 @@ def choose_layout(target: Floats, regressor: Floats, ratio: Floats, area: Ints, 
         presence=presence,
         correlation=np.sqrt(agreement[rows, best]),
         peak_ratio=np.zeros(meters),
+        pooled_kw=np.maximum(cross[rows, best], 0.0) / np.maximum(square[rows, best], 1e-9),
     )
 
 

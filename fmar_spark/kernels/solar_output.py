@@ -13,6 +13,13 @@ _HIDDEN: Final = 0.5
 """... the share of what is imported by which it may go beyond that."""
 _LEAST_SUN: Final = 0.1
 """Mean irradiance on the modules, kW/m2, below which a day says nothing of the array."""
+_STANDS: Final = 0.5
+_LACKS: Final = 0.25
+"""Shares of the array from which a block is sure to have it, and up to which it is sure not to."""
+_OFTEN: Final = 0.8
+"""Share of days with export in the best weeks from which export alone dates an array."""
+_SURE_MARK: Final = 0.6
+"""Least mark of a day in such a block, share of the array."""
 _PRESENT: Final = 0.35
 """Share of the array that a block must show to count as having it."""
 
@@ -69,13 +76,17 @@ def _to_slots(hours: Floats) -> Floats:
 
 
 def spread_presence(presence: Floats) -> Floats:
-    """Whether the array stood in each block, 1 or 0, shape kept; a block that cannot tell copies the nearest that can."""
+    """Whether the array stood in each block, 1 or 0, shape kept; a block that cannot tell copies the nearest that can.
+
+    Where no block can tell the array is taken to have stood throughout.
+    """
     meters, blocks = presence.shape
     place = np.arange(blocks)
     told = ~np.isnan(presence)
     gap = np.where(told[:, None, :], np.abs(place[:, None] - place), blocks + 1)
     nearest = gap.argmin(axis=2) if blocks else np.zeros((meters, 0), dtype=np.int64)
-    return (np.nan_to_num(np.take_along_axis(presence, nearest, axis=1)) > _PRESENT).astype(np.float32)
+    stands = np.nan_to_num(np.take_along_axis(presence, nearest, axis=1)) > _PRESENT
+    return (stands | ~told.any(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _find_usual_load(window: MeterWindow, blocks: Blocks, fit: ArrayFit, dark_kw: Floats) -> Floats:
@@ -121,7 +132,7 @@ def find_spells(output: Output, rows: Bools, least_share: float = 0.05) -> Event
 
 
 def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: Bools) -> Floats:
-    """Each day's own array scale, kW at 1 kW/m2, by how far sunny hours lie below dark ones; NaN on days without sun.
+    """Each day's own array scale, kW at 1 kW/m2, by how far sunny hours lie below dark ones; NaN without sun or where no array was fitted.
 
     What the site does between night and noon without an array is taken from the weeks around, working days and weekends
     apart, less what the fitted array explains in blocks that show it.
@@ -146,8 +157,60 @@ def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: 
     usual_kw = np.where(weekend, _average_near(own_kw, weekend), _average_near(own_kw, ~weekend))
     mark_kw = (dip_kw - usual_kw) / np.maximum(lit, _LEAST_SUN)
     bound_kw = np.maximum(fit.scale_kw, 1e-3)[:, None, None]
-    marked = np.where(lit > _LEAST_SUN, np.clip(mark_kw, -2 * bound_kw, 3 * bound_kw), np.nan)
+    can_tell = (lit > _LEAST_SUN) & (fit.correlation > 0)[:, None, None]
+    marked = np.where(can_tell, np.clip(mark_kw, -2 * bound_kw, 3 * bound_kw), np.nan)
+    state = _settle_states(fit.presence)[..., None]
+    marked = np.where(state == 1.0, np.maximum(marked, _SURE_MARK * bound_kw), marked)
+    marked = np.where(state == 0.0, np.minimum(marked, 0.0), marked)
     return marked.reshape(len(net), -1)
+
+
+def mark_exports(daily: Floats, exports: Floats, blocks: Blocks, fit: ArrayFit) -> Floats:
+    """The marks of meters that export on nearly every bright day once they have an array, by whether they did, shape of ``daily``.
+
+    An array shows in the first day of export better than in anything else; a dull day without export says nothing, nor does
+    a month in which the sky shows that the site takes all of it.
+
+    Args:
+        daily: marks, shape (meters, blocks * 28).
+        exports: kW, shape (meters, blocks, 28, 24), NaN or 0 where there was none.
+        blocks: four-week statistics of the same meters.
+        fit: their arrays.
+    """
+    scale_kw = fit.scale_kw
+    sunny = blocks.clear > np.maximum(0.1, 0.6 * blocks.clear.max(axis=2, keepdims=True, initial=0.0))
+    given_kwh = (np.nan_to_num(exports) * sunny[:, :, None]).sum(axis=3)
+    is_out = given_kwh > 0.02 * scale_kw[:, None, None]
+    share = is_out.mean(axis=2)
+    is_bright = (blocks.clear.max(axis=2, initial=0.0) > 0.45 * blocks.clear.max(axis=(1, 2), initial=1e-6)[:, None])[..., None]
+    often = np.sort(share, axis=1)[:, -3:].mean(axis=1) > _OFTEN if share.shape[1] else np.zeros(len(daily), dtype=np.bool_)
+    marks = daily.reshape(is_out.shape)
+    is_hidden = ((_settle_states(fit.presence) == 1.0) & (share < _OFTEN / 2))[..., None]
+    silent = np.where(is_bright & ~np.isnan(marks), 0.0, np.nan)
+    by_export = np.where(is_out, np.maximum(marks, _SURE_MARK * scale_kw[:, None, None]), np.where(is_hidden, marks, silent))
+    return np.where(often[:, None], by_export.reshape(daily.shape), daily)
+
+
+def _settle_states(presence: Floats) -> Floats:
+    """1 in blocks in which the array stood, 0 in those in which it did not, NaN next to a change, shape of ``presence``.
+
+    One noisy block between two of the same state is of that state, and so are dark months that cannot tell.
+    """
+    state = np.where(presence > _STANDS, 1.0, np.where(presence < _LACKS, 0.0, np.nan))
+    before, after = _fill_forward(state), _fill_forward(state[:, ::-1])[:, ::-1]
+    before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
+    settled = np.where(before == after, before, np.nan)
+    padded = np.pad(settled, ((0, 0), (1, 1)), mode="edge")
+    lone = (padded[:, :-2] == padded[:, 2:]) & (padded[:, :-2] != settled)
+    settled = np.where(lone, padded[:, :-2], settled)
+    padded = np.pad(settled, ((0, 0), (1, 1)), mode="edge")
+    return np.where((padded[:, :-2] == settled) & (padded[:, 2:] == settled), settled, np.nan)
+
+
+def _fill_forward(state: Floats) -> Floats:
+    """Each NaN replaced by the last known value before it in its row."""
+    place = np.where(np.isnan(state), 0, np.arange(state.shape[1]))
+    return np.take_along_axis(state, np.maximum.accumulate(place, axis=1), axis=1)
 
 
 def _average_near(days: Floats, kind: Bools) -> Floats:

@@ -12,18 +12,17 @@ from fmar_spark.kernels.solar_fit import (
     ArrayFit,
     Blocks,
     average_known,
-    choose_layout,
     describe_blocks,
     find_weekends,
     list_layouts,
     to_blocks,
     to_hours,
     trace_planes,
-    weigh_presence,
 )
-from fmar_spark.kernels.solar_output import Output, Sky, estimate_output, find_spells, mark_days
+from fmar_spark.kernels.solar_output import Output, Sky, estimate_output, find_spells, mark_days, mark_exports
+from fmar_spark.kernels.solar_sizing import Evidence, size_fits
 from fmar_spark.kernels.sun import align_sky
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, Ints, MeterWindow, Sizes
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
 
 FEATURES: Final[tuple[str, ...]] = (
     "pv_export_day_share",
@@ -42,13 +41,15 @@ FEATURES: Final[tuple[str, ...]] = (
 
 
 _PART_METERS: Final = 16
+TELLING_EXPORT: Final = 0.1
+"""Share of sunny hours with export from which a block's envelope is the array's."""
 
 
 class PvRules(NamedTuple):
     """What a person may wish to change."""
 
-    performance_ratio: float = 0.77
-    """AC kW per kWp at 1 kW/m2 on the modules: typical of Great Britain's clear days, inverter and heat included."""
+    performance_ratio: float = 0.74
+    """AC kW per kWp at 1 kW/m2 on the modules, inverter, heat and some years of age included: 0.73 to 0.8 on British roofs."""
     sky_reliability: float = 0.75
     """Share of the variance of measured irradiance that the meter's own sky shares; 1 if measured on the roof."""
     export_days: float = 0.3
@@ -69,24 +70,6 @@ class PvFindings(NamedTuple):
     findings: Findings
     generation_kw: Floats
     """Shape (meters, days, 48); zero where no PV is plausible."""
-
-
-class _Evidence(NamedTuple):
-    """What sun and darkness tell of each meter; shape (meters,) unless said otherwise."""
-
-    below_base_share: Floats
-    low_noon: Floats
-    season_contrast: Floats
-    clear_correlation: Floats
-    noon_unrest: Floats
-    dark_kw: Floats
-    """Mean power in the dark, shape (meters, blocks)."""
-    base_kw: Floats
-    """Mean over dark hours of the least power, same shape."""
-    sparing: Floats
-    """Least over mean power in the dark."""
-    open_share: Floats
-    """Share of each block's hours in which import shows a change of load at all, shape (meters, blocks, 24)."""
 
 
 class _Skies(NamedTuple):
@@ -158,10 +141,9 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     net[window.has_export] -= exports
     blocks = describe_blocks(net, skies.measured[window.area], skies.clear[window.area], skies.weekend)
     evidence = _weigh_evidence(blocks, net)
-    by_sky = _fit_sky(window.area, blocks, skies.ratio, np.ones_like(blocks.cross), None)
-    fit = _size_fits(window, by_sky, (blocks, evidence), skies.ratio, rules)
+    export_shares, has_exports = _share_exports(window, exports, blocks)
+    by_sky, fit = size_fits(window, (blocks, evidence, has_exports), skies.ratio, rules.sky_reliability)
     has_sky: Bools = np.any(blocks.sky_square > 0, axis=(1, 2))
-    export_shares = _share_exports(window, exports, blocks)
     features = _list_features(window, (evidence, *export_shares), (by_sky, fit), has_sky, blocks)
     suspect, plausible = _judge(window, features, rules)
     likely = _take(window, suspect)
@@ -174,9 +156,13 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     )
     generation_kw = np.zeros_like(window.import_kw)
     generation_kw[plausible] = output.generation_kw[plausible[suspect]]
+    daily = mark_days(net, skies.likely[window.area], blocks, fit, skies.weekend)
+    mine = Blocks(*(column[window.has_export] for column in blocks))
+    own = ArrayFit(*(column[window.has_export] for column in fit))
+    daily[window.has_export] = mark_exports(daily[window.has_export], exports, mine, own)
     findings = Findings(
         features=features,
-        daily=mark_days(net, skies.likely[window.area], blocks, fit, skies.weekend)[:, :days],
+        daily=daily[:, :days],
         events=find_spells(output, suspect),
         sizes=_size_arrays(window, fit, (suspect, output), rules),
     )
@@ -191,7 +177,9 @@ def _judge(window: MeterWindow, features: Floats, rules: PvRules) -> tuple[Bools
     by_import = (column["pv_below_base_share"] > rules.below_base) & (column["pv_sky_correlation"] > rules.sky_correlation)
     plausible = np.where(window.has_export, by_export, by_import)
     hint = (column["pv_export_day_share"] > 0) | (column["pv_below_base_share"] > 0.1) | (column["pv_sky_correlation"] > 0.2)
-    return plausible | (hint & (column["pv_scale_ratio"] > 0.3)), plausible
+    no_sky = np.isnan(features[:, FEATURES.index("pv_scale_ratio")])
+    hint |= no_sky & (column["pv_clear_correlation"] > 0.2)
+    return plausible | (hint & (no_sky | (column["pv_scale_ratio"] > 0.3))), plausible
 
 
 def _best_blocks(values: Floats, count: int = 3) -> Floats:
@@ -214,7 +202,7 @@ def _find_sunny(blocks: Blocks) -> Bools:
     return np.asarray(high & (blocks.days >= BLOCK_DAYS // 4))
 
 
-def _weigh_evidence(blocks: Blocks, net: Floats) -> _Evidence:
+def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
     """Reduce hours to what sun and darkness tell of each meter."""
     sunny = _find_sunny(blocks)
     dark = (blocks.days >= BLOCK_DAYS // 4) & (blocks.clear * 1000 < DARK_W_M2)
@@ -227,7 +215,7 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> _Evidence:
     below = (net < (0.5 * base_days_kw)[..., None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
     unrest = np.sqrt(blocks.load_square / np.maximum(blocks.days, 1))
     quiet = np.maximum(_mean_where(dark, unrest), 1e-3)
-    return _Evidence(
+    return Evidence(
         below_base_share=_best_blocks(_mean_where(sunny, below) - _mean_where(dark, below)),
         low_noon=_best_blocks(-_mean_where(sunny, blocks.low_kw) / np.maximum(base_days_kw, 0.01)),
         season_contrast=_contrast_seasons(dark_kw - noon_kw, blocks),
@@ -240,8 +228,10 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> _Evidence:
     )
 
 
-def _share_exports(window: MeterWindow, exports: Floats, blocks: Blocks) -> tuple[Floats, Floats]:
+def _share_exports(window: MeterWindow, exports: Floats, blocks: Blocks) -> tuple[tuple[Floats, Floats], Bools]:
     """Share of sunny hours with export in the best blocks, and of exported energy by the height of its sun; (meters,) each.
+
+    And in which blocks there was enough of it to tell, shape (meters, blocks).
 
     Args:
         window: the meters.
@@ -253,9 +243,12 @@ def _share_exports(window: MeterWindow, exports: Floats, blocks: Blocks) -> tupl
     energy = np.nan_to_num(exports).sum(axis=2)
     height = mine.clear / np.maximum(mine.clear.max(axis=2, keepdims=True, initial=1e-6), 1e-6)
     day_share, sun_share = np.full(len(window.area), np.nan), np.full(len(window.area), np.nan)
-    day_share[window.has_export] = _best_blocks(_mean_where(_find_sunny(mine), moved))
+    by_block = _mean_where(_find_sunny(mine), moved)
+    has_exports = np.zeros(blocks.days.shape[:2], dtype=np.bool_)
+    has_exports[window.has_export] = np.nan_to_num(by_block) > TELLING_EXPORT
+    day_share[window.has_export] = _best_blocks(by_block)
     sun_share[window.has_export] = (energy * np.nan_to_num(height)).sum(axis=(1, 2)) / np.maximum(energy.sum(axis=(1, 2)), 1e-9)
-    return day_share, sun_share
+    return (day_share, sun_share), has_exports
 
 
 def _contrast_seasons(dip_kw: Floats, blocks: Blocks) -> Floats:
@@ -286,73 +279,15 @@ def _correlate_clear(blocks: Blocks) -> Floats:
     return np.where(power > 1e-9, -(load * sun).sum(axis=(1, 2)) / np.maximum(power, 1e-9), np.nan)
 
 
-def _fit_sky(area: Ints, blocks: Blocks, ratio: Floats, open_share: Floats, presence: Floats | None) -> ArrayFit:
-    """Fit the array to how net power follows the measured sky from day to day.
-
-    Where import is cut off at zero for part of the days it follows the sky by that much less: the slope of each hour is
-    made up for it, and hours that are mostly cut off count for little.
-    """
-    weight = np.where(blocks.clear * 1000 > USABLE_W_M2, open_share**3, 0.0)
-    cross = np.where(weight > 0, blocks.cross * weight / np.maximum(open_share, 0.05), 0.0)
-    square = blocks.sky_square * weight
-    if presence is None:
-        presence = weigh_presence(cross.sum(axis=2), square.sum(axis=2))
-    return choose_layout(cross, square, ratio, area, presence, (blocks.load_square * weight).sum(axis=2))
-
-
-def _fit_export(area: Ints, blocks: Blocks, dark: tuple[Floats, Floats], ratio: Floats) -> ArrayFit:
-    """Fit the array to the highest output of every block and hour.
-
-    At the brightest moment of a block the load is at least what the dark hours never go below, and as sparing, against
-    the mean that the first round implies, as it is in the dark. Hours in which the fit would pass the highest output
-    ever seen are left out of the next round: there the inverter may have clipped.
-    """
-    usable = (blocks.clear * 1000 > USABLE_W_M2) & ~np.isnan(blocks.low_kw)
-    seen = np.where(usable, blocks.sky_high, 0.0)
-    base_kw, sparing = np.nan_to_num(np.maximum(dark[0], 0.0))[..., None], dark[1][:, None, None]
-    height_kw = np.where(usable, base_kw - blocks.low_kw, 0.0)
-    presence = weigh_presence((height_kw * seen).sum(axis=2), (seen**2).sum(axis=2))
-    fit = choose_layout(height_kw * seen, seen**2, ratio, area, presence, _square(height_kw))
-    there = np.clip(np.nan_to_num(presence), 0.0, 1.0)
-    for _ in range(3):
-        output_kw = (fit.scale_kw[:, None] * there)[..., None] * fit.plane_ratio
-        load_kw = np.maximum(base_kw, sparing * (blocks.mean_kw + output_kw * blocks.sky))
-        height_kw = np.where(usable, load_kw - blocks.low_kw, 0.0)
-        clipped = output_kw * blocks.sky_high > 1.03 * height_kw.max(axis=(1, 2), keepdims=True, initial=0.0)
-        kept_kw, kept = np.where(clipped, 0.0, height_kw), np.where(clipped, 0.0, seen)
-        fit = choose_layout(kept_kw * kept, kept**2, ratio, area, presence, _square(kept_kw))
-    return fit
-
-
-def _square(height_kw: Floats) -> Floats:
-    return np.asarray((np.maximum(height_kw, 0.0) ** 2).sum(axis=2))
-
-
 def _block_correlation(blocks: Blocks) -> Floats:
     """Correlation of the fall of net power with the sky in each block, shape (meters, blocks); NaN without both."""
     power = np.sqrt(blocks.sky_square.sum(axis=2) * np.where(blocks.clear > 0, blocks.load_square, 0.0).sum(axis=2))
     return np.where(power > 1e-6, blocks.cross.sum(axis=2) / np.maximum(power, 1e-6), np.nan)
 
 
-def _size_fits(window: MeterWindow, by_sky: ArrayFit, seen: tuple[Blocks, _Evidence], ratio: Floats, rules: PvRules) -> ArrayFit:
-    """The export's envelope where there is one; else the sky's, made up for what clipping at zero and a distant sky hide."""
-    blocks, evidence = seen
-    fit = ArrayFit(*(column.copy() for column in by_sky))
-    for mine in (window.has_export, ~window.has_export):
-        area, part_blocks = window.area[mine], Blocks(*(column[mine] for column in blocks))
-        if mine is window.has_export:
-            own = _fit_export(area, part_blocks, (evidence.base_kw[mine], evidence.sparing[mine]), ratio)
-        else:
-            own = _fit_sky(area, part_blocks, ratio, evidence.open_share[mine], by_sky.presence[mine])
-            own = own._replace(scale_kw=own.scale_kw / rules.sky_reliability)
-        for whole, column in zip(fit, own, strict=True):
-            whole[mine] = column
-    return fit._replace(peak_ratio=(fit.plane_ratio * blocks.clear).max(axis=(1, 2), initial=0.0))
-
-
 def _list_features(
     window: MeterWindow,
-    seen: tuple[_Evidence, Floats, Floats],
+    seen: tuple[Evidence, Floats, Floats],
     fits: tuple[ArrayFit, ArrayFit],
     has_sky: Bools,
     blocks: Blocks,

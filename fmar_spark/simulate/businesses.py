@@ -109,17 +109,25 @@ def _machine_blocks(rng: np.random.Generator, active: Floats, civil: Civil) -> F
 
 
 def _weather_load(rng: np.random.Generator, trades: Ints, open_share: Floats, temp_c: Floats) -> Floats:
-    """Heating and cooling through a building that lags the weather, relative to the typical power."""
+    """Heating and cooling through a building that lags the weather, relative to the typical power.
+
+    Boilers burn no electricity, but their pumps and fans run as long as the heating does, day and night in many buildings.
+    """
     meters = len(trades)
     lag = rng.uniform(6, 40)
     keep = float(np.exp(-1 / lag))
     felt = lfilter([1 - keep], [1, -keep], temp_c, axis=1, zi=keep * temp_c[:, :1])[0]
     cooling = _draw_range(rng, trades, "cooling") * (rng.random(meters) < 0.5)
-    heating = _draw_range(rng, trades, "heating") * (rng.random(meters) < 0.4)
+    heating = 1.5 * _draw_range(rng, trades, "heating") * (rng.random(meters) < 0.7)
+    degrees = np.maximum(rng.uniform(11, 17, (meters, 1)) - felt, 0)
     hot = np.maximum(felt - rng.uniform(11, 20, (meters, 1)), 0) * cooling[:, None]
-    cold = np.maximum(rng.uniform(11, 17, (meters, 1)) - felt, 0) * heating[:, None]
-    always = rng.random((meters, 1)) < 0.35
-    return np.asarray((hot + cold) * np.where(always, 1.0, np.minimum(open_share, 1.0)))
+    always = rng.random((meters, 1)) < 0.45
+    pumps = (
+        (rng.random((meters, 1)) < 0.5)
+        * rng.uniform(0.02, 0.25, (meters, 1))
+        * np.minimum(degrees / rng.uniform(0.5, 6.0, (meters, 1)), 1.0)
+    )
+    return np.asarray((hot + degrees * heating[:, None] + pumps) * np.where(always, 1.0, np.minimum(open_share, 1.0)))
 
 
 def simulate_businesses(rng: np.random.Generator, people: Population, civil: Civil, temp_c: Floats) -> Floats:

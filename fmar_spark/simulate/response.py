@@ -7,11 +7,12 @@ import numpy as np
 from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.civil import Civil
 from fmar_spark.simulate.paint import Uses, paint_uses, select_uses
-from fmar_spark.simulate.plan import FleetPlan, Floats, Ints, open_stream
+from fmar_spark.simulate.plan import PREMISES, FleetPlan, Floats, Ints, open_stream
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import Weather, wander
 
-SCHEMES: Final = ("winter_peak", "timetable", "price", "dispatch", "daytime_peak")
+SCHEMES: Final = ("winter_peak", "timetable", "price", "dispatch", "daytime_peak", "dynamic_tariff")
+DYNAMIC: Final = SCHEMES.index("dynamic_tariff")
 
 
 class Response(NamedTuple):
@@ -60,6 +61,7 @@ def _asked_days(rng: np.random.Generator, scheme: Ints, price: Floats, civil: Ci
             _rank_down(dear)[None] < yearly * 1.6,
             working[None] & (rng.random((meters, days)) < yearly * 1.4),
             working[None] & ~winter[None] & (rng.random((meters, days)) < yearly * 1.4),
+            rng.random((meters, days)) < np.maximum(yearly, 0.05),
         ]
     )
     asked = np.take_along_axis(by_scheme, scheme[None, :, None], axis=0)[0]
@@ -80,13 +82,32 @@ def _draw_events(rng: np.random.Generator, scheme: Ints, price: Floats, civil: C
     usual = rng.choice([1, 2, 2, 3, 4, 4, 6, 8], meters)
     length = np.where(rng.random(count) < 0.7, usual[meter], rng.choice([1, 2, 3, 4, 6], count))
     kind = scheme[meter]
+    length = np.where(kind == DYNAMIC, rng.choice([6, 6, 8, 12, 12, 24], count), length)
+    any_hour = 2 * rng.integers(0, 24, count)
     hour = np.select(
-        [kind == 0, kind == 1, kind == 2, kind == 3],
-        [33 + rng.integers(0, 4, count), own[meter], dearest[day] - length // 2, rng.integers(14, 40, count)],
+        [kind == 0, kind == 1, kind == 2, kind == 3, kind == DYNAMIC],
+        [
+            33 + rng.integers(0, 4, count),
+            own[meter],
+            dearest[day] - length // 2,
+            rng.integers(14, 40, count),
+            any_hour,
+        ],
         rng.integers(20, 34, count),
     )
     start = day * 48 + hour - civil.utc_shift_slots[day]
     return Uses(meter, start.astype(np.float64), length.astype(np.float64), np.ones(count))
+
+
+def _draw_cheap_hours(rng: np.random.Generator, scheme: Ints, depth: Floats, civil: Civil) -> Uses:
+    """Hours of a dynamic tariff that are cheaper than usual, in which its customers draw more; ``kw`` is the share of load."""
+    wanted = rng.random((len(scheme), civil.days)) < rng.uniform(0.0, 0.2, (len(scheme), 1)) * (scheme == DYNAMIC)[:, None]
+    meter, day = np.nonzero(wanted)
+    count = len(meter)
+    start = day * 48 + 2 * rng.integers(0, 24, count) - civil.utc_shift_slots[day]
+    length = rng.choice([6.0, 12.0, 24.0, 36.0], count)
+    share = depth[meter] * rng.normal(1.0, 0.5, count).clip(0.0, 2.0)
+    return Uses(meter, start.astype(np.float64), length, share)
 
 
 def simulate_response(rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan, site: tuple[Floats, Floats]) -> Response:
@@ -103,9 +124,11 @@ def simulate_response(rng: np.random.Generator, people: Population, civil: Civil
     meters, slots = len(load_kw), plan.slots
     depth = rng.uniform(0.10, 0.62, meters)
     life = draw_life(rng, people.ever(AssetClass.DEMAND_RESPONSE), plan, np.ones(meters), np.ones(meters))
-    home = rng.choice([1, 2, 2, 3], meters, p=(0.15, 0.4, 0.25, 0.2))
-    firm = rng.choice(len(SCHEMES), meters, p=(0.22, 0.2, 0.2, 0.26, 0.12))
+    home = rng.choice([1, 2, 3, DYNAMIC], meters, p=(0.1, 0.45, 0.15, 0.3))
+    firm = rng.choice(len(SCHEMES), meters, p=(0.2, 0.18, 0.18, 0.24, 0.1, 0.1))
     scheme = np.where(people.is_domestic, home, firm)
+    is_shared = people.premises == PREMISES.index("shared_building")
+    scheme = np.where(is_shared & (rng.random(meters) < 0.6), DYNAMIC, scheme)
     events = _draw_events(rng, scheme, price, civil)
     there = life.is_ever[events.meter]
     events = select_uses(events, there)
@@ -124,5 +147,7 @@ def simulate_response(rng: np.random.Generator, people: Population, civil: Civil
     )
     early = (rng.random(meters) < 0.15)[events.meter]
     ahead = Uses(events.meter[early], events.start[early] - 2, np.full(int(early.sum()), 2.0), 0.4 * share[early])
-    change = -held + (np.minimum(rebound, 0.8) + paint_uses(ahead, meters, slots)) * active * np.maximum(load_kw, 0)
+    cheap = _draw_cheap_hours(rng, np.where(life.is_ever, scheme, 0), depth, civil)
+    more = np.minimum(rebound, 0.8) + paint_uses(ahead, meters, slots) + np.minimum(paint_uses(cheap, meters, slots), 1.0)
+    change = -held + more * active * np.maximum(load_kw, 0)
     return Response(change.astype(np.float32), held.astype(np.float32), life, scheme)

@@ -76,6 +76,15 @@ def _shade(rng: np.random.Generator, sun: tuple[Floats, Floats], meters: int) ->
     return left
 
 
+def _own_clouds(rng: np.random.Generator, cloud: Floats) -> Floats:
+    """Log of what passes over each roof against its area's: clouds of minutes and of hours, most under a broken sky."""
+    quick = wander(rng.standard_normal(cloud.shape, np.float32), 1.2)
+    slow = wander(rng.standard_normal(cloud.shape, np.float32), 10.0)
+    broken = 2 * np.sqrt(cloud * (1 - cloud))
+    depth = rng.uniform(0.1, 0.35, (2, len(cloud), 1))
+    return np.asarray(broken * (depth[0] * quick + depth[1] * slow))
+
+
 def _outages(rng: np.random.Generator, meters: int, slots: int, temp_c: Floats) -> Floats:
     """1 where the roof works; 0 under snow and while the inverter is off."""
     works = np.ones((meters, slots), np.float32)
@@ -112,14 +121,14 @@ def simulate_solar(rng: np.random.Generator, people: Population, plan: FleetPlan
         area = people.area[rows]
         sun = (weather.cos_zenith[area], weather.azimuth_rad[area])
         cloud = weather.cloudiness[area]
-        own = wander(rng.standard_normal(cloud.shape, np.float32), 1.2)
-        passed = np.exp(rng.uniform(0.1, 0.45, (len(rows), 1)) * np.sqrt(cloud * (1 - cloud)) * 2 * own)
+        own = _own_clouds(rng, cloud)
+        passed = np.exp(own - own.var(axis=1, keepdims=True) / 2)
         beam = _split_beam(np.minimum(weather.ghi_w_m2[area] * passed, 1150.0), sun[0])
         beam = (beam[0] * _shade(rng, sun, len(rows)), beam[1])
         front = _plane_w_m2(roof.tilt, roof.azimuth, sun, beam)
         rear = _plane_w_m2(roof.tilt, roof.azimuth + np.pi, sun, beam)
         plane = front * (1 - roof.second_share) + rear * roof.second_share
-        loss = rng.normal(0.86, 0.05, (len(rows), 1)).clip(0.65, 0.96)
+        loss = rng.normal(0.81, 0.06, (len(rows), 1)).clip(0.6, 0.95)
         warm = 1 - 0.0038 * np.maximum(temp_c[rows] + 0.028 * plane - 25, -20)
         dc = size_track(life, plan.slots)[rows] * plane / 1000 * loss * warm
         ceiling = (ac_kw[rows] / life.size_kw[rows])[:, None] * size_track(life, plan.slots)[rows]

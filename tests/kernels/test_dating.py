@@ -50,7 +50,7 @@ def test_a_winter_habit_leaves_in_summer_only_for_classes_that_do_not_follow_the
     cold = np.maximum(np.cos(2 * np.pi * (days - 10) / 365), 0.0)
     daily = (cold * np.random.default_rng(1).gamma(8, 1.5, DAYS))[None]
     kinds = date_asset(findings_of(daily), asset, np.array([True])).changes.kind.tolist()
-    is_seasonal = asset in {AssetClass.HEAT_PUMP, AssetClass.SOLAR_PV}
+    is_seasonal = asset in {AssetClass.BATTERY, AssetClass.HEAT_PUMP, AssetClass.SOLAR_PV}
     assert (REMOVED in kinds) != is_seasonal
 
 

@@ -92,7 +92,7 @@ def test_night_unread_slots_and_blocks_without_the_array_generate_nothing(lay_wi
         ([0.0, 0.9, np.nan], [0, 1, 1]),
         ([np.nan, np.nan, 0.1, np.nan, np.nan, 1.0], [0, 0, 0, 0, 1, 1]),
         ([0.2, 0.5, 0.34], [0, 1, 0]),
-        ([np.nan, np.nan], [0, 0]),
+        ([np.nan, np.nan], [1, 1]),
         ([], []),
     ],
 )
