@@ -1,12 +1,16 @@
 """What tests of the simulation share: one small fleet with some of everything."""
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
 
+from fmar_spark.simulate.civil import Civil, lay_out_calendar
 from fmar_spark.simulate.fleet import Fleet, simulate_fleet
 from fmar_spark.simulate.permissions import Permissions, draw_permissions
 from fmar_spark.simulate.plan import FleetPlan, mix_from
+from fmar_spark.simulate.population import Population, draw_population
+from fmar_spark.simulate.weather import Weather, make_weather
 
 MANY = {"plain": 0.1, "home_ev": 0.5, "home_solar_pv": 0.6, "appears": 0.4, "removed": 0.3, "upgraded": 0.3, "opted_out": 0.2}
 
@@ -27,3 +31,25 @@ def fleet(plan: FleetPlan) -> Fleet:
 def permissions(plan: FleetPlan, fleet: Fleet) -> Permissions:
     """What the fleet's people allowed."""
     return draw_permissions(plan, 0, fleet)
+
+
+@pytest.fixture(scope="session")
+def civil(plan: FleetPlan) -> Civil:
+    """London's calendar under the plan."""
+    return lay_out_calendar(plan)
+
+
+@pytest.fixture(scope="session")
+def weather(plan: FleetPlan) -> Weather:
+    """Weather of the plan."""
+    return make_weather(plan)
+
+
+@pytest.fixture(scope="session")
+def draw_people(plan: FleetPlan) -> Callable[..., Population]:
+    """A function from shares to eighty meters that have nothing else, homes unless told otherwise."""
+
+    def draw(meters: int = 80, **shares: float) -> Population:
+        return draw_population(plan._replace(mix=mix_from({"plain": 0.0, "domestic": 1.0, "confuser_scale": 0.0} | shares)), 0, meters)
+
+    return draw

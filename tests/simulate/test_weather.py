@@ -13,42 +13,42 @@ YEAR = FleetPlan(1, date(2023, 1, 1), date(2023, 12, 31), seed=3)
 
 
 @pytest.fixture(scope="module")
-def weather() -> Weather:
+def year_weather() -> Weather:
     return make_weather(YEAR)
 
 
-def test_every_settlement_area_has_weather_under_its_own_distributor(weather: Weather) -> None:
-    assert set(weather.gsp_group) == set(GSP_GROUP_OF_DISTRIBUTOR.values())
+def test_every_settlement_area_has_weather_under_its_own_distributor(year_weather: Weather) -> None:
+    assert set(year_weather.gsp_group) == set(GSP_GROUP_OF_DISTRIBUTOR.values())
     assert {number: group for group, (number, _, _) in GSP_AREAS.items()} == GSP_GROUP_OF_DISTRIBUTOR
-    assert len(AREA_WEIGHT) == len(weather.gsp_group)
-    assert weather.temp_c.shape == weather.ghi_w_m2.shape == (14, YEAR.slots)
+    assert len(AREA_WEIGHT) == len(year_weather.gsp_group)
+    assert year_weather.temp_c.shape == year_weather.ghi_w_m2.shape == (14, YEAR.slots)
 
 
-def test_nights_are_dark_and_no_sky_passes_more_than_the_sun_sends(weather: Weather) -> None:
-    assert (weather.ghi_w_m2[weather.cos_zenith <= 0] == 0).all()
-    assert (weather.ghi_w_m2 >= 0).all()
-    assert (weather.ghi_w_m2 <= 1361 * np.maximum(weather.cos_zenith, 0) + 1).all()
+def test_nights_are_dark_and_no_sky_passes_more_than_the_sun_sends(year_weather: Weather) -> None:
+    assert (year_weather.ghi_w_m2[year_weather.cos_zenith <= 0] == 0).all()
+    assert (year_weather.ghi_w_m2 >= 0).all()
+    assert (year_weather.ghi_w_m2 <= 1361 * np.maximum(year_weather.cos_zenith, 0) + 1).all()
 
 
-def test_winters_are_colder_than_summers_and_the_north_than_the_south(weather: Weather) -> None:
-    january, july = weather.temp_c[:, : 31 * 48].mean(axis=1), weather.temp_c[:, 181 * 48 : 212 * 48].mean(axis=1)
+def test_winters_are_colder_than_summers_and_the_north_than_the_south(year_weather: Weather) -> None:
+    january, july = year_weather.temp_c[:, : 31 * 48].mean(axis=1), year_weather.temp_c[:, 181 * 48 : 212 * 48].mean(axis=1)
     assert (july - january > 7).all()
-    year = dict(zip(weather.gsp_group, weather.temp_c.mean(axis=1), strict=True))
+    year = dict(zip(year_weather.gsp_group, year_weather.temp_c.mean(axis=1), strict=True))
     assert year["_P"] < year["_H"] - 1.5
-    assert -15 < weather.temp_c.min() < weather.temp_c.max() < 38
+    assert -15 < year_weather.temp_c.min() < year_weather.temp_c.max() < 38
 
 
-def test_neighbours_share_their_weather_more_than_strangers(weather: Weather) -> None:
-    noon = weather.cloudiness[:, 24::48]
+def test_neighbours_share_their_weather_more_than_strangers(year_weather: Weather) -> None:
+    noon = year_weather.cloudiness[:, 24::48]
     alike = np.corrcoef(noon)
-    place = list(weather.gsp_group).index
+    place = list(year_weather.gsp_group).index
     assert alike[place("_H"), place("_C")] > alike[place("_H"), place("_P")] + 0.1
     assert alike[place("_H"), place("_C")] > 0.7
 
 
-def test_the_same_seed_gives_the_same_weather_and_another_seed_another(weather: Weather) -> None:
-    np.testing.assert_array_equal(make_weather(YEAR).temp_c, weather.temp_c)
-    assert not np.array_equal(make_weather(YEAR._replace(seed=4)).temp_c, weather.temp_c)
+def test_the_same_seed_gives_the_same_weather_and_another_seed_another(year_weather: Weather) -> None:
+    np.testing.assert_array_equal(make_weather(YEAR).temp_c, year_weather.temp_c)
+    assert not np.array_equal(make_weather(YEAR._replace(seed=4)).temp_c, year_weather.temp_c)
 
 
 def test_wandering_noise_keeps_its_variance_and_forgets_at_its_own_pace() -> None:

@@ -1,0 +1,63 @@
+"""Cars that charge at their charger's power, when their drivers come home or the tariff says."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.plan import TARIFFS, FleetPlan
+from fmar_spark.simulate.population import Life, Population
+from fmar_spark.simulate.vehicles import TIMINGS, Vehicles, scale_life, simulate_vehicles
+
+
+@pytest.fixture(scope="module")
+def cars(plan: FleetPlan, civil: Civil, draw_people: Callable[..., Population]) -> Vehicles:
+    people = draw_people(160, home_ev=0.9)._replace(tariff=np.arange(160) % 3)
+    return simulate_vehicles(np.random.default_rng(1), people, civil, plan)
+
+
+def test_only_homes_with_a_car_charge_and_never_above_the_charge_point(cars: Vehicles, plan: FleetPlan) -> None:
+    largest = np.maximum(cars.life.size_kw, cars.life.size_after_kw)
+    assert (cars.power_kw[~cars.life.is_ever] == 0).all()
+    assert (cars.power_kw.max(axis=1) <= 1.021 * largest).all()
+    assert (cars.power_kw >= 0).all()
+    assert cars.power_kw.shape == (160, plan.slots)
+
+
+def test_charge_points_have_the_sizes_on_sale_and_every_timing_occurs(cars: Vehicles) -> None:
+    assert set(cars.life.size_kw.tolist()) <= {2.3, 3.7, 7.4, 11.0, 22.0}
+    assert set(cars.timing[cars.life.is_ever].tolist()) >= {TIMINGS.index(name) for name in ("at_once", "off_peak", "smart", "top_up")}
+
+
+def test_drivers_differ_in_how_often_and_how_much_they_charge(cars: Vehicles) -> None:
+    mine = cars.life.is_ever & (cars.life.from_slot == 0)
+    by_day = cars.power_kw[mine].reshape(mine.sum(), -1, 48).sum(axis=2) / 2
+    day_share = (by_day > 0.5).mean(axis=1)
+    low, high = np.quantile(day_share, (0.1, 0.9))
+    assert low < 0.25
+    assert high > 0.5
+    assert 2 < np.median(by_day.mean(axis=1)) < 12
+
+
+def test_timed_cars_charge_at_night_and_others_mostly_do_not(cars: Vehicles, civil: Civil) -> None:
+    night = (civil.local_slot >= 46) | (civil.local_slot < 14)
+    share = cars.power_kw[:, night].sum(axis=1) / np.maximum(cars.power_kw.sum(axis=1), 1e-9)
+    timed = cars.life.is_ever & (cars.timing == TIMINGS.index("off_peak"))
+    at_once = cars.life.is_ever & (cars.timing == TIMINGS.index("at_once"))
+    assert np.median(share[timed]) > 0.7
+    assert np.median(share[at_once]) < 0.55
+
+
+def test_workplaces_charge_on_working_days(plan: FleetPlan, civil: Civil, draw_people: Callable[..., Population]) -> None:
+    people = draw_people(60, domestic=0.0, business_ev=1.0)._replace(tariff=np.full(60, TARIFFS.index("flat")))
+    cars = simulate_vehicles(np.random.default_rng(1), people, civil, plan)
+    working = cars.power_kw[cars.timing == TIMINGS.index("work")]
+    is_rest = civil.spread_days(civil.is_rest_day[None])[0]
+    assert len(working) > 20
+    assert working[:, ~is_rest].mean() > 5 * working[:, is_rest].mean()
+
+
+def test_several_points_multiply_the_size() -> None:
+    life = Life(*(np.array([value]) for value in (True, 0, 10, 10, 7.4, 11.0)))
+    assert [float(column[0]) for column in scale_life(life, np.array([3.0]))[4:]] == pytest.approx([22.2, 33.0])
