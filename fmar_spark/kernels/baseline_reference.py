@@ -27,8 +27,9 @@ class ReferenceRules(NamedTuple):
 def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules: ReferenceRules | None = None) -> Floats:
     """Each target day as BL01 foresees it, shape (meters, targets, 48); NaN where no eligible day came before.
 
-    Days with an unread slot are passed over. Slots are local-clock slots, as everywhere in the kernels, although BL01 is
-    written for settlement periods: the two differ on the two days a year when clocks change.
+    Days with an unread slot are passed over; where fewer days than wanted are eligible, those that are stand for all. Slots are
+    local-clock slots, as everywhere in the kernels, although BL01 is written for settlement periods: the two differ on the two
+    days a year when clocks change.
 
     Args:
         net_kwh: Import minus export, shape (meters, days, 48), NaN where unread.
@@ -37,29 +38,35 @@ def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules:
         rules: How many days of which kind.
     """
     rules = rules or ReferenceRules()
+    targets = np.asarray(target_days, dtype=np.int64)
     is_whole: Bools = np.asarray(np.isfinite(net_kwh).all(axis=2))
-    predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
-    for position, day in enumerate(target_days):
-        kind = is_working[:day] == is_working[day]
-        wanted = rules.working_days if is_working[day] else rules.other_days
-        chosen = _newest_days(is_whole[:, :day] & kind, rules.look_back_days, wanted)
-        trim = 0 if is_working[day] else rules.other_trim
-        predicted[:, position] = _average_days(net_kwh, chosen, trim)
+    predicted = np.full((net_kwh.shape[0], len(targets), net_kwh.shape[2]), np.nan)
+    for kind, wanted, trim in ((True, rules.working_days, 0), (False, rules.other_days, rules.other_trim)):
+        places = np.flatnonzero(is_working[targets] == kind)
+        chosen = _newest_days(is_whole & (is_working == kind), targets[places], rules.look_back_days, wanted)
+        for row, place in enumerate(places):
+            predicted[:, place] = _average_days(net_kwh, chosen[:, row], trim)
     return predicted
 
 
 def reference_mid8of10(net_kwh: Floats, is_working: Bools, target_days: Ints, look_back_days: int = 60) -> Floats:
-    """Each target day as the mean of the middle eight, by energy, of the ten newest days of its kind; shape (meters, targets, 48)."""
+    """Each target day as the mean of the middle eight, by energy, of the ten newest days of its kind; shape (meters, targets, 48).
+
+    With fewer than ten such days it is the mean of those that there are.
+    """
+    targets = np.asarray(target_days, dtype=np.int64)
     is_whole: Bools = np.asarray(np.isfinite(net_kwh).all(axis=2))
-    day_kwh = np.where(is_whole, net_kwh.sum(axis=2), np.nan)
-    predicted = np.full((net_kwh.shape[0], len(target_days), net_kwh.shape[2]), np.nan)
-    for position, day in enumerate(target_days):
-        chosen = _newest_days(is_whole[:, :day] & (is_working[:day] == is_working[day]), look_back_days, 10)
-        energy_kwh = np.where(chosen >= 0, np.take_along_axis(day_kwh, np.maximum(chosen, 0), axis=1), np.nan)
-        order = np.argsort(energy_kwh, axis=1)
-        kept = np.take_along_axis(chosen, order[:, 1:-1], axis=1)
-        full: Bools = np.asarray((chosen >= 0).all(axis=1))
-        predicted[:, position] = np.where(full[:, None], _average_days(net_kwh, kept, 0), _average_days(net_kwh, chosen, 0))
+    day_kwh = np.where(is_whole, np.where(is_whole[:, :, None], net_kwh, 0.0).sum(axis=2), np.nan)
+    predicted = np.full((net_kwh.shape[0], len(targets), net_kwh.shape[2]), np.nan)
+    for kind in (True, False):
+        places = np.flatnonzero(is_working[targets] == kind)
+        newest = _newest_days(is_whole & (is_working == kind), targets[places], look_back_days, 10)
+        for row, place in enumerate(places):
+            chosen = newest[:, row]
+            energy_kwh = np.where(chosen >= 0, np.take_along_axis(day_kwh, np.maximum(chosen, 0), axis=1), np.nan)
+            kept = np.take_along_axis(chosen, np.argsort(energy_kwh, axis=1, kind="stable")[:, 1:-1], axis=1)
+            is_full: Bools = np.asarray((chosen >= 0).all(axis=1))[:, None]
+            predicted[:, place] = np.where(is_full, _average_days(net_kwh, kept, 0), _average_days(net_kwh, chosen, 0))
     return predicted
 
 
@@ -77,23 +84,25 @@ def adjust_reference(predicted_kwh: Floats, actual_kwh: Floats, start_slot: int,
     return adjusted
 
 
-def _newest_days(is_eligible: Bools, look_back_days: int, wanted: int) -> Ints:
-    """Indices of the newest eligible days, newest first, -1 where there are fewer; shape (meters, wanted)."""
-    days = is_eligible.shape[1]
-    first = max(days - look_back_days, 0)
-    index = np.where(is_eligible[:, first:], np.arange(first, days), -1)
-    newest = -np.sort(-index, axis=1)[:, :wanted]
-    return np.pad(newest, ((0, 0), (0, wanted - newest.shape[1])), constant_values=-1)
+def _newest_days(is_eligible: Bools, target_days: Ints, look_back_days: int, wanted: int) -> Ints:
+    """Newest eligible days before each target, newest first, -1 where there are fewer; shape (meters, targets, wanted)."""
+    order = np.argsort(~is_eligible, axis=1, kind="stable")
+    before = np.concatenate([np.zeros((len(is_eligible), 1), dtype=np.int64), np.cumsum(is_eligible, axis=1)], axis=1)
+    place = before[:, target_days][:, :, None] - 1 - np.arange(wanted)
+    found = order[np.arange(len(order))[:, None, None], np.maximum(place, 0)]
+    is_there = (place >= 0) & (found >= target_days[:, None] - look_back_days)
+    newest: Ints = np.where(is_there, found, -1)
+    return newest
 
 
 def _average_days(net_kwh: Floats, chosen: Ints, trim: int) -> Floats:
     """Mean of each meter's chosen days in every slot, without the ``trim`` largest and smallest where none is missing."""
-    picked = np.take_along_axis(net_kwh, np.maximum(chosen, 0)[:, :, None], axis=1).astype(np.float64)
-    picked[chosen < 0] = np.nan
-    count = (chosen >= 0).sum(axis=1)
-    total = np.nansum(picked, axis=1)
-    average: Floats = total / np.where(count, count, np.nan)[:, None]
+    is_there = chosen >= 0
+    picked = net_kwh[np.arange(len(chosen))[:, None], np.maximum(chosen, 0)]
+    picked[~is_there] = 0.0
+    count = is_there.sum(axis=1)
+    average: Floats = picked.sum(axis=1, dtype=np.float64) / np.where(count, count, np.nan)[:, None]
     if trim and chosen.shape[1] > 2 * trim:
-        middle = np.sort(picked, axis=1)[:, trim:-trim].mean(axis=1)
+        middle = np.sort(picked, axis=1)[:, trim:-trim].mean(axis=1, dtype=np.float64)
         average = np.where((count == chosen.shape[1])[:, None], middle, average)
     return average

@@ -1,151 +1,156 @@
-"""Learns, meter by meter and day by day, how to correct the similar-day forecast: a ridge regression that forgets."""
+"""Learns, meter by meter and day by day, how to correct the cautious forecast: a ridge regression that forgets.
+
+It works on hours: two columns of half-hours say little more than their mean, and cost twice.
+"""
 
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_similarity import ADVICES
-from fmar_spark.kernels.window import Bools, Floats
+from fmar_spark.kernels.baseline_filter import KIND_VIEW, VIEWS
+from fmar_spark.kernels.baseline_sky import HOURS
+from fmar_spark.kernels.window import Floats
 
-FIRST_GUESS: Final = (0, 1)
-"""The advices whose mean is the forecast before any correction: balanced and cautious."""
-HEATING_BELOW_CELSIUS: Final = 15.5
-"""Base temperature of British heating degree days (Carbon Trust, degree days for energy management)."""
-COOLING_ABOVE_CELSIUS: Final = 17.0
-USUAL_DAYS: Final = 5.0
-"""Days after which a day's share in the temperature that a meter is used to falls to 1/e."""
-SLOT: Final = np.arange(48)
-IS_DAYTIME: Final = ((SLOT >= 14) & (SLOT < 38)).astype(np.float64)
-"""07:00 to 19:00, when most non-domestic sites are occupied."""
-NEAR_MIDNIGHT: Final = np.exp(-SLOT / 8.0)
-"""How much the end of yesterday weighs on each slot of today, before learning."""
-QUARTERS: Final = (SLOT[:, None] // 12 == np.arange(4)).astype(np.float64)
-SMALL_SHARE: Final = 0.2
-"""Scale of the columns that carry no energy of their own, as a share of the load's spread: makes the ridge treat all alike."""
-DRIFT_COLUMNS: Final = 5
-LAG_COLUMNS: Final = 4
-WEATHER_COLUMNS: Final = 4
-COLUMNS: Final = ADVICES - 1 + LAG_COLUMNS + DRIFT_COLUMNS + WEATHER_COLUMNS
+NEAR_MIDNIGHT: Final = np.exp(-np.arange(HOURS, dtype=np.float32) / 4)
+"""How much the end of yesterday weighs on each hour of today, before learning."""
+LATE_HOURS: Final = 3
+OF_LATE: Final = np.full(LATE_HOURS, 1 / LATE_HOURS, dtype=np.float32)
+OF_DAY: Final = np.full(HOURS, 1 / HOURS, dtype=np.float32)
+"""Weights of means: a mean by numpy costs three times as much."""
+YOUNG_TRUST: Final = 0.5
+"""How far a meter whose corrections are not learnt yet goes from the cautious to the trusting forecast."""
+SMALL_SHARE: Final = np.float32(0.2)
+"""Scale of the columns that carry no energy of their own: makes the ridge treat all alike."""
+FURTHEST_SHARE: Final = 1.5
+"""A day is at most this many times further from its forecast than working days are from days of rest."""
+VIEW_COLUMNS: Final = VIEWS - 2
+"""What the trusting forecast adds, and its parts but for the kind of day, are columns as they are."""
+COLUMNS: Final = VIEW_COLUMNS + 10
+LEAST_PULL: Final = np.float32(1e-6)
+"""Pull towards none as a share of all columns' energy that is always there, so that single precision can solve for them."""
+TINY: Final = np.float32(1e-20)
+"""Pull of a meter that never drew anything."""
 
 
 class StackRules(NamedTuple):
     """How fast corrections are learnt and forgotten."""
 
-    half_life_days: float = 40.0
+    half_life_days: float = 45.0
     """Age at which a day counts half."""
-    ridge: float = 80.0
-    """Pull of every correction towards none, in slots' worth of noise."""
+    ridge: float = 60.0
+    """Pull of every correction towards none, in hours' worth of noise."""
     least_days: int = 7
     """Days that must have been scored before a correction is made."""
-    clip_spread: float = 4.0
-    """Errors beyond this many standard deviations are learnt from as if they were just that large."""
+    solve_every_days: int = 4
+    """How often corrections are worked out anew; days are counted by the calendar, so that no request changes another's answer."""
 
 
 class Stack:
-    """Running sums of each meter's regression of first-guess errors on its columns."""
+    """Running sums of each meter's regression of first-guess errors on its columns, and what it remembers of those errors."""
 
     def __init__(self, meters: int, rules: StackRules) -> None:
         self.rules = rules
-        self.keep = 0.5 ** (1.0 / rules.half_life_days)
-        self.gram = np.zeros((meters, COLUMNS, COLUMNS))
-        self.moment = np.zeros((meters, COLUMNS))
-        self.square = np.zeros(meters)
-        self.weight = np.zeros(meters)
+        self.keep = np.float32(0.5 ** (1.0 / rules.half_life_days))
+        self.gram = np.zeros((meters, COLUMNS, COLUMNS), dtype=np.float32)
+        self.moment = np.zeros((meters, COLUMNS), dtype=np.float32)
+        self.coefficients = np.zeros((meters, COLUMNS), dtype=np.float32)
+        self.coefficients[:, 0] = YOUNG_TRUST
+        self.square = np.zeros(meters, dtype=np.float32)
+        self.weight = np.zeros(meters, dtype=np.float32)
         self.days = np.zeros(meters, dtype=np.int64)
+        self.is_corrected = np.zeros(meters, dtype=np.bool_)
+        self.columns = np.zeros((meters, COLUMNS, HOURS), dtype=np.float32)
+        self.turned = np.zeros((meters, HOURS, COLUMNS), dtype=np.float32)
+        """The columns on their side: twice as fast to multiply by as a view of them."""
+        self.yesterday_kwh = np.zeros((meters, HOURS), dtype=np.float32)
+        self.week_kwh = np.zeros((7, meters, HOURS), dtype=np.float32)
+        """Errors of the first guess on the newest day of each weekday, mean of the two half-hours."""
+        self.shift = np.zeros(meters, dtype=np.float32)
+        """How far the newest working day lay from its forecast, in units of working against other days."""
 
-    def correct(self, columns: Floats) -> Floats:
-        """What to add to the first guess, shape (meters, 48): zero for a meter with too few days scored."""
-        variance = self._variance()
-        pull = self.rules.ridge * variance + 1e-12
-        matrix = self.gram + pull[:, None, None] * np.eye(COLUMNS)
-        coefficients = np.linalg.solve(matrix, self.moment[:, :, None])
-        added: Floats = np.matmul(columns, coefficients)[:, :, 0]
-        added[self.days < self.rules.least_days] = 0.0
+    def lay_columns(self, views_kwh: Floats, weather: Floats, weekday: int) -> None:
+        """Set what may explain the errors of the day to come.
+
+        Args:
+            views_kwh: hourly means of what the filter tells, shape (meters, VIEWS, 24).
+            weather: heating and cooling beyond the usual, shape (2, meters, 24).
+            weekday: 1 = Monday .. 7 = Sunday.
+        """
+        columns, error = self.columns, self.yesterday_kwh
+        columns[:, :VIEW_COLUMNS] = views_kwh[:, 1 : VIEW_COLUMNS + 1]
+        lag, small = VIEW_COLUMNS, VIEW_COLUMNS + 6
+        late = np.vecdot(error[:, -LATE_HOURS:], OF_LATE)[:, None]
+        columns[:, lag] = late * NEAR_MIDNIGHT
+        columns[:, lag + 1] = late
+        columns[:, lag + 2] = np.vecdot(error, OF_DAY)[:, None]
+        columns[:, lag + 3] = _smooth(error)
+        columns[:, lag + 4] = self.week_kwh[weekday - 1]
+        columns[:, lag + 5] = self.shift[:, None] * views_kwh[:, KIND_VIEW]
+        small_first = SMALL_SHARE * views_kwh[:, 0]
+        shape = small_first - np.vecdot(small_first, OF_DAY)[:, None]
+        columns[:, small] = shape
+        columns[:, small + 1] = np.sqrt(np.vecdot(shape, shape) / HOURS + SMALL_SHARE**2 * self._variance())[:, None]
+        columns[:, small + 2] = small_first * weather[0]
+        columns[:, small + 3] = small_first * weather[1]
+
+    def correct(self, day_number: int) -> Floats:
+        """What to add to the first guess of each hour, shape (meters, 24).
+
+        A meter with too few days scored goes half the way to the trusting forecast.
+
+        Args:
+            day_number: of the calendar, so that corrections are worked out on the same days whatever is asked for.
+        """
+        if day_number % self.rules.solve_every_days == 0:
+            self.is_corrected = self.days >= self.rules.least_days
+            pull = np.maximum(self.rules.ridge * self._variance(), LEAST_PULL * np.einsum("mcc->m", self.gram)) + TINY
+            matrix = self.gram + pull[:, None, None] * np.eye(COLUMNS, dtype=np.float32)
+            solved = np.linalg.solve(matrix, self.moment[:, :, None])[:, :, 0]
+            self.coefficients = np.where(self.is_corrected[:, None], solved, self.coefficients)
+        added: Floats = np.matmul(self.coefficients[:, None], self.columns)[:, 0]
         return added
 
-    def learn(self, columns: Floats, error_kwh: Floats, is_scored: Bools) -> None:
-        """Take one more day into account for the meters marked; an unread slot (NaN error) teaches nothing."""
-        limit = np.where(self.days > 0, self.rules.clip_spread * np.sqrt(self._variance()), np.inf)[:, None]
-        is_read = np.isfinite(error_kwh) & is_scored[:, None]
-        error = np.where(is_read, np.clip(error_kwh, -limit, limit), 0.0)
-        shown = columns * is_read[:, :, None]
-        keep = np.where(is_scored, self.keep, 1.0)
-        turned = shown.transpose(0, 2, 1)
+    def learn(self, error_kwh: Floats, is_read: Floats, kind_kwh: Floats, weekday: int) -> None:
+        """Take one more day into account.
+
+        Args:
+            error_kwh: actual minus first guess of each hour, 0 where unread, shape (meters, 24).
+            is_read: 1 for hours that count, else 0, same shape; a meter without any learns nothing.
+            kind_kwh: working against other days, as the filter told it for the day, same shape.
+            weekday: 1 = Monday .. 7 = Sunday.
+        """
+        read_hours = np.matmul(is_read, np.ones(HOURS, dtype=np.float32))
+        is_scored = read_hours > 0
+        shown = self.columns * is_read[:, None]
+        keep = np.where(is_scored, self.keep, np.float32(1.0))
         self.gram *= keep[:, None, None]
-        self.gram += np.matmul(turned, shown)
+        np.copyto(self.turned, shown.transpose(0, 2, 1))
+        self.gram += np.matmul(shown, self.turned)
         self.moment *= keep[:, None]
-        self.moment += np.matmul(turned, error[:, :, None])[:, :, 0]
-        self.square = keep * self.square + (error**2).sum(axis=1) / np.maximum(is_read.sum(axis=1), 1)
+        self.moment += np.matmul(shown, error_kwh[:, :, None])[:, :, 0]
+        square = np.vecdot(error_kwh, error_kwh)
+        self.square = keep * self.square + square / np.maximum(read_hours, np.float32(1.0))
         self.weight = keep * self.weight + is_scored
         self.days += is_scored
+        self.yesterday_kwh = error_kwh
+        self.week_kwh[weekday - 1] = error_kwh
+        if weekday <= 5:
+            reach = np.vecdot(kind_kwh, kind_kwh)
+            shift = np.vecdot(error_kwh, kind_kwh) / np.where(reach > 0, reach, 1.0)
+            self.shift = np.where(is_scored, np.clip(shift, -FURTHEST_SHARE, FURTHEST_SHARE), self.shift)
 
     def _variance(self) -> Floats:
         """Recent mean squared error of the first guess, kWh squared, shape (meters,)."""
-        variance: Floats = self.square / np.maximum(self.weight, 1e-9)
+        variance: Floats = self.square / np.maximum(self.weight, np.float32(1e-9))
         return variance
 
 
-def guess_first(advice_kwh: Floats) -> Floats:
-    """Mean of the advices that start the forecast; ``advice_kwh`` has shape (ADVICES, meters, 48)."""
-    first: Floats = advice_kwh[list(FIRST_GUESS)].mean(axis=0)
-    return first
-
-
-def lay_columns(advice_kwh: Floats, first_kwh: Floats, yesterday_error_kwh: Floats, weather: Floats, spread_kwh: Floats) -> Floats:
-    """What may explain the error of the first guess, shape (meters, 48, COLUMNS).
-
-    Args:
-        advice_kwh: every advice for the day, shape (ADVICES, meters, 48).
-        first_kwh: the first guess, shape (meters, 48).
-        yesterday_error_kwh: actual minus first guess of the day before, 0 where unread, shape (meters, 48).
-        weather: as :func:`lay_weather` gives it, for each meter, shape (meters, 48, WEATHER_COLUMNS).
-        spread_kwh: typical spread of the meter's load, shape (meters,).
-    """
-    columns = np.empty((*first_kwh.shape, COLUMNS))
-    others = [index for index in range(len(advice_kwh)) if index != FIRST_GUESS[1]]
-    for place, index in enumerate(others):
-        np.subtract(advice_kwh[index], first_kwh, out=columns[:, :, place])
-    at = len(others)
-    late = yesterday_error_kwh[:, -6:].mean(axis=1)[:, None]
-    padded = np.pad(yesterday_error_kwh, ((0, 0), (2, 2)), mode="edge")
-    columns[:, :, at] = late * NEAR_MIDNIGHT
-    columns[:, :, at + 1] = late
-    columns[:, :, at + 2] = yesterday_error_kwh.mean(axis=1)[:, None]
-    columns[:, :, at + 3] = sum(padded[:, k : k + 48] for k in range(5)) / 5
-    at += LAG_COLUMNS
-    small = (SMALL_SHARE * spread_kwh)[:, None, None]
-    columns[:, :, at] = SMALL_SHARE * (first_kwh - first_kwh.mean(axis=1)[:, None])
-    columns[:, :, at + 1 : at + DRIFT_COLUMNS] = small * QUARTERS
-    columns[:, :, at + DRIFT_COLUMNS :] = small * weather
-    return columns
-
-
-def lay_weather(temp_c: Floats) -> Floats:
-    """Heating and cooling degrees beyond what the last fortnight accustomed a site to, by night and day.
-
-    Args:
-        temp_c: shape (areas, days, 48), NaN where unknown.
-
-    Returns:
-        Shape (areas, days, 48, WEATHER_COLUMNS), in units of 5 degrees; 0 where the temperature is unknown.
-    """
-    heating = np.clip(HEATING_BELOW_CELSIUS - temp_c, 0, None)
-    cooling = np.clip(temp_c - COOLING_ABOVE_CELSIUS, 0, None)
-    usual_c = _recall(temp_c)
-    new_heating = np.nan_to_num(heating - np.clip(HEATING_BELOW_CELSIUS - usual_c, 0, None)) / 5
-    new_cooling = np.nan_to_num(cooling - np.clip(usual_c - COOLING_ABOVE_CELSIUS, 0, None)) / 5
-    laid: Floats = np.stack([new_heating, new_heating * IS_DAYTIME, new_cooling, new_cooling * IS_DAYTIME], axis=-1)
-    return laid
-
-
-def _recall(temp_c: Floats) -> Floats:
-    """Recency-weighted mean of the same slot over the fortnight before each day, NaN where none of it was read."""
-    total = np.zeros(temp_c.shape)
-    weight = np.zeros(temp_c.shape)
-    for ago in range(1, min(15, temp_c.shape[1])):
-        past_c = temp_c[:, :-ago]
-        is_read = np.isfinite(past_c)
-        total[:, ago:] += np.exp(-ago / USUAL_DAYS) * np.where(is_read, past_c, 0.0)
-        weight[:, ago:] += np.exp(-ago / USUAL_DAYS) * is_read
-    recalled: Floats = np.where(weight > 0, total / np.where(weight > 0, weight, 1.0), np.nan)
-    return recalled
+def _smooth(error_kwh: Floats) -> Floats:
+    """Mean of each hour and its neighbours; the first and the last hour have one neighbour, counted twice with themselves."""
+    smooth = error_kwh.copy()
+    smooth[:, 1:] += error_kwh[:, :-1]
+    smooth[:, :-1] += error_kwh[:, 1:]
+    smooth[:, 0] += error_kwh[:, 0]
+    smooth[:, -1] += error_kwh[:, -1]
+    smooth /= np.float32(3.0)
+    return smooth

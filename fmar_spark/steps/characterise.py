@@ -13,10 +13,10 @@ from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, S
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
-from fmar_spark.kernels.baseline import BaselineRules
 from fmar_spark.learning.registry import choose_scorer
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, name_meters, read_eligible_days
+from fmar_spark.transforms.baseline_rows import read_rules
 from fmar_spark.transforms.gold import (
     list_availabilities,
     list_baselines,
@@ -85,6 +85,5 @@ def _read_rules(settings: Settings) -> ProfileRules:
         window_months=settings.sufficiency.window_months,
         report_probability=settings.characterise.report_probability,
         tiers=TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
-        score_days=settings.baseline.score_days,
-        baseline=BaselineRules(window_days=settings.baseline.window_days, warm_up_days=settings.baseline.score_warm_up_days),
+        baseline=read_rules(settings.baseline),
     )

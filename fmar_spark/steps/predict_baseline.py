@@ -1,5 +1,6 @@
 """What every meter was expected to do on each wanted local day, from readings before that day only."""
 
+import logging
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,15 +15,17 @@ from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.kernels.baseline import BaselineRules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
-from fmar_spark.transforms.baseline_rows import PredictionPass
+from fmar_spark.transforms.baseline_rows import PredictionPass, read_rules
 from fmar_spark.transforms.eligibility import METER_ATTRIBUTES
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (BASELINE_PREDICTIONS,)
 MAX_DAYS: Final = 800
+FURTHEST_DAYS: Final = 400
+"""How far before the first reading, or after the last, a day may lie."""
+_log = logging.getLogger(__name__)
 
 
 class Request(NamedTuple):
@@ -36,10 +39,16 @@ class Request(NamedTuple):
 
 
 def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
-    """Predict the wanted meter-days and merge them into gold.baseline_predictions."""
+    """Predict the wanted meter-days and merge them into gold.baseline_predictions.
+
+    Raises:
+        ConfigError: the range is missing, turned round, too long, or far from all readings.
+        InputError: the file of days cannot be used.
+    """
     until_date = run.run_date or find_newest_day(store)
     meter_days = read_eligible_days(store, until_date, ())
     wanted = _read_wanted_days(store, request.days_file) if request.days_file else _every_day(meter_days, request)
+    _check_reach(store, wanted, until_date)
     attributes = meter_days.groupBy("mpan_id").agg(*(F.first(name, ignorenulls=True).alias(name) for name in METER_ATTRIBUTES))
     asked = wanted.join(attributes, "mpan_id", "inner").select(
         "mpan_id",
@@ -51,7 +60,7 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     named = meter_days.join(F.broadcast(wanted.select("mpan_id").distinct()), "mpan_id", "left_semi") if request.days_file else meter_days
     prediction_pass = PredictionPass(
         weather=collect_weather(store, settings.characterise.max_weather_areas),
-        rules=BaselineRules(window_days=settings.baseline.window_days),
+        rules=read_rules(settings.baseline).baseline,
         run_id=run.run_id,
     )
     rows = map_whole_keys(
@@ -83,11 +92,50 @@ def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
     return meter_days.select("mpan_id").distinct().select("mpan_id", F.explode(dates).alias("utc_date"))
 
 
-def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
-    """The meter-days of a CSV file; series ids are turned into MPANs.
+def _check_reach(store: TableStore, wanted: DataFrame, until_date: date) -> None:
+    """Refuse days so far from all readings that nothing could be said of them, and a window would be laid out in vain.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        ConfigError: the first such day is named.
+    """
+    asked = wanted.agg(F.min("utc_date").alias("first"), F.max("utc_date").alias("last")).first()
+    read = store.read(READINGS).agg(F.min("utc_date").alias("first")).first()
+    if asked is None or read is None or asked["first"] is None or read["first"] is None:
+        return
+    low, high = read["first"] - timedelta(days=FURTHEST_DAYS), until_date + timedelta(days=FURTHEST_DAYS)
+    for day in (asked["first"], asked["last"]):
+        if not low <= day <= high:
+            raise ConfigError(
+                f"predict_baseline: day {day} asked for, {low} to {high} wanted: readings run from {read['first']} to {until_date}"
+            )
+
+
+def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
+    """The meter-days of a CSV file; series ids are turned into MPANs, and a series that the lake does not know is counted and left out.
+
+    Raises:
+        InputError: the file cannot be read, or lacks a column, or none of its series is known.
+    """
+    rows, name = _parse_days(path)
+    wanted = store.spark.createDataFrame(rows, "name string, utc_date date")
+    if name == "mpan_id":
+        return wanted.withColumnRenamed("name", "mpan_id")
+    series = store.read(SERIES).select(F.col("series_id").alias("name"), "mpan_id")
+    matched = wanted.join(series, "name", "left")
+    unknown = matched.where(F.col("mpan_id").isNull()).select("name").distinct().count()
+    asked = len({row[0] for row in rows})
+    if unknown == asked:
+        raise InputError(f"{path}: none of its {asked} series is in silver.series; import them first")
+    if unknown:
+        _log.warning("predict_baseline: %s of %s series asked for are not in silver.series", unknown, asked)
+    return matched.where(F.col("mpan_id").isNotNull()).select("mpan_id", "utc_date")
+
+
+def _parse_days(path: Path) -> tuple[list[tuple[str, date]], str]:
+    """The distinct rows of a CSV file of days, and whether its meters are called by mpan_id or series_id.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, has no rows, or holds what is no date.
     """
     try:
         listed = pd.read_csv(path, dtype=str)
@@ -100,11 +148,8 @@ def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
     if parsed.isna().any():
         line = int(parsed.isna().to_numpy().argmax()) + 2
         raise InputError(f"{path}: line {line}: date {listed['date'].iloc[line - 2]!r} found, YYYY-MM-DD wanted")
+    if listed[name].isna().any():
+        raise InputError(f"{path}: line {int(listed[name].isna().to_numpy().argmax()) + 2}: no {name} found")
     if listed.empty:
         raise InputError(f"{path}: no days listed")
-    rows = [(meter, stamp.date()) for meter, stamp in zip(listed[name], parsed, strict=True)]
-    wanted = store.spark.createDataFrame(sorted(set(rows)), "name string, utc_date date")
-    if name == "mpan_id":
-        return wanted.withColumnRenamed("name", "mpan_id")
-    series = store.read(SERIES).select(F.col("series_id").alias("name"), "mpan_id")
-    return wanted.join(series, "name", "inner").select("mpan_id", "utc_date")
+    return sorted({(str(meter), stamp.date()) for meter, stamp in zip(listed[name], parsed, strict=True)}), name

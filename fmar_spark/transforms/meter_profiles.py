@@ -13,12 +13,11 @@ from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.schema import arrow_schema
-from fmar_spark.kernels.baseline import BaselineRules
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import Examination, examine_meters
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
 from fmar_spark.kernels.window import Bools
-from fmar_spark.transforms.baseline_rows import BaselineStanding, build_standing, score_baselines
+from fmar_spark.transforms.baseline_rows import BaselineStanding, ScoreRules, build_standing, score_baselines
 from fmar_spark.transforms.meter_windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.transforms.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.transforms.profile_parts import (
@@ -45,8 +44,7 @@ class ProfileRules(NamedTuple):
     window_months: int
     report_probability: float
     tiers: TierRules
-    score_days: int
-    baseline: BaselineRules
+    baseline: ScoreRules
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class ProfilePass:
         sufficiency = judge_history(window, self.rules.min_days, self.rules.max_missing_share)
         examination = examine_meters(window, sufficiency)
         judged, statuses = self._judge(group, sufficiency, examination)
-        baseline = score_baselines(window, examination.net_kw, sufficiency, self.rules.score_days, self.rules.baseline)
+        baseline = score_baselines(window, examination.net_kw, sufficiency, self.rules.baseline)
         return self._build_rows(group, sufficiency, judged, statuses, baseline)
 
     def _judge(
