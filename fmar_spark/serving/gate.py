@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fmar_spark.serving.identifiers import new_id
@@ -77,7 +78,8 @@ class _Passage:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:
-                raise too_large
+                # FastAPI turns any other exception while it reads a body into a 400.
+                raise HTTPException(too_large.status, too_large.detail)
             return message
 
         return receive_some

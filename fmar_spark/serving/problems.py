@@ -6,6 +6,7 @@ from fmar_spark.errors import FmarError
 
 PROBLEM_TYPE_PREFIX: Final = "urn:fmar:problem:"
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+NO_TOKEN: Final = "no-token"
 TITLES: Final = {
     400: "The request cannot be read",
     401: "A valid token is wanted",
@@ -55,6 +56,11 @@ class UnauthenticatedError(RegisterError):
     """No token that can be believed."""
 
     status = 401
+
+    def __init__(self, name: str, detail: str) -> None:
+        """Add the challenge that HTTP wants."""
+        challenge = "Bearer" if name == NO_TOKEN else 'Bearer error="invalid_token"'
+        super().__init__(name, detail, headers={"WWW-Authenticate": challenge})
 
 
 class ForbiddenError(RegisterError):

@@ -103,7 +103,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    names = {404: "no-such-resource", 405: "method-not-allowed"}
+    names = {404: "no-such-resource", 405: "method-not-allowed", 413: "body-too-large"}
     refusal = RegisterError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
     refusal.status = status if status in TITLES else 400
     refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}

@@ -22,7 +22,7 @@ from fmar_spark.serving.limits import RateLimit
 from fmar_spark.serving.metrics import Metrics
 from fmar_spark.serving.pages import page_of
 from fmar_spark.serving.parties import find_caller
-from fmar_spark.serving.problems import ForbiddenError, InvalidError, PreconditionError, UnauthenticatedError
+from fmar_spark.serving.problems import NO_TOKEN, ForbiddenError, InvalidError, PreconditionError, UnauthenticatedError
 from fmar_spark.serving.records import Change, Row, change_of
 from fmar_spark.serving.request_audit import RequestAudit
 from fmar_spark.serving.tokens import TokenJudge
@@ -86,7 +86,7 @@ async def authenticate(request: Request) -> Caller:
     peer = request.client.host if request.client else "unknown"
     try:
         if scheme.lower() != "bearer" or not token:
-            raise UnauthenticatedError("no-token", "a bearer token is wanted", headers={"WWW-Authenticate": "Bearer"})
+            raise UnauthenticatedError(NO_TOKEN, "a bearer token is wanted")
         client_id = await service.judge.find_client(token.strip())
     except UnauthenticatedError:
         service.limit.take(f"peer {peer}")

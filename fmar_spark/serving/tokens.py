@@ -93,4 +93,4 @@ class TokenJudge:
 
 
 def _refuse(detail: str) -> UnauthenticatedError:
-    return UnauthenticatedError("invalid-token", detail, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return UnauthenticatedError("invalid-token", detail)

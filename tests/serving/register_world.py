@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,13 @@ class Served:
         return told
 
 
+@lru_cache
+def one_issuer() -> DevelopmentIssuer:
+    return DevelopmentIssuer("local")
+
+
 def serve(database: RegisterDatabase, url: str, **changes: Any) -> Served:
-    issuer, derived = DevelopmentIssuer("local"), FixedDerived()
+    issuer, derived = one_issuer(), FixedDerived()
     app = build_app(Settings(agreements=settings_of(url, **changes)), "local", issuer, derived)
     return Served(TestClient(app, raise_server_exceptions=False), issuer, database, derived)
 
