@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import zipfile
 from typing import Final
 
 import numpy as np
@@ -18,9 +20,10 @@ TRUSTED_TYPES: Final = (
     "fmar_spark.learning.classifier.AssetClassifier",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
+SCHEMA_MEMBER: Final = "schema.json"
 SIZE_NAMES: Final = ("import_kw", "export_kw", "storage_kwh", "peak_kwp")
-FLOOR, CEILING = 0.002, 0.998
-"""No meter is beyond doubt: probabilities stay inside what a calibration set of this size can support."""
+FLOOR, CEILING = 0.01, 0.99
+"""No meter is beyond doubt: one in a hundred is kept for what neither the simulation nor the labels have shown."""
 
 
 class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -30,7 +33,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         models: class value -> gradient boosted trees on that class's evidence.
         calibration: class value -> (slope, intercept) on the logit of the trees' probability.
         presence: class value -> (weights..., intercept) of a logistic on the evidence that the asset is still there.
-        size_quantiles: "class/size name" -> (10th, 90th) percentile of log(true / estimate) per unit of (0.05 + spread).
+        size_quantiles: "class/size name" -> both ends of the 80 % interval of log(true / estimate) per unit of (0.05 + spread).
         feature_names: order of the evidence that it was trained on.
     """
 
@@ -93,9 +96,31 @@ def to_logit(probability: Floats) -> Floats:
 
 
 def store_classifier(classifier: AssetClassifier) -> bytes:
-    """The classifier in skops' format, which runs no code when it is loaded."""
-    stored: bytes = skops.io.dumps(classifier, compression=8, compresslevel=9)
-    return stored
+    """The classifier in skops' format, which runs no code when it is loaded; the same training gives the same bytes."""
+    return _renumber(skops.io.dumps(classifier))
+
+
+def _renumber(stored: bytes) -> bytes:
+    """The same archive without the addresses and times that skops names its parts by: they are numbered as they appear."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(stored)) as before, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as after:
+        schema = json.loads(before.read(SCHEMA_MEMBER))
+        ids: dict[object, int] = {}
+        members: dict[str, str] = {}
+        waiting = [schema]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, dict):
+                if "__id__" in node:
+                    node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
+                if isinstance(node.get("file"), str):
+                    ending = node["file"].rpartition(".")[2]
+                    node["file"] = members.setdefault(node["file"], f"{len(members) + 1}.{ending}")
+            waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+        for old, new in members.items():
+            after.writestr(zipfile.ZipInfo(new), before.read(old), zipfile.ZIP_DEFLATED)
+        after.writestr(zipfile.ZipInfo(SCHEMA_MEMBER), json.dumps(schema), zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
 
 
 def load_classifier(stored: bytes) -> AssetClassifier:
@@ -107,9 +132,11 @@ def load_classifier(stored: bytes) -> AssetClassifier:
     try:
         loaded = skops.io.load(io.BytesIO(stored), trusted=list(TRUSTED_TYPES))
     except Exception as error:  # skops raises whatever the damaged part raises
-        raise ModelError(f"classifier: cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"classifier: cannot be loaded: {(str(error) or repr(error)).splitlines()[0]}") from error
+    if not isinstance(loaded, AssetClassifier):
+        raise ModelError(f"classifier: {type(loaded).__name__} found, an AssetClassifier wanted")
     check_features(loaded)
-    return loaded  # type: ignore[no-any-return]  # skops ships no types
+    return loaded
 
 
 def check_features(classifier: AssetClassifier) -> None:

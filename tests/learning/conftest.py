@@ -1,0 +1,74 @@
+"""What learning tests share: examples made by a rule, and a tiny classifier trained on them."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
+from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS
+from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier
+from fmar_spark.learning.examples import Examples
+from fmar_spark.learning.training import Split, TreeShape, split_by_meter, train_classifier
+
+METERS, WINDOWS = 450, 2
+TINY = TreeShape(rounds=10, learning_rate=0.3, leaves=4)
+CONFUSERS = ("", "immersion", "hot_tub", "immersion,hot_tub")
+
+
+def make_examples(seed: int = 0, meters: int = METERS) -> Examples:
+    """Two windows of each meter; a class is there with the odds that its detector's first feature states.
+
+    The asset is gone at the end where its level is low, and sizes are estimated to a tenth.
+    """
+    rng = np.random.default_rng(seed)
+    count, classes = meters * WINDOWS, len(ASSET_CLASSES)
+    features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
+    telling = [FEATURES.index(FEATURES_OF_CLASS[asset][0]) for asset in ASSET_CLASSES]
+    labels = (rng.random((count, classes)) < 1 / (1 + np.exp(-2.5 * features[:, telling]))).astype(float)
+    features[rng.random(features.shape) < 0.05] = np.nan
+    labels[rng.random(labels.shape) < 0.05] = np.nan
+    level = rng.uniform(0, 1.2, (count, classes))
+    presence = np.concatenate([level[..., None], rng.random((count, classes, len(PRESENCE_EVIDENCE) - 1))], axis=2)
+    present = np.where(labels == 1, (level + rng.normal(0, 0.15, level.shape) > 0.4).astype(float), np.nan)
+    true_sizes = np.exp(rng.normal(1.5, 0.5, (count, classes, len(SIZE_NAMES))))
+    estimates = true_sizes * np.exp(rng.normal(0.05, 0.1, true_sizes.shape))
+    return Examples(
+        meter_id=[f"m{number // WINDOWS:05d}" for number in range(count)],
+        features=features,
+        labels=labels,
+        present=present,
+        presence=presence,
+        sizes=np.concatenate([estimates, np.full((count, classes, 1), 0.1)], axis=2),
+        true_sizes=true_sizes,
+        confusers=[CONFUSERS[number % len(CONFUSERS)] for number in range(count)],
+        history_days=np.full(count, 365),
+        provenance=["simulated"] * count,
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Trees this small only wait for each other on several threads."""
+    with threadpool_limits(1, user_api="openmp"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def examples() -> Examples:
+    """Labelled evidence of a few hundred meters."""
+    return make_examples()
+
+
+@pytest.fixture(scope="session")
+def split(examples: Examples) -> Split:
+    """Half of the meters train, a quarter each calibrates and tests."""
+    return split_by_meter(examples.meter_id, 0.25, 0.25, seed=1)
+
+
+@pytest.fixture(scope="session")
+def classifier(examples: Examples, split: Split) -> AssetClassifier:
+    """A classifier of a few small trees."""
+    return train_classifier(examples, split, TINY, seed=1)

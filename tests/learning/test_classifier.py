@@ -1,0 +1,142 @@
+"""The classifier as it is stored, loaded and asked."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LogisticRegression
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.errors import ModelError
+from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.learning.classifier import (
+    CEILING,
+    FLOOR,
+    AssetClassifier,
+    check_features,
+    digest_classifier,
+    load_classifier,
+    store_classifier,
+    to_logit,
+)
+from fmar_spark.learning.examples import Examples
+
+
+class Stranger:
+    """A type that nobody trusts."""
+
+
+def trained_on(classifier: AssetClassifier, names: list[str]) -> AssetClassifier:
+    return AssetClassifier(classifier.models, classifier.calibration, classifier.presence, classifier.size_quantiles, names)
+
+
+def test_a_stored_classifier_comes_back_with_every_answer(classifier: AssetClassifier, examples: Examples) -> None:
+    stored = store_classifier(classifier)
+    loaded = load_classifier(stored)
+    np.testing.assert_array_equal(loaded.predict(examples.features), classifier.predict(examples.features))
+    evidence, probability = examples.presence[:, 0], np.full(len(examples.meter_id), 0.8)
+    for asset in ASSET_CLASSES:
+        np.testing.assert_array_equal(
+            loaded.predict_present(asset, probability, evidence), classifier.predict_present(asset, probability, evidence)
+        )
+    assert loaded.size_quantiles == classifier.size_quantiles
+    assert digest_classifier(stored) == digest_classifier(store_classifier(classifier))
+
+
+def test_the_stored_form_is_no_pickle(classifier: AssetClassifier) -> None:
+    with pytest.raises(pickle.UnpicklingError):
+        pickle.loads(store_classifier(classifier))
+
+
+@pytest.mark.parametrize("names", [["another", *FEATURES[1:]], list(FEATURES[:-1]), [*FEATURES, "one_more"]])
+def test_a_classifier_of_foreign_features_is_refused_and_the_feature_named(classifier: AssetClassifier, names: list[str]) -> None:
+    differing = set(names) ^ set(FEATURES)
+    with pytest.raises(ModelError, match="|".join(differing)):
+        load_classifier(store_classifier(trained_on(classifier, names)))
+
+
+def test_features_in_another_order_are_foreign(classifier: AssetClassifier) -> None:
+    with pytest.raises(ModelError, match="another order"):
+        check_features(trained_on(classifier, list(reversed(FEATURES))))
+
+
+@pytest.mark.parametrize("stored", [b"", b"not a classifier", b"PK\x03\x04 nearly a zip"])
+def test_damaged_bytes_are_refused_in_one_line(stored: bytes) -> None:
+    with pytest.raises(ModelError, match="cannot be loaded") as refusal:
+        load_classifier(stored)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_classifier_cut_short_is_refused(classifier: AssetClassifier) -> None:
+    stored = store_classifier(classifier)
+    with pytest.raises(ModelError):
+        load_classifier(stored[: len(stored) // 2])
+
+
+@pytest.mark.parametrize("content", [Stranger(), LogisticRegression(), {"models": 1}, [1, 2]])
+def test_what_is_no_classifier_is_refused_whatever_it_is(content: object) -> None:
+    with pytest.raises(ModelError):
+        load_classifier(skops.io.dumps(content))
+
+
+def test_no_type_beyond_those_of_the_list_is_trusted(classifier: AssetClassifier) -> None:
+    unknown = set(skops.io.get_untrusted_types(data=store_classifier(classifier)))
+    assert unknown <= {"fmar_spark.learning.classifier.AssetClassifier", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
+    assert io.BytesIO(store_classifier(classifier)).read(2) == b"PK"
+
+
+def test_no_meter_is_beyond_doubt(classifier: AssetClassifier) -> None:
+    extreme = np.concatenate([np.full((1, len(FEATURES)), value, dtype=np.float32) for value in (-1e6, 1e6, np.nan)])
+    probability = classifier.predict(extreme)
+    assert probability.shape == (3, len(ASSET_CLASSES))
+    assert ((probability >= FLOOR) & (probability <= CEILING)).all()
+
+
+def test_no_meter_gives_no_answer(classifier: AssetClassifier) -> None:
+    assert classifier.predict(np.zeros((0, len(FEATURES)))).shape == (0, len(ASSET_CLASSES))
+
+
+def test_meters_are_judged_one_by_one_as_together(classifier: AssetClassifier, examples: Examples) -> None:
+    together = classifier.predict(examples.features[:20])
+    alone = np.concatenate([classifier.predict(examples.features[row : row + 1]) for row in range(20)])
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_an_untrained_classifier_says_so() -> None:
+    with pytest.raises(ModelError, match="not trained"):
+        AssetClassifier().predict(np.zeros((1, len(FEATURES))))
+
+
+def test_being_there_at_the_end_is_never_more_likely_than_having_been_there(classifier: AssetClassifier, examples: Examples) -> None:
+    probability = np.linspace(0, 1, len(examples.meter_id))
+    for column, asset in enumerate(ASSET_CLASSES):
+        assert (classifier.predict_present(asset, probability, examples.presence[:, column]) <= probability).all()
+
+
+def test_without_evidence_or_without_weights_presence_is_the_probability_itself(classifier: AssetClassifier) -> None:
+    probability = np.array([0.3, 0.9])
+    unknown = np.array([[np.nan, 1.0, 1.0, 1.0], [np.nan, 0.0, 0.0, 1.0]])
+    np.testing.assert_array_equal(classifier.predict_present(AssetClass.EV, probability, unknown), probability)
+    np.testing.assert_array_equal(AssetClassifier().predict_present(AssetClass.EV, probability, np.ones((2, 4))), probability)
+
+
+def test_the_interval_of_a_size_widens_with_its_spread_and_is_unknown_with_it(classifier: AssetClassifier) -> None:
+    size, spread = np.array([7.0, 7.0, np.nan, 7.0]), np.array([0.05, 0.3, 0.1, np.nan])
+    lower, upper = classifier.bound_size(AssetClass.EV, "import_kw", size, spread)
+    width = upper / lower
+    assert width[3] > width[1] > width[0] > 1
+    assert np.isnan([lower[2], upper[2]]).all()
+
+
+def test_a_size_that_was_never_calibrated_has_a_wide_interval() -> None:
+    lower, upper = AssetClassifier().bound_size(AssetClass.EV, "import_kw", np.array([7.0]), np.array([0.1]))
+    assert (lower[0], upper[0]) == pytest.approx((7 * np.exp(-0.15), 7 * np.exp(0.15)))
+
+
+def test_log_odds_are_finite_at_both_ends_and_undone_by_the_logistic() -> None:
+    probability = np.array([0.0, 0.2, 0.5, 0.9, 1.0])
+    logit = to_logit(probability)
+    assert np.isfinite(logit).all()
+    np.testing.assert_allclose(1 / (1 + np.exp(-logit)), probability, atol=2e-6)
