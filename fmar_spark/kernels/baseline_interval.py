@@ -24,8 +24,8 @@ OTHER, WORKING, ALL = range(3)
 class IntervalRules(NamedTuple):
     """How wide, and how fast it adapts."""
 
-    tail: float = 0.10
-    """Share of readings that may lie beyond each end."""
+    tail: float = 0.0965
+    """Share of readings that may lie beyond each end: a little under 10 %, since the reach lags behind errors that come together."""
     half_life_days: float = 12.0
     """Age at which a day's errors count half in the spread."""
     kind_days: float = 4.0

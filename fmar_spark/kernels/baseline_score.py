@@ -63,5 +63,5 @@ def summarise_fit(actual_kwh: Floats, forecasts: Forecasts) -> FitSummary:
 
 def _sum(values: Floats | Bools) -> Floats:
     """Sum over each meter's slots, shape (meters,)."""
-    total: Floats = values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
+    total: Floats = values.sum(axis=(1, 2), dtype=np.float64)
     return total

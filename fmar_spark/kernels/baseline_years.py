@@ -21,7 +21,8 @@ def predict_by_year(
     years = (calendar.start_date + targets).astype("datetime64[Y]")
     for year in np.unique(years):
         places = np.flatnonzero(years == year)
-        start = max(int((year - YEARS_BACK).astype("datetime64[D]") - calendar.start_date.astype("datetime64[D]")), 0)
+        since = (year - YEARS_BACK).astype("datetime64[D]") - calendar.start_date
+        start = max(int(since.astype(np.int64)), 0)
         span = slice(start, int(targets[places[-1]]) + 1)
         part = predict_days(net_kwh[:, span], temp_c[:, span], area, cut_calendar(calendar, span), targets[places] - start, rules)
         for whole, piece in zip(found, part, strict=True):
