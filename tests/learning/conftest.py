@@ -10,6 +10,7 @@ from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS
 from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier
+from fmar_spark.learning.evaluation import Report, evaluate_classifier
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.training import Split, TreeShape, split_by_meter, train_classifier
 
@@ -72,3 +73,9 @@ def split(examples: Examples) -> Split:
 def classifier(examples: Examples, split: Split) -> AssetClassifier:
     """A classifier of a few small trees."""
     return train_classifier(examples, split, TINY, seed=1)
+
+
+@pytest.fixture(scope="session")
+def report(classifier: AssetClassifier, examples: Examples, split: Split) -> Report:
+    """Its figures on the test meters."""
+    return evaluate_classifier(classifier, examples, split.test)

@@ -1,0 +1,141 @@
+"""Where classifiers live: logged, registered, promoted through the gates, and found again."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import mlflow
+import numpy as np
+import pytest
+from mlflow.tracking import MlflowClient
+
+from fmar_spark.errors import ModelError
+from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.learning import registry
+from fmar_spark.learning.classifier import AssetClassifier, load_classifier, store_classifier
+from fmar_spark.learning.evaluation import Report
+from fmar_spark.learning.examples import Examples
+from fmar_spark.learning.registry import Registered, choose_scorer, load_bundled, register_classifier, save_bundled
+from fmar_spark.learning.scoring import StoredScorer
+from fmar_spark.settings.sections import LearningSettings
+
+DATA_VERSION = {"labels": "silver.labels", "version silver.readings": "7"}
+
+
+class Server(NamedTuple):
+    """A registry in which one classifier failed its gates, and two passed them one after the other."""
+
+    settings: LearningSettings
+    refused: Registered
+    scorer_after_refusal: StoredScorer
+    first: Registered
+    second: Registered
+    report: Report
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, classifier: AssetClassifier, report: Report) -> Iterator[Server]:
+    """One database for all tests of the module: MLflow takes seconds to build one."""
+    folder = tmp_path_factory.mktemp("registry")
+    settings = LearningSettings(tracking_uri=f"sqlite:///{folder}/var/mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(registry, "load_bundled", lambda: StoredScorer(b"carried", "bundled-0"))
+        refused = register_classifier(classifier, report, DATA_VERSION, settings, ["ev_auc: 0.5 found, at least 0.9 wanted"])
+        after = choose_scorer(settings)
+        first, second = (register_classifier(classifier, report, DATA_VERSION, settings, []) for _ in range(2))
+        yield Server(settings, refused, after, first, second, report)
+    mlflow.set_tracking_uri("")
+    mlflow.set_registry_uri("")
+
+
+def test_a_classifier_that_fails_a_gate_is_registered_and_scores_nothing(server: Server) -> None:
+    assert (server.refused.version, server.refused.is_champion) == ("1", False)
+    assert server.refused.failed_gates == ["ev_auc: 0.5 found, at least 0.9 wanted"]
+    assert server.scorer_after_refusal.version == "bundled-0"
+
+
+def test_one_that_passes_every_gate_becomes_champion_in_place_of_the_last(server: Server) -> None:
+    assert (server.first.version, server.first.is_champion) == ("2", True)
+    assert (server.second.version, server.second.is_champion) == ("3", True)
+    client = MlflowClient()
+    assert client.get_model_version_by_alias(server.settings.registry_model, "champion").version == 3
+    gates = [client.get_model_version(server.settings.registry_model, version).tags["gates"] for version in ("1", "2", "3")]
+    assert gates == ["ev_auc: 0.5 found, at least 0.9 wanted", "passed", "passed"]
+
+
+def test_the_champion_is_resolved_to_a_version_that_rows_can_state(server: Server, classifier: AssetClassifier, examples: Examples) -> None:
+    scorer = choose_scorer(server.settings)
+    assert scorer.version == f"{server.settings.registry_model}/3"
+    np.testing.assert_array_equal(scorer.predict(examples.features), classifier.predict(examples.features))
+
+
+def test_a_run_keeps_metrics_data_version_report_and_curves(server: Server) -> None:
+    client = MlflowClient()
+    run = client.get_run(server.second.run_id)
+    assert run.data.metrics == pytest.approx(server.report.metrics)
+    assert run.data.params == {"features": str(len(FEATURES)), **DATA_VERSION}
+    files = {item.path for item in client.list_artifacts(server.second.run_id)}
+    assert {"report.json", "reliability"} <= files
+    curves = {Path(item.path).name for item in client.list_artifacts(server.second.run_id, "reliability")}
+    assert {"ev.html", "heat_pump.html", "battery.html", "solar_pv.html", "demand_response.html"} <= curves
+    report = mlflow.artifacts.load_dict(f"runs:/{server.second.run_id}/report.json")
+    assert report["ev"]["false_alarms_by_confuser"].keys() == {"none", "immersion", "hot_tub"}
+
+
+def test_a_registered_model_states_its_signature_and_its_requirements(server: Server) -> None:
+    uri = f"models:/{server.settings.registry_model}/3"
+    info = mlflow.models.get_model_info(uri)
+    assert info.signature.inputs.input_names() == list(FEATURES)
+    requirements = Path(mlflow.pyfunc.get_model_dependencies(uri)).read_text(encoding="utf-8")
+    assert {line.partition("==")[0] for line in requirements.split()} >= {"scikit-learn", "numpy", "skops"}
+
+
+def test_everything_lies_below_the_folder_of_the_run(server: Server) -> None:
+    assert (Path.cwd() / "var" / "mlflow.db").is_file()
+
+
+def test_a_champion_of_foreign_features_is_refused(server: Server, classifier: AssetClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = AssetClassifier(classifier.models, classifier.calibration, classifier.presence, classifier.size_quantiles, ["another"])
+    monkeypatch.setattr(mlflow.sklearn, "load_model", lambda uri: foreign)
+    with pytest.raises(ModelError, match="other features"):
+        choose_scorer(server.settings)
+
+
+@pytest.mark.parametrize("alias", ["nobody", "challenger"])
+def test_without_a_champion_the_carried_classifier_scores_unless_the_registry_was_asked_for(server: Server, alias: str) -> None:
+    settings = server.settings.model_copy(update={"alias": alias})
+    assert choose_scorer(settings).version == "bundled-0"
+    with pytest.raises(ModelError, match=f"no alias '{alias}'"):
+        choose_scorer(settings.model_copy(update={"source": "registry"}))
+
+
+def test_the_carried_classifier_can_be_asked_for_although_there_is_a_champion(server: Server) -> None:
+    assert choose_scorer(server.settings.model_copy(update={"source": "bundled"})).version == "bundled-0"
+
+
+def test_looking_for_a_champion_creates_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "load_bundled", lambda: StoredScorer(b"carried", "bundled-0"))
+    settings = LearningSettings(tracking_uri=f"sqlite:///{tmp_path}/none.db")
+    assert choose_scorer(settings).version == "bundled-0"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_carried_classifier_is_written_with_its_card_and_named_by_its_bytes(
+    classifier: AssetClassifier, examples: Examples, tmp_path: Path
+) -> None:
+    version = save_bundled(classifier, {"plan": [4, "2022-10-01"]}, tmp_path)
+    again = save_bundled(classifier, {"plan": [4, "2022-10-01"]}, tmp_path / "again")
+    assert version == again
+    assert version.startswith("bundled-")
+    assert json.loads((tmp_path / registry.BUNDLED_CARD).read_text(encoding="utf-8")) == {"plan": [4, "2022-10-01"], "version": version}
+    stored = (tmp_path / registry.BUNDLED_MODEL).read_bytes()
+    assert stored == store_classifier(classifier)
+    np.testing.assert_array_equal(load_classifier(stored).predict(examples.features[:9]), classifier.predict(examples.features[:9]))
+
+
+def test_the_package_carries_a_classifier_that_fits_its_own_features() -> None:
+    scorer = load_bundled()
+    assert scorer.predict(np.zeros((1, len(FEATURES)))).shape == (1, 5)
+    assert scorer.version.startswith("bundled-")
