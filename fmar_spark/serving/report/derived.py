@@ -81,8 +81,8 @@ def _describe_events(rows: pa.Table, history: History) -> dict[str, list[Any]]:
         "class": [_CLASS_NAMES.index(name) for name in kept["asset_class"].to_pylist()],
         "slot": slot[inside].tolist(),
         "slots": kept["slots"].to_pylist(),
-        "peak_kw": round_values(kept["peak_kw"].to_pylist(), 2),
-        "energy_kwh": round_values(kept["energy_kwh"].to_pylist(), 2),
+        "peak_kw": round_values(kept["peak_kw"].to_numpy(), 2),
+        "energy_kwh": round_values(kept["energy_kwh"].to_numpy(), 1),
         "is_import": [int(value) for value in kept["is_import"].to_pylist()],
     }
 
@@ -108,9 +108,9 @@ def _describe_predictions(rows: pa.Table, history: History) -> dict[str, Any] | 
     actual = np.where(read, history.net_kwh[np.where(read, place, 0)], np.nan)
     return {
         "slot": _to_local(utc_slot, history).tolist(),
-        "predicted_kwh": round_values(rows["predicted_kwh"].to_pylist(), 3),
-        "p10_kwh": round_values(rows["p10_kwh"].to_pylist(), 3),
-        "p90_kwh": round_values(rows["p90_kwh"].to_pylist(), 3),
+        "predicted_kwh": round_values(rows["predicted_kwh"].to_numpy(), 3),
+        "p10_kwh": round_values(rows["p10_kwh"].to_numpy(), 3),
+        "p90_kwh": round_values(rows["p90_kwh"].to_numpy(), 3),
         "actual_kwh": round_values(actual, 3),
         "model": rows["model"][-1].as_py(),
         "trained_to": str(rows["trained_to_date"][-1].as_py()),

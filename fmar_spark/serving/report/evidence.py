@@ -1,5 +1,7 @@
 """What a person checks a verdict by: one meter's history in a few small series."""
 
+from datetime import date
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from fmar_spark import clock
 from fmar_spark.domain.words import SEASONS
 from fmar_spark.kernels.assembly import build_calendar
-from fmar_spark.kernels.window import Bools, Floats
+from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.serving.report.histories import History, Place
 from fmar_spark.serving.report.packing import count_day, round_values
 from fmar_spark.transforms.public_holidays import find_holidays, holiday_region
@@ -36,10 +38,10 @@ class EvidenceRules(NamedTuple):
 
 
 def derive_evidence(history: History, place: Place, rules: EvidenceRules) -> dict[str, Any]:
-    """Daily totals, typical days, midday against the sun, heating slope and flat runs."""
+    """Daily totals, typical days, net power at midday, heating slope and flat runs."""
     offset = (history.first_date - place.first_date).days
     days = len(history.import_kw)
-    temp_c, sun = place.temp_c[offset : offset + days], place.sun_w_m2[offset : offset + days]
+    temp_c = place.temp_c[offset : offset + days]
     midday = slice(rules.midday_from_slot, rules.midday_to_slot)
     import_kwh = _sum_days(history.import_kw)
     return {
@@ -48,12 +50,20 @@ def derive_evidence(history: History, place: Place, rules: EvidenceRules) -> dic
         "export_kwh": round_values(_sum_days(history.export_kw), 2),
         "unread": [int(count) for count in np.isnan(history.import_kw).sum(axis=1)],
         "typical": typical_days(history),
-        "temp_c": round_values(_mean(temp_c, 1), 1),
-        "sun_w_m2": round_values(_mean(sun[:, midday], 1), 0),
-        "is_sun_measured": place.is_measured,
         "midday_kw": round_values(_mean(history.net_kw[:, midday], 1), 3),
         "heating": fit_heating(_scale_to_whole_days(history.import_kw, import_kwh), _mean(temp_c, 1), rules),
         "flat": find_flat_share(history, rules),
+    }
+
+
+def describe_place(place: Place, rules: EvidenceRules) -> dict[str, Any]:
+    """Mean temperature of each local day and mean irradiance of its midday hours."""
+    midday = slice(rules.midday_from_slot, rules.midday_to_slot)
+    return {
+        "start": count_day(place.first_date),
+        "temp_c": round_values(_mean(place.temp_c, 1), 1),
+        "sun_w_m2": round_values(_mean(place.sun_w_m2[:, midday], 1), 0),
+        "is_sun_measured": place.is_measured,
     }
 
 
@@ -101,11 +111,16 @@ def find_flat_share(history: History, rules: EvidenceRules) -> dict[str, Any]:
     return {"threshold_kw": round(threshold_kw, 3), "dark": round_values(shares[0], 3), "light": round_values(shares[1], 3)}
 
 
-def _find_day_kinds(history: History) -> tuple[np.ndarray[tuple[int], np.dtype[np.integer[Any]]], Bools]:
+def _find_day_kinds(history: History) -> tuple[Ints, Bools]:
     """Season of each local day, and whether it is a working day."""
     zone = history.meter["time_zone"] or clock.LONDON
-    holidays = find_holidays(holiday_region(zone, history.meter["gsp_group_id"]))
-    calendar = build_calendar(history.first_date, len(history.import_kw), holidays, (history.meter["latitude"] or 0.0) < 0)
+    region = holiday_region(zone, history.meter["gsp_group_id"])
+    return _tell_days(history.first_date, len(history.import_kw), region, (history.meter["latitude"] or 0.0) < 0)
+
+
+@lru_cache(maxsize=256)
+def _tell_days(first_date: date, days: int, region: str, southern: bool) -> tuple[Ints, Bools]:
+    calendar = build_calendar(first_date, days, find_holidays(region), southern)
     return calendar.season, (calendar.weekday < SATURDAY) & ~calendar.is_holiday
 
 

@@ -19,7 +19,9 @@ ANSWERS: Final = (*(f"present_{tier}" for tier in Tier), "absent", Status.IN_PRO
 
 def describe_fleet(lake: LakeRows) -> list[dict[str, Any]]:
     """One entry for each kind of which there are meters, in the order of ``KINDS``."""
-    lake.define("answers", f"SELECT d.*, m.kind, m.gsp_group_id, {_ANSWER} AS answer FROM gold.asset_detections d JOIN meters m USING (mpan_id)")
+    lake.define(
+        "answers", f"SELECT d.*, m.kind, m.gsp_group_id, {_ANSWER} AS answer FROM gold.asset_detections d JOIN meters m USING (mpan_id)"
+    )
     counted = {row["kind"]: row for row in lake.rows(_COUNTS)}
     return [_describe_kind(lake, kind, counted[kind.value]) for kind in KINDS if kind.value in counted]
 
@@ -66,7 +68,9 @@ def _count_sizes(lake: LakeRows, kind: Kind) -> dict[str, Any]:
         bins = lake.rows(f"SELECT {_bin_of('rated_kw', SIZE_EDGES_KW)} AS bin, count(*) AS meters {_SIZED} GROUP BY bin", **wanted)
         for row in bins:
             counts[place][row["bin"]] = row["meters"]
-        total = lake.rows(f"SELECT count(*) AS meters, coalesce(sum(rated_kw), 0) AS kw, median(rated_kw) AS median_kw {_SIZED}", **wanted)[0]
+        total = lake.rows(f"SELECT count(*) AS meters, coalesce(sum(rated_kw), 0) AS kw, median(rated_kw) AS median_kw {_SIZED}", **wanted)[
+            0
+        ]
         median = None if total["median_kw"] is None else round(total["median_kw"], 2)
         totals.append([total["meters"], round(total["kw"], 1), median, MAIN_DIRECTION[asset].value])
     return {"edges": list(SIZE_EDGES_KW), "counts": counts, "totals": totals}
@@ -105,7 +109,9 @@ def _count_months(lake: LakeRows, kind: Kind) -> list[list[Any]]:
     )
     counted = {(row["month"], row["what"], row["asset_class"]): row["meters"] for row in found}
     months = _fill_months(sorted({row["month"] for row in found}))
-    return [[month, *(counted.get((month, what, asset), 0) for what in ("appeared", "removed") for asset in CLASS_NAMES)] for month in months]
+    return [
+        [month, *(counted.get((month, what, asset), 0) for what in ("appeared", "removed") for asset in CLASS_NAMES)] for month in months
+    ]
 
 
 def _fill_months(months: list[str]) -> list[str]:

@@ -30,13 +30,10 @@ class History(NamedTuple):
     """Shape (days, 48), local clock."""
     export_kw: Floats
     """Same shape; all NaN without an export register."""
+    net_kw: Floats
+    """Import - export, same shape; an unread export counts as none."""
     net_kwh: Floats
-    """Import - export by UTC slot, shape (days * 48,)."""
-
-    @property
-    def net_kw(self) -> Floats:
-        """Import - export; an unread export counts as none."""
-        return self.import_kw - np.nan_to_num(self.export_kw)
+    """The same as energies by UTC slot, shape (days * 48,)."""
 
 
 class Place(NamedTuple):
@@ -105,7 +102,8 @@ def _lay_out(meter: Row, day: Ints, is_export: np.ndarray[tuple[int], np.dtype[n
     first_date = EPOCH + timedelta(days=first)
     zone = meter["time_zone"] or clock.LONDON
     imports, exports = (kw_from_kwh(lay_local(values, first_date, zone)) for values in energies)
-    return History(meter, first_date, imports, exports, (energies[0] - np.nan_to_num(energies[1])).reshape(-1))
+    net_kwh = energies[0] - np.nan_to_num(energies[1])
+    return History(meter, first_date, imports, exports, imports - np.nan_to_num(exports), net_kwh.reshape(-1))
 
 
 def _read_slots(kwh: pa.ChunkedArray, opted_out: pa.ChunkedArray) -> Floats:

@@ -43,7 +43,9 @@ def _count_connections(lake: LakeRows) -> dict[str, int]:
 
 def _count_readings(lake: LakeRows) -> dict[str, Any]:
     """Meter-days of readings, and the first and last UTC day."""
-    return lake.rows("SELECT count(*) AS meter_days, CAST(min(utc_date) AS VARCHAR) AS first_day, CAST(max(utc_date) AS VARCHAR) AS last_day FROM silver.readings")[0]
+    return lake.rows(
+        "SELECT count(*) AS meter_days, CAST(min(utc_date) AS VARCHAR) AS first_day, CAST(max(utc_date) AS VARCHAR) AS last_day FROM silver.readings"
+    )[0]
 
 
 def _list_runs(lake: LakeRows) -> list[list[Any]]:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import math
 import zlib
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -27,7 +26,14 @@ def write_json(value: Json) -> str:
 
 def round_values(values: Iterable[Any], digits: int) -> list[float | int | None]:
     """Rounded numbers, null where there is none; whole ones without a point."""
-    return [_round(value, digits) for value in values]
+    numbers = np.asarray(values if isinstance(values, np.ndarray) else list(values), dtype=np.float64)
+    known = np.isfinite(numbers)
+    rounded = np.round(np.where(known, numbers, 0.0), digits)
+    whole = (rounded == np.floor(rounded)).tolist()
+    return [
+        (int(value) if is_whole else value) if is_known else None
+        for value, is_whole, is_known in zip(rounded.tolist(), whole, known.tolist(), strict=True)
+    ]
 
 
 def count_day(day: date | None) -> int | None:
@@ -63,10 +69,3 @@ def unpack(packed: str) -> tuple[Json, bytes]:
 def list_columns(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> dict[str, list[Any]]:
     """Rows turned into columns: names are written once."""
     return {name: [row[name] for row in rows] for name in names}
-
-
-def _round(value: Any, digits: int) -> float | int | None:
-    if value is None or not math.isfinite(value):
-        return None
-    rounded = round(float(value), digits)
-    return int(rounded) if rounded == int(rounded) else rounded

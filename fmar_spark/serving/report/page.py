@@ -14,17 +14,27 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.domain.words import ASSET_CLASSES, SEASONS
 from fmar_spark.errors import ConfigError
 from fmar_spark.serving.report.derived import Derived
-from fmar_spark.serving.report.evidence import EvidenceRules, derive_evidence
+from fmar_spark.serving.report.evidence import EvidenceRules, derive_evidence, describe_place
 from fmar_spark.serving.report.fleet import ANSWERS, MAIN_DIRECTION, describe_fleet
 from fmar_spark.serving.report.histories import read_histories, read_places
 from fmar_spark.serving.report.intake import describe_intake
 from fmar_spark.serving.report.lake_rows import LakeRows, Row
-from fmar_spark.serving.report.meters import DIRECTIONS, SIZE_FIGURES, STATUSES, TIERS, define_meters, describe_answers, describe_meters, list_meters
+from fmar_spark.serving.report.meters import (
+    DIRECTIONS,
+    SIZE_FIGURES,
+    STATUSES,
+    TIERS,
+    define_meters,
+    describe_answers,
+    describe_meters,
+    list_meters,
+)
 from fmar_spark.serving.report.packing import encode_power, pack, write_json
+from fmar_spark.serving.report.provenance import KINDS
 from fmar_spark.serving.report.selection import choose_meters
 
 STYLE: Final = "page.css"
-SCRIPTS: Final = ("page.js", "charts.js", "fleet.js", "evidence.js", "meters.js", "start.js")
+SCRIPTS: Final = ("page.js", "charts.js", "fleet.js", "evidence.js", "verdicts.js", "meters.js", "start.js")
 Progress = Callable[[str], None]
 """Is told what happens next, in the field's words."""
 
@@ -59,7 +69,7 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
     chosen = choose_meters(lake, order.named, order.evidence_meters)
     listed = _list_with_chosen(lake, chosen, order.listed_meters)
     say(f"evidence of {len(chosen):,} meters")
-    evidence = _pack_evidence(lake, [row for row in listed if row["mpan_id"] in set(chosen)], order.rules)
+    evidence, places = _pack_evidence(lake, [row for row in listed if row["mpan_id"] in set(chosen)], order.rules)
     data = {
         "made_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "lake": root.name,
@@ -67,9 +77,11 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
         "words": _list_words(),
         "rules": order.rules._asdict(),
         "fleet": fleet,
+        "fleet_kinds": [kind.value for kind in KINDS],
         "intake": describe_intake(lake, order.examples_per_rule),
         "meters": describe_meters(listed),
         "meters_looked_at": sum(kind["meters"] for kind in fleet),
+        "places": places,
         "evidence": [position for position, row in enumerate(listed) if row["mpan_id"] in evidence],
         **describe_answers(lake, listed),
     }
@@ -104,8 +116,8 @@ def _list_with_chosen(lake: LakeRows, chosen: Sequence[str], most: int) -> list[
     return listed
 
 
-def _pack_evidence(lake: LakeRows, meters: Sequence[Row], rules: EvidenceRules) -> dict[str, str]:
-    """By MPAN."""
+def _pack_evidence(lake: LakeRows, meters: Sequence[Row], rules: EvidenceRules) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """The packs by MPAN, and the places that they refer to."""
     histories = list(read_histories(lake, meters))
     places, place_of = read_places(lake, histories)
     derived = Derived(lake, len(meters), rules.baseline_days)
@@ -114,9 +126,9 @@ def _pack_evidence(lake: LakeRows, meters: Sequence[Row], rules: EvidenceRules) 
     for history, place in zip(histories, place_of, strict=True):
         mpan_id = history.meter["mpan_id"]
         codes, largest = encode_power(history.net_kw)
-        header = derive_evidence(history, places[place], rules) | derived.describe(position[mpan_id], history) | {"largest_kw": largest}
-        packed[mpan_id] = pack(header, codes)
-    return packed
+        header = derive_evidence(history, places[place], rules) | derived.describe(position[mpan_id], history)
+        packed[mpan_id] = pack(header | {"largest_kw": largest, "place": place}, codes)
+    return packed, [describe_place(place, rules) for place in places]
 
 
 def _list_words() -> dict[str, Any]:

@@ -39,5 +39,7 @@ def _find_named(lake: LakeRows, named: Sequence[str]) -> list[str]:
     lake.add("named", pa.table({"name": list(named), "place": list(range(len(named)))}))
     found = lake.rows("SELECT m.mpan_id FROM named n JOIN meters m ON n.name IN (m.mpan_id, m.name) ORDER BY n.place")
     if not found:
-        raise InputError(f"--meters: {named[0]}: neither it nor any other of the {len(named)} named meters was characterised in {lake.root}")
+        raise InputError(
+            f"--meters: {named[0]}: neither it nor any other of the {len(named)} named meters was characterised in {lake.root}"
+        )
     return [row["mpan_id"] for row in found]

@@ -1,0 +1,180 @@
+// The fleet by kind of readings, the quality of the data, refusals and runs.
+function drawFleet(kind) {
+  const body = document.getElementById("fleet-body");
+  const quality = document.getElementById("quality-body");
+  [body, quality].forEach(forgetCharts);
+  body.replaceChildren(makeNumbers(kind), make("div", { class: "grid" }, makeAnswers(kind), makeSizes(kind), makeAreas(kind), makeDates(kind)));
+  quality.replaceChildren(make("div", { class: "grid" }, makeMissing(kind), makeDays(kind)), makeUnanswered(kind));
+}
+
+function startFleet() {
+  const section = document.getElementById("fleet");
+  const quality = document.getElementById("quality");
+  const known = DATA.intake.connections;
+  section.append(make("p", { class: "lead" },
+    `${number(DATA.meters_looked_at)} of ${number(known.known)} known connections were looked at; the others lack half-hourly consent, a legal basis, `
+    + `an import meter or readings. ${number(DATA.intake.readings.meter_days)} meter-days of readings, ${DATA.intake.readings.first_day || "–"} to ${DATA.intake.readings.last_day || "–"}. `
+    + "Real, semi-synthetic and simulated meters are never counted together."));
+  if (DATA.fleet.length > 1) {
+    section.append(makeChoices("Readings:", "fleet-kind", DATA.fleet.map((one) => [one.kind, `${one.kind} (${number(one.meters)})`]), DATA.fleet[0].kind,
+      (value) => drawFleet(DATA.fleet.find((one) => one.kind === value))));
+  }
+  section.append(make("div", { id: "fleet-body", "aria-live": "off" }));
+  quality.append(make("div", { id: "quality-body" }));
+  if (DATA.fleet.length) drawFleet(DATA.fleet[0]);
+  startRefused();
+  startRuns();
+}
+
+function makeNumbers(kind) {
+  const present = (place) => kind.answers[place][0] + kind.answers[place][1] + kind.answers[place][2];
+  const tile = (value, ...text) => make("li", null, make("b", null, value), text);
+  return make("ul", { class: "numbers", "data-numbers": kind.kind },
+    tile(number(kind.meters), kindMark(kind.kind), " meters"),
+    CLASS_NAMES.map((name, place) => tile(number(present(place)), `${name}, ${number(kind.answers[place][0])} of them high tier`)));
+}
+
+function makeAnswers(kind) {
+  const shown = WORDS.answers.map((answer, place) => [answer, place]).filter(([answer]) => answer.startsWith("present"));
+  return makeFigure({
+    name: "answers", title: "Assets by class and tier", height: 320,
+    note: "Meters that hold the asset on the last day of their readings. Tier is the confidence in the answer: high 90 % or more, medium 70 %, low below.",
+    plot: () => ({
+      data: shown.map(([answer, place]) => ({
+        type: "bar", name: ANSWER_WORDS[answer].replace("present, ", ""), x: CLASS_NAMES, y: kind.answers.map((row) => row[place]),
+        marker: { color: colour(answer.replace("present_", "")), line: { color: colour("soft"), width: 0.5 } }, hovertemplate: "%{x}, %{fullData.name}: %{y}<extra></extra>",
+      })),
+      layout: { yaxis: { title: { text: "meters" } } },
+    }),
+    table: () => makeTable("answers", `Answers by class, ${kind.kind} meters`, [["class", false], ...WORDS.answers.map((answer) => [ANSWER_WORDS[answer], true])],
+      kind.answers.map((row, place) => [CLASS_NAMES[place], ...row.map((value) => number(value))])),
+  });
+}
+
+function makeSizes(kind) {
+  const bins = nameBins(kind.sizes.edges, (edge) => number(edge)).map((text) => `${text} kW`);
+  const used = bins.map((_, bin) => kind.sizes.counts.some((row) => row[bin] > 0));
+  const keep = (row) => row.filter((_, bin) => used[bin]);
+  return makeFigure({
+    name: "sizes", title: "Assets by size", height: 320,
+    note: "Best estimate of the power of those present: import, for solar PV export (AC).",
+    missing: "No asset of this kind has a size.",
+    plot: used.some(Boolean) ? () => ({
+      data: WORDS.classes.map((name, place) => ({
+        type: "bar", name: CLASS_NAMES[place], x: keep(bins), y: keep(kind.sizes.counts[place]), marker: { color: colour(name) },
+        hovertemplate: "%{fullData.name}, %{x}: %{y}<extra></extra>",
+      })),
+      layout: { yaxis: { title: { text: "assets" } }, xaxis: { type: "category" } },
+    }) : null,
+    table: () => makeTable("sizes", `Assets by size, ${kind.kind} meters`,
+      [["class", false], ["direction", false], ["with a size", true], ["median kW", true], ["sum kW", true], ...keep(bins).map((bin) => [bin, true])],
+      kind.sizes.counts.map((row, place) => {
+        const [meters, sum, median, direction] = kind.sizes.totals[place];
+        return [CLASS_NAMES[place], direction, number(meters), number(median, 2), number(sum, 1), ...keep(row).map((value) => number(value))];
+      })),
+  });
+}
+
+function areaName(row) {
+  if (row[0] === null) return "not told";
+  return row[1] === null ? row[0] : `${row[0]} ${row[1]}`;
+}
+
+function makeAreas(kind) {
+  return makeFigure({
+    name: "areas", title: "Assets by GSP group", height: Math.max(260, 90 + 26 * kind.areas.length),
+    note: "Present assets in each settlement area. A meter with two assets counts twice.",
+    plot: () => ({
+      data: WORDS.classes.map((name, place) => ({
+        type: "bar", orientation: "h", name: CLASS_NAMES[place], y: kind.areas.map((row) => plain(areaName(row))), x: kind.areas.map((row) => row[3 + place]),
+        marker: { color: colour(name) }, hovertemplate: "%{y}, %{fullData.name}: %{x}<extra></extra>",
+      })),
+      layout: { xaxis: { title: { text: "assets" } }, yaxis: { type: "category", autorange: "reversed" } },
+    }),
+    table: () => makeTable("areas", `Meters and present assets by GSP group, ${kind.kind} meters`, [["GSP group", false], ["meters", true], ...CLASS_NAMES.map((name) => [name, true])],
+      kind.areas.map((row) => [make("bdi", null, areaName(row)), ...row.slice(2).map((value) => number(value))])),
+  });
+}
+
+function makeDates(kind) {
+  const classes = WORDS.classes.length;
+  const months = kind.months.map((row) => row[0]);
+  return makeFigure({
+    name: "months", title: "Dates of appearance and removal", height: Math.max(260, 90 + 26 * kind.areas.length),
+    note: "Assets whose first day lies inside the readings, by month; below the line those removed. An asset that was there from the first day has no date: "
+      + `${number(kind.since_start.reduce((sum, value) => sum + value, 0))} of those present.`,
+    missing: "No asset of this kind appeared or was removed within the readings.",
+    plot: months.length ? () => ({
+      data: WORDS.classes.flatMap((name, place) => [
+        { type: "bar", name: CLASS_NAMES[place], x: months, y: kind.months.map((row) => row[1 + place]), marker: { color: colour(name) }, hovertemplate: "%{x}: %{y} appeared, %{fullData.name}<extra></extra>" },
+        { type: "bar", name: `${CLASS_NAMES[place]} removed`, showlegend: false, x: months, y: kind.months.map((row) => -row[1 + classes + place]), marker: { color: colour(name), opacity: 0.55 }, hovertemplate: "%{x}: %{y} removed, %{fullData.name}<extra></extra>" },
+      ]),
+      layout: { barmode: "relative", yaxis: { title: { text: "assets" } }, xaxis: { type: "category" } },
+    }) : null,
+    table: () => makeTable("months", `Assets that appeared and were removed by month, ${kind.kind} meters`,
+      [["month", false], ...CLASS_NAMES.map((name) => [`${name}: appeared`, true]), ...CLASS_NAMES.map((name) => [`${name}: removed`, true])],
+      [...kind.months.map(([month, ...rest]) => [month, ...rest.map((value) => number(value))]),
+        ["there from the first day", ...kind.since_start.map((value) => number(value)), ...kind.since_start.map(() => "")]]),
+  });
+}
+
+function makeBins(name, title, note, binned, write, kind) {
+  const bins = nameBins(binned.edges, write);
+  return makeFigure({
+    name, title, note, height: 250,
+    plot: () => ({
+      data: [{ type: "bar", x: bins, y: binned.counts, marker: { color: colour("accent") }, hovertemplate: "%{x}: %{y} meters<extra></extra>" }],
+      layout: { yaxis: { title: { text: "meters" } }, xaxis: { type: "category" } },
+    }),
+    table: () => makeTable(name, `${title}, ${kind.kind} meters`, [[title, false], ["meters", true]], bins.map((bin, place) => [bin, number(binned.counts[place])])),
+  });
+}
+
+function makeMissing(kind) {
+  return makeBins("missing", "Share of half-hours unread", `Between each meter's first and last day. Median ${percent(kind.median_missing, 2)}.`, kind.missing, (edge) => percent(edge, edge > 0 && edge < 0.01 ? 1 : 0), kind);
+}
+
+function makeDays(kind) {
+  return makeBins("days", "Days with readings", `Local days of the window that was looked at. Median ${number(kind.median_days)} days.`, kind.days, (edge) => number(edge), kind);
+}
+
+function makeUnanswered(kind) {
+  const asked = kind.meters * WORDS.classes.length;
+  const open = kind.unanswered.reduce((sum, row) => sum + row[3], 0);
+  const lead = `${number(open)} of ${number(asked)} questions (five a meter) have no answer yet, or cannot have one.`;
+  return make("div", { class: "card" }, make("h4", null, "In progress or not observable, and why"), make("p", { class: "soft" }, lead),
+    kind.unanswered.length
+      ? makeTable("unanswered", `Unanswered questions, ${kind.kind} meters`, [["status", false], ["reason", false], ["class", false], ["meters", true]],
+        kind.unanswered.map(([status, reason, asset, meters]) => [STATUS_WORDS[status] || status, make("bdi", null, reason.replaceAll("_", " ")), CLASS_WORDS[asset] || asset, number(meters)]))
+      : null);
+}
+
+function startRefused() {
+  const section = document.getElementById("refused");
+  const rules = DATA.intake.refused;
+  const total = rules.reduce((sum, rule) => sum + rule.rows_refused, 0);
+  section.append(make("p", { class: "lead" }, rules.length
+    ? `${number(total)} messages or rows stand in bronze.quarantine, each with the rule that it broke. What was refused stays in the lake and is not quoted here.`
+    : "Nothing: every message and row kept the rules."));
+  if (!rules.length) return;
+  section.append(make("div", { class: "grid" }, makeFigure({
+    name: "refused", title: "Refusals by rule", isWide: true, height: Math.max(160, 60 + 28 * rules.length),
+    plot: () => ({
+      data: [{ type: "bar", orientation: "h", y: rules.map((rule) => plain(rule.rule)), x: rules.map((rule) => rule.rows_refused), marker: { color: colour("heat_pump") }, hovertemplate: "%{y}: %{x}<extra></extra>" }],
+      layout: { xaxis: { title: { text: "refused" } }, yaxis: { type: "category", autorange: "reversed" } },
+    }),
+    table: () => makeTable("refused", "Refusals by rule, with examples", [["rule", false], ["refused", true], ["sources", true], ["newest (UTC)", false], ["for example", false]],
+      rules.map((rule) => [make("bdi", null, rule.rule), number(rule.rows_refused), number(rule.sources), rule.newest,
+        make("ul", null, rule.examples.map(([source, reason]) => make("li", null, make("bdi", null, source), ": ", make("bdi", null, reason))))])),
+  })));
+}
+
+function startRuns() {
+  const section = document.getElementById("runs");
+  section.append(make("p", { class: "lead" }, `Package ${DATA.version}; classifier `, make("bdi", null, DATA.intake.models.join(", ") || "none"), "."),
+    makeTable("runs", "Last run of each step (ops.run_journal)",
+      [["step", false], ["status", false], ["started (UTC)", false], ["seconds", true], ["rows kept", true], ["rows refused", true], ["error", false]],
+      DATA.intake.runs.map(([step, status, started, seconds, kept, refused, error]) => [make("bdi", null, step), status, started, number(seconds, 1), number(kept), number(refused), error === null ? "" : make("bdi", null, error)])),
+    make("details", { class: "data" }, make("summary", null, "Versions of the tables"),
+      makeTable("tables", "Delta version of each table that the report rests on", [["table", false], ["version", true]], DATA.intake.tables.map(([name, version]) => [name, number(version)]))));
+}

@@ -1,0 +1,148 @@
+// The list of meters and the detail of the chosen one.
+const METERS = readMeters();
+
+// One object a meter from the columns and rows of the data.
+function readMeters() {
+  const columns = DATA.meters;
+  const meters = columns.mpan_id.map((mpan, place) => ({
+    place, mpan, name: columns.name[place], kind: DATA.fleet_kinds[columns.kind[place]], group: columns.gsp_group_id[place], isDomestic: columns.is_domestic[place],
+    days: columns.days_seen[place], interval: columns.interval_minutes[place], hasExport: columns.has_export[place], missing: columns.missing_share[place], verdict: columns.verdict[place],
+    provenance: columns.provenance[place], confusers: columns.confusers[place], lastDay: day(columns.as_of_day[place]), labels: columns.labels[place], detections: [], changes: [], baseline: null, evidence: null,
+  }));
+  for (const [place, asset, probability, presentProbability, isPresent, tier, status, reason, evidence, ...days] of DATA.detections) {
+    const [appeared, appearedEarly, appearedLate, removed, removedEarly, removedLate] = days.map(day);
+    meters[place].detections[asset] = { asset, probability, presentProbability, isPresent, tier: tier === null ? null : WORDS.tiers[tier], status: WORDS.statuses[status], reason, evidence,
+      appeared, appearedEarly, appearedLate, removed, removedEarly, removedLate, sizes: [] };
+  }
+  for (const [place, asset, direction, ...rest] of DATA.sizes) {
+    const figures = Object.fromEntries(WORDS.size_figures.map((name, position) => [name, rest[position]]));
+    meters[place].detections[asset]?.sizes.push({ ...figures, direction: WORDS.directions[direction], events: rest[WORDS.size_figures.length] });
+  }
+  for (const [place, asset, kind, changed, early, late, before, after] of DATA.changes) meters[place].changes.push({ asset, kind, day: changed, early, late, before, after });
+  for (const [place, model, cvRmse, bl01, bias, coverage] of DATA.baselines) meters[place].baseline = { model, cv_rmse: cvRmse, bl01_cv_rmse: bl01, bias, coverage };
+  DATA.evidence.forEach((place, pack) => { meters[place].evidence = pack; });
+  return meters;
+}
+
+function makeChips(meter) {
+  return meter.detections.filter((found) => found && found.isPresent).map((found) =>
+    make("span", { class: "chip", "data-tier": found.tier, style: `--c: var(--${WORDS.classes[found.asset]})` }, `${CLASS_NAMES[found.asset]}${found.tier === "high" ? "" : `, ${found.tier}`}`));
+}
+
+function makeOption(meter) {
+  const option = make("li", { role: "option", id: `meter-${meter.place}`, "aria-selected": "false" },
+    make("div", { class: "name" }, make("bdi", null, meter.name), kindMark(meter.kind)),
+    make("div", { class: "chips" }, makeChips(meter), meter.evidence === null ? make("span", { class: "soft" }, "figures only") : null));
+  option.meter = meter;
+  return option;
+}
+
+const ANSWER_FILTERS = {
+  "": () => true,
+  present: (found) => found.isPresent === true,
+  doubtful: (found) => found.tier === "low",
+  dated: (found) => found.appeared !== null || found.removed !== null,
+  absent: (found) => found.isPresent === false,
+  unanswered: (found) => found.status !== "characterised",
+};
+
+function isWanted(meter, wanted) {
+  const text = wanted.text.trim().toLowerCase();
+  if (text && ![meter.name, meter.mpan, meter.group || ""].some((field) => field.toLowerCase().includes(text))) return false;
+  if (wanted.kind && meter.kind !== wanted.kind) return false;
+  if (!wanted.asset && !wanted.answer) return true;
+  const asked = meter.detections.filter((found) => found && (wanted.asset === "" || found.asset === Number(wanted.asset)));
+  return asked.some(wanted.answer || wanted.asset === "" ? ANSWER_FILTERS[wanted.answer] : ANSWER_FILTERS.present);
+}
+
+function makeField(text, control) {
+  return make("label", { class: "field" }, text, control);
+}
+
+function makeSelect(name, choices) {
+  return make("select", { name }, choices.map(([value, text]) => make("option", { value }, text)));
+}
+
+function startMeters() {
+  const section = document.getElementById("meters");
+  const search = make("input", { type: "search", name: "text", autocomplete: "off", spellcheck: "false", placeholder: "name, MPAN or GSP group" });
+  const asset = makeSelect("asset", [["", "any"], ...CLASS_NAMES.map((name, place) => [String(place), name])]);
+  const answer = makeSelect("answer", [["", "any"], ["present", "present"], ["doubtful", "low tier"], ["dated", "appeared or removed"], ["absent", "absent"], ["unanswered", "unanswered"]]);
+  const kind = makeSelect("kind", [["", "all kinds"], ...DATA.fleet.map((one) => [one.kind, one.kind])]);
+  const count = make("p", { class: "soft", role: "status" });
+  const list = make("ul", { id: "list", role: "listbox", tabindex: "0", "aria-label": "Meters; arrow keys move, Enter goes to the evidence" });
+  const detail = make("div", { id: "detail", tabindex: "-1", role: "region", "aria-label": "The chosen meter" });
+  const all = METERS.map(makeOption);
+  const state = { shown: all, chosen: null, list, detail };
+  const filter = () => {
+    const wanted = { text: search.value, asset: asset.value, answer: answer.value, kind: kind.value };
+    state.shown = all.filter((option) => isWanted(option.meter, wanted));
+    list.replaceChildren(...state.shown);
+    count.textContent = `${number(state.shown.length)} of ${number(METERS.length)} meters${DATA.meters_looked_at > METERS.length ? ` listed, ${number(DATA.meters_looked_at)} looked at` : ""}`;
+  };
+  [search, asset, answer, kind].forEach((control) => control.addEventListener("input", filter));
+  list.addEventListener("click", (event) => choose(state, event.target.closest("li")));
+  list.addEventListener("keydown", (event) => moveInList(state, event));
+  section.append(make("p", { class: "lead" }, `The evidence of ${number(DATA.evidence.length)} meters is in this file${DATA.evidence.length < METERS.length ? "; of the others the verdicts. scripts/report --meters FILE adds those that it names" : ""}.`),
+    make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list), detail));
+  filter();
+  const asked = all.find((option) => option.meter.mpan === location.hash.replace("#meter=", ""));
+  choose(state, asked || all.find((option) => option.meter.evidence !== null && option.meter.detections.some((found) => found?.isPresent && found.tier === "high")) || all[0]);
+}
+
+function choose(state, option) {
+  if (!option || option === state.chosen) return;
+  state.chosen?.setAttribute("aria-selected", "false");
+  option.setAttribute("aria-selected", "true");
+  state.chosen = option;
+  state.list.setAttribute("aria-activedescendant", option.id);
+  clearTimeout(state.timer);
+  state.timer = setTimeout(() => showMeter(state, option.meter), 90);
+}
+
+function moveInList(state, event) {
+  const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
+  if (event.key === "Enter" || event.key === " ") {
+    event.preventDefault();
+    state.detail.focus();
+    state.detail.scrollIntoView({ block: "start" });
+  } else if (event.key in steps && !event.altKey && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    const from = state.shown.indexOf(state.chosen);
+    const to = Math.max(0, Math.min(state.shown.length - 1, from < 0 ? 0 : from + steps[event.key]));
+    choose(state, state.shown[to]);
+    state.shown[to]?.scrollIntoView({ block: "nearest" });
+  }
+}
+
+function makeFacts(meter) {
+  const facts = [
+    ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not told")], ["Premises", meter.isDomestic === null ? "not told" : meter.isDomestic ? "household" : "business"],
+    ["Readings", `${number(meter.days)} days up to ${meter.lastDay}`], ["Unread", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
+    ["Export register", meter.hasExport ? "read" : "none read"], ["Origin", make("bdi", null, meter.provenance || "no label")],
+    ...(meter.confusers ? [["Look-alikes by its label", make("bdi", null, meter.confusers.replaceAll("_", " "))]] : []),
+  ];
+  return make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, value))));
+}
+
+function makeChanges(meter) {
+  if (!meter.changes.length) return null;
+  return make("div", { class: "card" }, make("h4", null, "What changed, and when"), makeTable("changes", "gold.asset_changes", [["day", false], ["class", false], ["kind", false], ["80 % between", false], ["kW before", true], ["kW after", true]],
+    meter.changes.map((change) => [day(change.day), CLASS_NAMES[change.asset], change.kind, `${day(change.early) ?? "–"} and ${day(change.late) ?? "–"}`, number(change.before, 1), number(change.after, 1)])));
+}
+
+async function showMeter(state, meter) {
+  const head = make("div", { class: "card" }, make("div", { class: "title" }, make("h3", null, make("bdi", null, meter.name)), kindMark(meter.kind), makeChips(meter)), makeFacts(meter));
+  const evidence = meter.evidence === null ? null : await unpackEvidence(meter.evidence);
+  if (state.chosen?.meter !== meter) return;
+  forgetCharts(state.detail);
+  state.detail.replaceChildren(head, makeVerdicts(meter), ...[makeChanges(meter)].filter(Boolean));
+  state.detail.dataset.meter = meter.mpan;
+  if (evidence === null) {
+    state.detail.append(make("p", { class: "missing" }, "The evidence of this meter is not in this file. Name it in a file, one MPAN or series id a line, and run scripts/report --meters FILE."));
+    return;
+  }
+  const oneDay = makeDay(evidence);
+  state.detail.append(make("div", { class: "grid" }, makeCarpet(evidence, meter, (place) => oneDay.show(place)), oneDay, makeFlatRuns(evidence), makeTypicalDays(evidence), makeSunDip(evidence), makeHeating(evidence),
+    makeBaseline(evidence, meter), makeAvailability(evidence)));
+}

@@ -1,0 +1,92 @@
+// Baseline and availability of one meter, and its verdicts in plain sentences.
+function makeBaseline(evidence, meter) {
+  const foreseen = evidence.baseline;
+  const errors = meter.baseline;
+  const score = errors ? `Day ahead over its last 30 days: CV(RMSE) ${number(errors.cv_rmse, 2)} (BL01 ${number(errors.bl01_cv_rmse, 2)}), ${percent(errors.coverage)} of half-hours inside the 80 % interval.` : "";
+  const label = (slot) => `${day(evidence.start + Math.floor(slot / SLOTS))} ${clockTime(slot % SLOTS)}`;
+  const x = foreseen ? foreseen.slot.map(label) : [];
+  const line = (name, values, own) => ({ type: "scatter", mode: "lines", name, x, y: values, hovertemplate: "%{x}: %{y:.3f} kWh, %{fullData.name}<extra></extra>", ...own });
+  return makeFigure({
+    name: "baseline", title: "Baseline against what was read", isWide: true, height: 320,
+    note: foreseen ? `Net energy of each half-hour, expected from the days before it (model ${foreseen.model}, last day used ${foreseen.trained_to}), with its 80 % interval. ${score}` : score,
+    missing: "gold.baseline_predictions has no row for this meter; jobs/predict_baseline.py --from DATE --to DATE makes them.",
+    plot: foreseen ? () => ({
+      data: [
+        line("10 % bound", foreseen.p10_kwh, { line: { width: 0, color: colour("accent") }, showlegend: false, hoverinfo: "skip", hovertemplate: null }),
+        line("80 % interval", foreseen.p90_kwh, { line: { width: 0, color: colour("accent") }, fill: "tonexty", fillcolor: `${colour("accent")}33`, hoverinfo: "skip", hovertemplate: null }),
+        line("expected", foreseen.predicted_kwh, { line: { color: colour("accent"), width: 2 } }),
+        line("read", foreseen.actual_kwh, { line: { color: colour("ink"), width: 1.5 } }),
+      ],
+      layout: { xaxis: { type: "date" }, yaxis: { title: { text: "net kWh" } } },
+    }) : null,
+    table: () => makeTable("baseline", "Net energy of each half-hour, kWh", [["from (local clock)", false], ["expected", true], ["10 %", true], ["90 %", true], ["read", true]],
+      x.map((time, place) => [time, ...["predicted_kwh", "p10_kwh", "p90_kwh", "actual_kwh"].map((name) => number(foreseen[name][place], 3))])),
+  });
+}
+
+function makeAvailability(evidence) {
+  const found = evidence.availability;
+  const pairs = [...new Set(found.map(([asset, direction]) => `${asset}-${direction}`))];
+  const seasons = [...new Set(found.map((row) => row[2]))].sort();
+  let pair = pairs[0];
+  let season = seasons[0];
+  const current = () => found.find((row) => `${row[0]}-${row[1]}` === pair && row[2] === season);
+  const week = (values) => DAY_NAMES.map((_, weekday) => values.slice(weekday * SLOTS, (weekday + 1) * SLOTS));
+  const pairName = (name) => {
+    const [asset, direction] = name.split("-").map(Number);
+    return `${CLASS_NAMES[asset]}, ${WORDS.directions[direction]}`;
+  };
+  const figure = makeFigure({
+    name: "availability", title: "Availability: how often it operates", isWide: true, height: 290,
+    note: "Percent of the observed weeks in which the asset was operating, by weekday and clock time.",
+    missing: "No asset is held to be there, so nothing is available.",
+    before: pairs.length ? make("div", null,
+      makeChoices("Asset:", "available", pairs.map((name) => [name, pairName(name)]), pair, (value) => { pair = value; figure.redraw(); }),
+      makeChoices("Season:", "season", seasons.map((code) => [String(code), WORDS.seasons[code]]), String(season), (value) => { season = Number(value); figure.redraw(); })) : null,
+    plot: pairs.length ? () => ({
+      data: [{ type: "heatmap", x: CLOCK, y: DAY_NAMES, z: current() ? week(current()[4]) : DAY_NAMES.map(() => Array(SLOTS).fill(null)), zmin: 0, zmax: 100,
+        colorscale: [[0, colour("zero")], [0.5, colour("medium")], [1, colour("high")]], xgap: 1, ygap: 1, colorbar: { title: { text: "%", side: "right" }, thickness: 12, outlinewidth: 0 }, hovertemplate: "%{y} %{x}: %{z} %<extra></extra>" }],
+      layout: { xaxis: { type: "category", tickvals: CLOCK.filter((_, slot) => slot % 8 === 0), showgrid: false }, yaxis: { type: "category", autorange: "reversed", showgrid: false } },
+    }) : null,
+    table: () => makeTable("availability", `${pairName(pair)}, ${WORDS.seasons[season]}: percent of observed weeks`, [["from", false], ...DAY_NAMES.map((name) => [name, true])],
+      current() ? [...CLOCK.map((time, slot) => [time, ...week(current()[4]).map((row) => number(row[slot]))]), ["weeks observed", ...current()[3].map((weeks) => number(weeks))]] : []),
+  });
+  return figure;
+}
+
+function between(early, late) {
+  return early && late && early !== late ? ` (80 % between ${early} and ${late})` : "";
+}
+
+// One verdict as sentences: answer, evidence, size, dates.
+function verdictSentences(found) {
+  if (found.status !== "characterised") return [`${STATUS_WORDS[found.status] || found.status}: ${(found.reason || "").replaceAll("_", " ")}`];
+  const sure = `${percent(Math.max(found.presentProbability, 1 - found.presentProbability))} sure, ${found.tier} tier`;
+  const wasThere = !found.isPresent && found.removed ? ", removed" : "";
+  const sentences = [`${found.isPresent ? "present" : `absent${wasThere}`} (${sure}).`];
+  if (found.evidence) sentences.push(`${found.evidence[0].toUpperCase()}${found.evidence.slice(1)}.`);
+  for (const size of found.sizes) {
+    const range = size.rated_kw_lower === null ? "" : ` (80 % ${number(size.rated_kw_lower, 1)} to ${number(size.rated_kw_upper, 1)})`;
+    const storage = size.storage_kwh === null ? "" : `, ${number(size.storage_kwh, 1)} kWh of storage`;
+    const peak = size.peak_kwp === null ? "" : `, ${number(size.peak_kwp, 1)} kWp`;
+    sentences.push(`Size ${number(size.rated_kw, 1)} kW ${size.direction}${range}${storage}${peak}; ${number(size.events)} episodes.`);
+  }
+  if (found.appeared) sentences.push(`Appeared on ${found.appeared}${between(found.appearedEarly, found.appearedLate)}.`);
+  else if (found.isPresent) sentences.push("There from the first day.");
+  if (found.removed) sentences.push(`Gone since ${found.removed}${between(found.removedEarly, found.removedLate)}.`);
+  return sentences;
+}
+
+function makeVerdicts(meter) {
+  const list = make("ul", { class: "verdicts" }, meter.detections.filter(Boolean).map((found) => {
+    const [answer, ...rest] = verdictSentences(found);
+    const label = meter.labels[found.asset];
+    return make("li", { class: found.isPresent ? null : "absent", style: `--c: var(--${WORDS.classes[found.asset]})`, "data-verdict": WORDS.classes[found.asset] },
+      make("span", { class: "answer" }, `${CLASS_NAMES[found.asset]}: ${answer} `), make("bdi", null, rest.join(" ")),
+      label === null ? null : make("span", { class: "soft" }, ` By its label: ${label ? "has one at some time" : "has none"}.`));
+  }));
+  const table = make("details", { class: "data" }, make("summary", null, "Table: verdicts"), makeTable("verdicts", "Answers as gold.asset_detections holds them",
+    [["class", false], ["status", false], ["p(ever there)", true], ["p(there now)", true], ["tier", false], ["appeared", false], ["removed", false], ["evidence", false]],
+    meter.detections.filter(Boolean).map((found) => [CLASS_NAMES[found.asset], STATUS_WORDS[found.status] || found.status, percent(found.probability, 1), percent(found.presentProbability, 1), found.tier ?? "–", found.appeared ?? "–", found.removed ?? "–", make("bdi", null, found.evidence ?? "–")])));
+  return make("div", { class: "card" }, make("h4", null, "Verdicts"), list, table);
+}
