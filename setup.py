@@ -8,13 +8,18 @@ VERSION = next(
     line.split('"')[1] for line in Path("fmar_spark/__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
 )
 
+DATA_FILES = sorted(
+    str(path.relative_to("fmar_spark")) for path in Path("fmar_spark").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}
+)
+
 setup(
     name="fmar-spark",
     version=VERSION,
     description="Flexible-asset register for Great Britain: derives what every connection can do from its meter.",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["fmar_spark", "fmar_spark.*"]),
-    package_data={"fmar_spark.learning": ["bundled/*"]},
+    package_data={"fmar_spark": DATA_FILES},
+    scripts=sorted(str(path) for path in Path("jobs").glob("*.py")),
     install_requires=[
         "numpy",
         "scipy",
@@ -57,6 +62,7 @@ setup(
             "jsonschema",
             "schemathesis",
             "databricks-bundles",
+            "setuptools>=68",
         ],
     },
 )

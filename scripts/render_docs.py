@@ -1,20 +1,25 @@
-"""Writes the documents that are rendered from code: the data dictionary and the settings."""
+"""Writes the documents that are rendered: the data dictionary, the settings and the model card."""
 
+import json
 import sys
 from pathlib import Path
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.dictionary import render_dictionary
+from fmar_spark.learning.model_card import render_model_card
 from fmar_spark.settings.reference import render_settings
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+CARD = ROOT / "fmar_spark" / "learning" / "bundled" / "asset_classifier.json"
 
 
 def main() -> int:
-    """The rendered documents stand in docs/."""
-    DOCS.mkdir(exist_ok=True)
-    (DOCS / "data_dictionary.md").write_text(render_dictionary(ALL_TABLES), encoding="utf-8")
-    (DOCS / "settings.md").write_text(render_settings(), encoding="utf-8")
+    """The rendered documents stand in docs/ and mlflow/."""
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs" / "data_dictionary.md").write_text(render_dictionary(ALL_TABLES), encoding="utf-8")
+    (ROOT / "docs" / "settings.md").write_text(render_settings(), encoding="utf-8")
+    card = json.loads(CARD.read_text(encoding="utf-8"))
+    (ROOT / "mlflow" / "model_card.md").write_text(render_model_card(card), encoding="utf-8")
     return 0
 
 

@@ -1,27 +1,40 @@
 """Documents that are rendered from code are current, and those written by hand name what exists."""
 
+import json
 import re
+from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.dictionary import render_dictionary
+from fmar_spark.learning.model_card import render_model_card
 from fmar_spark.settings.reference import render_settings
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 
 
+def render_card() -> str:
+    """The model card of the bundled classifier."""
+    bundled = resources.files("fmar_spark.learning").joinpath("bundled", "asset_classifier.json")
+    return render_model_card(json.loads(bundled.read_text(encoding="utf-8")))
+
+
 @pytest.mark.parametrize(
-    ("name", "rendered"),
-    [("data_dictionary.md", render_dictionary(ALL_TABLES)), ("settings.md", render_settings())],
-    ids=["tables", "settings"],
+    ("name", "render"),
+    [
+        ("docs/data_dictionary.md", lambda: render_dictionary(ALL_TABLES)),
+        ("docs/settings.md", render_settings),
+        ("mlflow/model_card.md", render_card),
+    ],
+    ids=["tables", "settings", "model_card"],
 )
-def test_a_rendered_document_is_current(name: str, rendered: str) -> None:
-    message = f"docs/{name} is not what the code says: run .venv/bin/python scripts/render_docs.py and commit it"
-    assert (DOCS / name).read_text(encoding="utf-8") == rendered, message
+def test_a_rendered_document_is_current(name: str, render: Callable[[], str]) -> None:
+    message = f"{name} is not what the code says: run .venv/bin/python scripts/render_docs.py and commit it"
+    assert (ROOT / name).read_text(encoding="utf-8") == render(), message
 
 
 def test_the_dictionary_holds_every_table_and_column() -> None:
