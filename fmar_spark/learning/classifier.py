@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import skops.io
@@ -105,22 +105,26 @@ def _renumber(stored: bytes) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(stored)) as before, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as after:
         schema = json.loads(before.read(SCHEMA_MEMBER))
-        ids: dict[object, int] = {}
-        members: dict[str, str] = {}
-        waiting = [schema]
-        while waiting:
-            node = waiting.pop()
-            if isinstance(node, dict):
-                if "__id__" in node:
-                    node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
-                if isinstance(node.get("file"), str):
-                    ending = node["file"].rpartition(".")[2]
-                    node["file"] = members.setdefault(node["file"], f"{len(members) + 1}.{ending}")
-            waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
-        for old, new in members.items():
+        for old, new in _number_nodes(schema).items():
             after.writestr(zipfile.ZipInfo(new), before.read(old), zipfile.ZIP_DEFLATED)
         after.writestr(zipfile.ZipInfo(SCHEMA_MEMBER), json.dumps(schema), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
+
+
+def _number_nodes(schema: dict[str, Any]) -> dict[str, str]:
+    """New names of the archive's members by their old ones; the ids and members that the schema names are renamed in place."""
+    ids: dict[int, int] = {}
+    members: dict[str, str] = {}
+    waiting: list[Any] = [schema]
+    while waiting:
+        node = waiting.pop()
+        waiting.extend(node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+        if isinstance(node, dict) and "__id__" in node:
+            node["__id__"] = ids.setdefault(node["__id__"], len(ids) + 1)
+        if isinstance(node, dict) and isinstance(node.get("file"), str):
+            ending = node["file"].rpartition(".")[2]
+            node["file"] = members.setdefault(node["file"], f"{len(members) + 1}.{ending}")
+    return members
 
 
 def load_classifier(stored: bytes) -> AssetClassifier:

@@ -39,7 +39,7 @@ def test_a_scorer_travels_to_a_worker_whole(scorer: StoredScorer, examples: Exam
 
 def test_the_version_that_rows_state_cannot_be_changed(scorer: StoredScorer) -> None:
     with pytest.raises(FrozenInstanceError):
-        scorer.version = "test/2"  # type: ignore[misc]
+        scorer.version = "test/2"  # type: ignore[misc]  # that is what is refused
 
 
 def test_a_worker_loads_a_classifier_once(scorer: StoredScorer, monkeypatch: pytest.MonkeyPatch, examples: Examples) -> None:
