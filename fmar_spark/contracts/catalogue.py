@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fmar_spark.contracts import capability, operations, profiles, readings
+from fmar_spark.contracts import capability, operations, profiles, readings, register
 from fmar_spark.contracts.table import TableContract
 
 
@@ -10,4 +10,4 @@ def _declared_in(module: object) -> tuple[TableContract, ...]:
     return tuple(value for value in vars(module).values() if isinstance(value, TableContract))
 
 
-ALL_TABLES: Final = tuple(table for module in (readings, profiles, capability, operations) for table in _declared_in(module))
+ALL_TABLES: Final = tuple(table for module in (readings, profiles, capability, register, operations) for table in _declared_in(module))

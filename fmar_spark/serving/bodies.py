@@ -253,7 +253,7 @@ class ConfirmationTold(VersionTold):
     asset_class: AssetClass
     is_present: bool
     verdict: str
-    detected_is_present: bool
+    is_detected: bool
     detected_probability: float
     tier: str
     model_version: str

@@ -55,7 +55,7 @@ def record_confirmation(change: Change, caller: Caller, answer: Answer, invite: 
         **answer._asdict(),
         "fsp_id": caller.party_id,
         "verdict": CONFIRMED if answer.is_present == detection.is_present else CORRECTED,
-        "detected_is_present": detection.is_present,
+        "is_detected": detection.is_present,
         "detected_probability": detection.present_probability,
         "tier": detection.tier,
         "model_version": detection.model_version,

@@ -136,7 +136,7 @@ def _create_confirmations() -> None:
         _text("asset_class", 16),
         _yes_no("is_present"),
         _text("verdict", 16),
-        _yes_no("detected_is_present"),
+        _yes_no("is_detected"),
         sa.Column("detected_probability", sa.Float(53), nullable=False),
         _text("tier", 8),
         _text("model_version", 128),

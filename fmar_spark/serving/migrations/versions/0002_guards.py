@@ -19,7 +19,7 @@ _KEEPS: Final = {
     "override_versions": "override_id version fsp_id mpan_id distributor_id amsid asset_class direction parameter value unit reason "
     "valid_from_at valid_to_at superseded_by_id",
     "confirmation_versions": "confirmation_id version fsp_id mpan_id distributor_id amsid asset_class is_present verdict "
-    "detected_is_present detected_probability tier model_version as_of_date provenance",
+    "is_detected detected_probability tier model_version as_of_date provenance",
     "party_versions": "party_id version name roles distributor_ids is_active",
     "client_versions": "client_id version party_id is_active",
 }

@@ -1,0 +1,84 @@
+"""Copies what is new in the register of commercial agreements into the lake, with both of its times."""
+
+import logging
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol
+
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, OVERRIDES
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import InputError
+
+READS: Final = ()
+WRITES: Final = (AGREEMENTS, OVERRIDES, CONFIRMATIONS)
+_log = logging.getLogger(__name__)
+
+
+class Mark(NamedTuple):
+    """How far a table is mirrored: the last ledger entry that it knows."""
+
+    seq: int
+    hash: str | None
+    """Of that entry, where the table has the version that it opened."""
+
+
+class RegisterSource(Protocol):
+    """The register, as far as mirroring needs it."""
+
+    def hash_at(self, seq: int) -> str | None:
+        """Hash of a ledger entry; None where there is none."""
+
+    def changes(self, table: str, after_seq: int) -> Iterator[pa.Table]:
+        """Versions that were opened or closed after a ledger entry, in parts that go forward in the ledger; columns by name."""
+
+
+def run(store: TableStore, run: Run, source: RegisterSource) -> Written:
+    """The three tables hold every version that the register has; a second run changes nothing.
+
+    Raises:
+        InputError: the register's ledger does not continue the one that was mirrored.
+    """
+    counts = {contract.name: _mirror(store, source, contract) for contract in WRITES}
+    _log.info("mirror_register: %s", counts)
+    return Written(counts, sum(counts.values()))
+
+
+def _mirror(store: TableStore, source: RegisterSource, contract: TableContract) -> int:
+    mark = _find_mark(store, contract)
+    _check_continues(source, contract, mark)
+    versions = 0
+    for part in source.changes(contract.name, mark.seq):
+        rows = store.spark.createDataFrame(part.select(list(contract.names)).cast(arrow_schema(contract)))
+        store.merge(rows, contract)
+        versions += part.num_rows
+    store.create(contract)
+    return versions
+
+
+def _find_mark(store: TableStore, contract: TableContract) -> Mark:
+    """The newest ledger entry in the table; a version whose closing it knows counts by that."""
+    if not store.has(contract):
+        return Mark(0, None)
+    rows = store.read(contract)
+    newest = rows.agg(
+        F.max(F.greatest("ledger_seq", F.coalesce("closed_by_seq", F.lit(0)))).alias("seq"),
+        F.max("ledger_seq").alias("opened"),
+        F.max_by("ledger_hash", "ledger_seq").alias("hash"),
+    ).first()
+    if newest is None or newest["seq"] is None:
+        return Mark(0, None)
+    return Mark(int(newest["seq"]), newest["hash"] if newest["opened"] == newest["seq"] else None)
+
+
+def _check_continues(source: RegisterSource, contract: TableContract, mark: Mark) -> None:
+    found = source.hash_at(mark.seq) if mark.seq else None
+    if mark.seq and (found is None or (mark.hash is not None and found != mark.hash)):
+        raise InputError(
+            f"{contract.full_name}: ledger entry {mark.seq} of the register is {'missing' if found is None else 'another'} than the one "
+            "that was mirrored; is this the same register? Run scripts/register verify"
+        )

@@ -1,0 +1,162 @@
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
+from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import start_run
+from fmar_spark.engine.schema import arrow_schema, struct_type
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import InputError
+from fmar_spark.steps import build_fleet, mirror_register
+
+MPAN, OTHER_MPAN = "2000056535971", "1200023305967"
+YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def version(seq: int, **changes: Any) -> dict[str, Any]:
+    """A row of any of the tables; what a table does not have is left out."""
+    return {
+        "agreement_id": "a1",
+        "override_id": "o1",
+        "confirmation_id": "c1",
+        "version": 1,
+        "fsp_id": "ALPHA",
+        "mpan_id": MPAN,
+        "amsid": "AMS-1",
+        "market": "dso_local",
+        "primacy_tier": 1,
+        "is_exclusive": True,
+        "asset_class": "ev",
+        "direction": "import",
+        "parameter": "rated_kw",
+        "value": 11.0,
+        "unit": "kW",
+        "reason": "new charger",
+        "is_present": True,
+        "verdict": "confirmed",
+        "is_detected": True,
+        "detected_probability": 0.8,
+        "tier": "medium",
+        "model_version": "3",
+        "as_of_date": date(2026, 1, 5),
+        "provenance": "fsp_confirmation",
+        "valid_from_at": YEAR,
+        "valid_to_at": None,
+        "superseded_by_id": None,
+        "change": "created",
+        "known_from_at": YEAR,
+        "known_to_at": None,
+        "recorded_by_party_id": "ALPHA",
+        "ledger_seq": seq,
+        "closed_by_seq": None,
+        "ledger_hash": f"hash {seq}",
+        **changes,
+    }
+
+
+class FakeRegister:
+    """Versions by table, answered as the register does: each once, with the newest entry that touched it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {"agreements": [], "overrides": [], "confirmations": []}
+        self.asked: list[tuple[str, int]] = []
+
+    def hash_at(self, seq: int) -> str | None:
+        every = [row for rows in self.rows.values() for row in rows]
+        return next((row["ledger_hash"] for row in every if row["ledger_seq"] == seq), None)
+
+    def changes(self, table: str, after_seq: int) -> Iterator[pa.Table]:
+        self.asked.append((table, after_seq))
+        contract = {"agreements": AGREEMENTS, "overrides": OVERRIDES, "confirmations": CONFIRMATIONS}[table]
+        touched = [row for row in self.rows[table] if max(row["ledger_seq"], row["closed_by_seq"] or 0) > after_seq]
+        if touched:
+            yield pa.Table.from_pylist([{name: row[name] for name in contract.names} for row in touched], arrow_schema(contract))
+
+
+def mirror(store: TableStore, register: FakeRegister) -> dict[str, int]:
+    return mirror_register.run(store, start_run("mirror_register", None, ""), register).counts
+
+
+def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
+    return [row.asDict() for row in store.read(contract).orderBy(*contract.key).collect()]
+
+
+def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableStore) -> None:
+    register = FakeRegister()
+    register.rows["agreements"] = [version(1)]
+    assert mirror(store, register) == {"agreements": 1, "overrides": 0, "confirmations": 0}
+    first = rows_of(store, AGREEMENTS)
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0}
+    assert rows_of(store, AGREEMENTS) == first
+
+    later = datetime(2026, 3, 1, tzinfo=UTC)
+    register.rows["agreements"] = [
+        version(1, known_to_at=later, closed_by_seq=3),
+        version(3, version=2, change="amended", primacy_tier=2, known_from_at=later),
+    ]
+    register.rows["overrides"] = [version(2)]
+    assert mirror(store, register) == {"agreements": 2, "overrides": 1, "confirmations": 0}
+    kept = rows_of(store, AGREEMENTS)
+    assert [(row["version"], row["primacy_tier"], row["known_to_at"] is None) for row in kept] == [(1, 1, False), (2, 2, True)]
+    assert kept[0]["known_to_at"] == kept[1]["known_from_at"]
+    assert register.asked[-3:] == [("agreements", 1), ("overrides", 0), ("confirmations", 0)]
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0}
+
+
+def test_another_register_or_a_rewritten_ledger_is_refused(store: TableStore) -> None:
+    register = FakeRegister()
+    register.rows["agreements"] = [version(1)]
+    mirror(store, register)
+    register.rows["agreements"] = [version(1, ledger_hash="rewritten")]
+    with pytest.raises(InputError, match="another than the one"):
+        mirror(store, register)
+    with pytest.raises(InputError, match="missing"):
+        mirror(store, FakeRegister())
+
+
+def detection(mpan_id: str, asset_class: str, is_present: bool) -> dict[str, Any]:
+    row = dict.fromkeys(ASSET_DETECTIONS.names)
+    told = {"mpan_id": mpan_id, "asset_class": asset_class, "is_present": is_present, "present_probability": 0.95, "tier": "high"}
+    return {**row, **told, "status": "characterised", "days_seen": 365, "model_version": "3", "run_id": "r", "as_of_date": date(2026, 1, 5)}
+
+
+def capability(mpan_id: str, asset_class: str, direction: str, rated_kw: float) -> dict[str, Any]:
+    told = {"mpan_id": mpan_id, "asset_class": asset_class, "direction": direction, "rated_kw": rated_kw}
+    return {**dict.fromkeys(CAPABILITY.names), **told, "run_id": "r", "as_of_date": date(2026, 1, 5)}
+
+
+def test_the_fleet_says_who_may_dispatch_what_and_what_nobody_registered(store: TableStore) -> None:
+    for contract, rows in (
+        (ASSET_DETECTIONS, [detection(MPAN, "ev", True), detection(MPAN, "solar_pv", True), detection(MPAN, "battery", False)]),
+        (ASSET_DETECTIONS, [detection(OTHER_MPAN, "heat_pump", True)]),
+        (CAPABILITY, [capability(MPAN, "ev", "import", 7.2), capability(MPAN, "solar_pv", "export", 4.0)]),
+    ):
+        store.append(
+            store.spark.createDataFrame([tuple(row[name] for name in contract.names) for row in rows], struct_type(contract)), contract
+        )
+    register = FakeRegister()
+    register.rows["agreements"] = [
+        version(1),
+        version(2, agreement_id="a2", fsp_id="BRAVO", amsid="AMS-2", market="neso_bm", valid_to_at=datetime(2026, 2, 1, tzinfo=UTC)),
+        version(3, agreement_id="a3", fsp_id="BRAVO", amsid="AMS-3", market="neso_bm"),
+    ]
+    register.rows["overrides"] = [version(4)]
+    mirror(store, register)
+    run = start_run("build_fleet", date(2026, 6, 1), "")
+    assert build_fleet.run(store, run).counts == {"assets": 3, "unregistered_assets": 1}
+    rows = rows_of(store, FLEET)
+    assert [
+        (row["mpan_id"], row["asset_class"], row["agreement_id"], row["link"], row["rated_kw"], row["declared_kw"]) for row in rows
+    ] == [
+        (OTHER_MPAN, "heat_pump", "", "none", None, None),
+        (MPAN, "ev", "a1", "asset", 7.2, 11.0),
+        (MPAN, "ev", "a3", "meter_point", 7.2, None),
+        (MPAN, "solar_pv", "a3", "meter_point", 4.0, None),
+    ]
+    assert build_fleet.run(store, run).counts == {"assets": 3, "unregistered_assets": 1}
+    assert rows_of(store, FLEET) == rows
