@@ -108,13 +108,16 @@ class _Walk:
         self.trained_to[is_read.any(axis=1)] = day
 
     def _fill_first_day(self, day: int, actual_kwh: Floats) -> Floats:
-        """On the day on which a meter begins, its mean stands for what was not read."""
+        """On the day on which a meter begins, the slot before stands for one unread, or else the slot after."""
         is_first = self.first_day == day
         if not is_first.any():
             return actual_kwh
         is_read = np.isfinite(actual_kwh)
-        mean = np.where(is_read, actual_kwh, 0).sum(axis=1) / np.maximum(is_read.sum(axis=1), 1)
-        return np.where(is_first[:, None] & ~is_read, mean[:, None], actual_kwh).astype(np.float32)
+        slot = np.arange(48)
+        before = np.maximum.accumulate(np.where(is_read, slot, -1), axis=1)
+        after = np.minimum.accumulate(np.where(is_read, slot, 47)[:, ::-1], axis=1)[:, ::-1]
+        filled = np.take_along_axis(actual_kwh, np.where(before >= 0, before, after), axis=1)
+        return np.where(is_first[:, None], filled, actual_kwh)
 
 
 def predict_days(
@@ -148,7 +151,7 @@ def predict_days(
         if day in place:
             _note_day(found, place[day], forecast, walk, day)
         if day < targets[-1]:
-            walk.close(day, forecast, net_kwh[:, day].astype(np.float32))
+            walk.close(day, forecast, np.ascontiguousarray(net_kwh[:, day], dtype=np.float32))
     return found
 
 

@@ -62,6 +62,7 @@ def summarise_fit(actual_kwh: Floats, forecasts: Forecasts) -> FitSummary:
 
 
 def _sum(values: Floats | Bools) -> Floats:
-    """Sum over each meter's slots, shape (meters,)."""
-    total: Floats = values.sum(axis=(1, 2), dtype=np.float64)
+    """Sum over each meter's slots, shape (meters,); laid out so that its order, and so its rounding, is every meter's own."""
+    meters, days, slots = values.shape
+    total: Floats = values.reshape(meters, days * slots).astype(np.float64).sum(axis=1)
     return total

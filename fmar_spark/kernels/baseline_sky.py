@@ -50,7 +50,7 @@ def lay_skies(area: Ints, first_day: Ints, temp_c: Floats, kinds: DayKinds) -> S
 
 def _average_pairs(temp_c: Floats) -> Floats:
     """Hourly means of half-hours, the one that is known where only one is; shape (areas, days, 24)."""
-    even, odd = temp_c[:, :, 0::2], temp_c[:, :, 1::2]
+    even, odd = np.ascontiguousarray(temp_c[:, :, 0::2]), np.ascontiguousarray(temp_c[:, :, 1::2])
     both = (even + odd) / 2
     mean: Floats = np.where(np.isnan(both), np.where(np.isnan(even), odd, even), both)
     return mean

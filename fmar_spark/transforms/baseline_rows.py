@@ -98,9 +98,11 @@ def _score_walk(window: MeterWindow, net_kw: Floats, members: Ints, last: Ints, 
     used_kwh = np.where(is_used[:, :, None], net_kwh, np.float32(np.nan))
     found = predict_days(used_kwh, window.temp_c[:, span], window.area[members], calendar, targets - start, rules.baseline)
     reference = reference_bl01(net_kwh, is_plain_working(calendar), targets - start)
-    is_scored = (targets > last[:, None] - rules.score_days) & (targets <= last[:, None])
-    actual = np.where(is_scored[:, :, None], net_kwh[:, targets - start], np.nan)
-    summary = summarise_fit(actual, Forecasts(found.predicted_kwh, found.p10_kwh, found.p90_kwh, reference))
+    own = last[:, None] - np.arange(rules.score_days)[::-1]
+    rows, place = np.arange(len(members))[:, None], np.maximum(own - targets[0], 0)
+    actual = np.where((own >= 0)[:, :, None], net_kwh[rows, np.maximum(own, 0) - start], np.nan)
+    foreseen = Forecasts(*(kwh[rows, place] for kwh in (found.predicted_kwh, found.p10_kwh, found.p90_kwh, reference)))
+    summary = summarise_fit(actual, foreseen)
     is_read = np.isfinite(used_kwh).any(axis=2)
     return BaselineStanding(
         model=found.model[np.arange(len(members)), last - targets[0]],

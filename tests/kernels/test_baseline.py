@@ -112,6 +112,16 @@ def test_a_meter_is_foreseen_as_if_it_were_alone_and_the_window_its_own() -> Non
         assert np.array_equal(alone.trained_to_day + first, batch.trained_to_day[rows])
 
 
+def test_the_order_in_memory_changes_nothing() -> None:
+    rng = np.random.default_rng(12)
+    calendar = make_calendar()
+    net_kwh, temp_c, area = make_sites(rng, calendar)
+    net_kwh = punch_gaps(rng, net_kwh)
+    found = predict_days(net_kwh, temp_c, area, calendar, np.arange(DAYS))
+    turned = predict_days(np.asfortranarray(net_kwh), np.asfortranarray(temp_c), area, calendar, np.arange(DAYS))
+    assert is_same(found, turned).all()
+
+
 def test_the_days_asked_for_change_nothing() -> None:
     rng = np.random.default_rng(5)
     calendar = make_calendar()
