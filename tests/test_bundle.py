@@ -67,7 +67,7 @@ def test_a_task_starts_its_job_with_arguments_that_it_takes(job: str, task: dict
     parser.parse_args([SAMPLES.get(text, text) for text in task["spark_python_task"]["parameters"]])
     clusters = {cluster["job_cluster_key"] for cluster in JOBS[job]["job_clusters"]}
     assert task["job_cluster_key"] in clusters
-    assert task["libraries"] == [{"whl": "./dist/*.whl"}]
+    assert task["libraries"][0] == {"whl": "./dist/*.whl"}
 
 
 @pytest.mark.parametrize("name", JOBS)
