@@ -37,15 +37,15 @@ class Derived:
             lake.read(
                 f"""SELECT meter, {_UTC_SLOT.format("slot_start_at")} AS slot, predicted_kwh, p10_kwh, p90_kwh, model, trained_to_date
                 FROM gold.baseline_predictions JOIN chosen USING (mpan_id)
-                QUALIFY slot_start_at >= max(slot_start_at) OVER (PARTITION BY meter) - to_days($days) + INTERVAL 30 MINUTES ORDER BY meter, slot_start_at""",
+                QUALIFY slot_start_at > max(slot_start_at) OVER (PARTITION BY meter) - to_days($days) ORDER BY meter, slot_start_at""",
                 days=baseline_days,
             ),
             meters,
         )
         self._availability = _Bounded(
             lake.read(
-                """SELECT meter, asset_class, direction, season, list(CAST(round(100 * probability) AS INTEGER) ORDER BY weekday, slot) AS percent,
-                    list(weeks_observed ORDER BY weekday, slot) AS weeks
+                """SELECT meter, asset_class, direction, season, list(weeks_observed ORDER BY weekday, slot) AS weeks,
+                    list(CASE WHEN NOT isnan(probability) THEN round(100 * probability)::INTEGER END ORDER BY weekday, slot) AS percent
                 FROM gold.availability JOIN chosen USING (mpan_id) GROUP BY ALL ORDER BY meter, asset_class, direction, season"""
             ),
             meters,

@@ -16,6 +16,8 @@ from fmar_spark.transforms.public_holidays import find_holidays, holiday_region
 from fmar_spark.units import HOURS_PER_SLOT
 
 SATURDAY: Final = 6
+BASE_QUANTILE: Final = 0.25
+"""Quantile of the telling imports that is the base load."""
 
 
 class EvidenceRules(NamedTuple):
@@ -29,8 +31,10 @@ class EvidenceRules(NamedTuple):
     """Days colder than this tell the heating slope."""
     least_heating_days: int = 20
     """Fewer tell none."""
-    near_zero_share: float = 0.2
-    """Net power up to this share of the meter's median import counts as held near zero."""
+    base_share: float = 0.1
+    """Import below this share of its mean tells nothing of the base load: a battery or a roof may be covering it."""
+    near_zero_share: float = 0.25
+    """Net power up to this share of the base load counts as held near zero."""
     flat_slots: int = 4
     """Least half-hours in a row near zero that are a flat run."""
     baseline_days: int = 7
@@ -102,8 +106,9 @@ def find_flat_share(history: History, rules: EvidenceRules) -> dict[str, Any]:
     """How often each clock slot lies in a run of net power held near zero, in the dark and in the light half of the year."""
     net_kw = history.net_kw
     read = ~np.isnan(net_kw)
-    positive = history.import_kw[history.import_kw > 0]
-    threshold_kw = rules.near_zero_share * float(np.median(positive)) if positive.size else 0.0
+    imports = history.import_kw[~np.isnan(history.import_kw)]
+    telling = imports[imports > rules.base_share * imports.mean()] if imports.size else imports
+    threshold_kw = rules.near_zero_share * float(np.quantile(telling, BASE_QUANTILE)) if telling.size else 0.0
     runs = _keep_long_runs((np.abs(np.where(read, net_kw, np.inf)) <= threshold_kw).reshape(-1), rules.flat_slots).reshape(net_kw.shape)
     season, _ = _find_day_kinds(history)
     is_dark = (season == SEASONS.index("autumn")) | (season == SEASONS.index("winter"))

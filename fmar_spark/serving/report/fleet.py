@@ -27,7 +27,8 @@ def describe_fleet(lake: LakeRows) -> list[dict[str, Any]]:
 
 
 _COUNTS: Final = """
-    SELECT kind, count(*) AS meters, count(*) FILTER (is_domestic) AS domestic, min(as_of_date) AS first_as_of, max(as_of_date) AS last_as_of,
+    SELECT kind, count(*) AS meters, count(*) FILTER (is_domestic) AS domestic,
+        min(as_of_date) AS first_as_of, max(as_of_date) AS last_as_of,
         median(days_seen) AS median_days, median(missing_share) AS median_missing
     FROM meters GROUP BY kind
 """
@@ -131,7 +132,8 @@ def _count_since_start(lake: LakeRows, kind: Kind) -> list[int]:
 
 def _count_bins(lake: LakeRows, kind: Kind, column: str, edges: tuple[float, ...]) -> dict[str, Any]:
     """Meters by the bin of a figure; the bins start at ``edges`` and the last is open."""
-    bins = f"SELECT {_bin_of(column, edges)} AS bin, count(*) AS meters FROM meters WHERE kind = $kind AND NOT isnan({column}::DOUBLE) GROUP BY bin"
+    known = f"FROM meters WHERE kind = $kind AND NOT isnan({column}::DOUBLE)"
+    bins = f"SELECT {_bin_of(column, edges)} AS bin, count(*) AS meters {known} GROUP BY bin"
     counts = [0] * len(edges)
     for row in lake.rows(bins, kind=kind.value):
         counts[row["bin"]] = row["meters"]

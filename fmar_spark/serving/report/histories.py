@@ -55,7 +55,8 @@ def read_histories(lake: LakeRows, meters: Sequence[Row]) -> Iterator[History]:
     """
     lake.add("chosen", pa.table({"mpan_id": [row["mpan_id"] for row in meters], "meter": list(range(len(meters)))}))
     found = lake.read(
-        f"""SELECT c.meter, CAST(r.utc_date - DATE '1970-01-01' AS INTEGER) AS day, r.quantity = '{Quantity.AE}' AS is_export, r.kwh, r.opted_out
+        f"""SELECT c.meter, CAST(r.utc_date - DATE '1970-01-01' AS INTEGER) AS day, r.quantity = '{Quantity.AE}' AS is_export,
+            r.kwh, r.opted_out
         FROM silver.readings r JOIN silver.meter_points p USING (mpan_id) JOIN chosen c ON c.mpan_id = p.boundary_mpan_id
         WHERE r.quantity IN ('{Quantity.AI}', '{Quantity.AE}') ORDER BY c.meter"""
     )
@@ -108,7 +109,7 @@ def _lay_out(meter: Row, day: Ints, is_export: np.ndarray[tuple[int], np.dtype[n
 
 def _read_slots(kwh: pa.ChunkedArray, opted_out: pa.ChunkedArray) -> Floats:
     """Energies, shape (rows, 48); NaN where unread or opted out."""
-    values = pc.list_flatten(kwh).to_numpy().astype(np.float32).reshape(-1, clock.SLOTS_PER_DAY)
+    values: Floats = pc.list_flatten(kwh).to_numpy().astype(np.float32).reshape(-1, clock.SLOTS_PER_DAY)
     rows = np.flatnonzero(pc.is_valid(opted_out).to_numpy())
     if rows.size:
         marks = pc.fill_null(pc.list_flatten(opted_out.take(pa.array(rows))), False).to_numpy()

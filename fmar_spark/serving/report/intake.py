@@ -20,7 +20,8 @@ def describe_intake(lake: LakeRows, examples: int) -> dict[str, Any]:
 def _list_refused(lake: LakeRows, examples: int) -> list[dict[str, Any]]:
     """Rules by what they refused. The refused text itself stays in the lake: it may be personal."""
     rules = lake.rows(
-        """SELECT rule, count(*) AS rows_refused, count(DISTINCT split_part(source, ':', 1)) AS sources, strftime(max(quarantined_at), '%Y-%m-%d %H:%M') AS newest
+        """SELECT rule, count(*) AS rows_refused, count(DISTINCT split_part(source, ':', 1)) AS sources,
+            strftime(max(quarantined_at), '%Y-%m-%d %H:%M') AS newest
         FROM bronze.quarantine GROUP BY rule ORDER BY rows_refused DESC, rule"""
     )
     told = lake.rows(
@@ -44,7 +45,8 @@ def _count_connections(lake: LakeRows) -> dict[str, int]:
 def _count_readings(lake: LakeRows) -> dict[str, Any]:
     """Meter-days of readings, and the first and last UTC day."""
     return lake.rows(
-        "SELECT count(*) AS meter_days, CAST(min(utc_date) AS VARCHAR) AS first_day, CAST(max(utc_date) AS VARCHAR) AS last_day FROM silver.readings"
+        """SELECT count(*) AS meter_days, CAST(min(utc_date) AS VARCHAR) AS first_day, CAST(max(utc_date) AS VARCHAR) AS last_day
+        FROM silver.readings"""
     )[0]
 
 

@@ -22,10 +22,10 @@ def choose_meters(lake: LakeRows, named: Sequence[str], most: int) -> list[str]:
     chosen = _find_named(lake, named)
     ranked = lake.rows(
         """WITH ranked AS (
-            SELECT d.mpan_id, m.kind, d.asset_class,
-                row_number() OVER (PARTITION BY m.kind, d.asset_class ORDER BY d.present_probability DESC NULLS LAST, d.mpan_id) AS surest,
-                row_number() OVER (PARTITION BY m.kind, d.asset_class ORDER BY abs(d.present_probability - 0.5) NULLS LAST, d.mpan_id) AS closest
-            FROM gold.asset_detections d JOIN meters m USING (mpan_id)
+            SELECT d.mpan_id,
+                row_number() OVER (one_class ORDER BY d.present_probability DESC NULLS LAST, d.mpan_id) AS surest,
+                row_number() OVER (one_class ORDER BY abs(d.present_probability - 0.5) NULLS LAST, d.mpan_id) AS closest
+            FROM gold.asset_detections d JOIN meters m USING (mpan_id) WINDOW one_class AS (PARTITION BY m.kind, d.asset_class)
         )
         SELECT mpan_id FROM ranked GROUP BY mpan_id ORDER BY min(least(surest, closest)), mpan_id LIMIT $most""",
         most=most,

@@ -78,7 +78,7 @@ function makeCarpet(evidence, meter, onDay) {
       data: [
         { type: "heatmap", x: evidence.dates, y: CLOCK.map((_, slot) => slot / 2 + 0.25), z: rows, text, ...powerScale(evidence),
           hovertemplate: "%{x|%a %d %b %Y} %{text}: %{z:.2f} kW<extra></extra>", colorbar: { title: { text: "kW", side: "right" }, thickness: 12, outlinewidth: 0 } },
-        { type: "scatter", mode: "lines", ...strokeEpisodes(evidence, marked), line: { color: colour("mark"), width: 1.1 }, hoverinfo: "skip", showlegend: false, connectgaps: false },
+        { type: "scatter", mode: "lines", ...strokeEpisodes(evidence, marked), line: { color: colour("mark"), width: 1 }, opacity: 0.65, hoverinfo: "skip", showlegend: false, connectgaps: false },
       ],
       layout: {
         plot_bgcolor: colour("unread"),
@@ -203,17 +203,23 @@ function makeSunDip(evidence) {
   });
 }
 
+// Import of each day as if its unread half-hours were like the read ones; none where under half was read.
+function wholeDays(evidence) {
+  return evidence.import_kwh.map((value, place) => (value === null || evidence.unread[place] > SLOTS / 2 ? null : value / (1 - evidence.unread[place] / SLOTS)));
+}
+
 function makeHeating(evidence) {
-  const isKnown = evidence.weather.temp_c.some((value) => value !== null);
-  const bins = binMedians(evidence.weather.temp_c, evidence.import_kwh, 2);
+  const known = evidence.weather.temp_c.filter((value) => value !== null);
+  const load = wholeDays(evidence);
+  const bins = binMedians(evidence.weather.temp_c, load, 2);
   const fit = evidence.heating;
   const told = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${number(fit.days)} days).` : "Too few cold days with readings to tell a slope.";
   return makeFigure({
-    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: told,
+    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: `${told} Unread half-hours count as the mean of the day\u2019s read ones.`,
     missing: "No temperature is known for this meter, so no heating slope can be shown.",
-    plot: isKnown ? () => ({
-      data: [makeDots(evidence, evidence.weather.temp_c, evidence.import_kwh, "heat_pump", "%{text}: %{y:.1f} kWh at %{x} °C<extra></extra>"),
-        ...(fit ? [{ type: "scatter", mode: "lines", x: [Math.min(...evidence.weather.temp_c.filter((value) => value !== null)), fit.below_c], y: [Math.min(...evidence.weather.temp_c.filter((value) => value !== null)), fit.below_c].map((at) => fit.kwh_at_zero - fit.kwh_per_degree * at), line: { color: colour("ink"), width: 2 }, hoverinfo: "skip", showlegend: false }] : [])],
+    plot: known.length ? () => ({
+      data: [makeDots(evidence, evidence.weather.temp_c, load, "heat_pump", "%{text}: %{y:.1f} kWh at %{x} °C<extra></extra>"),
+        ...(fit ? [{ type: "scatter", mode: "lines", x: [Math.min(...known), fit.below_c], y: [Math.min(...known), fit.below_c].map((at) => fit.kwh_at_zero - fit.kwh_per_degree * at), line: { color: colour("ink"), width: 2 }, hoverinfo: "skip", showlegend: false }] : [])],
       layout: { xaxis: { title: { text: "mean °C of the day" } }, yaxis: { title: { text: "import kWh of the day" } } },
     }) : null,
     table: () => makeTable("heating", "Median import of a day by its mean temperature", [["°C", false], ["days", true], ["median kWh", true]], bins.map(([start, days, median]) => [`${number(start)} to ${number(start + 2)}`, number(days), number(median, 2)])),
@@ -224,7 +230,7 @@ function makeFlatRuns(evidence) {
   const { threshold_kw: threshold, dark, light } = evidence.flat;
   return makeFigure({
     name: "flat", title: "Battery: runs held near zero", height: 320,
-    note: `How often each clock time lies in a run of ${DATA.rules.flat_slots / 2} hours or more of net power within ${number(threshold, 2)} kW of zero. In the evening and at night only a battery holds it there; at midday a roof without an export register does too.`,
+    note: `How often each clock time lies in a run of ${DATA.rules.flat_slots / 2} hours or more of net power within ${number(threshold, 3)} kW of zero. In the evening and at night only a battery holds it there; at midday a roof without an export register does too.`,
     plot: () => ({
       data: [["autumn, winter", dark, "ev", "solid"], ["spring, summer", light, "solar_pv", "dash"]].map(([name, values, asset, dash]) => ({
         type: "scatter", mode: "lines", name, x: CLOCK, y: values.map((value) => (value === null ? null : value * 100)), line: { color: colour(asset), dash, width: 2 }, hovertemplate: "%{x}: %{y:.0f} % of days, %{fullData.name}<extra></extra>",

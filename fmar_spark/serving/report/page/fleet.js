@@ -12,9 +12,10 @@ function startFleet() {
   const quality = document.getElementById("quality");
   const known = DATA.intake.connections;
   section.append(make("p", { class: "lead" },
-    `${number(DATA.meters_looked_at)} of ${number(known.known)} known connections were looked at; the others lack half-hourly consent, a legal basis, `
-    + `an import meter or readings. ${number(DATA.intake.readings.meter_days)} meter-days of readings, ${DATA.intake.readings.first_day || "–"} to ${DATA.intake.readings.last_day || "–"}. `
-    + "Real, semi-synthetic and simulated meters are never counted together."));
+    `${number(DATA.meters_looked_at)} of ${number(known.known)} known connections were looked at`
+    + (known.looked_at < known.known ? "; the others lack half-hourly consent, a legal basis, an import meter or readings. " : ". ")
+    + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"),
+    ". Real, semi-synthetic and simulated meters are never counted together."));
   if (DATA.fleet.length > 1) {
     section.append(makeChoices("Readings:", "fleet-kind", DATA.fleet.map((one) => [one.kind, `${one.kind} (${number(one.meters)})`]), DATA.fleet[0].kind,
       (value) => drawFleet(DATA.fleet.find((one) => one.kind === value))));
@@ -52,7 +53,7 @@ function makeAnswers(kind) {
 }
 
 function makeSizes(kind) {
-  const bins = nameBins(kind.sizes.edges, (edge) => number(edge)).map((text) => `${text} kW`);
+  const bins = nameBins(kind.sizes.edges, (edge) => number(edge));
   const used = bins.map((_, bin) => kind.sizes.counts.some((row) => row[bin] > 0));
   const keep = (row) => row.filter((_, bin) => used[bin]);
   return makeFigure({
@@ -64,10 +65,10 @@ function makeSizes(kind) {
         type: "bar", name: CLASS_NAMES[place], x: keep(bins), y: keep(kind.sizes.counts[place]), marker: { color: colour(name) },
         hovertemplate: "%{fullData.name}, %{x}: %{y}<extra></extra>",
       })),
-      layout: { yaxis: { title: { text: "assets" } }, xaxis: { type: "category" } },
+      layout: { yaxis: { title: { text: "assets" } }, xaxis: { type: "category", title: { text: "kW" } } },
     }) : null,
     table: () => makeTable("sizes", `Assets by size, ${kind.kind} meters`,
-      [["class", false], ["direction", false], ["with a size", true], ["median kW", true], ["sum kW", true], ...keep(bins).map((bin) => [bin, true])],
+      [["class", false], ["direction", false], ["with a size", true], ["median kW", true], ["sum kW", true], ...keep(bins).map((bin) => [`${bin} kW`, true])],
       kind.sizes.counts.map((row, place) => {
         const [meters, sum, median, direction] = kind.sizes.totals[place];
         return [CLASS_NAMES[place], direction, number(meters), number(median, 2), number(sum, 1), ...keep(row).map((value) => number(value))];

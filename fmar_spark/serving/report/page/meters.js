@@ -87,7 +87,9 @@ function startMeters() {
     make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list), detail));
   filter();
   const asked = all.find((option) => option.meter.mpan === location.hash.replace("#meter=", ""));
-  choose(state, asked || all.find((option) => option.meter.evidence !== null && option.meter.detections.some((found) => found?.isPresent && found.tier === "high")) || all[0]);
+  const weigh = (option) => (option.meter.evidence === null ? -1 : option.meter.detections.reduce((sum, found) => sum + (found?.isPresent && found.tier === "high" ? found.presentProbability : 0), 0));
+  choose(state, asked || all.reduce((best, option) => (weigh(option) > weigh(best) ? option : best), all[0]));
+  keepInSight(list, state.chosen);
 }
 
 function choose(state, option) {
@@ -98,6 +100,14 @@ function choose(state, option) {
   state.list.setAttribute("aria-activedescendant", option.id);
   clearTimeout(state.timer);
   state.timer = setTimeout(() => showMeter(state, option.meter), 90);
+}
+
+// Scrolls the list alone, never the page.
+function keepInSight(list, option) {
+  if (!option) return;
+  const above = option.offsetTop - list.offsetTop;
+  if (above < list.scrollTop) list.scrollTop = above;
+  else if (above + option.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = above + option.offsetHeight - list.clientHeight;
 }
 
 function moveInList(state, event) {
@@ -111,16 +121,16 @@ function moveInList(state, event) {
     const from = state.shown.indexOf(state.chosen);
     const to = Math.max(0, Math.min(state.shown.length - 1, from < 0 ? 0 : from + steps[event.key]));
     choose(state, state.shown[to]);
-    state.shown[to]?.scrollIntoView({ block: "nearest" });
+    keepInSight(state.list, state.shown[to]);
   }
 }
 
 function makeFacts(meter) {
   const facts = [
     ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not told")], ["Premises", meter.isDomestic === null ? "not told" : meter.isDomestic ? "household" : "business"],
-    ["Readings", `${number(meter.days)} days up to ${meter.lastDay}`], ["Unread", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
+    ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Unread", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
     ["Export register", meter.hasExport ? "read" : "none read"], ["Origin", make("bdi", null, meter.provenance || "no label")],
-    ...(meter.confusers ? [["Look-alikes by its label", make("bdi", null, meter.confusers.replaceAll("_", " "))]] : []),
+    ...(meter.confusers ? [["Look-alikes by its label", make("bdi", null, meter.confusers.replaceAll("_", " ").replaceAll(",", ", "))]] : []),
   ];
   return make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, value))));
 }

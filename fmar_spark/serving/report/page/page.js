@@ -57,7 +57,7 @@ function kindMark(kind) {
 
 // Names of bins that begin at the edges, the last of them open.
 function nameBins(edges, write) {
-  return edges.map((edge, place) => (place + 1 < edges.length ? `${write(edge)} to ${write(edges[place + 1])}` : `${write(edge)} or more`));
+  return edges.map((edge, place) => (place + 1 < edges.length ? `${write(edge)}–${write(edges[place + 1])}` : `${write(edge)} or more`));
 }
 
 // A table: columns are [heading, is a number], rows are arrays of texts, numbers or elements.
@@ -81,7 +81,7 @@ function makeChoices(legend, name, choices, chosen, onChange) {
 }
 
 // The theme: the system's until the reader switches.
-const THEMES = ["as the system", "light", "dark"];
+const THEMES = ["system", "light", "dark"];
 const systemIsDark = window.matchMedia("(prefers-color-scheme: dark)");
 let theme = 0;
 const onTheme = [];

@@ -26,7 +26,7 @@ function makeBaseline(evidence, meter) {
 
 function makeAvailability(evidence) {
   const found = evidence.availability;
-  const pairs = [...new Set(found.map(([asset, direction]) => `${asset}-${direction}`))];
+  const pairs = [...new Set(found.map(([asset, direction]) => `${asset}-${direction}`))].sort();
   const seasons = [...new Set(found.map((row) => row[2]))].sort();
   let pair = pairs[0];
   let season = seasons[0];

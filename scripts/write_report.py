@@ -1,0 +1,69 @@
+"""Writes one page about a lake that opens without a network: the fleet in figures, and meter by meter the evidence."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from fmar_spark.errors import FmarError, InputError
+from fmar_spark.serving.report.page import Order, write_report
+
+REPORT = "report.html"
+
+
+def read_named(path: Path | None) -> tuple[str, ...]:
+    """The meters that a file names, one a line; the first field counts where there are more.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if path is None:
+        return ()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--meters: {path}: {error}") from error
+    fields = (line.partition(",")[0].strip().strip('"') for line in lines)
+    return tuple(dict.fromkeys(field for field in fields if field and field not in {"mpan_id", "series_id"}))
+
+
+def main() -> int:
+    """0 written, 1 no such lake or meters, 2 wrong arguments."""
+    defaults = Order()
+    parser = argparse.ArgumentParser(prog="scripts/report", description=__doc__)
+    parser.add_argument("--lake", type=Path, default=Path("lake"), metavar="PATH", help="root of the lake (default: lake)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help=f"the page (default: {REPORT} in the lake's folder)")
+    parser.add_argument(
+        "--meters", type=Path, metavar="FILE", help="MPANs or series ids, one a line, that must have their evidence on the page"
+    )
+    parser.add_argument(
+        "--evidence",
+        type=int,
+        default=defaults.evidence_meters,
+        metavar="N",
+        help=f"meters with evidence, about 25 kB each: the surest and the closest calls first (default: {defaults.evidence_meters})",
+    )
+    arguments = parser.parse_args()
+    out = arguments.out or arguments.lake / REPORT
+    begin = time.monotonic()
+    try:
+        order = defaults._replace(named=read_named(arguments.meters), evidence_meters=max(arguments.evidence, 0))
+        counts = write_report(arguments.lake, out, order, lambda stage: say(begin, stage))
+    except FmarError as error:
+        sys.stderr.write(f"report: {error}\n")
+        return 1
+    print(
+        f"{out}: {counts['looked_at']:,} meters, evidence of {counts['with_evidence']:,}, "
+        f"{out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - begin:.0f} s"
+    )
+    return 0
+
+
+def say(begin: float, stage: str) -> None:
+    """What happens next, where a person is watching."""
+    if sys.stderr.isatty():
+        print(f"report: {time.monotonic() - begin:3.0f} s  {stage}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
