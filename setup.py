@@ -48,6 +48,7 @@ setup(
             "httpx",
             "prometheus-client",
             "deltalake",
+            "duckdb",
         ],
         "test": [
             "pytest>=9",
@@ -62,6 +63,7 @@ setup(
             "jsonschema",
             "schemathesis",
             "databricks-bundles",
+            "playwright",
             "setuptools>=68",
         ],
     },
