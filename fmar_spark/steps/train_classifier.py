@@ -21,6 +21,8 @@ from fmar_spark.engine.schema import arrow_schema
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
+from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
 from fmar_spark.learning.examples import Examples, describe_window
@@ -84,11 +86,16 @@ class EvidencePass:
             columns = {
                 "mpan_id": [group.mpan_ids[row] for row in rows],
                 "features": list_rows(found.features[rows], schema.field("features").type),
-                "presence": list_rows(found.presence[rows].reshape(len(rows), -1), schema.field("presence").type),
-                "sizes": list_rows(found.sizes[rows].reshape(len(rows), -1), schema.field("sizes").type),
+                "presence": list_rows(_flatten(found.presence[rows]), schema.field("presence").type),
+                "sizes": list_rows(_flatten(found.sizes[rows]), schema.field("sizes").type),
                 "history_days": found.history_days[rows].astype(np.int32),
             }
             yield pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _flatten(values: Floats) -> Floats:
+    """One row a meter; no meters keep their width."""
+    return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
 def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Written:
@@ -168,7 +175,7 @@ def join_labels(evidence: pa.Table, labels: pd.DataFrame) -> Examples:
     absent = [""] * len(mpan_ids)
     return Examples(
         meter_id=mpan_ids,
-        features=matrix["features"].reshape(len(mpan_ids), -1).astype(np.float32),
+        features=matrix["features"].reshape(len(mpan_ids), len(FEATURES)).astype(np.float32),
         labels=truth,
         present=np.full_like(truth, np.nan),
         presence=matrix["presence"].reshape(-1, classes, len(PRESENCE_EVIDENCE)),

@@ -19,7 +19,12 @@ def list_detections(profiles: DataFrame) -> DataFrame:
 
 def list_changes(profiles: DataFrame) -> DataFrame:
     """Dated changes; of two on one day the later state is kept."""
-    return _explode(profiles, "changes", ASSET_CHANGES, *_RUN).dropDuplicates(list(ASSET_CHANGES.key))
+
+    def is_last_of_day(one: Column, place: Column) -> Column:
+        later = F.slice("changes", place + 2, F.size("changes"))
+        return ~F.exists(later, lambda other: (other["asset_class"] == one["asset_class"]) & (other["changed_date"] == one["changed_date"]))
+
+    return _explode(profiles.withColumn("changes", F.filter("changes", is_last_of_day)), "changes", ASSET_CHANGES, *_RUN)
 
 
 def list_capabilities(profiles: DataFrame) -> DataFrame:

@@ -38,7 +38,7 @@ def group_by_meter(values: pa.Array, meter: Ints, meters: int, kind: pa.ListType
 def list_rows(matrix: Floats | Ints, kind: pa.ListType) -> pa.ListArray:
     """One list a row; NaN becomes null."""
     rows, width = matrix.shape
-    offsets = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
     return pa.ListArray.from_arrays(pa.array(offsets), build_column(matrix.reshape(-1), kind.value_type), type=kind)
 
 
