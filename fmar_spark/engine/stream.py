@@ -1,17 +1,33 @@
 """Takes what is new in a folder or a table, batch by batch, each exactly once whatever stops the run."""
 
+import os
+import threading
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
-from pyspark.sql import DataFrame
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.errors import FmarError
+from fmar_spark.errors import ConfigError, FmarError
 
 CHECKPOINTS: Final = "_checkpoints"
+FILE_SCHEMA: Final = "path string, modificationTime timestamp, length bigint, content binary"
+IGNORED_NAMES: Final = "(^|/)[_.]"
 BatchBody = Callable[[TableStore, DataFrame, Transaction], None]
 """Handles one batch: the store of the batch's own session, its rows, and the mark that makes its appends happen once."""
+
+
+class FilePace(NamedTuple):
+    """How much of a folder is taken at once, and how far back it is looked at."""
+
+    max_bytes: int
+    """The content of a larger file is not read."""
+    files_per_trigger: int
+    max_age_days: int
+    """Files older than the newest by more are not looked for."""
 
 
 def checkpoint_path(store: TableStore, name: str) -> str:
@@ -25,12 +41,45 @@ def table_rows(store: TableStore, contract: TableContract) -> DataFrame:
     return store.spark.readStream.format("delta").load(store.path(contract))
 
 
+def folder_rows(spark: SparkSession, folder: str, pace: FilePace) -> DataFrame:
+    """The files of a folder and the folders in it as a stream of ``source`` (path inside the folder), ``length``, ``content``.
+
+    What begins with ``_`` or ``.``, file or folder, is not there. A file is taken once by its path: write it under such a
+    name, or elsewhere, and rename it when it is whole. ``content`` is null where the file is too large.
+
+    Raises:
+        ConfigError: no such folder.
+    """
+    root = (folder if "://" in folder else os.path.abspath(folder)).rstrip("/")
+    reader = spark.readStream.format("binaryFile").schema(FILE_SCHEMA).option("recursiveFileLookup", True)
+    reader = reader.option("maxFilesPerTrigger", pace.files_per_trigger).option("maxFileAge", f"{pace.max_age_days}d")
+    try:
+        files = reader.load(root)
+    except AnalysisException as error:
+        raise ConfigError(f"{folder}: no such folder") from error
+    source = F.col("path").substr(F.instr("path", root) + len(root) + 1, F.length("path")).alias("source")
+    readable = files.where(F.col("length") <= pace.max_bytes).select(source, "length", "content")
+    large = reader.load(root).where(F.col("length") > pace.max_bytes)
+    unread = large.select(source, "length", F.lit(None).cast("binary").alias("content"))
+    return readable.unionByName(unread).where(~F.col("source").rlike(IGNORED_NAMES))
+
+
+def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int) -> DataFrame:
+    """The records of a Kafka topic as a stream of ``source`` (topic, partition and offset), ``length``, ``content``."""
+    reader = spark.readStream.format("kafka").option("kafka.bootstrap.servers", servers).option("subscribe", topic)
+    reader = reader.option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", records_per_trigger)
+    source = F.concat_ws(":", "topic", F.col("partition").cast("string"), F.col("offset").cast("string"))
+    content = F.coalesce("value", F.lit(b""))
+    return reader.load().select(source.alias("source"), F.octet_length(content).cast("bigint").alias("length"), content.alias("content"))
+
+
 def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_seconds: int = 0) -> int:
     """Hand everything that is new to ``body`` and return, or go on for ever where there is a pause between looks.
 
     A batch that was cut off is handed over again with the same transaction, so its appends are not repeated; any other
     write of ``body`` must bear repetition. A name stands for one pair of source and target: after either was made anew,
-    use another, or what the old one had taken is missing from the new one.
+    use another, or what the old one had taken is missing from the new one. A checkpoint that was deleted makes new
+    transactions: everything is handed over again. Ctrl-C ends an endless stream, and is an error to any other.
 
     Args:
         store: the lake that the rows go to.
@@ -44,11 +93,13 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     """
     handed = 0
     raised: list[BaseException] = []
+    is_started = threading.Event()
 
     def handle(batch: DataFrame, number: int) -> None:
         nonlocal handed
+        is_started.wait()
         try:
-            body(store.in_session(batch.sparkSession), batch, Transaction(name, number))
+            body(store.in_session(batch.sparkSession), batch, Transaction(f"{name}/{query.id}", number))
         except BaseException as error:
             raised.append(error)
             raise
@@ -57,8 +108,12 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     writer = rows.writeStream.option("checkpointLocation", checkpoint_path(store, name)).foreachBatch(handle)
     writer = writer.trigger(processingTime=f"{pause_seconds} seconds") if pause_seconds else writer.trigger(availableNow=True)
     query = writer.start()
+    is_started.set()
     try:
         query.awaitTermination()
+    except KeyboardInterrupt:
+        if not pause_seconds:
+            raise
     except Exception as error:
         own = next((one for one in raised if isinstance(one, FmarError)), None)
         raise (own or error) from error

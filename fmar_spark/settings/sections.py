@@ -34,8 +34,13 @@ class IngestSettings(Section):
     max_message_bytes: int = Field(4 * 2**20, ge=1024, description="A larger message is quarantined.")
     max_raw_chars: int = Field(4096, ge=64, description="How much of a refused message the quarantine keeps.")
     max_kwh_per_slot: float = Field(50_000.0, gt=0, description="ECS 1012: a larger half-hour is refused.")
-    files_per_trigger: int = Field(2_000, ge=1, description="Landing files of one micro-batch.")
+    final_run_days: int = Field(0, ge=0, description="ECS 1003: days from a settlement day to its final run; 0 judges nothing.")
+    max_days_ahead: int = Field(1, ge=0, description="How long after the DIP's timestamp a settlement day may begin.")
+    reuse_days: int = Field(0, ge=0, description="How far from its own time an id is searched for in what was accepted; 0 = everywhere.")
+    files_per_trigger: int = Field(500, ge=1, description="Landing files of one micro-batch.")
+    records_per_trigger: int = Field(100_000, ge=1, description="Kafka records of one micro-batch.")
     trigger_seconds: int = Field(30, ge=1, description="Pause between micro-batches of a continuous run.")
+    max_file_age_days: int = Field(3650, ge=1, description="Landing files older than the newest by more are no longer looked for.")
 
 
 class ImportSettings(Section):
@@ -102,7 +107,9 @@ class RegisterSettings(Section):
     audience: str = Field("fmar-register", description="Audience (aud) that a token must name.")
     jwks_url: str = Field("", description="Where the issuer publishes its keys; https outside local and test.")
     algorithms: tuple[str, ...] = Field(("RS256", "ES256"), description="Signature algorithms that are believed, all asymmetric.")
-    client_claims: tuple[str, ...] = Field(("client_id", "azp", "appid"), description="Claims that name the client; the first present counts.")
+    client_claims: tuple[str, ...] = Field(
+        ("client_id", "azp", "appid"), description="Claims that name the client; the first present counts."
+    )
     leeway_seconds: int = Field(30, ge=0, le=300, description="Clock skew allowed to exp, nbf and iat.")
     jwks_refetch_seconds: float = Field(30.0, ge=1, description="An unknown key id fetches the keys again at most once in this time.")
     jwks_max_age_seconds: float = Field(3600.0, ge=1, description="Keys older than this are fetched again.")

@@ -1,8 +1,9 @@
 """Every rule by which a DIP message or landing file is refused, in the order in which they are judged.
 
 ECS codes are those of the industry's own rejections. What a rule needs to know stands in the message itself: a rule that
-looked at what other messages said would make the tables depend on the order of arrival. What a meter's standing data forbid
-is judged by the gate before characterisation instead.
+looked at what other messages said would make the tables depend on the order of arrival. The one exception is an id that
+is used twice for different things, which the DIP never does: there the first that was taken stands. What a meter's
+standing data forbid is judged by the gate before characterisation instead.
 """
 
 from typing import Final, NamedTuple
@@ -28,34 +29,36 @@ class DecodeRules(NamedTuple):
     max_kwh_per_slot: float = 50_000.0
     final_run_days: int = 0
     """ECS 1003: days from a settlement day to its final run; 0 judges nothing, so that history can be loaded."""
+    max_days_ahead: int = 1
+    """How long after the DIP's own timestamp a settlement day may begin."""
 
 
 RULES: Final = (
     Rule("file_empty", "The file or record has no content."),
-    Rule("file_truncated", "The gzip stream ends early or is damaged."),
+    Rule("file_truncated", "The file ends before its gzip stream or its last message does, or the gzip stream is damaged."),
     Rule("file_too_large", "The file, or what it unpacks to, is larger than ingest.max_file_bytes."),
-    Rule("file_not_json", "The file is not valid UTF-8 JSON, so that no message can be told from the next."),
+    Rule("file_not_json", "The file is no JSON, so that no message can be told from the next."),
     Rule("file_not_messages", "The file's JSON is neither a message nor an array of messages."),
-    Rule("file_too_deep", "Brackets are nested deeper than any message nests them."),
     Rule("array_empty", "The array has no message; the DIP sends at least one."),
     Rule("message_too_large", "The message is larger than ingest.max_message_bytes."),
     Rule("message_too_deep", "The message nests brackets deeper than any message does."),
-    Rule("message_malformed", "A required field is missing or has the wrong type."),
+    Rule("message_malformed", "The message is no JSON in UTF-8, or a required field is missing or has the wrong type."),
     Rule("interface_unknown", "The interface is none of IF-021, PUB-021, IF-036, PUB-036, IF-018 and PUB-018."),
-    Rule("transaction_id_missing", "D0.transactionID is empty or masked, so that the message cannot be told from its replays."),
-    Rule("timestamp_malformed", "D0.transactionTimestamp is not 25 characters with a numeric offset."),
+    Rule("transaction_id_missing", "D0.transactionID is empty, masked or no plain text, so that the message cannot be told from its replays."),
+    Rule("timestamp_malformed", "D0.transactionTimestamp is not 25 characters with a numeric offset, or not of 2000 to 2099."),
     Rule("mpan_malformed", "The MPAN is not 13 digits, or is masked."),
     Rule("mpan_check_digit", "The MPAN's last digit does not agree with the first twelve; only a warning in a test environment."),
-    Rule("block_missing", "The block that the interface carries is absent: B900 for consumption."),
-    Rule("ecs_1002_quantity", "The measurement quantity is unknown or does not belong to the event.", "1002"),
+    Rule("block_missing", "The block that the interface carries is absent: B900 for consumption, any block that is read for standing data."),
+    Rule("ecs_1002_quantity", "The measurement quantity is unknown, does not belong to the event, or is not one alone.", "1002"),
     Rule("day_malformed", "The settlement day is no date."),
     Rule("ecs_1014_day_not_midnight", "The settlement day is a time other than UTC midnight.", "1014"),
-    Rule("ecs_1003_after_final_run", "The message was sent after the settlement day's final run.", "1003"),
+    Rule("day_in_future", "The settlement day begins more than ingest.max_days_ahead after the DIP's timestamp."),
+    Rule("ecs_1003_after_final_run", "The message was sent after the settlement day's final run (ingest.final_run_days).", "1003"),
     Rule("ecs_1013_before_connection", "The settlement day lies before the connection type's date.", "1013"),
     Rule("ecs_1004_duration", "The period's duration is not 30 minutes.", "1004"),
     Rule("period_count", "A message has 1 to 200 days, and a day 1 to 48 periods."),
     Rule("ecs_1005_period_misaligned", "A period does not begin and end on the half-hour.", "1005"),
-    Rule("period_outside_day", "A period lies outside its UTC day."),
+    Rule("period_outside_day", "A period is named by no time of its UTC day."),
     Rule("period_label_mixed", "Periods are named by their start where ingest.period_label says end, or the other way."),
     Rule("ecs_1006_period_twice", "A day block has the same period twice.", "1006"),
     Rule("ecs_1007_overlap", "Two day blocks of the message cover the same period.", "1007"),
@@ -69,7 +72,9 @@ RULES: Final = (
     Rule("ecs_1009_mpan_status", "An energy other than zero was measured on a meter called disconnected.", "1009"),
     Rule("ecs_1015_reason_missing", "A period is estimated without a reason.", "1015"),
     Rule("ecs_1016_amendment_missing", "A consumption amendment (reason 9) does not say its amendment code.", "1016"),
-    Rule("standing_value_unknown", "A value of the standing data is not on its closed list."),
+    Rule("standing_value_unknown", "A value of the standing data is not on its closed list, or is no date, number or MPAN where it should be."),
     Rule("transaction_id_reused", "The transactionID was accepted before with another content."),
 )
 ORDER_OF_RULE: Final = {rule.name: order for order, rule in enumerate(RULES)}
+REUSED: Final = "transaction_id_reused"
+"""The one rule that is judged against what was accepted before."""

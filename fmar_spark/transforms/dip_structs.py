@@ -1,12 +1,21 @@
 """The parts of a DIP message that are read, as msgspec decodes them; everything else in the JSON is skipped.
 
-Header fields that may be masked for a recipient are optional: a masked value is a string or null like any other.
+Fields that may be masked for a recipient are optional: a masked value is null, empty or a row of one sign.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import field
+
+MASKS: Final = "*#Xx.-_?"
+
+
+def unmask(text: str | None) -> str | None:
+    """The text, or None where it is empty or one of the signs that stand for a hidden value, over and over."""
+    if not text or (text[0] in MASKS and not text.strip(text[0])):
+        return None
+    return text
 
 
 class Period(msgspec.Struct, gc=False):
@@ -23,14 +32,15 @@ class SettlementDay(msgspec.Struct, gc=False):
     """Which day, in which steps."""
 
     date: str = field(name="settlementDayDate")
-    duration_minutes: int = field(name="periodDuration")
+    duration_minutes: int | float = field(name="periodDuration")
 
 
 class DayBlock(msgspec.Struct, gc=False):
     """The periods of one day."""
 
     day: SettlementDay = field(name="settlementDay")
-    periods: list[Period] = field(name="consumptionPeriods")
+    periods: msgspec.Raw = field(name="consumptionPeriods")
+    """An array of ``Period``, not decoded yet: most are read without (see ``dip_alike``)."""
 
 
 class MeasurementQuantity(msgspec.Struct, gc=False):
@@ -76,7 +86,7 @@ class AnnualConsumption(msgspec.Struct, gc=False):
 class Premise(msgspec.Struct, gc=False):
     """B028."""
 
-    is_domestic: bool | None = field(name="domesticPremiseIndicator", default=None)
+    is_domestic: bool | str | None = field(name="domesticPremiseIndicator", default=None)
 
 
 class Consent(msgspec.Struct, gc=False):
@@ -96,7 +106,7 @@ class CustomBlock(msgspec.Struct, gc=False):
     segment: Segment | None = field(name="B026", default=None)
     annual: AnnualConsumption | None = field(name="B027", default=None)
     premise: Premise | None = field(name="B028", default=None)
-    links: list[dict[str, Any]] | None = field(name="B035List", default=None)
+    links: Any = field(name="B035List", default=None)
     consent: Consent | None = field(name="B068", default=None)
 
 

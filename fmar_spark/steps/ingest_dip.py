@@ -1,0 +1,182 @@
+"""Takes DIP messages from a landing folder or a Kafka topic into bronze.dip_messages, each exactly once."""
+
+import hashlib
+import logging
+import os
+from collections import Counter
+from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
+
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.readings import DIP_MESSAGES
+from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
+from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.store import TableStore, Transaction
+from fmar_spark.engine.stream import FilePace, drain, folder_rows, topic_rows
+from fmar_spark.settings.sections import IngestSettings
+from fmar_spark.transforms.dip_rows import DECODED, FileDecoder
+from fmar_spark.transforms.dip_rules import REUSED, DecodeRules
+from fmar_spark.transforms.dip_verdicts import DUPLICATE, accept, is_near, list_losers, refuse
+
+READS: Final = (DIP_MESSAGES,)
+WRITES: Final = (DIP_MESSAGES, QUARANTINE)
+STEP: Final = "ingest_dip"
+BROADCAST_IDS: Final = 500_000
+"""Up to so many ids of a batch are sent to every worker, rather than the table's ids being shuffled."""
+_log = logging.getLogger(__name__)
+
+
+class Landing(NamedTuple):
+    """A folder of message arrays."""
+
+    folder: str
+
+    @property
+    def identity(self) -> str:
+        """The same wherever the job is started from."""
+        return self.folder.rstrip("/") if "://" in self.folder else os.path.abspath(self.folder)
+
+    def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
+        """The stream of its files."""
+        pace = FilePace(settings.max_file_bytes, settings.files_per_trigger, settings.max_file_age_days)
+        return folder_rows(spark, self.folder, pace)
+
+
+class Topic(NamedTuple):
+    """A Kafka topic whose records are messages or arrays of them."""
+
+    servers: str
+    name: str
+
+    @property
+    def identity(self) -> str:
+        """Servers and topic."""
+        return f"kafka://{self.servers}/{self.name}"
+
+    def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
+        """The stream of its records."""
+        return topic_rows(spark, self.servers, self.name, settings.records_per_trigger)
+
+
+def run(store: TableStore, run: Run, settings: IngestSettings, source: Landing | Topic, *, is_continuous: bool = False) -> Written:
+    """Everything new in the source stands in bronze.dip_messages or bronze.quarantine, or was there before.
+
+    Messages in = accepted + quarantined + duplicates. The counts are those of the run and of runs before it of the same
+    source that were cut off, whose batches nobody has accounted for.
+
+    Raises:
+        ConfigError: no such folder.
+    """
+    rows = source.rows(store.spark, settings)
+    for table in WRITES:
+        store.create(table)
+    digest = hashlib.sha256(source.identity.encode()).hexdigest()[:12]
+    stream = f"{STEP}/{digest}-to-{store.identity(DIP_MESSAGES)}"
+    intake = _Intake(run, settings, stream, read_newest_mark(store, DIP_MESSAGES, stream))
+    intake.take_over(store)
+    decoded = rows.mapInArrow(FileDecoder(rules_of(settings)), DECODED)
+    drain(store, decoded, stream, intake, settings.trigger_seconds if is_continuous else 0)
+    intake.account(store)
+    if not intake.counts["messages_in"]:
+        _log.info("%s: no new messages in %s", STEP, source.identity)
+    return Written(dict(intake.counts), intake.counts["accepted"], intake.counts["quarantined"])
+
+
+def rules_of(settings: IngestSettings) -> DecodeRules:
+    """The rules as the settings have them."""
+    return DecodeRules(
+        is_test=settings.environment == "test",
+        period_label=settings.period_label,
+        max_file_bytes=settings.max_file_bytes,
+        max_message_bytes=settings.max_message_bytes,
+        max_raw_chars=settings.max_raw_chars,
+        max_kwh_per_slot=settings.max_kwh_per_slot,
+        final_run_days=settings.final_run_days,
+        max_days_ahead=settings.max_days_ahead,
+    )
+
+
+class _Intake:
+    """Handles the batches of one run and counts what became of their messages."""
+
+    def __init__(self, run: Run, settings: IngestSettings, stream: str, last: Mark | None) -> None:
+        self.run = run
+        self.settings = settings
+        self.stream = stream
+        self.last = last
+        self.is_accounted = True
+        self.counts: Counter[str] = Counter({"messages_in": 0, "accepted": 0, "quarantined": 0, "duplicates": 0, "batches": 0})
+
+    def take_over(self, store: TableStore) -> None:
+        """Count what the run before did, where it was cut off before it could say so."""
+        if self.last is not None and not is_journalled(store, self.last.run_id):
+            self.counts.update(self.last.counts)
+            self.is_accounted = False
+            _log.info("%s: run %s was cut off; its %s messages are counted here", STEP, self.last.run_id, self.last.counts["messages_in"])
+
+    def account(self, store: TableStore) -> None:
+        """Leave a mark of this run where it took over counts and no batch has said so, so that no later run does as well."""
+        if not self.is_accounted and self.last is not None:
+            nothing = store.spark.createDataFrame([], struct_type(DIP_MESSAGES))
+            append_marked(store, nothing, DIP_MESSAGES, self._mark(Transaction(f"{self.stream}/{self.run.run_id}", 0)))
+
+    def __call__(self, store: TableStore, decoded: DataFrame, transaction: Transaction) -> None:
+        """The batch's messages are accepted, refused or known; its last commit says how many of each."""
+        if self.last is not None and self.last.stands_for(transaction):
+            return
+        import os
+        decoded = decoded.localCheckpoint(eager=False) if os.environ.get("MODE") == "lc" else decoded.persist()
+        try:
+            self._take(store, decoded, transaction)
+        finally:
+            decoded.unpersist()
+
+    def _take(self, store: TableStore, decoded: DataFrame, transaction: Transaction) -> None:
+        survey = decoded.groupBy("rule", F.to_date("transaction_at").alias("day")).count().collect()
+        losers = list_losers(decoded, self._find_known(store, decoded, survey)).persist()
+        try:
+            verdicts = {row["verdict"]: row["count"] for row in losers.groupBy("verdict").count().collect()}
+            told = self._count(survey, verdicts)
+            if told["quarantined"]:
+                refused = refuse(decoded, losers, self.settings.max_raw_chars)
+                noted = {"run_id": F.lit(self.run.run_id), "quarantined_at": F.lit(datetime.now(UTC))}
+                store.insert_new(refused.withColumns(noted), QUARANTINE)
+            self.counts.update(told)
+            accepted = accept(decoded, losers).withColumn("ingested_at", F.lit(datetime.now(UTC)))
+            append_marked(store, accepted, DIP_MESSAGES, self._mark(transaction))
+            self.is_accounted = True
+        finally:
+            losers.unpersist()
+        _log.info("%s: batch %s; %s in, %s accepted so far", STEP, transaction.version, told["messages_in"], self.counts["accepted"])
+
+    def _find_known(self, store: TableStore, decoded: DataFrame, survey: list[Row]) -> DataFrame:
+        """Accepted messages that have an id of the batch."""
+        known = store.read(DIP_MESSAGES).select("transaction_id", "transaction_at", "content_hash")
+        if self.settings.reuse_days:
+            days: set[date] = {row["day"] for row in survey if row["rule"] is None}
+            known = known.where(is_near(sorted(days), self.settings.reuse_days))
+        ids = decoded.where(F.col("rule").isNull()).select("transaction_id").distinct()
+        told = sum(row["count"] for row in survey if row["rule"] is None)
+        return known.join(F.broadcast(ids) if told <= BROADCAST_IDS else ids, "transaction_id", "left_semi")
+
+    def _count(self, survey: list[Row], verdicts: dict[str, int]) -> Counter[str]:
+        """What the batch comes to; the counts of a batch that is handed over again are those of the first time."""
+        rules: Counter[str] = Counter()
+        for row in survey:
+            rules[row["rule"]] += row["count"]
+        told = rules.pop(None, 0)
+        rules[REUSED] += verdicts.get(REUSED, 0)
+        counts = Counter({f"rule_{rule}": count for rule, count in rules.items() if count})
+        quarantined = sum(counts.values())
+        duplicates = verdicts.get(DUPLICATE, 0)
+        messages_in = told + quarantined - verdicts.get(REUSED, 0)
+        accepted = told - duplicates - verdicts.get(REUSED, 0)
+        counts.update(messages_in=messages_in, accepted=accepted, quarantined=quarantined, duplicates=duplicates, batches=1)
+        return counts
+
+    def _mark(self, transaction: Transaction) -> Mark:
+        return Mark(self.stream, transaction.application, transaction.version, self.run.run_id, dict(self.counts))

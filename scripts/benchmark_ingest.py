@@ -1,0 +1,151 @@
+"""Measures ingestion: simulated DIP messages of 48 periods, landing folder to bronze.dip_messages and silver.reading_versions.
+
+Processor seconds of all processes are counted, so that others on the machine do not change the figures much. The reference
+is msgspec decoding the same messages into the same structs in this process, in the same run.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from fmar_spark.app import start_logging
+from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.session import build_session
+from fmar_spark.engine.store import TableStore
+from fmar_spark.settings.overlays import load_settings
+from fmar_spark.simulate.landing import LandingSummary, write_landing
+from fmar_spark.simulate.plan import FleetPlan
+from fmar_spark.steps import build_readings, ingest_dip
+from fmar_spark.transforms.dip_structs import Message
+
+METERS = 256
+MESSAGES_A_METER_DAY = 1.2
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Spent(NamedTuple):
+    """What a step took."""
+
+    wall_seconds: float
+    java_seconds: float
+    python_seconds: float
+
+
+def main() -> int:
+    """Print messages a core-second of the reference and of every step."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=100_000, help="how many messages at least (default: 100000)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the fleet (default: 1)")
+    parser.add_argument("--gzip", action="store_true", help="compress the landing files")
+    parser.add_argument("--cold", action="store_true", help="no warm-up: class loading and compilation are counted")
+    arguments = parser.parse_args()
+    start_logging()
+    with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder:
+        root = Path(folder)
+        landed = simulate(root / "landing", arguments.messages, arguments.seed, is_compressed=arguments.gzip)
+        print(f"{landed.messages} messages in {landed.files} files of {size_of(root / 'landing') / 2**20:.0f} MiB")
+        spark = build_session("benchmark_ingest", load_settings("local", []).spark)
+        if not arguments.cold:
+            simulate(root / "warm", 2_000, arguments.seed + 1)
+            ingest(TableStore(spark, str(root / "warm_lake")), root / "warm")
+            build(TableStore(spark, str(root / "warm_lake")))
+        store = TableStore(spark, str(root / "lake"))
+        count = landed.messages
+        reference = decode_alone(root / "landing") if not arguments.gzip else None
+        taken = measure(lambda: ingest(store, root / "landing"))
+        built = measure(lambda: build(store))
+        spark.stop()
+    if reference:
+        print(f"reference: msgspec decode alone {count / reference:10,.0f} messages a core-second")
+    both = Spent(*(one + other for one, other in zip(taken, built, strict=True)))
+    for name, spent in (("landing folder to bronze", taken), ("bronze to reading versions and readings", built), ("both", both)):
+        core_seconds = spent.java_seconds + spent.python_seconds
+        print(
+            f"{name:40s} {count / core_seconds:10,.0f} messages a core-second "
+            f"(JVM {spent.java_seconds:.1f} s, Python {spent.python_seconds:.1f} s, wall {spent.wall_seconds:.1f} s)"
+        )
+    return 0
+
+
+def simulate(folder: Path, messages: int, seed: int, *, is_compressed: bool = False) -> LandingSummary:
+    """A landing folder with at least so many messages."""
+    days = int(messages / METERS / MESSAGES_A_METER_DAY) + 1
+    first = date(2023, 1, 1)
+    while True:
+        plan = FleetPlan(METERS, first, first + timedelta(days=days - 1), seed)
+        landed = write_landing(plan, folder, is_compressed=is_compressed)
+        if landed.messages >= messages:
+            return landed
+        days = int(days * messages / landed.messages) + 1
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the landing files."""
+    return sum(path.stat().st_size for path in folder.glob("*.json*"))
+
+
+def decode_alone(folder: Path) -> float:
+    """Processor seconds of decoding every message, once."""
+    decode = msgspec.json.Decoder(list[Message]).decode
+    spent = 0.0
+    for path in sorted(folder.glob("*.json")):
+        text = path.read_bytes()
+        began = time.process_time()
+        decode(text)
+        spent += time.process_time() - began
+    return spent
+
+
+def ingest(store: TableStore, landing: Path) -> Written:
+    """The folder's messages are in bronze."""
+    settings = load_settings("local", []).ingest
+    return ingest_dip.run(store, start_run("ingest_dip", None, ""), settings, ingest_dip.Landing(str(landing)))
+
+
+def build(store: TableStore) -> Written:
+    """The bronze messages are reading versions and readings."""
+    return build_readings.run(store, start_run("build_readings", None, ""))
+
+
+def measure(step: Callable[[], Written]) -> Spent:
+    """Wall and processor seconds of a step, over this process, the JVM and Spark's Python workers."""
+    began, java, python = time.monotonic(), *read_processor_seconds()
+    print(step().counts)
+    java_after, python_after = read_processor_seconds()
+    return Spent(time.monotonic() - began, java_after - java, python_after - python)
+
+
+def read_processor_seconds() -> tuple[float, float]:
+    """Processor seconds so far of the JVM, and of this process and every Python under it."""
+    parents: dict[int, int] = {}
+    used: dict[int, tuple[str, float]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            head, _, tail = path.read_text().rpartition(")")
+        except OSError:
+            continue
+        fields = tail.split()
+        pid = int(path.parent.name)
+        parents[pid] = int(fields[1])
+        used[pid] = (head.partition("(")[2], sum(int(field) for field in fields[11:15]) / TICKS_A_SECOND)
+    own = [pid for pid in used if is_under(pid, os.getpid(), parents)]
+    java = sum(used[pid][1] for pid in own if used[pid][0] == "java")
+    return java, sum(used[pid][1] for pid in own if used[pid][0] != "java")
+
+
+def is_under(pid: int, root: int, parents: dict[int, int]) -> bool:
+    """Whether a process is the root or was started by it, at any remove."""
+    while pid and pid != root:
+        pid = parents.get(pid, 0)
+    return pid == root
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
