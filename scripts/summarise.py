@@ -53,8 +53,10 @@ def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
         if "mpan_id" in contract.names:
             shares = count_by_origin(lake.read(contract, ["mpan_id"])["mpan_id"], origins)
         elif contract is WEATHER:
-            is_simulated = lake.read(WEATHER, ["source"])["source"] == Origin.SIMULATED.value
-            shares = {Origin.SIMULATED.value: int(is_simulated.sum())}
+            sources = lake.read(WEATHER, ["source"])["source"]
+            is_simulated = sources == Origin.SIMULATED.value
+            others = Origin.MEASURED if Origin.MEASURED in present else Origin.IMPORTED
+            shares = {Origin.SIMULATED.value: int(is_simulated.sum()), others.value: int((~is_simulated).sum())}
         told = [f"{shares[origin.value]:,}" if shares.get(origin.value) else "" for origin in present]
         table.add_row(contract.full_name, f"{lake.count(contract):,}", *told, contract.doc.split(":")[0].split(";")[0])
     console.print(table)
