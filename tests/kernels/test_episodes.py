@@ -12,6 +12,7 @@ from fmar_spark.kernels.episodes import (
     follow_rises,
     lay_out_slots,
     seek_idle,
+    sum_runs,
 )
 from fmar_spark.kernels.window import Floats, Ints
 
@@ -147,3 +148,25 @@ def test_what_begins_before_an_earlier_one_ends_is_dropped(rows: tuple[Ints, Int
     key, start, end = rows
     wanted = [one for one in range(key.size) if all(key[earlier] != key[one] or start[one] >= end[earlier] for earlier in range(one))]
     assert drop_overlaps(key, start, end).tolist() == wanted
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_unbroken_runs_agree_with_a_naive_loop(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    on, power_kw = rng.random((3, 60)) < 0.6, np.round(8 * rng.random((3, 60))).astype(np.float32) / 8
+    wanted = []
+    for row, flags in enumerate(on):
+        slot = 0
+        while slot < flags.size:
+            end = slot
+            while end < flags.size and flags[end]:
+                end += 1
+            if end > slot:
+                wanted.append((row, slot, end, power_kw[row, slot:end].sum(), power_kw[row, slot:end].max()))
+            slot = end + 1
+    assert list(zip(*(column.tolist() for column in sum_runs(on, power_kw)), strict=True)) == wanted
+
+
+@pytest.mark.parametrize("shape", [(0, 9), (3, 0), (3, 9)])
+def test_nothing_on_has_no_run(shape: tuple[int, int]) -> None:
+    assert all(column.size == 0 for column in sum_runs(np.zeros(shape, dtype=bool), np.ones(shape, dtype=np.float32)))
