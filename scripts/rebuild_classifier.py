@@ -12,22 +12,26 @@ from fmar_spark.learning.registry import save_bundled
 from fmar_spark.learning.simulated_examples import simulate_examples
 from fmar_spark.learning.training import split_by_meter, train_classifier
 from fmar_spark.settings.sections import LearningSettings
-from fmar_spark.simulate.fleet import FleetPlan
+from fmar_spark.simulate.fleet import FleetPlan, Mix
+
+MIX = Mix(domestic=0.6, business_demand_response=0.34)
+"""Fewer homes than there are, and more demand response: what differs most, or shows least, takes more examples to learn."""
 
 
 def main() -> int:
     """Write fmar_spark/learning/bundled and print the figures of the test meters."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--meters", type=int, default=6000, help="meters to simulate (default: 6000)")
+    parser.add_argument("--meters", type=int, default=2560, help="meters to simulate (default: 2560)")
     parser.add_argument("--views", type=int, default=3, help="circumstances in which each meter is seen (default: 3)")
     parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
+    parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")
     parser.add_argument("--out", type=Path, default=Path("fmar_spark/learning/bundled"))
     arguments = parser.parse_args()
     settings = LearningSettings()
-    plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed)
+    plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed, MIX)
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("meters simulated and examined", total=arguments.meters)
-        examples = simulate_examples(plan, arguments.views, lambda done: bar.update(task, completed=done))
+        examples = simulate_examples(plan, arguments.views, lambda done: bar.update(task, completed=done), arguments.workers)
     split = split_by_meter(examples.meter_id, settings.calibration_share, settings.test_share, settings.seed)
     classifier = train_classifier(examples, split, seed=settings.seed % 2**31)
     report = evaluate_classifier(classifier, examples, split.test)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.kernels.battery_episodes import Traits, find_episodes
 from fmar_spark.kernels.solar_fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes, unknown_sizes
 
 FEATURES: Final[tuple[str, ...]] = (
     "battery_dark_zero_share",
@@ -42,6 +42,11 @@ class BatteryRules(NamedTuple):
     """Net power below this share of the meter's base load counts as near zero."""
     idle_share: float = 0.06
     """Power below this share of the mean load is left out when the base load is sought: a battery may be covering it."""
+    hint_zero_share: float = 0.1
+    hint_export_share: float = 0.03
+    hint_regularity: float = 0.4
+    """Where the best weeks hold dark hours near zero, give in the dark, or step up and down no more regularly than this, no episodes
+    are looked for."""
     fill_regularity: float = 0.45
     """Least regularity of the steps up in cheap hours for charging from the network to be sought."""
 
@@ -111,15 +116,23 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     net = to_blocks(load_kw - generation_kw)
     load = to_blocks(load_kw)
     read = (~np.isnan(net)).sum(axis=2, dtype=np.int8).astype(np.float32)
-    mean_kw = np.maximum(np.nan_to_num(average_known(np.maximum(load, 0.0).reshape(len(load), -1), 1)), 1e-3)
+    mean_kw = np.maximum(np.nan_to_num(average_known(np.maximum(load, 0.0), (1, 2, 3))), 1e-3)
     zeros = _find_zeros(window, net, read, (mean_kw, rules))
     steps = _find_steps(load, mean_kw)
     features = _list_features(window, zeros, steps, _link_sun(window, zeros.is_near, zeros.dark, net))
-    may_fill = np.nan_to_num(_best_blocks(steps.rise_regularity)) >= rules.fill_regularity
-    workings = find_episodes(Traits(load_kw=load, net_kw=net, is_held=zeros.is_near, dark=zeros.dark, may_fill=may_fill))
-    unread = np.isnan(net).any(axis=3).reshape(len(net), -1)
-    daily = np.where(unread, np.nan, workings.moved_kwh)[:, :days]
-    return Findings(features=features, daily=daily, events=workings.events, sizes=workings.sizes)
+    column = dict(zip(FEATURES, np.nan_to_num(features.T), strict=True))
+    hint = (column["battery_dark_zero_share"] > rules.hint_zero_share) | (column["battery_dark_export_share"] > rules.hint_export_share)
+    rows = np.flatnonzero(hint | (column["battery_step_and_drop"] > rules.hint_regularity))
+    may_fill = column["battery_night_step_regularity"][rows] >= rules.fill_regularity
+    workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill))
+    daily = np.zeros((len(net), days), dtype=np.float32)
+    daily[rows] = workings.moved_kwh[:, :days]
+    daily[np.isnan(net).any(axis=3).reshape(len(net), net.shape[1] * BLOCK_DAYS)[:, :days]] = np.nan
+    sizes = unknown_sizes(len(net))
+    for whole, part in zip(sizes, workings.sizes, strict=True):
+        whole[rows] = part
+    events = workings.events._replace(meter=rows[workings.events.meter])
+    return Findings(features=features, daily=daily, events=events, sizes=sizes)
 
 
 def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Floats, BatteryRules]) -> _Zeros:
@@ -149,7 +162,8 @@ def _find_base(net: Floats, dark: Bools, idle_kw: Floats) -> Floats:
     """Base load: the lower third of dark slots in which the meter was not idle, on every third day; shape (meters,), kW."""
     sample = net[:, :, ::3]
     counted = (sample > idle_kw[:, None, None, None]) & dark[:, :, None]
-    ranked = np.sort(np.where(counted, sample, np.float32(np.inf)).reshape(len(net), -1), axis=1)
+    slots = sample.shape[1] * sample.shape[2] * sample.shape[3]
+    ranked = np.sort(np.where(counted, sample, np.float32(np.inf)).reshape(len(net), slots), axis=1)
     place = (0.3 * counted.sum(axis=(1, 2, 3))).astype(np.int64)
     found = np.take_along_axis(ranked, place[:, None], axis=1)[:, 0] if ranked.shape[1] else np.full(len(net), np.inf)
     return np.where(np.isfinite(found), found, 0.0)

@@ -81,7 +81,7 @@ def find_episodes(traits: Traits) -> Workings:
     taken_kw[np.isfinite(filling.power_kw)] = 0.0
     parts = [
         _to_events(given_kw, False),
-        _to_events(taken_kw.reshape(meters, -1), True),
+        _to_events(taken_kw.reshape(meters, days * SLOTS_PER_DAY), True),
         _blocks_to_events(filling, days * SLOTS_PER_DAY),
     ]
     daily = given_kw.reshape(meters, days, SLOTS_PER_DAY).sum(axis=2) * HOURS_PER_SLOT
@@ -97,14 +97,22 @@ def _estimate_given(traits: Traits, read: Bools) -> Floats:
     """
     held = traits.is_held & traits.dark[:, :, None]
     usual_kw = _find_usual(traits, held)
-    flat = held.reshape(len(held), -1)
-    before, after = np.zeros_like(flat), np.zeros_like(flat)
-    before[:, 1:], after[:, :-1] = flat[:, :-1], flat[:, 1:]
-    before[:, 2:] |= flat[:, :-2] & ~before[:, 1:-1]
-    inside = (before & after).reshape(held.shape) & traits.dark[:, :, None] & read
+    meters, blocks = held.shape[:2]
+    flat = held.reshape(meters, blocks * BLOCK_DAYS * SLOTS_PER_DAY)
+    inside = _bridge(flat).reshape(held.shape) & traits.dark[:, :, None] & read
     power = np.maximum(usual_kw[:, :, None] - np.minimum(np.nan_to_num(traits.net_kw), usual_kw[:, :, None]), 0.0)
     power = np.where(held, power, np.where(inside, usual_kw[:, :, None], 0.0))
     return np.asarray(power, dtype=np.float32)
+
+
+def _bridge(held: Bools) -> Bools:
+    """Slots of gaps of one or two between held ones, shape (meters, slots)."""
+    meters, slots = held.shape
+    padded = np.zeros((meters, slots + 4), dtype=np.bool_)
+    padded[:, 2 : slots + 2] = held
+    before, after = padded[:, 1 : slots + 1], padded[:, 3 : slots + 3]
+    further_before, further_after = padded[:, :slots], padded[:, 4:]
+    return np.asarray(~held & ((before & (after | further_after)) | (further_before & after)))
 
 
 def _find_usual(traits: Traits, held: Bools) -> Floats:

@@ -118,12 +118,18 @@ def _compare_tails(notches: DailyNotches) -> tuple[Floats, ...]:
         return np.asarray(ordered[np.arange(len(ordered)), position.astype(np.int64)])
 
     middle, high = at(drop, 0.5), at(drop, 0.98)
-    tail = np.log(high / middle)
+    tail = _log_ratio(high, middle)
     ranks = np.array([np.searchsorted(bumps, drops) for bumps, drops in zip(rise, drop, strict=True)]) if len(drop) else drop
     days = np.arange(drop.shape[1])
     excess = np.where(np.isnan(drop), 0.0, (count[:, None] - days) - np.maximum(count[:, None] - ranks, 0))
     largest = excess.max(axis=1, initial=0.0) / np.maximum(count, 1)
-    return largest, tail, np.log(middle / at(rise, 0.5)), np.log(high / at(rise, 0.98))
+    return largest, tail, _log_ratio(middle, at(rise, 0.5)), _log_ratio(high, at(rise, 0.98))
+
+
+def _log_ratio(above: Floats, below: Floats) -> Floats:
+    """Log of a ratio of depths, NaN where either is not positive."""
+    told = (above > 0) & (below > 0)
+    return np.asarray(np.where(told, np.log(np.where(told, above, 1.0) / np.where(told, below, 1.0)), np.nan))
 
 
 def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: ResponseRules) -> tuple[Floats, ...]:
@@ -173,7 +179,9 @@ def _middle(values: Floats) -> Floats:
 
 def _noise_share(notches: DailyNotches) -> Floats:
     """Usual deviation from expectation on working days over the expected load."""
-    expected = np.nanmean(notches.expected_kw[:, ::5], axis=(1, 2))
+    sample = notches.expected_kw[:, ::5]
+    known = ~np.isnan(sample)
+    expected = np.where(known, sample, 0.0).sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
     return np.asarray(notches.noise_kw[:, 0].mean(axis=1) / np.maximum(np.abs(expected), 1e-3))
 
 
@@ -280,8 +288,8 @@ def _list_events(drops: Drops, depths: _Depths, probability: Floats) -> Events:
 
 
 def _sizes(depths: _Depths, probability: Floats) -> Sizes:
-    """Middle of what the likely events held back on average, or the ten deepest notches where no event is likely."""
-    likely = probability > 0
+    """Middle of what the events more likely than not held back on average, or the ten deepest notches where no event is likely."""
+    likely = probability >= 0.5
     likely[~likely.any(axis=1), :10] = True
     held = np.sort(np.where(likely, depths.mean_kw, np.nan), axis=1)
     count = (~np.isnan(held)).sum(axis=1)

@@ -103,8 +103,8 @@ def find_weekends(window: MeterWindow) -> Bools:
     return (np.arange(BLOCK_DAYS) + first - 1) % 7 >= 5
 
 
-def average_known(values: Floats, axis: int) -> Floats:
-    """Mean over what is known along an axis, NaN where nothing is; quiet about it."""
+def average_known(values: Floats, axis: int | tuple[int, ...]) -> Floats:
+    """Mean over what is known along one axis or several, NaN where nothing is; quiet about it."""
     known = ~np.isnan(values)
     count = known.sum(axis=axis)
     total = np.where(known, values, values.dtype.type(0)).sum(axis=axis)

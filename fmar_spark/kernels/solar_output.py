@@ -67,7 +67,8 @@ def estimate_output(window: MeterWindow, sky: Sky, blocks: Blocks, fit: ArrayFit
     export_kw = window.export_kw[rows]
     own_kw = sparing[rows, None, None].astype(np.float32) * usual_kw[rows]
     by_export = np.maximum(export_kw, np.minimum(export_kw + own_kw, np.float32(1.15) * ceiling_kw[rows]))
-    generation_kw[rows] = np.where((export_kw > 0) & lit[rows], by_export, generation_kw[rows])
+    goes_out = (export_kw > 0) & (sky.clear[window.area[rows]] > 0) & (there[rows][:, block, None] > 0)
+    generation_kw[rows] = np.where(goes_out & ~np.isnan(window.import_kw[rows]), by_export, generation_kw[rows])
     return Output(generation_kw=generation_kw, highest_kw=_find_ceiling(generation_kw))
 
 
@@ -105,7 +106,7 @@ def _find_ceiling(generation_kw: Floats) -> Floats:
     return average_known(best[:, 4:20].astype(np.float64), 1)
 
 
-def find_spells(output: Output, rows: Bools, least_share: float = 0.05) -> Events:
+def find_spells(output: Output, rows: Bools, least_share: float = 0.02) -> Events:
     """One spell of generation a day, from the first to the last slot above a share of the highest output.
 
     Args:
@@ -162,7 +163,7 @@ def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: 
     state = _settle_states(fit.presence)[..., None]
     marked = np.where(state == 1.0, np.maximum(marked, _SURE_MARK * bound_kw), marked)
     marked = np.where(state == 0.0, np.minimum(marked, 0.0), marked)
-    return marked.reshape(len(net), -1)
+    return marked.reshape(len(net), net.shape[1] * BLOCK_DAYS)
 
 
 def mark_exports(daily: Floats, exports: Floats, blocks: Blocks, fit: ArrayFit) -> Floats:

@@ -261,7 +261,7 @@ def _contrast_seasons(dip_kw: Floats, blocks: Blocks) -> Floats:
 
 
 def _usual_kw(blocks: Blocks) -> Floats:
-    return np.asarray(np.maximum(np.nan_to_num(average_known(np.abs(blocks.mean_kw).reshape(len(blocks.mean_kw), -1), 1)), 1e-3))
+    return np.asarray(np.maximum(np.nan_to_num(average_known(np.abs(blocks.mean_kw), (1, 2))), 1e-3))
 
 
 def _correlate_clear(blocks: Blocks) -> Floats:

@@ -1,6 +1,7 @@
 """Labelled evidence from a simulated fleet, seen in many circumstances: whole, short, without weather, without export."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.examples import Examples, describe_window, join_examples, take_examples
-from fmar_spark.simulate.fleet import Fleet, FleetPlan, simulate_chunks
+from fmar_spark.simulate.fleet import Fleet, FleetPlan, Setting, prepare_setting, simulate_block
+from fmar_spark.simulate.plan import BLOCK_METERS
 from fmar_spark.simulate.weather import GSP_AREAS
 
 LEAST_STAY_DAYS: Final = 14
@@ -42,21 +44,45 @@ VIEWS: Final = (
 )
 
 
-def simulate_examples(plan: FleetPlan, views_per_meter: int, report: Callable[[int], None]) -> Examples:
+def simulate_examples(plan: FleetPlan, views_per_meter: int, report: Callable[[int], None], workers: int = 1) -> Examples:
     """Evidence and truth of a simulated fleet: every meter whole, and in ``views_per_meter - 1`` further views.
+
+    The examples are the same whatever the number of workers: every block has streams of its own.
 
     Args:
         plan: the fleet.
         views_per_meter: at least 1.
-        report: told how many meters are done, after every chunk.
+        report: told how many meters are done, after every block.
+        workers: processes that share the blocks.
     """
+    blocks = range(-(-plan.meters // BLOCK_METERS))
     parts: list[Examples] = []
     done = 0
-    for chunk, fleet in enumerate(simulate_chunks(plan)):
-        parts.extend(_view_chunk(fleet, plan, chunk, views_per_meter))
-        done += len(fleet.mpan_id)
-        report(done)
+    with ProcessPoolExecutor(workers, initializer=_prepare, initargs=(plan, views_per_meter)) as pool:
+        for part in pool.map(_examine_block, blocks):
+            parts.append(part)
+            done += BLOCK_METERS
+            report(min(done, plan.meters))
     return join_examples(parts)
+
+
+class _Task(NamedTuple):
+    setting: Setting
+    views_per_meter: int
+
+
+_prepared: dict[str, _Task] = {}
+"""What all blocks of one worker share, made once: weather, calendar and prices."""
+
+
+def _prepare(plan: FleetPlan, views_per_meter: int) -> None:
+    _prepared["task"] = _Task(prepare_setting(plan), views_per_meter)
+
+
+def _examine_block(block: int) -> Examples:
+    setting, views_per_meter = _prepared["task"]
+    fleet = simulate_block(setting, block)
+    return join_examples(list(_view_chunk(fleet, setting.plan, block, views_per_meter)))
 
 
 def _view_chunk(fleet: Fleet, plan: FleetPlan, chunk: int, views_per_meter: int) -> Iterator[Examples]:

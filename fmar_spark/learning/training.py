@@ -16,7 +16,7 @@ from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.features import columns_of
 
 MIN_OF_EACH_ANSWER: Final = 20
-INTERVAL: Final = (0.1, 0.9)
+INTERVAL: Final = 0.8
 MIN_SIZES: Final = 30
 
 
@@ -107,7 +107,10 @@ def _fit_presence(examples: Examples, index: int, wanted: Bools) -> list[float] 
 
 
 def _fit_intervals(examples: Examples, index: int, wanted: Bools) -> dict[str, list[float]]:
-    """Conformal quantiles of the log error of each size, per unit of stated spread."""
+    """Conformal bound of the log error of each size, per unit of stated spread, the same both ways.
+
+    The sign of an error that a simulation makes is no guide to that of real meters, its magnitude is.
+    """
     found = {}
     asset = ASSET_CLASSES[index]
     spread = examples.sizes[:, index, len(SIZE_NAMES)]
@@ -117,8 +120,9 @@ def _fit_intervals(examples: Examples, index: int, wanted: Bools) -> dict[str, l
         rows = wanted & (examples.labels[:, index] == 1) & (estimate > 0) & (truth > 0)
         if rows.sum() < MIN_SIZES:
             continue
-        error = np.log(truth[rows] / estimate[rows]) / width[rows]
-        found[f"{asset.value}/{name}"] = [float(np.quantile(error, share)) for share in INTERVAL]
+        error = np.abs(np.log(truth[rows] / estimate[rows])) / width[rows]
+        reach = float(np.quantile(error, INTERVAL))
+        found[f"{asset.value}/{name}"] = [-reach, reach]
     return found
 
 

@@ -20,7 +20,7 @@ from fmar_spark.simulate.plan import (
 from fmar_spark.simulate.weather import AREA_WEIGHT, GSP_AREAS, LONDON_GROUP
 
 HOME_WEIGHT: Final = (0.25, 0.50, 0.25)
-BUSINESS_WEIGHT: Final = (0.11, 0.11, 0.16, 0.06, 0.08, 0.08, 0.14, 0.09, 0.06, 0.11)
+BUSINESS_WEIGHT: Final = (0.11, 0.10, 0.16, 0.06, 0.08, 0.08, 0.14, 0.08, 0.06, 0.13)
 HOME_CONFUSER: Final = {
     "immersion": 0.16,
     "storage_heating": 0.07,

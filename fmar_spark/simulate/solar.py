@@ -128,7 +128,7 @@ def simulate_solar(rng: np.random.Generator, people: Population, plan: FleetPlan
         front = _plane_w_m2(roof.tilt, roof.azimuth, sun, beam)
         rear = _plane_w_m2(roof.tilt, roof.azimuth + np.pi, sun, beam)
         plane = front * (1 - roof.second_share) + rear * roof.second_share
-        loss = rng.normal(0.81, 0.06, (len(rows), 1)).clip(0.6, 0.95)
+        loss = rng.normal(0.78, 0.06, (len(rows), 1)).clip(0.6, 0.95)
         warm = 1 - 0.0038 * np.maximum(temp_c[rows] + 0.028 * plane - 25, -20)
         dc = size_track(life, plan.slots)[rows] * plane / 1000 * loss * warm
         ceiling = (ac_kw[rows] / life.size_kw[rows])[:, None] * size_track(life, plan.slots)[rows]

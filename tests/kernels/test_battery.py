@@ -1,0 +1,80 @@
+"""Stationary batteries: evidence by clock, dark and sun."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.kernels.battery import FEATURES, examine
+from fmar_spark.kernels.window import Findings, Floats, MeterWindow
+
+WindowMaker = Callable[..., MeterWindow]
+FleetMaker = Callable[..., Any]
+DAYS = 112
+
+
+def column(found: Findings, name: str) -> Floats:
+    return found.features[:, FEATURES.index(name)]
+
+
+def look(lay_window: WindowMaker, net_kw: Floats) -> Findings:
+    window = lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0))
+    return examine(window, window.net_kw, np.zeros_like(window.import_kw))
+
+
+def restless_home(meters: int = 1) -> Floats:
+    return np.random.default_rng(3).uniform(0.25, 0.7, (meters, DAYS, 48))
+
+
+def test_evenings_held_near_zero_are_told_from_nights_that_are_not(lay_window: WindowMaker) -> None:
+    net_kw = restless_home()
+    net_kw[:, :, 36:44] = 0.0
+    found = look(lay_window, net_kw)
+    assert column(found, "battery_evening_zero_share")[0] > 0.6
+    assert column(found, "battery_evening_over_night")[0] > 0.5
+    assert column(found, "battery_clock_zero_jump")[0] == pytest.approx(1.0)
+
+
+def test_export_in_the_dark_is_evidence_only_with_a_register(lay_window: WindowMaker) -> None:
+    net_kw = restless_home()
+    net_kw[:, :, 36:40] = -2.0
+    assert column(look(lay_window, net_kw), "battery_dark_export_share")[0] > 0.05
+    assert np.isnan(column(look(lay_window, restless_home()), "battery_dark_export_share")).all()
+
+
+def test_a_plain_home_gives_no_episodes(lay_window: WindowMaker) -> None:
+    found = look(lay_window, restless_home(3))
+    assert not found.events.meter.size
+    assert np.isnan(found.sizes.import_kw).all()
+    assert not np.nan_to_num(found.daily).any()
+
+
+def test_nightly_charging_at_one_power_is_sized_and_marked(lay_window: WindowMaker) -> None:
+    net_kw = restless_home()
+    net_kw[:, :, 3:9] += 3.0
+    net_kw[:, :, 34:42] = 0.0
+    found = look(lay_window, net_kw)
+    assert found.sizes.import_kw[0] == pytest.approx(3.1, abs=0.3)
+    assert found.sizes.storage_kwh[0] == pytest.approx(8.5, rel=0.15)
+    assert np.nanmedian(found.daily) > 5
+
+
+def test_a_day_with_an_unread_slot_says_nothing(lay_window: WindowMaker) -> None:
+    net_kw = restless_home()
+    net_kw[:, :, 36:44] = 0.0
+    net_kw[0, 50, 20] = np.nan
+    daily = look(lay_window, net_kw).daily[0]
+    assert np.flatnonzero(np.isnan(daily)).tolist() == [50]
+
+
+def test_batteries_of_a_simulated_fleet_stand_out(see_fleet: FleetMaker) -> None:
+    seen = see_fleet(home_battery=0.9, home_solar_pv=0.0)
+    assets = seen.fleet.assets
+    has = np.zeros(len(seen.fleet.mpan_id), dtype=bool)
+    has[assets.meter[assets.asset_class == ASSET_CLASSES.index(AssetClass.BATTERY)]] = True
+    window = seen.window
+    found = examine(window, window.net_kw, np.zeros_like(window.import_kw))
+    held = np.nan_to_num(column(found, "battery_dark_zero_share")) + np.nan_to_num(column(found, "battery_dark_export_share"))
+    assert held[has].mean() > 2 * held[~has].mean()
