@@ -1,0 +1,181 @@
+"""Wanted days through the lake: run twice the same table, and every refusal in one line."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.settings.overlays import load_settings
+from fmar_spark.steps import predict_baseline
+from fmar_spark.steps.predict_baseline import Request
+
+NOW = datetime(2025, 7, 1, tzinfo=UTC)
+FIRST = date(2025, 4, 1)
+DAYS = 70
+SHOP, HOME, REFUSED = "1900012374324", "2000056535971", "1200023305967"
+
+
+def meter(mpan: str, **other: Any) -> dict[str, Any]:
+    attributes = {
+        "source": "import",
+        "gsp_group_id": "_C",
+        "is_domestic": False,
+        "interval_minutes": 30,
+        "time_zone": "Europe/London",
+        "latitude": 51.5,
+        "longitude": -0.1,
+        "weather_area": "here",
+        "told_at": NOW,
+    }
+    unsaid = ("connection_type", "energy_direction", "is_energised", "market_segment", "annual_kwh", "consent_granularity")
+    return dict.fromkeys(unsaid) | attributes | {"mpan_id": mpan, "boundary_mpan_id": mpan} | other
+
+
+def reading(mpan: str, day: int, kwh: list[float | None]) -> dict[str, Any]:
+    told = {"quantity": "AI", "quality": ["A"] * 48, "opted_out": None, "told_at": NOW}
+    return {"mpan_id": mpan, "utc_date": FIRST + timedelta(days=day), "kwh": kwh, **told}
+
+
+def series(name: str, mpan: str) -> dict[str, Any]:
+    return {column.name: None for column in SERIES.columns} | {
+        "series_id": name,
+        "mpan_id": mpan,
+        "interval_minutes": 30,
+        "imported_at": NOW,
+    }
+
+
+def fill(store: TableStore) -> None:
+    """Two meters that may be looked at, one with a gap, and a home that may not."""
+    rng = np.random.default_rng(1)
+    loads = np.round(2 + rng.random((3, DAYS, 48)), 3)
+    temp = np.round(rng.normal(12, 3, (DAYS, 48)), 1)
+    readings = [reading(SHOP, day, loads[0, day].tolist()) for day in range(DAYS)]
+    readings += [reading(HOME, day, loads[1, day].tolist()) for day in range(DAYS) if day % 9 < 7]
+    readings += [reading(REFUSED, day, loads[2, day].tolist()) for day in range(3)]
+    weather = [
+        {
+            "weather_area": "here",
+            "utc_date": FIRST + timedelta(days=day),
+            "temp_c": temp[day].tolist(),
+            "ghi_w_m2": [None] * 48,
+            "source": "a test",
+        }
+        for day in range(DAYS)
+    ]
+    basis = {"mpan_id": HOME, "basis": "own data", "source": "a test", "valid_from_date": None, "valid_to_date": None, "recorded_at": NOW}
+    tables: list[tuple[TableContract, list[dict[str, Any]]]] = [
+        (READINGS, readings),
+        (METER_POINTS, [meter(SHOP), meter(HOME, is_domestic=True), meter(REFUSED, is_domestic=True)]),
+        (LEGAL_BASES, [basis]),
+        (WEATHER, weather),
+        (SERIES, [series("the shop", SHOP), series("the home", HOME)]),
+    ]
+    for contract, rows in tables:
+        store.append(store.spark.createDataFrame(rows, struct_type(contract)), contract)
+
+
+@pytest.fixture(scope="module")
+def filled_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with readings and no predictions, not to be written to."""
+    path = tmp_path_factory.mktemp("filled") / "lake"
+    fill(TableStore(spark, str(path)))
+    return path
+
+
+@pytest.fixture
+def lake(spark: SparkSession, filled_lake: Path, tmp_path: Path) -> Iterator[TableStore]:
+    """A copy of it for one test."""
+    shutil.copytree(filled_lake, tmp_path / "lake")
+    yield TableStore(spark, str(tmp_path / "lake"))
+    shutil.rmtree(tmp_path / "lake")
+
+
+def predict(store: TableStore, request: Request, *overrides: str) -> Written:
+    settings = load_settings("test", list(overrides))
+    return predict_baseline.run(store, start_run("predict_baseline", None, ""), settings, request)
+
+
+def rows_of(store: TableStore) -> list[dict[str, Any]]:
+    rows = store.read(BASELINE_PREDICTIONS).drop("run_id").orderBy("mpan_id", "slot_start_at").collect()
+    return [row.asDict() for row in rows]
+
+
+def days_file(path: Path, *lines: str) -> Request:
+    path.write_text("\n".join(lines) + "\n")
+    return Request(None, None, path)
+
+
+def test_a_range_is_predicted_for_eligible_meters_and_again_the_same(lake: TableStore) -> None:
+    week = Request(date(2025, 6, 4), date(2025, 6, 12), None)
+    written = predict(lake, week)
+    rows = rows_of(lake)
+    assert written.rows_kept == len(rows) == 2 * 9 * 48
+    assert {row["mpan_id"] for row in rows} == {SHOP, HOME}
+    assert min(row["slot_start_at"] for row in rows) == datetime(2025, 6, 3, 23, 0)
+    assert all(row["trained_to_date"] < (row["slot_start_at"] + timedelta(hours=1)).date() for row in rows)
+    assert all(2 < row["predicted_kwh"] < 3 and row["p10_kwh"] < row["p90_kwh"] for row in rows)
+
+    assert predict(lake, week, "characterise.meters_per_chunk=1").rows_kept == len(rows)
+    assert rows_of(lake) == rows
+
+
+def test_a_day_asked_for_alone_is_answered_as_in_a_range(lake: TableStore, tmp_path: Path) -> None:
+    asked = days_file(
+        tmp_path / "days.csv", "series_id,date", "the shop,2025-05-20", "the home,2025-06-03", "the shop,2025-05-20", "nobody,2025-06-03"
+    )
+    assert predict(lake, asked).rows_kept == 2 * 48
+    few = rows_of(lake)
+    predict(lake, Request(date(2025, 5, 1), date(2025, 6, 5), None))
+    every = {(row["mpan_id"], row["slot_start_at"]): row for row in rows_of(lake)}
+    assert [every[row["mpan_id"], row["slot_start_at"]] for row in few] == few
+    assert {row["mpan_id"] for row in few} == {SHOP, HOME}
+
+
+def test_days_may_be_named_by_mpan_and_lie_before_and_after_all_readings(lake: TableStore, tmp_path: Path) -> None:
+    assert predict(lake, days_file(tmp_path / "days.csv", "mpan_id,date", f"{SHOP},2025-03-01", f"{SHOP},2025-08-01")).rows_kept == 96
+    rows = rows_of(lake)
+    assert {(row["model"], row["trained_to_date"], row["predicted_kwh"]) for row in rows[:48]} == {("no_readings_before", None, None)}
+    assert {row["trained_to_date"] for row in rows[48:]} == {date(2025, 6, 10)}
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["series_id,day", "the shop,2025-05-20"], "series_id or mpan_id, and date wanted"),
+        (["series_id,date", "the shop,2025-05-20", "the shop,20/05/2025"], "line 3"),
+        (["series_id,date", ",2025-05-20"], "line 2: no series_id"),
+        (["series_id,date"], "no days listed"),
+        (["series_id,date", "nobody,2025-05-20"], "none of its 1 series"),
+    ],
+)
+def test_a_file_of_days_that_cannot_be_used_is_refused_in_one_line(lake: TableStore, tmp_path: Path, lines: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said) as refusal:
+        predict(lake, days_file(tmp_path / "days.csv", *lines))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (Request(None, date(2025, 6, 1), None), "--from and --to"),
+        (Request(date(2025, 6, 2), date(2025, 6, 1), None), "0 days"),
+        (Request(date(2020, 1, 1), date(2025, 6, 1), None), "1979 days"),
+        (Request(date(2055, 6, 1), date(2055, 6, 2), None), "day 2055-06-01 asked for"),
+    ],
+)
+def test_a_range_that_cannot_be_meant_is_refused(lake: TableStore, request_: Request, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        predict(lake, request_)
