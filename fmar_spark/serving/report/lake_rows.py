@@ -14,9 +14,6 @@ from fmar_spark.errors import ConfigError
 _DUCKDB_TYPES: Final = {
     "string": "VARCHAR",
     "timestamp": "TIMESTAMPTZ",
-    "array<float>": "FLOAT[]",
-    "array<string>": "VARCHAR[]",
-    "array<boolean>": "BOOLEAN[]",
     "map<string,bigint>": "MAP(VARCHAR, BIGINT)",
 }
 Row = dict[str, Any]
@@ -74,5 +71,13 @@ class LakeRows:
             self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT * FROM {stored}")
             return
         plain = (column for column in contract.columns if "struct" not in column.type)
-        declared = ", ".join(f"{column.name} {_DUCKDB_TYPES.get(column.type, column.type)}" for column in plain)
+        declared = ", ".join(f"{column.name} {_name_type(column.type)}" for column in plain)
         self._connection.execute(f"CREATE TABLE {contract.full_name} ({declared})")
+
+
+def _name_type(spark_type: str) -> str:
+    """DuckDB's name of a type that holds no struct."""
+    element = spark_type.removeprefix("array<").removesuffix(">")
+    if spark_type.startswith("array<"):
+        return f"{_name_type(element)}[]"
+    return _DUCKDB_TYPES.get(spark_type, spark_type)

@@ -101,7 +101,7 @@ function makeDailyTable(evidence) {
     counts[asset].set(date, (counts[asset].get(date) || 0) + 1);
   });
   const shown = CLASS_NAMES.map((_, asset) => asset).filter((asset) => counts[asset].size);
-  return makeTable("daily", "Each local day: energies of the read half-hours, weather, and episodes that began",
+  return makeTable("carpet", "Each local day: energies of the read half-hours, weather, and episodes that began",
     [["day", false], ["import kWh", true], ["export kWh", true], ["half-hours unread", true], ["mean °C", true], ["midday W/m²", true], ["midday net kW", true], ...shown.map((asset) => [`${CLASS_NAMES[asset]} episodes`, true])],
     evidence.dates.map((date, place) => [date, number(evidence.import_kwh[place], 2), number(evidence.export_kwh[place], 2), number(evidence.unread[place]),
       number(evidence.weather.temp_c[place], 1), number(evidence.weather.sun_w_m2[place]), number(evidence.midday_kw[place], 2), ...shown.map((asset) => number(counts[asset].get(place) || 0))]));
