@@ -55,14 +55,22 @@ class _Target(NamedTuple):
     def write(self, name: str, texts: Iterable[str]) -> None:
         """One file that is a JSON array; the same name again replaces it."""
         body = ("[" + ",\n".join(texts) + "]").encode()
-        path = self.folder / (f"{name}.json.gz" if self.is_compressed else f"{name}.json")
-        path.write_bytes(gzip.compress(body, GZIP_LEVEL, mtime=0) if self.is_compressed else body)
+        ending = "json.gz" if self.is_compressed else "json"
+        self.write_whole(f"{name}.{ending}", gzip.compress(body, GZIP_LEVEL, mtime=0) if self.is_compressed else body)
+
+    def write_whole(self, name: str, content: bytes) -> None:
+        """A file that is there whole or not at all: a reader never sees half of it, nor one left by a run that was killed."""
+        unfinished = self.folder / f".{name}.part"
+        unfinished.write_bytes(content)
+        unfinished.replace(self.folder / name)
 
     def write_truth(self, table: pa.Table, name: str, part: str) -> None:
         """One part of a truth table."""
         folder = self.folder / TRUTH_FOLDER / name
         folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, folder / f"{part}.parquet")
+        unfinished = folder / f".{part}.part"
+        pq.write_table(table, unfinished)
+        unfinished.replace(folder / f"{part}.parquet")
 
 
 @lru_cache(maxsize=1)
@@ -91,7 +99,7 @@ def _write_broken_files(messages: list[DayMessage], target: _Target) -> tuple[in
     """Files that no reader should take as they are; returns how many, and what is wrong with them."""
     files = [file for name in target.faults if name in FILE_FAULTS for file in FILE_FAULTS[name](messages, name)]
     for file in files:
-        (target.folder / file.name).write_bytes(file.content)
+        target.write_whole(file.name, file.content)
     return len(files), [entry for file in files for entry in file.ledger]
 
 

@@ -1,7 +1,10 @@
 """How right a classifier is, and how honest its probabilities are."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from sklearn.metrics import roc_auc_score
 
 from fmar_spark.domain.words import ASSET_CLASSES
@@ -130,6 +133,13 @@ def test_every_class_has_a_drawn_reliability_curve(report: Report) -> None:
         table = report.tables[asset.value]
         assert isinstance(table, dict)
         assert list(figures[f"{asset.value}.html"].data[1].x) == [bin_["stated"] for bin_ in table["reliability"]]
+
+
+def test_every_gate_of_the_repository_names_a_figure_that_is_measured(report: Report) -> None:
+    gates = yaml.safe_load((Path(__file__).resolve().parents[2] / "mlflow" / "gates.yaml").read_text(encoding="utf-8"))
+    assert {name.rpartition("_")[0] for name in gates} == {asset.value for asset in ASSET_CLASSES}
+    assert set(gates) <= set(report.metrics)
+    assert all(set(bounds) <= {"at_least", "at_most"} for bounds in gates.values())
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,31 @@ def test_broken_files_are_added_once_and_leave_the_good_ones_alone(tmp_path: Pat
     assert summary.files == len(good) - len([name for name in good if name.startswith(TRUTH_FOLDER)]) + 8
 
 
+def test_a_run_that_was_killed_leaves_nothing_that_a_reader_sees_and_its_repetition_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = PLAN._replace(meters=5)
+    write_landing(plan, tmp_path / "whole")
+    kill_after = iter([False, True])
+
+    def write_half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            half = next(kill_after)
+            file.write(content[: len(content) // 2] if half else content)
+        if half:
+            raise KeyboardInterrupt
+        return len(content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write_half)
+        with pytest.raises(KeyboardInterrupt):
+            write_landing(plan, tmp_path / "killed")
+    seen = [path for path in (tmp_path / "killed").iterdir() if path.is_file() and not path.name.startswith((".", "_"))]
+    assert [path.name for path in seen] == ["standing-b00000.json"]
+    write_landing(plan, tmp_path / "killed")
+    assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
+
+
 def test_what_cannot_be_simulated_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     for plan, faults in ((PLAN._replace(meters=0), []), (PLAN, ["gremlins"])):
         with pytest.raises(ConfigError):
