@@ -114,7 +114,8 @@ def show_meter(console: Console, meter: Meter) -> None:
         console.print(table)
     else:
         console.print(f"[bold italic]{title}[/]")
-    console.print("Not there: " + "; ".join(others) + ".")
+    if others:
+        console.print("Not there: " + "; ".join(others) + ".")
     if meter.cv_rmse == meter.cv_rmse:
         console.print(f"Day-ahead baseline: CV(RMSE) {meter.cv_rmse:.2f}, BL01 {meter.bl01_cv_rmse:.2f}.\n")
 

@@ -1,0 +1,37 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fmar_spark.contracts.readings import LEGAL_BASES, READINGS
+from fmar_spark.engine.lake_files import LakeFiles
+from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ConfigError
+
+
+def record_basis(store: TableStore, mpan: str) -> None:
+    """One row of a table."""
+    row = (mpan, "own data", "test", None, None, datetime(2026, 1, 1, tzinfo=UTC))
+    store.append(store.spark.createDataFrame([row], struct_type(LEGAL_BASES)), LEGAL_BASES)
+
+
+def test_what_spark_wrote_is_counted_and_read_without_it(store: TableStore) -> None:
+    for mpan in ("1200000000011", "1200000000020"):
+        record_basis(store, mpan)
+    lake = LakeFiles(Path(store.root))
+    assert lake.has(LEGAL_BASES)
+    assert lake.count(LEGAL_BASES) == 2
+    assert sorted(lake.read(LEGAL_BASES, ["mpan_id"])["mpan_id"]) == ["1200000000011", "1200000000020"]
+    assert len(lake.read(LEGAL_BASES, ["basis"], [("mpan_id", "=", "1200000000011")])) == 1
+
+
+def test_a_table_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
+    lake = LakeFiles(tmp_path)
+    assert not lake.has(READINGS)
+    assert list(lake.read(READINGS, ["mpan_id", "kwh"]).columns) == ["mpan_id", "kwh"]
+
+
+def test_no_lake_is_one_line_that_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no lake there; run scripts/demo"):
+        LakeFiles(tmp_path / "absent")
