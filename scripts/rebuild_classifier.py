@@ -21,7 +21,7 @@ MIX = Mix(domestic=0.6, business_demand_response=0.34)
 def main() -> int:
     """Write fmar_spark/learning/bundled and print the figures of the test meters."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--meters", type=int, default=2560, help="meters to simulate (default: 2560)")
+    parser.add_argument("--meters", type=int, default=5120, help="meters to simulate (default: 5120)")
     parser.add_argument("--views", type=int, default=3, help="circumstances in which each meter is seen (default: 3)")
     parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
     parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -30,7 +31,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     """Holds everything that was learnt; plain dictionaries and arrays, so that skops can store it without pickle.
 
     Args:
-        models: class value -> gradient boosted trees on that class's evidence.
+        models: class value -> sets of gradient boosted trees on that class's evidence; their log odds are averaged.
         calibration: class value -> (slope, intercept) on the logit of the trees' probability.
         presence: class value -> (weights..., intercept) of a logistic on the evidence that the asset is still there.
         size_quantiles: "class/size name" -> both ends of the 80 % interval of log(true / estimate) per unit of (0.05 + spread).
@@ -39,7 +40,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def __init__(
         self,
-        models: dict[str, object] | None = None,
+        models: dict[str, list[Any]] | None = None,
         calibration: dict[str, list[float]] | None = None,
         presence: dict[str, list[float]] | None = None,
         size_quantiles: dict[str, list[float]] | None = None,
@@ -84,9 +85,15 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise ModelError("classifier: not trained")
         if len(features) == 0:
             return np.zeros(0)
-        raw = self.models[asset.value].predict_proba(features[:, columns_of(asset)])[:, 1]  # type: ignore[attr-defined]  # scikit-learn ships no types
+        raw = average_members(self.models[asset.value], features[:, columns_of(asset)])
         slope, intercept = self.calibration[asset.value]
         return np.asarray(np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING))
+
+
+def average_members(members: Sequence[Any], evidence: Floats) -> Floats:
+    """Probability whose log odds are the mean of those of several sets of trees, shape (meters,)."""
+    logit = np.mean([to_logit(trees.predict_proba(evidence)[:, 1]) for trees in members], axis=0)
+    return np.asarray(1 / (1 + np.exp(-logit)))
 
 
 def to_logit(probability: Floats) -> Floats:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.learning.classifier import AssetClassifier, store_classifier, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, store_classifier, to_logit
 from fmar_spark.learning.evaluation import Report, expected_calibration_error
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.features import columns_of
@@ -34,7 +34,7 @@ def sides_of(split: Split, meter_ids: list[str]) -> Sides:
 
 def raw_scores(classifier: AssetClassifier, features: np.ndarray) -> np.ndarray:
     assert classifier.models is not None
-    scores = [classifier.models[asset.value].predict_proba(features[:, columns_of(asset)])[:, 1] for asset in ASSET_CLASSES]
+    scores = [average_members(classifier.models[asset.value], features[:, columns_of(asset)]) for asset in ASSET_CLASSES]
     return np.stack(scores, axis=1)
 
 
