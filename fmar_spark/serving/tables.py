@@ -112,7 +112,7 @@ AGREEMENTS: Final = _versioned(
     Column("valid_to_at", UtcDateTime),
 )
 Index("agreement_versions_amsid", AGREEMENTS.c.amsid)
-Index("agreement_versions_mpan", AGREEMENTS.c.mpan_id)
+Index("agreement_versions_asset", AGREEMENTS.c.mpan_id, AGREEMENTS.c.amsid)
 Index("agreement_versions_fsp", AGREEMENTS.c.fsp_id, AGREEMENTS.c.agreement_id)
 Index("agreement_versions_area", AGREEMENTS.c.market, AGREEMENTS.c.distributor_id, AGREEMENTS.c.agreement_id)
 

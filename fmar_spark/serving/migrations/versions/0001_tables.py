@@ -102,7 +102,7 @@ def _create_agreements() -> None:
         _moment("valid_to_at", nullable=True),
     )
     op.create_index(f"{name}_amsid", name, ["amsid"])
-    op.create_index(f"{name}_mpan", name, ["mpan_id"])
+    op.create_index(f"{name}_asset", name, ["mpan_id", "amsid"])
     op.create_index(f"{name}_fsp", name, ["fsp_id", "agreement_id"])
     op.create_index(f"{name}_area", name, ["market", "distributor_id", "agreement_id"])
 
