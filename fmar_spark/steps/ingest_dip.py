@@ -128,18 +128,21 @@ class _Intake:
         """The batch's messages are accepted, refused or known; its last commit says how many of each."""
         if self.last is not None and self.last.stands_for(transaction):
             return
-        import os
-        decoded = decoded.localCheckpoint(eager=False) if os.environ.get("MODE") == "lc" else decoded.persist()
+        decoded = decoded.persist()
         try:
             self._take(store, decoded, transaction)
         finally:
             decoded.unpersist()
 
     def _take(self, store: TableStore, decoded: DataFrame, transaction: Transaction) -> None:
+        """Judge and write one batch; where another run wrote in the meantime, judge again."""
         survey = decoded.groupBy("rule", F.to_date("transaction_at").alias("day")).count().collect()
         losers = list_losers(decoded, self._find_known(store, decoded, survey)).persist()
         try:
             verdicts = {row["verdict"]: row["count"] for row in losers.groupBy("verdict").count().collect()}
+            if store.version(DIP_MESSAGES) != store.versions_read[DIP_MESSAGES.full_name]:
+                self._take(store, decoded, transaction)
+                return
             told = self._count(survey, verdicts)
             if told["quarantined"]:
                 refused = refuse(decoded, losers, self.settings.max_raw_chars)
@@ -158,7 +161,7 @@ class _Intake:
         known = store.read(DIP_MESSAGES).select("transaction_id", "transaction_at", "content_hash")
         if self.settings.reuse_days:
             days: set[date] = {row["day"] for row in survey if row["rule"] is None}
-            known = known.where(is_near(sorted(days), self.settings.reuse_days))
+            known = known.where(is_near(days, self.settings.reuse_days))
         ids = decoded.where(F.col("rule").isNull()).select("transaction_id").distinct()
         told = sum(row["count"] for row in survey if row["rule"] is None)
         return known.join(F.broadcast(ids) if told <= BROADCAST_IDS else ids, "transaction_id", "left_semi")
@@ -166,9 +169,12 @@ class _Intake:
     def _count(self, survey: list[Row], verdicts: dict[str, int]) -> Counter[str]:
         """What the batch comes to; the counts of a batch that is handed over again are those of the first time."""
         rules: Counter[str] = Counter()
+        told = 0
         for row in survey:
-            rules[row["rule"]] += row["count"]
-        told = rules.pop(None, 0)
+            if row["rule"] is None:
+                told += row["count"]
+            else:
+                rules[row["rule"]] += row["count"]
         rules[REUSED] += verdicts.get(REUSED, 0)
         counts = Counter({f"rule_{rule}": count for rule, count in rules.items() if count})
         quarantined = sum(counts.values())

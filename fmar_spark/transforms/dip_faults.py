@@ -24,7 +24,9 @@ class FaultLog:
         if known is None or ORDER_OF_RULE[rule] < ORDER_OF_RULE[known[0]]:
             self.found[message] = (rule, reason[:MAX_REASON_CHARS])
 
-    def note_all(self, rule: str, bad: NDArray[np.bool_], messages: NDArray[np.int64], values: Sequence[object]) -> None:
+    def note_all(
+        self, rule: str, bad: NDArray[np.bool_], messages: NDArray[np.int64], values: Sequence[object] | NDArray[np.float64]
+    ) -> None:
         """Remember it of every message with a marked entry; ``values`` is what was found, entry by entry."""
         for at in np.flatnonzero(bad).tolist():
             self.note(int(messages[at]), rule, f"{values[at]!r} found")

@@ -39,7 +39,7 @@ class Unit(NamedTuple):
     refusal: Refusal | None
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """Carries a refusal, and the text that it speaks of, to the place that knows the name of the file."""
 
     def __init__(self, rule: str, reason: str) -> None:
@@ -60,7 +60,7 @@ def read_units(name: str, content: bytes, rules: DecodeRules) -> Iterator[Unit]:
     try:
         text = unpack(content, rules.max_file_bytes)
         cut = _cut_elements(text)
-    except _Refused as refused:
+    except _RefusedError as refused:
         yield Unit(name, text, None, refused.refusal)
         return
     is_ascii = text.isascii()
@@ -89,13 +89,13 @@ def decode_unit(source: str, element: bytes | memoryview, rules: DecodeRules, *,
 def unpack(content: bytes, max_bytes: int) -> bytes:
     """The JSON text, unzipped if need be, never more than ``max_bytes`` of it."""
     if not content:
-        raise _Refused("file_empty", "no bytes found")
+        raise _RefusedError("file_empty", "no bytes found")
     if len(content) > max_bytes:
-        raise _Refused("file_too_large", f"{len(content)} bytes found, at most {max_bytes} wanted")
+        raise _RefusedError("file_too_large", f"{len(content)} bytes found, at most {max_bytes} wanted")
     text = _gunzip(content, max_bytes) if content.startswith(GZIP_MAGIC) else content
     text = text.removeprefix(BYTE_ORDER_MARK).strip()
     if not text:
-        raise _Refused("file_empty", "nothing but white space found")
+        raise _RefusedError("file_empty", "nothing but white space found")
     return text
 
 
@@ -128,16 +128,16 @@ def _cut_elements(text: bytes) -> _Cut:
             _read_object(text)
             return _Cut([text])
         if not text.startswith(b"["):
-            raise _Refused("file_not_json" if not _is_json(text) else "file_not_messages", "an array of messages wanted")
+            raise _RefusedError("file_not_json" if not _is_json(text) else "file_not_messages", "an array of messages wanted")
         cut = _Cut([memoryview(raw) for raw in _read_elements(text)])
     except RecursionError:
         cut = _Cut([text]) if text.startswith(b"{") else _cut_by_brackets(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         cut = _cut_by_brackets(text) if text.startswith(b"[") else _Cut([])
         if not cut.elements:
-            raise _Refused("file_not_json", str(error)) from error
+            raise _RefusedError("file_not_json", str(error)) from error
     if not cut.elements and not cut.rest:
-        raise _Refused("array_empty", "an array of at least one message wanted")
+        raise _RefusedError("array_empty", "an array of at least one message wanted")
     return cut
 
 
@@ -147,17 +147,17 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
     left, budget = content, max_bytes
     while left:
         if len(parts) == MAX_GZIP_MEMBERS:
-            raise _Refused("file_truncated", f"damaged gzip: more than {MAX_GZIP_MEMBERS} members found")
+            raise _RefusedError("file_truncated", f"damaged gzip: more than {MAX_GZIP_MEMBERS} members found")
         unzip = zlib.decompressobj(GZIP_WINDOW)
         try:
             parts.append(unzip.decompress(left, budget + 1))
         except zlib.error as error:
-            raise _Refused("file_truncated", f"damaged gzip: {error}") from error
+            raise _RefusedError("file_truncated", f"damaged gzip: {error}") from error
         budget -= len(parts[-1])
         if budget < 0:
-            raise _Refused("file_too_large", f"unpacks to more than {max_bytes} bytes")
+            raise _RefusedError("file_too_large", f"unpacks to more than {max_bytes} bytes")
         if not unzip.eof:
-            raise _Refused("file_truncated", "gzip ends early")
+            raise _RefusedError("file_truncated", "gzip ends early")
         left = unzip.unused_data.lstrip(b"\x00")
     return b"".join(parts)
 

@@ -76,8 +76,10 @@ def read_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHou
         reason=np.empty(len(is_alike), dtype=np.int8),
         amendment=dict(zip(np.flatnonzero(~is_alike)[list(slow.amendment)].tolist(), slow.amendment.values(), strict=True)),
     )
-    for whole, quick, other in zip(found[1:5], alike[3:7], slow[1:5], strict=True):
-        whole[is_alike], whole[~is_alike] = quick[read], other
+    found.place[is_alike], found.place[~is_alike] = alike.place[read], slow.place
+    found.kwh[is_alike], found.kwh[~is_alike] = alike.kwh[read], slow.kwh
+    found.quality[is_alike], found.quality[~is_alike] = alike.quality[read], slow.quality
+    found.reason[is_alike], found.reason[~is_alike] = alike.reason[read], slow.reason
     return found
 
 

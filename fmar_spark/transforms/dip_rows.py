@@ -123,18 +123,25 @@ def _accept(judged: Judged, sources: list[str], kept: NDArray[np.int64]) -> pa.R
 
 def _refuse(refused: list[tuple[Unit, Refusal]], rules: DecodeRules) -> pa.RecordBatch:
     """Rows of what is refused, with as much of whose it is as can be read."""
-    loose = [None if unit.message else read_loosely(unit.raw) for unit, _ in refused]
-    ids = [one.transaction_id if one else unit.message and unit.message.payload.common.delivery.transaction_id for one, (unit, _) in zip(loose, refused, strict=True)]
-    mpans = [one.mpan if one else unit.message and unit.message.payload.common.meter.mpan for one, (unit, _) in zip(loose, refused, strict=True)]
+    owners = [_tell_owner(unit) for unit, _ in refused]
     columns = {
-        "transaction_id": [plain_id(text) for text in ids],
-        "mpan_id": [text if text and is_mpan(text) else None for text in mpans],
+        "transaction_id": [plain_id(transaction_id) for transaction_id, _ in owners],
+        "mpan_id": [mpan if mpan and is_mpan(mpan) else None for _, mpan in owners],
         "source": [unit.source for unit, _ in refused],
         "rule": [refusal.rule for _, refusal in refused],
         "reason": [refusal.reason for _, refusal in refused],
         "raw": [show_raw(unit.raw, rules.max_raw_chars) for unit, _ in refused],
     }
     return _batch(columns, len(refused))
+
+
+def _tell_owner(unit: Unit) -> tuple[str | None, str | None]:
+    """Transaction and MPAN as they stand in the message, checked or not."""
+    if unit.message is None:
+        loose = read_loosely(unit.raw)
+        return loose.transaction_id, loose.mpan
+    common = unit.message.payload.common
+    return common.delivery.transaction_id, common.meter.mpan
 
 
 def _batch(columns: dict[str, Any], rows: int) -> pa.RecordBatch:

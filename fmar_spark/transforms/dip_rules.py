@@ -44,11 +44,15 @@ RULES: Final = (
     Rule("message_too_deep", "The message nests brackets deeper than any message does."),
     Rule("message_malformed", "The message is no JSON in UTF-8, or a required field is missing or has the wrong type."),
     Rule("interface_unknown", "The interface is none of IF-021, PUB-021, IF-036, PUB-036, IF-018 and PUB-018."),
-    Rule("transaction_id_missing", "D0.transactionID is empty, masked or no plain text, so that the message cannot be told from its replays."),
+    Rule(
+        "transaction_id_missing", "D0.transactionID is empty, masked or no plain text, so that the message cannot be told from its replays."
+    ),
     Rule("timestamp_malformed", "D0.transactionTimestamp is not 25 characters with a numeric offset, or not of 2000 to 2099."),
     Rule("mpan_malformed", "The MPAN is not 13 digits, or is masked."),
     Rule("mpan_check_digit", "The MPAN's last digit does not agree with the first twelve; only a warning in a test environment."),
-    Rule("block_missing", "The block that the interface carries is absent: B900 for consumption, any block that is read for standing data."),
+    Rule(
+        "block_missing", "The block that the interface carries is absent: B900 for consumption, any block that is read for standing data."
+    ),
     Rule("ecs_1002_quantity", "The measurement quantity is unknown, does not belong to the event, or is not one alone.", "1002"),
     Rule("day_malformed", "The settlement day is no date."),
     Rule("ecs_1014_day_not_midnight", "The settlement day is a time other than UTC midnight.", "1014"),
@@ -72,7 +76,10 @@ RULES: Final = (
     Rule("ecs_1009_mpan_status", "An energy other than zero was measured on a meter called disconnected.", "1009"),
     Rule("ecs_1015_reason_missing", "A period is estimated without a reason.", "1015"),
     Rule("ecs_1016_amendment_missing", "A consumption amendment (reason 9) does not say its amendment code.", "1016"),
-    Rule("standing_value_unknown", "A value of the standing data is not on its closed list, or is no date, number or MPAN where it should be."),
+    Rule(
+        "standing_value_unknown",
+        "A value of the standing data is not on its closed list, or is no date, number or MPAN where it should be.",
+    ),
     Rule("transaction_id_reused", "The transactionID was accepted before with another content."),
 )
 ORDER_OF_RULE: Final = {rule.name: order for order, rule in enumerate(RULES)}

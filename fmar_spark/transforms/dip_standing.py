@@ -10,7 +10,17 @@ from fmar_spark.domain.mpan import is_mpan
 from fmar_spark.transforms.dip_faults import FaultLog
 from fmar_spark.transforms.dip_headers import Headers
 from fmar_spark.transforms.dip_periods import parse_settlement_day
-from fmar_spark.transforms.dip_structs import CustomBlock, Message, unmask
+from fmar_spark.transforms.dip_structs import (
+    AnnualConsumption,
+    Connection,
+    Consent,
+    CustomBlock,
+    Energisation,
+    Message,
+    Premise,
+    Segment,
+    unmask,
+)
 
 CONNECTION_TYPES: Final = frozenset("WLHEU")
 ENERGY_DIRECTIONS: Final = frozenset("IE")
@@ -52,20 +62,19 @@ def read_standing(custom: CustomBlock, mpan_id: str) -> dict[str, object]:
     Raises:
         UnknownValueError: a value is not on its closed list, or is no number, date or MPAN.
     """
-    connection, connected = custom.connection, custom.connected
-    kind = (connection and connection.type) or (connected and connected.type)
-    began = (connection and connection.from_date, connected and connected.from_date)
-    status = _pick("energisationStatus", custom.energisation and custom.energisation.status, frozenset(ENERGISED))
+    connection, connected = custom.connection or Connection(), custom.connected or Connection()
+    energisation, consent = custom.energisation or Energisation(), custom.consent or Consent()
+    status = _pick("energisationStatus", energisation.status, frozenset(ENERGISED))
     return {
-        "connection_type": _pick("connectionTypeIndicator", kind, CONNECTION_TYPES),
-        "energy_direction": _pick("energyDirection", connection and connection.direction, ENERGY_DIRECTIONS),
+        "connection_type": _pick("connectionTypeIndicator", unmask(connection.type) or connected.type, CONNECTION_TYPES),
+        "energy_direction": _pick("energyDirection", connection.direction, ENERGY_DIRECTIONS),
         "is_energised": ENERGISED[status] if status else None,
-        "market_segment": _pick("marketSegmentIndicator", custom.segment and custom.segment.indicator, MARKET_SEGMENTS),
-        "annual_kwh": _read_energy(custom.annual.kwh if custom.annual else None),
-        "is_domestic": _read_flag(custom.premise.is_domestic if custom.premise else None),
+        "market_segment": _pick("marketSegmentIndicator", (custom.segment or Segment()).indicator, MARKET_SEGMENTS),
+        "annual_kwh": _read_energy((custom.annual or AnnualConsumption()).kwh),
+        "is_domestic": _read_flag((custom.premise or Premise()).is_domestic),
         "linked_mpan_id": _read_link(custom.links, mpan_id),
-        "consent_granularity": _pick("consentGranularity", custom.consent and custom.consent.granularity, CONSENTS),
-        "effective_from_date": _read_date(*began, custom.energisation and custom.energisation.from_date),
+        "consent_granularity": _pick("consentGranularity", consent.granularity, CONSENTS),
+        "effective_from_date": _read_date(connection.from_date, connected.from_date, energisation.from_date),
     }
 
 

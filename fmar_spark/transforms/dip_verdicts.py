@@ -1,7 +1,8 @@
 """Tells messages that are new from those that come again and from those that use another's id."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
@@ -13,6 +14,7 @@ from fmar_spark.transforms.dip_rows import TOLD
 from fmar_spark.transforms.dip_rules import REUSED
 
 DUPLICATE: Final = "duplicate"
+MAX_RANGES: Final = 64
 
 
 def list_losers(decoded: DataFrame, known: DataFrame) -> DataFrame:
@@ -72,17 +74,21 @@ def _spell_out_days(decoded: DataFrame) -> DataFrame:
     return decoded.withColumn("days", F.coalesce("days", only))
 
 
-def is_near(days: Sequence[date], reach_days: int) -> Column:
-    """Whether ``transaction_at`` lies so many days around one of the days: ranges by which files are skipped."""
+def is_near(days: Iterable[date], reach_days: int) -> Column:
+    """Whether ``transaction_at`` lies at most so many days from one of the days: ranges by which files are skipped.
+
+    Beyond ``MAX_RANGES`` of them the nearest are joined, so that no batch makes a condition without end.
+    """
     reach = timedelta(days=reach_days)
-    spans: list[tuple[date, date]] = []
-    for day in sorted(days):
-        first, end = day - reach, day + reach + timedelta(days=1)
-        if spans and first <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((first, end))
-    found = F.lit(False)
-    for first, end in spans:
-        found = found | ((F.col("transaction_at") >= F.lit(first).cast("timestamp")) & (F.col("transaction_at") < F.lit(end).cast("timestamp")))
+    ordered = sorted(days)
+    gaps = [after - before for before, after in pairwise(ordered)]
+    wide = sorted(gaps, reverse=True)[MAX_RANGES - 1 : MAX_RANGES]
+    split = max([2 * reach + timedelta(days=1), *wide])
+    found, first = F.lit(False), 0
+    for end in [at for at, gap in enumerate(gaps, 1) if gap > split] + [len(ordered)]:
+        if end > first:
+            lower, upper = ordered[first] - reach, ordered[end - 1] + reach + timedelta(days=1)
+            at = F.col("transaction_at")
+            found = found | ((at >= F.lit(lower).cast("timestamp")) & (at < F.lit(upper).cast("timestamp")))
+        first = end
     return found
