@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.baseline_days import DayKinds, sort_days
-from fmar_spark.kernels.baseline_filter import KIND_VIEW, DayFilter
-from fmar_spark.kernels.baseline_history import ZeroWatch
+from fmar_spark.kernels.baseline_filter import KIND_VIEW, DayFilter, trace_gains
+from fmar_spark.kernels.baseline_history import ONES, ZeroWatch
 from fmar_spark.kernels.baseline_interval import Interval, IntervalRules
-from fmar_spark.kernels.baseline_sky import lay_skies
+from fmar_spark.kernels.baseline_sky import Skies, lay_skies
 from fmar_spark.kernels.baseline_stack import Stack, StackRules
 from fmar_spark.kernels.window import Bools, Floats, Ints, LocalCalendar
 
@@ -60,14 +60,15 @@ class _Forecast(NamedTuple):
 class _Walk:
     """A batch that is foreseen day after day."""
 
-    def __init__(self, first_day: Ints, filtered: DayFilter, kinds: DayKinds, calendar: LocalCalendar, rules: BaselineRules) -> None:
+    def __init__(self, first_day: Ints, skies: Skies, kinds: DayKinds, calendar: LocalCalendar, rules: BaselineRules) -> None:
         meters = len(first_day)
         self.rules = rules
         self.first_day = first_day
-        self.filtered = filtered
         self.kinds = kinds
         self.weekday = np.asarray(calendar.weekday)
         self.start_number = int(calendar.start_date.astype("datetime64[D]").astype(np.int64))
+        self.skies = skies
+        self.filtered = DayFilter(skies, trace_gains(skies, kinds.noise), self.start_number)
         self.stack = Stack(meters, rules.stack)
         self.interval = Interval(meters, rules.interval)
         self.zeros = ZeroWatch(meters)
@@ -77,8 +78,7 @@ class _Walk:
         """The forecast of ``day`` from the days before it; meaningless for meters that begin on it or later."""
         views = self.filtered.foresee(day)
         hourly = (views[:, :, 0::2] + views[:, :, 1::2]) * np.float32(0.5)
-        skies = self.filtered.skies
-        weather = skies.weather[:, :, day][:, skies.of_meter]
+        weather = self.skies.weather[:, :, day][:, self.skies.of_meter]
         self.stack.lay_columns(hourly, weather, int(self.weekday[day]))
         predicted = views[:, 0] + np.repeat(self.stack.correct(self.start_number + day), 2, axis=1)
         bounds = self.interval.bound(predicted, int(self.kinds.is_working[day]))
@@ -93,13 +93,13 @@ class _Walk:
         """Learn from the readings of ``day``, shape (meters, 48), now that it is over."""
         actual = self._fill_first_day(day, self.zeros.screen(net_kwh))
         is_read = np.isfinite(actual) & (self.first_day <= day)[:, None]
-        is_learnt = (self.first_day < day) & (np.count_nonzero(is_read, axis=1) >= self.rules.least_slots)
+        is_learnt = (self.first_day < day) & (np.matmul(is_read, ONES) >= self.rules.least_slots)
         is_scored = is_read & is_learnt[:, None]
         limit = self.interval.limit()
         error = np.where(is_read, actual - forecast.predicted_kwh, np.float32(0.0))
         error = np.maximum(np.minimum(error, limit), -limit)
         guess_error = error + (forecast.predicted_kwh - forecast.views_kwh[:, 0]) * is_read
-        self.filtered.learn(guess_error, forecast.views_kwh[:, 1] * is_read)
+        self.filtered.learn(day, guess_error, forecast.views_kwh[:, 1] * is_read)
         kind = int(self.kinds.is_working[day])
         self.interval.learn(forecast.bounds_kwh, actual, error * is_scored, is_scored, kind)
         is_whole = (is_scored[:, 0::2] & is_scored[:, 1::2]).astype(np.float32)
@@ -143,8 +143,9 @@ def predict_days(
         return found
     first_day = find_first_day(net_kwh, rules.first_slots)
     kinds = sort_days(calendar)
-    filtered = DayFilter(lay_skies(np.asarray(area), first_day, temp_c, kinds), kinds.noise)
-    walk = _Walk(first_day, filtered, kinds, calendar, rules)
+    last = int(targets[-1]) + 1
+    skies = lay_skies(np.asarray(area), first_day, temp_c[:, :last], kinds)
+    walk = _Walk(first_day, skies, kinds, calendar, rules)
     place = {int(day): position for position, day in enumerate(targets)}
     for day in range(int(first_day.min()), int(targets[-1]) + 1):
         forecast = walk.foresee(day)

@@ -12,6 +12,8 @@ SHORTEST_RUN_SLOTS: Final = 12
 """Zeros of fewer half-hours in a row are readings."""
 BELIEVED_AFTER_SLOTS: Final = 336
 """So many zeros in a row are believed after all: a week."""
+ONES: Final = np.ones(48, dtype=np.float32)
+"""A product with these counts what is set three times faster than counting does."""
 
 
 class ZeroWatch:
@@ -20,8 +22,8 @@ class ZeroWatch:
     def __init__(self, meters: int) -> None:
         self.run_slots = np.zeros(meters, dtype=np.int64)
         """Zeros in a row up to the last slot seen."""
-        self.zeros = np.zeros(meters, dtype=np.int64)
-        self.reads = np.zeros(meters, dtype=np.int64)
+        self.zeros = np.zeros(meters)
+        self.reads = np.zeros(meters)
 
     def screen(self, actual_kwh: Floats) -> Floats:
         """The day's readings, NaN where unread, impossible or a doubtful zero; shape (meters, 48).
@@ -30,17 +32,23 @@ class ZeroWatch:
         """
         kept = np.where(np.isfinite(actual_kwh), actual_kwh, np.float32(np.nan))
         is_zero = kept == 0
-        zeros = np.count_nonzero(is_zero, axis=1)
-        is_rare = self.zeros < RARE_ZERO_SHARE * self.reads
-        self.run_slots[~is_rare | (zeros == 0)] = 0
-        suspects = np.flatnonzero(is_rare & (zeros > 0))
-        if len(suspects):
-            is_doubtful = self._doubt(is_zero[suspects], suspects)
-            kept[suspects] = np.where(is_doubtful, np.float32(np.nan), kept[suspects])
-            zeros[suspects] -= is_doubtful.sum(axis=1)
-        self.zeros += zeros
-        self.reads += np.count_nonzero(np.isfinite(kept), axis=1)
+        if is_zero.any():
+            self._screen_zeros(kept, is_zero)
+        else:
+            self.run_slots[:] = 0
+        self.reads += np.matmul(np.isfinite(kept), ONES)
         return kept
+
+    def _screen_zeros(self, kept: Floats, is_zero: Bools) -> None:
+        """Take the doubtful zeros out of ``kept`` and count the others."""
+        zeros = np.matmul(is_zero, ONES)
+        is_suspect = (self.zeros < RARE_ZERO_SHARE * self.reads) & (zeros > 0)
+        self.run_slots[~is_suspect] = 0
+        suspects = np.flatnonzero(is_suspect)
+        is_doubtful = self._doubt(is_zero[suspects], suspects)
+        kept[suspects] = np.where(is_doubtful, np.float32(np.nan), kept[suspects])
+        zeros[suspects] -= is_doubtful.sum(axis=1)
+        self.zeros += zeros
 
     def _doubt(self, is_zero: Bools, meters: Ints) -> Bools:
         """Zeros of some meters that belong to a long run, but not to one that has lasted."""

@@ -48,14 +48,15 @@ class Interval:
         self.keep = np.float32(0.5 ** (1.0 / rules.half_life_days))
         self.error = np.zeros((3, meters, 48), dtype=np.float32)
         self.weight = np.zeros((3, meters, 48), dtype=np.float32)
+        self.overall = np.zeros((meters, 48), dtype=np.float32)
+        """Mean absolute error of each slot on all days, 0 before any."""
         self.reach = np.full((2, meters, BLOCKS), NORMAL_REACH, dtype=np.float32)
         self.days = np.zeros(meters, dtype=np.int64)
 
     def limit(self) -> Floats:
         """Largest error that is believed, kWh, shape (meters, 48); infinite while too few days were scored."""
-        overall = self._overall()
-        floor = np.float32(LEAST_SHARE) * np.vecdot(overall, OF_DAY)[:, None]
-        limit: Floats = np.float32(self.rules.wild_spreads) * np.maximum(overall, floor)
+        floor = np.float32(LEAST_SHARE) * np.vecdot(self.overall, OF_DAY)[:, None]
+        limit: Floats = np.float32(self.rules.wild_spreads) * np.maximum(self.overall, floor)
         limit[self.days < self.rules.trusted_days] = np.inf
         return limit
 
@@ -85,16 +86,12 @@ class Interval:
             self.weight[part] *= keep
             self.weight[part] += is_read
         self.days += is_read.any(axis=1)
-
-    def _overall(self) -> Floats:
-        """Mean absolute error of each slot on all days, shape (meters, 48); 0 before any."""
-        overall: Floats = self.error[ALL] / np.maximum(self.weight[ALL], np.float32(1e-6))
-        return overall
+        self.overall = self.error[ALL] / np.maximum(self.weight[ALL], np.float32(1e-6))
 
     def _spread(self, kind: int) -> Floats:
         """Expected absolute error, kWh, shape (meters, 48), on a day of this kind; NaN before any day."""
         days = np.float32(self.rules.kind_days)
-        mixed = (self.error[kind] + days * self._overall()) / (self.weight[kind] + days)
+        mixed = (self.error[kind] + days * self.overall) / (self.weight[kind] + days)
         smooth: Floats = 2 * mixed
         smooth[:, 1:] += mixed[:, :-1]
         smooth[:, :-1] += mixed[:, 1:]

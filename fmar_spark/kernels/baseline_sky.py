@@ -37,13 +37,13 @@ def lay_skies(area: Ints, first_day: Ints, temp_c: Floats, kinds: DayKinds) -> S
         area: row of ``temp_c`` that belongs to each meter, shape (meters,).
         first_day: of each meter, shape (meters,).
         temp_c: shape (areas, days, 48), NaN where unknown.
-        kinds: of the same days.
+        kinds: of the same days, or more.
     """
     pairs, of_meter = np.unique(np.stack([area, first_day], axis=1), axis=0, return_inverse=True)
     days = temp_c.shape[1]
     is_begun = np.arange(days) >= pairs[:, 1:]
     hour_c = np.where(is_begun[:, :, None], _average_pairs(temp_c)[pairs[:, 0]], np.nan)
-    loadings = np.repeat(kinds.loadings[None], len(pairs), axis=0)
+    loadings = np.repeat(kinds.loadings[None, :days], len(pairs), axis=0)
     loadings[:, :, find_states("temperature")] = load_temperature(_fill_days(hour_c))
     return Skies(of_meter.reshape(-1), pairs[:, 1], loadings, _compare_with_usual(hour_c))
 

@@ -121,7 +121,7 @@ class Stack:
         """
         read_hours = np.matmul(is_read, np.ones(HOURS, dtype=np.float32))
         is_scored = read_hours > 0
-        shown = self.columns * is_read[:, None]
+        shown = self.columns if is_read.all() else self.columns * is_read[:, None]
         keep = np.where(is_scored, self.keep, np.float32(1.0))
         self.gram *= keep[:, None, None]
         np.copyto(self.turned, shown.transpose(0, 2, 1))

@@ -77,7 +77,7 @@ class BaselineSettings(Section):
     half_life_days: float = Field(45.0, ge=5, le=400, description="Age at which a day counts half in the corrections.")
     interval_half_life_days: float = Field(12.0, ge=2, le=400, description="Age at which a day's errors count half in the interval.")
     score_days: int = Field(30, ge=1, le=90, description="Last days that gold.baselines scores out of sample.")
-    score_warm_up_days: int = Field(45, ge=14, le=400, description="Days that it learns from before the scored ones.")
+    score_warm_up_days: int = Field(30, ge=14, le=400, description="Days that it learns from before the scored ones.")
 
 
 class LearningSettings(Section):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fmar_spark.kernels.baseline_days import LEVEL_DRIFT, PARTS, STATES, DayKinds, find_states, sort_days
-from fmar_spark.kernels.baseline_filter import CAUTIOUS, SIGNALS, TRUSTING, VIEWS, DayFilter
+from fmar_spark.kernels.baseline_filter import BLOCK_DAYS, CAUTIOUS, SHOWN_PARTS, SIGNALS, TRUSTING, VIEWS, DayFilter, trace_gains
 from fmar_spark.kernels.baseline_sky import lay_skies
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
@@ -31,16 +31,16 @@ def expect_slowly(loads: Floats, loadings: Floats, noise: Floats, signal: float)
     return float(weights @ loads)
 
 
-def walk(loads: Floats, temp_c: Floats, first_day: int = 0) -> tuple[Floats, Floats, DayKinds]:
+def walk(loads: Floats, temp_c: Floats, start_number: int = 0) -> tuple[Floats, Floats, DayKinds]:
     """What the filter tells of the day after the loads (days,), the loadings that it used, and the kinds of days."""
     kinds = make_kinds()
-    skies = lay_skies(np.zeros(1, dtype=int), np.array([first_day]), temp_c, kinds)
-    one = DayFilter(skies, kinds.noise)
+    skies = lay_skies(np.zeros(1, dtype=int), np.zeros(1, dtype=int), temp_c, kinds)
+    one = DayFilter(skies, trace_gains(skies, kinds.noise), start_number)
     for day, load in enumerate(loads):
         views = one.foresee(day)
         is_read = np.isfinite(load)
         error = np.full((1, 48), load if is_read else 0.0, dtype=np.float32) - views[:, 0] * is_read
-        one.learn(error, views[:, 1] * is_read)
+        one.learn(day, error, views[:, 1] * is_read)
     return one.foresee(len(loads)), skies.loadings[0], kinds
 
 
@@ -67,27 +67,31 @@ def test_shown_parts_add_up_to_the_trusting_forecast_but_for_level_and_holidays(
     assert 4 < (trusting - shown)[0] < 6
 
 
-def test_a_day_that_nobody_read_moves_nothing() -> None:
-    loads = np.array([3.0, 4.0, 5.0, np.nan, np.nan])
+def test_where_blocks_of_days_begin_changes_next_to_nothing() -> None:
+    loads = np.random.default_rng(3).normal(5, 1, 35)
+    temp_c = np.full((1, DAYS, 48), 8.0)
+    views, _, _ = walk(loads, temp_c)
+    for start_number in (1, BLOCK_DAYS - 1, 20_000):
+        assert np.allclose(walk(loads, temp_c, start_number)[0], views, atol=1e-4)
+
+
+def test_days_that_nobody_read_let_the_parts_fade_and_nothing_else() -> None:
+    loads = np.array([3.0, 4.0, 5.0, *[np.nan] * 25])
     temp_c = np.full((1, DAYS, 48), np.nan)
-    kinds = make_kinds()
-    one = DayFilter(lay_skies(np.zeros(1, dtype=int), np.zeros(1, dtype=int), temp_c, kinds), kinds.noise)
-    for day, load in enumerate(loads):
-        views = one.foresee(day)
-        before = one.states.copy()
-        error = np.full((1, 48), load, dtype=np.float32) - views[:, 0] if np.isfinite(load) else np.zeros((1, 48), dtype=np.float32)
-        one.learn(error, views[:, 1] * np.isfinite(load))
-        assert np.array_equal(one.states, before) == np.isnan(load)
+    before, _, _ = walk(loads[:4], temp_c)
+    after, _, _ = walk(loads, temp_c)
+    quick = 2 + SHOWN_PARTS.index("quick")
+    assert np.allclose(after[0, quick], before[0, quick] * np.exp(-24 / 3.0), rtol=1e-3)
 
 
-def test_meters_that_have_not_begun_keep_the_first_uncertainty() -> None:
+def test_gains_of_meters_that_have_not_begun_are_nothing_and_then_those_of_any_first_day() -> None:
     kinds = make_kinds()
-    skies = lay_skies(np.array([0, 0]), np.array([0, 30]), np.full((1, DAYS, 48), np.nan), kinds)
-    both = DayFilter(skies, kinds.noise)
-    first = both.covariance.copy()
-    for day in range(30):
-        both.foresee(day)
-    assert np.array_equal(both.covariance[1], first[1])
-    assert both.covariance[0, TRUSTING, 0, 0] < first[0, TRUSTING, 0, 0]
-    assert both.gain.shape == (2, 2, STATES)
-    assert not both.gain[1].any()
+    unknown = np.full((1, DAYS, 48), np.nan)
+    skies = lay_skies(np.array([0, 0]), np.array([0, 30]), unknown, kinds)
+    gains = trace_gains(skies, kinds.noise)
+    assert gains.shape == (2, DAYS, 2 * STATES)
+    assert not gains[1, :30].any()
+    assert gains[1, 30:].any(axis=1).all()
+    assert (gains[1, 30:, 0] > gains[0, 30:, 0]).all()
+    nobody = lay_skies(np.zeros(0, dtype=int), np.zeros(0, dtype=int), unknown, kinds)
+    assert trace_gains(nobody, kinds.noise).shape == (0, DAYS, 2 * STATES)
