@@ -135,10 +135,12 @@ def _air_conditioning(rng: np.random.Generator, scene: Scene) -> Floats:
 
 
 def _oven_heavy(rng: np.random.Generator, scene: Scene) -> Floats:
+    """A large oven, range or other appliance: at supper nearly every day, or now and then at any hour."""
     meters, days = scene.days_shape
-    used = rng.random((meters, days)) < rng.uniform(0.5, 1.0, (meters, 1))
-    at = rng.normal(35, 2.5, (meters, 1)) + rng.uniform(0.3, 2.5, (meters, 1)) * rng.standard_normal((meters, days))
-    length = rng.uniform(1.0, 4.5, (meters, 1)) * np.exp(0.35 * rng.standard_normal((meters, days)))
+    used = rng.random((meters, days)) < rng.uniform(0.1, 1.0, (meters, 1))
+    spread = np.where(rng.random((meters, 1)) < 0.6, rng.uniform(0.3, 2.5, (meters, 1)), rng.uniform(2.5, 8.0, (meters, 1)))
+    at = rng.normal(34, 3.5, (meters, 1)) + spread * rng.standard_normal((meters, days))
+    length = rng.uniform(0.8, 4.5, (meters, 1)) * np.exp(rng.uniform(0.15, 0.7, (meters, 1)) * rng.standard_normal((meters, days)))
     return _daily_blocks(scene, used, at, length, rng.uniform(2.2, 5.5, meters))
 
 
