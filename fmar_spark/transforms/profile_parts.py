@@ -14,11 +14,23 @@ from fmar_spark.kernels.parameters import count_weeks, derive_availability, deri
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
 from fmar_spark.transforms.nested import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.transforms.verdicts import Scorer, TierRules, name_tiers
-from fmar_spark.units import SLOT_MINUTES
+from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 
 APPEARED, REMOVED = KINDS.index("appeared"), KINDS.index("removed")
 DIRECTIONS: Final = ((Direction.IMPORT, True), (Direction.EXPORT, False))
 FULL_EVIDENCE_EVENTS: Final = 10.0
+_SIGHT_OF_CLASS: Final = {
+    AssetClass.EV: "block",
+    AssetClass.HEAT_PUMP: "of heating",
+    AssetClass.BATTERY: "drawn or given",
+    AssetClass.SOLAR_PV: "of generation",
+    AssetClass.DEMAND_RESPONSE: "held back",
+}
+"""What a person sees of a class in its episodes."""
+_AT_THEIR_HOUR: Final = frozenset({AssetClass.EV, AssetClass.SOLAR_PV, AssetClass.DEMAND_RESPONSE})
+"""Classes of which an episode is told by when it begins and ends; the others run at all hours."""
+_FIRST_DAY_SLOT, _FIRST_NIGHT_SLOT = 12, 42
+"""06:00 and 21:00 by the local clock."""
 _CAPABILITY_FIGURES: Final = (
     "rated_kw_p10",
     "rated_kw_p50",
@@ -264,12 +276,20 @@ def _scale_to_kw(judged: Judged, asset: AssetClass, changes: Changes) -> tuple[F
 def _describe(asset: AssetClass, events: Events, rows: Ints, days_seen: int, is_reported: bool) -> str:
     if rows.size == 0:
         return f"no episode like this class in {days_seen} days"
-    days = np.unique(events.start_slot[rows] // clock.SLOTS_PER_DAY).size
+    # A day of which too little was read to count as seen may still show an episode.
+    days = min(np.unique(events.start_slot[rows] // clock.SLOTS_PER_DAY).size, days_seen)
     start = int(np.bincount(events.start_slot[rows] % clock.SLOTS_PER_DAY, minlength=clock.SLOTS_PER_DAY).argmax())
-    hours = float(np.median(events.end_slot[rows] - events.start_slot[rows])) / 2
-    what = "held back" if asset is AssetClass.DEMAND_RESPONSE else "episodes"
+    length = float(np.median(events.end_slot[rows] - events.start_slot[rows]))
+    if asset in _AT_THEIR_HOUR:
+        when = f"most often between {_write_clock(start)} and {_write_clock(start + round(length))}"
+    else:
+        when = f"in runs of {length * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
+    unit = "nights" if asset is AssetClass.EV and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
     doubt = "" if is_reported else "; not regular enough to be this class"
-    return (
-        f"{np.median(events.peak_kw[rows]):.1f} kW {what} of {hours:.1f} h on {days} of {days_seen} days, "
-        f"most often from {start // 2:02d}:{start % 2 * 30:02d}{doubt}"
-    )
+    return f"{np.median(events.peak_kw[rows]):.1f} kW {_SIGHT_OF_CLASS[asset]}, {when}, on {days} of {days_seen} {unit}{doubt}"
+
+
+def _write_clock(slot: int) -> str:
+    """Local time at which a clock slot begins; slots past midnight are those of the next day."""
+    within = slot % clock.SLOTS_PER_DAY
+    return f"{within // 2:02d}:{within % 2 * SLOT_MINUTES:02d}"
