@@ -1,5 +1,6 @@
 """Builds the settings of a run: defaults, then base.yaml, then the environment's overlay, then --set."""
 
+import difflib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -47,12 +48,22 @@ def load_settings(environment: str, overrides: Sequence[str]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"settings: {place}: {first['msg']}") from error
+        said = _suggest(place) if first["type"] == "extra_forbidden" else f"{first['input']!r} found; {first['msg']}"
+        raise ConfigError(f"settings: {place}: {said}") from error
 
 
 def digest_settings(settings: Settings) -> str:
     """Twelve hex digits that change when any setting does."""
     return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:12]
+
+
+def _suggest(place: str) -> str:
+    """What may have been meant by a name that no setting has."""
+    names = list(Settings.model_fields)
+    for section, field in Settings.model_fields.items():
+        names += [f"{section}.{key}" for key in type(field.default).model_fields]
+    near = difflib.get_close_matches(place, names, n=1, cutoff=0.7)
+    return f"no such setting; {near[0]} may be meant" if near else "no such setting; docs/settings.md lists them"
 
 
 def _load_yaml(path: Path) -> object:

@@ -1,0 +1,69 @@
+"""What is missing or misspelt is one line that says what to do, with the exit status of its kind."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(job: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A job as a person starts it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK_"))}
+    command = [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *arguments]
+    return subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--set", "sufficency.min_days=3"], "settings: sufficency: no such setting; sufficiency may be meant"),
+        (["--set", "sufficiency.min_day=3"], "settings: sufficiency.min_day: no such setting; sufficiency.min_days may be meant"),
+        (["--set", "qqqq.zzzz=3"], "settings: qqqq: no such setting; docs/settings.md lists them"),
+        (["--set", "sufficiency.min_days=0"], "settings: sufficiency.min_days: 0 found; Input should be greater than or equal to 1"),
+        (["--env", "nowhere"], "env: 'nowhere' found, one of azure, local, test wanted"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_status_2(arguments: list[str], said: str) -> None:
+    refused = start("characterise", *arguments, FMAR_CONF=str(ROOT / "conf"))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"characterise: {said}")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_wrong_day_is_named() -> None:
+    refused = start("characterise", "--run-date", "31/01/2026")
+    assert refused.returncode == 2
+    assert "--run-date: '31/01/2026' found, YYYY-MM-DD wanted" in refused.stderr
+
+
+def test_without_java_the_line_says_how_to_get_it(tmp_path: Path) -> None:
+    refused = start("build_readings", "--lake", str(tmp_path), PATH=str(tmp_path), JAVA_HOME=str(tmp_path))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("build_readings: java: not found; install Java 17")
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_a_jar_that_cannot_be_had_is_said_last(tmp_path: Path) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    defaults = (conf / "spark-defaults.conf").read_text(encoding="utf-8")
+    (conf / "spark-defaults.conf").write_text(re.sub(r"io\.delta:\S+", "no.such:package:0", defaults), encoding="utf-8")
+    refused = start("build_readings", "--lake", str(tmp_path / "lake"), FMAR_CONF=str(conf))
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines()[-1].startswith(
+        "build_readings: spark: could not start; the jars in conf/spark-defaults.conf come from"
+    )
+
+
+def test_a_missing_table_names_the_job_that_fills_it(tmp_path: Path) -> None:
+    refused = start("characterise", "--lake", str(tmp_path / "lake"))
+    assert refused.returncode == 2
+    table = tmp_path / "lake" / "silver" / "readings"
+    last = refused.stderr.splitlines()[-1]
+    assert last == f"characterise: silver.readings: no table at {table}; run jobs/build_readings.py first"
