@@ -45,7 +45,8 @@ def folder_rows(spark: SparkSession, folder: str, pace: FilePace) -> DataFrame:
     """The files of a folder and the folders in it as a stream of ``source`` (path inside the folder), ``length``, ``content``.
 
     What begins with ``_`` or ``.``, file or folder, is not there. A file is taken once by its path: write it under such a
-    name, or elsewhere, and rename it when it is whole. ``content`` is null where the file is too large.
+    name, or elsewhere, and rename it when it is whole. ``content`` is null where the file is too large; a file without a
+    single byte is passed over.
 
     Raises:
         ConfigError: no such folder.

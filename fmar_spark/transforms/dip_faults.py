@@ -29,4 +29,5 @@ class FaultLog:
     ) -> None:
         """Remember it of every message with a marked entry; ``values`` is what was found, entry by entry."""
         for at in np.flatnonzero(bad).tolist():
-            self.note(int(messages[at]), rule, f"{values[at]!r} found")
+            value = values[at]
+            self.note(int(messages[at]), rule, f"{value:.3f} found" if isinstance(value, float) else f"{value!r} found")

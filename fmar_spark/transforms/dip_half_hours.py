@@ -62,8 +62,8 @@ def read_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHou
         texts: (message, JSON array of half-hours).
         faults: gains the rules that are broken.
     """
-    alike = read_alike([text for _, text in texts], _find_template)
-    slow = _decode_half_hours([texts[block] for block in np.flatnonzero(~alike.is_read).tolist()], faults)
+    alike = read_alike([text for _, text in texts], find_template)
+    slow = decode_half_hours([texts[block] for block in np.flatnonzero(~alike.is_read).tolist()], faults)
     length = alike.length.copy()
     length[~alike.is_read] = slow.length
     is_alike = np.repeat(alike.is_read, length)
@@ -98,7 +98,7 @@ def parse_decimals(texts: list[str]) -> NDArray[np.float64]:
     return kwh
 
 
-def _find_template(text: bytes) -> Template | None:
+def find_template(text: bytes) -> Template | None:
     """How a half-hour is written; None where its label or value could stand at more than one place, or anything is odd."""
     try:
         period = _read_period(text)
@@ -115,7 +115,7 @@ def _find_template(text: bytes) -> Template | None:
     return Template(head + b'"', b'"' + middle + b'"', b'"' + tail, quality, reason)
 
 
-def _decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHours:
+def decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHours:
     """The half-hours of the blocks by way of the JSON decoder."""
     blocks = [_decode_block(message, text, faults) for message, text in texts]
     length = np.asarray([len(block) for block in blocks], dtype=np.int64)

@@ -83,7 +83,7 @@ def decode_units(units: list[Unit], rules: DecodeRules) -> Iterator[pa.RecordBat
     judged = Judged(messages, headers, consumed, judge_standing(messages, headers, faults))
     kept = [place for place in range(len(messages)) if place not in faults.found]
     refused = [(unit, unit.refusal) for unit in units if unit.refusal is not None]
-    refused += [(whole[place], Refusal(*fault)) for place, fault in faults.found.items()]
+    refused += [(whole[place], Refusal(*fault)) for place, fault in sorted(faults.found.items())]
     if kept:
         yield _accept(judged, [unit.source for unit in whole], np.asarray(kept, dtype=np.int64))
     if refused:
