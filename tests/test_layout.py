@@ -175,7 +175,7 @@ def test_an_error_says_what_was_found_and_where() -> None:
         and isinstance(node.exc, ast.Call)
         and ast.unparse(node.exc.func) in own
         and isinstance(node.exc.args[0], ast.JoinedStr | ast.Constant)
-        and not re.search(r": .", ast.unparse(node.exc.args[0]))
+        and not re.search(r"[:;] .", ast.unparse(node.exc.args[0]))
     ]
     assert unclear == []
 

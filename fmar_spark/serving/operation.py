@@ -46,7 +46,7 @@ def open_register(settings: RegisterSettings) -> RegisterDatabase:
     database = RegisterDatabase(settings)
     pending = find_pending(database)
     if pending:
-        raise ConfigError(f"register: {len(pending)} migrations are pending; run scripts/register migrate first")
+        raise ConfigError(f"{len(pending)} migrations are pending; run scripts/register migrate first")
     return database
 
 
