@@ -8,7 +8,7 @@ from fmar_spark.kernels.window import Bools, Floats, LocalCalendar
 
 TEMPERATURE_KNOTS_CELSIUS: Final = (0.0, 6.0, 12.0, 18.0, 24.0)
 """Between these the load is taken to change in a straight line with the day's mean temperature; flat beyond the ends."""
-HOLIDAY_CONTRAST: Final = -0.6
+HOLIDAY_CONTRAST: Final = -0.8
 """Where a public holiday lies between a day of rest (-1) and a working day (1) before a meter has shown how it keeps one."""
 LAST_WEEK_OF_YEAR: Final = (24, 31)
 """Days of December whose weekdays are neither working days nor days of rest."""
