@@ -104,7 +104,7 @@ def test_generated_requests_over_the_whole_schema_get_declared_answers(served: S
         names = {parameter.name for parameter in operation.path_parameters}
         fixed = {name: value for name, value in known.items() if name in names} or None
 
-        @settings(max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(mode, path_parameters=fixed))
         def probe(case: Any) -> None:
             answer = case.call(headers=headers)
