@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.dictionary import render_dictionary
@@ -54,3 +55,13 @@ def test_the_readme_names_files_that_exist() -> None:
 def test_the_readme_says_how_each_job_is_started() -> None:
     text = README.read_text(encoding="utf-8")
     assert [path.name for path in (ROOT / "jobs").glob("*.py") if f"jobs/{path.name}" not in text] == []
+
+
+def test_the_ml_project_starts_what_exists_with_arguments_that_it_takes() -> None:
+    project = yaml.safe_load((ROOT / "mlflow" / "MLproject").read_text(encoding="utf-8"))
+    for entry in project["entry_points"].values():
+        program = re.search(r"\.venv/bin/python (\S+\.py)", entry["command"])
+        assert program is not None
+        text = (ROOT / program[1]).read_text(encoding="utf-8") + (ROOT / "fmar_spark" / "app.py").read_text(encoding="utf-8")
+        assert [option for option in re.findall(r"--[a-z-]+", entry["command"]) if f'"{option}"' not in text] == []
+        assert set(re.findall(r"\{(\w+)\}", entry["command"])) == set(entry["parameters"])
