@@ -49,7 +49,7 @@ def test_the_readme_names_files_that_exist() -> None:
     text = README.read_text(encoding="utf-8")
     named = set(re.findall(r"(?<![\w/.*])(?:scripts|jobs|conf|docs|mlflow|notebooks|fmar_spark)/[\w./-]*\w", text))
     assert named
-    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+    assert sorted(name for name in named if "NAME" not in name and not (ROOT / name).exists()) == []
 
 
 def test_the_readme_says_how_each_job_is_started() -> None:
