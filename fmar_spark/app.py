@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -122,6 +122,28 @@ def run_job(
     finally:
         stop_session(spark)
     return DONE
+
+
+def open_notebook(name: str, told: Mapping[str, str]) -> App:
+    """What a notebook works with: the same settings, session and journal as a job. A running session is joined.
+
+    Args:
+        name: of the notebook, for the session and the log.
+        told: what its widgets say: environment, lake, run_date (YYYY-MM-DD) and settings (``section.key=value``, with spaces
+            between); empty = the default.
+
+    Raises:
+        ConfigError: an unknown environment, a misspelt setting, a wrong date, or no session.
+    """
+    start_logging()
+    settings = load_settings(told.get("environment") or "local", told.get("settings", "").split())
+    if told.get("lake"):
+        settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": told["lake"]})})
+    try:
+        run_date = clock.parse_day(told["run_date"]) if told.get("run_date") else None
+    except ValueError as error:
+        raise ConfigError(f"run_date: {told['run_date']!r} found, YYYY-MM-DD wanted") from error
+    return App(Job(name, name, (), ()), argparse.Namespace(**told), settings, build_session(name, settings.spark), run_date)
 
 
 def start_logging() -> None:

@@ -26,7 +26,7 @@ function draw(place) {
     waiting.push(place);
     return;
   }
-  const made = chart.plot();
+  const made = chart.plot(place.clientWidth);
   place.classList.remove("waiting");
   Plotly.react(place, made.data, layoutOf(made.layout || {}), CONFIG).then(() => {
     place.dataset.drawn = "yes";

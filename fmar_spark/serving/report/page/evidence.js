@@ -74,11 +74,11 @@ function makeCarpet(evidence, meter, onDay) {
       figure.redraw();
     }) : make("p", { class: "soft" }, "No episodes: the engine holds no asset to be there."),
     onClick: (event) => onDay(Math.round((Date.parse(String(event.points[0].x).slice(0, 10)) / MILLISECONDS_A_DAY) - evidence.start)),
-    plot: () => ({
+    plot: (width) => ({
       data: [
         { type: "heatmap", x: evidence.dates, y: CLOCK.map((_, slot) => slot / 2 + 0.25), z: rows, text, ...powerScale(evidence),
           hovertemplate: "%{x|%a %d %b %Y} %{text}: %{z:.2f} kW<extra></extra>", colorbar: { title: { text: "kW", side: "right" }, thickness: 12, outlinewidth: 0 } },
-        { type: "scatter", mode: "lines", ...strokeEpisodes(evidence, marked), line: { color: colour("mark"), width: 1 }, opacity: 0.65, hoverinfo: "skip", showlegend: false, connectgaps: false },
+        { type: "scatter", mode: "lines", ...strokeEpisodes(evidence, marked), line: { color: colour("mark"), width: Math.min(1, (0.35 * width) / evidence.days) }, opacity: 0.65, hoverinfo: "skip", showlegend: false, connectgaps: false },
       ],
       layout: {
         plot_bgcolor: colour("unread"),
@@ -215,7 +215,7 @@ function makeHeating(evidence) {
   const fit = evidence.heating;
   const told = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${number(fit.days)} days).` : "Too few cold days with readings to tell a slope.";
   return makeFigure({
-    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: `${told} Unread half-hours count as the mean of the day\u2019s read ones.`,
+    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: known.length ? `${told} Unread half-hours count as the mean of the day\u2019s read ones.` : null,
     missing: "No temperature is known for this meter, so no heating slope can be shown.",
     plot: known.length ? () => ({
       data: [makeDots(evidence, evidence.weather.temp_c, load, "heat_pump", "%{text}: %{y:.1f} kWh at %{x} °C<extra></extra>"),
