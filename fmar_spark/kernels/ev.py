@@ -38,6 +38,9 @@ FEATURES: Final = (
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60
 DAY_HOURS: Final = 24.0
+MOST_DOUBT: Final = 0.5
+LIKELY: Final = 1.0
+"""Relative error of a power whose blocks look nothing like charging, and the likeness at which half of it is left."""
 METER_STEP_KW: Final = 0.002
 """Resolution of a GB meter: 1 Wh in a half-hour."""
 
@@ -73,7 +76,8 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         features[rows], daily[rows] = part.features, part.daily
         charger_kw[rows] = part.charging.charger_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
-        spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02
+        doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
+        spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt
         found.append(_to_events(part.charging, rows, slots_per_step))
     unknown = np.full(meters, np.nan)
     return Findings(
