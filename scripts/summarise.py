@@ -33,7 +33,7 @@ SHOWN = {Origin.MEASURED: 3, Origin.IMPORTED: 3, Origin.SIMULATED: 2}
 ANSWER_COLUMNS = ("mpan_id", "asset_class", "probability", "present_probability", "is_present", "tier", "status", "status_reason")
 DETECTION_COLUMNS = (*ANSWER_COLUMNS, "appeared_date", "removed_date", "evidence", "days_seen", "as_of_date", "model_version")
 SIZE_COLUMNS = ("mpan_id", "asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen")
-WIDTH = 132
+WIDTH = 124
 Row = dict[Hashable, Any]
 
 
@@ -58,7 +58,7 @@ def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
             others = Origin.MEASURED if Origin.MEASURED in present else Origin.IMPORTED
             shares = {Origin.SIMULATED.value: int(is_simulated.sum()), others.value: int((~is_simulated).sum())}
         told = [f"{shares[origin.value]:,}" if shares.get(origin.value) else "" for origin in present]
-        table.add_row(contract.full_name, f"{lake.count(contract):,}", *told, contract.doc.split(":")[0].split(";")[0])
+        table.add_row(contract.full_name, f"{lake.count(contract):,}", *told, contract.doc.split(":")[0].split(";")[0].rstrip("."))
     console.print(table)
 
 
@@ -83,7 +83,7 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
     table.add_column("readings", no_wrap=True)
     names = ("present_high", "present_medium", "present_low", "absent", "in_progress", "not_observable")
     headings = ("present: high", "medium", "low", "absent", "in progress", "not observable")
-    for heading in (*headings, "labelled with it", "of them found", "false alarms"):
+    for heading in (*headings, "labelled", "found", "false alarms"):
         table.add_column(heading, justify="right")
     findings = tabulate_findings(detections, origins, labels)
     last = ""
@@ -93,7 +93,10 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
         table.add_row(asset if asset != last else "", row["origin"], *(f"{row[name]:,}" for name in names), *truths)
         last = asset
     console.print(table)
-    console.print(f"Classifier {', '.join(sorted(set(detections['model_version'])))}. Found: at any time in the window.\n")
+    console.print(
+        f"Classifier {', '.join(sorted(set(detections['model_version'])))}. "
+        "Labelled: known to have it at some time; found: of these, with a probability of 0.5 or more.\n"
+    )
 
 
 def show_meter(console: Console, meter: Meter) -> None:
@@ -103,13 +106,16 @@ def show_meter(console: Console, meter: Meter) -> None:
     for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
         table.add_column(heading, no_wrap=heading != "evidence")
     others: dict[str, None] = {}
+    last = ""
     for row in meter.answers.to_dict("records"):
+        asset = str(row["asset_class"])
         if row["is_present"] is not True:
             others[_other_answer(row)] = None
-            continue
-        table.add_row(
-            str(row["asset_class"]), f"{row['present_probability']:.2f}", str(row["tier"]), _size(row), _dates(row), str(row["evidence"])
-        )
+        elif asset == last:
+            table.add_row("", "", "", _size(row), "", "")
+        else:
+            table.add_row(asset, f"{row['present_probability']:.2f}", str(row["tier"]), _size(row), _dates(row), str(row["evidence"]))
+        last = asset
     if table.row_count:
         console.print(table)
     else:
