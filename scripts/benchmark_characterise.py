@@ -155,13 +155,7 @@ def watch_workers() -> Iterator[list[int]]:
 
     def look() -> None:
         while not is_over.wait(PAUSE_SECONDS):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    if b"pyspark.daemon" in path.read_bytes():
-                        pages = int((path.parent / "statm").read_text().split()[1])
-                        largest[0] = max(largest[0], pages * resource.getpagesize())
-                except OSError:
-                    continue
+            largest[0] = max(largest[0], *map(size_of_worker, Path("/proc").glob("[0-9]*")))
 
     watcher = threading.Thread(target=look, daemon=True)
     watcher.start()
@@ -170,6 +164,15 @@ def watch_workers() -> Iterator[list[int]]:
     finally:
         is_over.set()
         watcher.join()
+
+
+def size_of_worker(process: Path) -> int:
+    """Resident bytes of a Spark Python worker; 0 for any other process, and for one that has gone."""
+    try:
+        is_worker = b"pyspark.daemon" in (process / "cmdline").read_bytes()
+        return int((process / "statm").read_text().split()[1]) * resource.getpagesize() if is_worker else 0
+    except OSError:
+        return 0
 
 
 if __name__ == "__main__":
