@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.breaks import DatedBreak, Series, clip_ends, date_break, find_bounds, join_sizes, stabilise
+from fmar_spark.kernels.breaks import DatedBreak, Series, clip_ends, date_break, find_bounds, find_quantiles, join_sizes, stabilise
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints
 
 APPEARED: Final = 0
@@ -183,7 +183,7 @@ def _on_level(runs: list[_Spell], rules: ChangeRules) -> float:
     loud = [run for run in lasting if run.level > rules.off_share * highest]
     if not highest > 0:
         return np.nan
-    return float(np.median(np.repeat([run.level for run in loud], [run.last - run.first for run in loud])))
+    return find_quantiles(np.repeat([run.level for run in loud], [run.last - run.first for run in loud]), (0.5,))[0]
 
 
 def _settle_states(runs: list[_Spell], mark: _Mark, rules: ChangeRules, on_level: float) -> list[_Spell]:
@@ -236,7 +236,7 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
     if rules.has_own_size or not rules.is_seasonal:
         bounds = find_bounds(clip_ends(np.log(size), 0.02), rules.min_segment_days, rules.penalty)
         bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
-    levels = [float(np.median(size[first:last])) for first, last in pairwise(bounds)]
+    levels = [find_quantiles(size[first:last], (0.5,))[0] for first, last in pairwise(bounds)]
     edges = [spell.first, *(int(kept[bound]) for bound in bounds[1:-1]), spell.last]
     return [_Spell(first, last, True, level) for (first, last), level in zip(pairwise(edges), levels, strict=True)]
 

@@ -10,7 +10,7 @@ from fmar_spark import clock
 from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, AssetClass, Direction
 from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
-from fmar_spark.kernels.parameters import count_weeks, derive_availability, derive_capability
+from fmar_spark.kernels.parameters import count_weeks, derive_availability, derive_capability, group_quantiles
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
 from fmar_spark.transforms.nested import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.transforms.verdicts import Scorer, TierRules, name_tiers
@@ -64,6 +64,28 @@ class Judged(NamedTuple):
     """UTC start of each local slot of the window, NaT where the clock skipped it."""
 
 
+class _Routines(NamedTuple):
+    """What the episodes of one class have in common, arrays of shape (meters,)."""
+
+    days: Ints
+    """Days on which one began, at most the days seen."""
+    start_slot: Ints
+    """Clock slot in which most begin."""
+    length_slots: Floats
+    """Middle length; NaN without an episode."""
+    peak_kw: Floats
+    """Middle peak; NaN without an episode."""
+
+
+class _Routine(NamedTuple):
+    """The same of one meter."""
+
+    days: int
+    start_slot: int
+    length_slots: float
+    peak_kw: float
+
+
 def read_slot_starts(first_utc_date: date, days: int, time_zone: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
     """UTC start of each local slot, shape (days * 48,), ``datetime64[us]``."""
     index = clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date).reshape(-1)
@@ -95,12 +117,10 @@ def describe_evidence(judged: Judged, days_seen: Ints) -> list[str | None]:
     meters = len(days_seen)
     sentences: list[list[str | None]] = [[None] * len(ASSET_CLASSES) for _ in range(meters)]
     for position, asset in enumerate(ASSET_CLASSES):
-        events = judged.examination.findings[asset].events
-        rows = np.lexsort((events.start_slot, events.meter))
-        bounds = np.searchsorted(events.meter[rows], np.arange(meters + 1))
-        for meter in np.flatnonzero(~np.isnan(judged.probability[:, position])):
-            mine = rows[bounds[meter] : bounds[meter + 1]]
-            sentences[meter][position] = _describe(asset, events, mine, int(days_seen[meter]), bool(judged.reported[meter, position]))
+        routine = _sum_up(judged.examination.findings[asset].events, days_seen)
+        for meter in np.flatnonzero(~np.isnan(judged.probability[:, position])).tolist():
+            mine = _Routine(*(column[meter].item() for column in routine))
+            sentences[meter][position] = _describe(asset, mine, int(days_seen[meter]), bool(judged.reported[meter, position]))
     return [sentence for row in sentences for sentence in row]
 
 
@@ -273,20 +293,34 @@ def _scale_to_kw(judged: Judged, asset: AssetClass, changes: Changes) -> tuple[F
     return np.where(before == 0, 0.0, before * scale), np.where(after == 0, 0.0, after * scale)
 
 
-def _describe(asset: AssetClass, events: Events, rows: Ints, days_seen: int, is_reported: bool) -> str:
-    if rows.size == 0:
+def _sum_up(events: Events, days_seen: Ints) -> _Routines:
+    """What the episodes of each meter have in common."""
+    meters = len(days_seen)
+    day = events.start_slot // clock.SLOTS_PER_DAY
+    last = int(day.max(initial=0))
+    owner = np.unique(events.meter * (last + 1) + day) // (last + 1)
+    cell = events.meter * clock.SLOTS_PER_DAY + events.start_slot % clock.SLOTS_PER_DAY
+    starts = np.bincount(cell, minlength=meters * clock.SLOTS_PER_DAY).reshape(meters, clock.SLOTS_PER_DAY)
+    return _Routines(
+        # A day of which too little was read to count as seen may still show an episode.
+        days=np.minimum(np.bincount(owner, minlength=meters), days_seen),
+        start_slot=starts.argmax(axis=1),
+        length_slots=group_quantiles(events.end_slot - events.start_slot, events.meter, meters, (0.5,))[:, 0],
+        peak_kw=group_quantiles(events.peak_kw, events.meter, meters, (0.5,))[:, 0],
+    )
+
+
+def _describe(asset: AssetClass, routine: _Routine, days_seen: int, is_reported: bool) -> str:
+    if np.isnan(routine.length_slots):
         return f"no episode like this class in {days_seen} days"
-    # A day of which too little was read to count as seen may still show an episode.
-    days = min(np.unique(events.start_slot[rows] // clock.SLOTS_PER_DAY).size, days_seen)
-    start = int(np.bincount(events.start_slot[rows] % clock.SLOTS_PER_DAY, minlength=clock.SLOTS_PER_DAY).argmax())
-    length = float(np.median(events.end_slot[rows] - events.start_slot[rows]))
+    start, length = routine.start_slot, routine.length_slots
     if asset in _AT_THEIR_HOUR:
         when = f"most often between {_write_clock(start)} and {_write_clock(start + round(length))}"
     else:
         when = f"in runs of {length * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
     unit = "nights" if asset is AssetClass.EV and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
     doubt = "" if is_reported else "; not regular enough to be this class"
-    return f"{np.median(events.peak_kw[rows]):.1f} kW {_SIGHT_OF_CLASS[asset]}, {when}, on {days} of {days_seen} {unit}{doubt}"
+    return f"{routine.peak_kw:.1f} kW {_SIGHT_OF_CLASS[asset]}, {when}, on {routine.days} of {days_seen} {unit}{doubt}"
 
 
 def _write_clock(slot: int) -> str:
