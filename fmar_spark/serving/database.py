@@ -30,7 +30,7 @@ _BUSY_STATES: Final = ("55P03", "57014", "53300", "57P01", "57P03", "40001", "40
 _SET_REACH: Final = text(
     "SELECT set_config('fmar.scope', :scope, true), set_config('fmar.fsp_id', :fsp_id, true), "
     "set_config('fmar.distributor_ids', :distributor_ids, true), set_config('fmar.markets', :markets, true), "
-    "set_config('lock_timeout', :lock_timeout, true), set_config('enable_seqscan', :seqscan, true)"
+    "set_config('lock_timeout', :lock_timeout, true)"
 )
 
 
@@ -77,7 +77,7 @@ class RegisterDatabase:
             level = {"isolation_level": "REPEATABLE READ"} if self.dialect == POSTGRESQL else {}
             connection = plain.execution_options(**level)
             with connection.begin():
-                self._limit(connection, reach, is_write=False)
+                self._limit(connection, reach)
                 yield connection
 
     @contextmanager
@@ -86,7 +86,7 @@ class RegisterDatabase:
         with self._turn(), _answering_busy(), self.engine.connect() as plain:
             connection = plain.execution_options(**{_IS_WRITE: True})
             with connection.begin():
-                self._limit(connection, reach, is_write=True)
+                self._limit(connection, reach)
                 yield connection
 
     @contextmanager
@@ -103,6 +103,11 @@ class RegisterDatabase:
         """The database's own time where it has a clock, so that services with differing clocks agree."""
         return read_clock(connection)
 
+    def refresh_statistics(self, connection: Connection) -> None:
+        """After many new rows: PostgreSQL would otherwise plan look-ups without knowing of them, until it looks by itself."""
+        if self.dialect == POSTGRESQL:
+            connection.execute(text("ANALYZE agreement_versions, ledger"))
+
     def is_ready(self) -> bool:
         """Whether the database answers and has its tables."""
         try:
@@ -115,12 +120,8 @@ class RegisterDatabase:
         """Give all connections back."""
         self.engine.dispose()
 
-    def _limit(self, connection: Connection, reach: Reach, is_write: bool) -> None:
-        """Tell PostgreSQL's row security whose transaction this is; in SQLite the queries' own conditions are the only wall.
-
-        A write looks rows up by key alone. While an upload fills a table the planner has no statistics of it yet and would
-        read it whole for every chunk.
-        """
+    def _limit(self, connection: Connection, reach: Reach) -> None:
+        """Tell PostgreSQL's row security whose transaction this is; in SQLite the queries' own conditions are the only wall."""
         if self.dialect != POSTGRESQL:
             return
         told = {
@@ -128,7 +129,6 @@ class RegisterDatabase:
             "fsp_id": reach.fsp_id,
             "distributor_ids": ",".join(reach.distributor_ids),
             "markets": ",".join(reach.markets),
-            "seqscan": "off" if is_write else "on",
             "lock_timeout": f"{int(self._lock_timeout_seconds * 1000)}ms",
         }
         connection.execute(_SET_REACH, told)

@@ -44,7 +44,7 @@ class LedgerEnd:
         """
         self._connection = connection
         self._actor = actor
-        head = select(LEDGER_HEAD.c.seq, LEDGER_HEAD.c.hash, LEDGER_HEAD.c.recorded_at).with_for_update()
+        head = select(LEDGER_HEAD.c.seq, LEDGER_HEAD.c.hash, LEDGER_HEAD.c.recorded_at).where(LEDGER_HEAD.c.only_row == 1).with_for_update()
         self.seq, self.hash, last_at = connection.execute(head).one()
         self.recorded_at: datetime = max(read_clock(connection), last_at + _TICK)
 
@@ -73,7 +73,7 @@ class LedgerEnd:
 
     def close(self) -> None:
         """Write down the new end, if anything was added."""
-        moved = update(LEDGER_HEAD).where(LEDGER_HEAD.c.seq < self.seq)
+        moved = update(LEDGER_HEAD).where(LEDGER_HEAD.c.only_row == 1, LEDGER_HEAD.c.seq < self.seq)
         self._connection.execute(moved.values(seq=self.seq, hash=self.hash, recorded_at=self.recorded_at))
 
 

@@ -149,6 +149,7 @@ def _apply_in_chunks(task: _Task, rows: Iterable[UploadRow], tally: _Tally) -> R
             _store_report(change.connection, task.upload_id, outcomes)
             _touch_upload(change.connection, task.upload_id, "running", change.now, tally)
     with task.change() as change:
+        change.database.refresh_statistics(change.connection)
         state = "partly_applied" if tally.counts["refused"] else "applied"
         row = _touch_upload(change.connection, task.upload_id, state, change.now, tally)
         task.finish(change.connection, row)
@@ -207,6 +208,7 @@ def _close_upload(change: Change, upload_id: str, state: str, tally: _Tally, fin
     kept = tally.kept()
     while block := list(islice(kept, _REPORT_ROWS_AT_ONCE)):
         _store_report(change.connection, upload_id, block)
+    change.database.refresh_statistics(change.connection)
     row = _touch_upload(change.connection, upload_id, state, change.now, tally)
     finish(change.connection, row)
     return row

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from register_world import LONDON_MPAN, MPAN, ROOT, Served, caller_of, serve, settings_of
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from fmar_spark.serving.access import EVERYTHING
 from fmar_spark.serving.csv_rows import REQUIRED, check_file, defuse, read_rows
@@ -227,3 +227,14 @@ def test_kill_9_in_the_middle_leaves_nothing_half_written(database: RegisterData
         assert count > 0
     with closing(RegisterDatabase(settings_of(url))) as other:
         assert verify_ledger(other).breaks == ()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+def test_after_an_upload_postgresql_knows_how_large_the_table_is(served: Served, mode: str) -> None:
+    """Without statistics it walks every current version for a look-up of one meter point."""
+    content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(1500))]) + "\n"
+    assert send(served, content, mode=mode).json()["state"] == "applied"
+    with served.database.reading(EVERYTHING) as connection:
+        rows = connection.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'agreement_versions'")).scalar_one()
+    assert rows == 1500
