@@ -239,7 +239,7 @@ def choose_layout(target: Floats, regressor: Floats, ratio: Floats, area: Ints, 
     agreement = np.where(cross > 0, cross, 0.0) ** 2 / np.maximum(square * total[:, None], 1e-12)
     best = agreement.argmax(axis=1) if meters else np.zeros(0, dtype=np.int64)
     rows = np.arange(meters)
-    chosen = np.moveaxis(ratio[area], -1, 1)[rows, best]
+    chosen = ratio[area, :, :, best]
     own = (target * chosen).sum(axis=2) / np.maximum((regressor * chosen**2).sum(axis=2), 1e-9)
     return ArrayFit(
         scale_kw=np.maximum(_upper_quartile(np.where(used, own, np.nan)), 0.0),

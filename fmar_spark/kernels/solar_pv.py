@@ -40,7 +40,7 @@ FEATURES: Final[tuple[str, ...]] = (
 )
 
 
-_PART_METERS: Final = 16
+_PART_METERS: Final = 64
 TELLING_EXPORT: Final = 0.1
 """Share of sunny hours with export from which a block's envelope is the array's."""
 
