@@ -32,7 +32,7 @@ _EVENING: Final = slice(33, 44)
 """Half past four to ten: dear and busy."""
 _CHARGE_STEPS: Final = np.r_[40:48, 0:14, 22:30]
 _PEAK_STEPS: Final = np.r_[29:41]
-_PART_METERS: Final = 16
+_PART_METERS: Final = 32
 
 
 class BatteryRules(NamedTuple):

@@ -77,8 +77,8 @@ def find_episodes(traits: Traits) -> Workings:
     filling = _find_filling(traits)
     sizes = _size_batteries(by_noon[:, 1:], filling)
     free = traits.is_held & ~traits.dark[:, :, None]
-    taken_kw = _fill_by_sun(free.reshape(meters, days, SLOTS_PER_DAY), by_noon[:, 1:], sizes.storage_kwh / SUN_HOURS)
-    taken_kw[np.isfinite(filling.power_kw)] = 0.0
+    by_sun_kw = np.where(np.isfinite(filling.power_kw), 0.0, np.nan_to_num(sizes.storage_kwh / SUN_HOURS))
+    taken_kw = _fill_by_sun(free.reshape(meters, days, SLOTS_PER_DAY), by_noon[:, 1:], by_sun_kw)
     parts = [
         _to_events(given_kw, False),
         _to_events(taken_kw.reshape(meters, days * SLOTS_PER_DAY), True),
@@ -100,9 +100,12 @@ def _estimate_given(traits: Traits, read: Bools) -> Floats:
     meters, blocks = held.shape[:2]
     flat = held.reshape(meters, blocks * BLOCK_DAYS * SLOTS_PER_DAY)
     inside = _bridge(flat).reshape(held.shape) & traits.dark[:, :, None] & read
-    power = np.maximum(usual_kw[:, :, None] - np.minimum(np.nan_to_num(traits.net_kw), usual_kw[:, :, None]), 0.0)
-    power = np.where(held, power, np.where(inside, usual_kw[:, :, None], 0.0))
-    return np.asarray(power, dtype=np.float32)
+    level_kw = usual_kw.astype(np.float32)[:, :, None]
+    power = np.fmin(traits.net_kw, level_kw)
+    np.subtract(level_kw, power, out=power)
+    power[~held] = 0.0
+    np.copyto(power, level_kw, where=inside)
+    return power
 
 
 def _bridge(held: Bools) -> Bools:
@@ -199,15 +202,20 @@ def _fill_by_sun(free: Bools, given_kwh: Floats, power_kw: Floats) -> Floats:
     Args:
         free: sun, and net power near zero or going out, shape (meters, days, 48).
         given_kwh: discharged from noon to noon, shape (meters, days).
-        power_kw: of the battery, shape (meters,).
+        power_kw: of the battery, shape (meters,); 0 where the sun does not fill it.
     """
-    rate = np.nan_to_num(power_kw)[:, None, None]
     wanted = np.zeros_like(given_kwh)
     wanted[:, 1:] = given_kwh[:, :-1] / ROUND_TRIP
     wanted = np.where(wanted > 0, wanted, given_kwh / ROUND_TRIP)
-    step = free * (rate * HOURS_PER_SLOT)
-    before = np.cumsum(step, axis=2) - step
-    return np.asarray(np.clip(wanted[:, :, None] - before, 0.0, step) / HOURS_PER_SLOT, dtype=np.float32)
+    taken_kw = np.zeros(free.shape, dtype=np.float32)
+    meter, day = np.nonzero((wanted > 0) & (power_kw > 0)[:, None])
+    chosen = free[meter, day]
+    row, slot = np.nonzero(chosen)
+    before = np.cumsum(chosen, axis=1, dtype=np.int8)[row, slot] - 1
+    meter, day = meter[row], day[row]
+    step = power_kw[meter] * HOURS_PER_SLOT
+    taken_kw[meter, day, slot] = np.clip(wanted[meter, day] - before * step, 0.0, step) / HOURS_PER_SLOT
+    return taken_kw
 
 
 def _to_events(power_kw: Floats, is_import: bool) -> Events:

@@ -166,15 +166,16 @@ def sum_runs(on: Bools, power_kw: Floats) -> tuple[Ints, Ints, Ints, Floats, Flo
         power_kw: same shape.
     """
     rows, width = on.shape
-    flags = np.zeros((rows, width + 1), dtype=np.int8)
-    flags[:, 1:] = on
-    edges = np.flatnonzero(np.diff(flags.ravel(), append=np.int8(0)))
+    flags = np.zeros(rows * (width + 1) + 1, dtype=np.bool_)
+    flags[:-1].reshape(rows, width + 1)[:, 1:] = on
+    edges = np.flatnonzero(flags[1:] != flags[:-1])
     first, last = edges[0::2], edges[1::2]
     row, start = np.divmod(first, width + 1)
     end = start + last - first
     if not first.size:
         return row, start, end, np.zeros(0), np.zeros(0)
-    power = np.append(power_kw.ravel(), np.float32(0.0))
-    bounds = np.stack([row * width + start, row * width + end], axis=1).ravel()
-    sums, peaks = np.add.reduceat(power, bounds)[::2], np.maximum.reduceat(power, bounds)[::2]
+    power = power_kw[on]
+    length = last - first
+    bounds = np.cumsum(length) - length
+    sums, peaks = np.add.reduceat(power, bounds), np.maximum.reduceat(power, bounds)
     return row, start, end, sums.astype(np.float64), peaks.astype(np.float64)
