@@ -190,16 +190,19 @@ def refine_drops(load_kw: Floats, notches: DailyNotches, types: DayTypes, candid
     best = np.full(day.shape, -np.inf, dtype=np.float32)
     start, length = np.zeros(day.shape, dtype=np.int64), np.ones(day.shape, dtype=np.int64)
     total = np.concatenate((np.zeros((*day.shape, 1)), np.cumsum(around, axis=2)), axis=2)
+    # Slot by slot, so that all candidates of one slot lie together.
+    by_slot = np.ascontiguousarray(np.moveaxis(total, 2, 0))
+    edge = np.minimum((by_slot[EDGE_SLOTS:] - by_slot[:-EDGE_SLOTS]) / EDGE_SLOTS, SHOULDER_LIMIT)
     for shift in START_SHIFTS:
         at = MARGIN_SLOTS + shift
-        before = (total[..., at] - total[..., at - EDGE_SLOTS]) / EDGE_SLOTS
         for column, slots in enumerate(LENGTH_SLOTS):
             end = at + slots
-            inside = (total[..., end] - total[..., at]) / slots
-            after = (total[..., end + EDGE_SLOTS] - total[..., end]) / EDGE_SLOTS
-            score = (np.minimum(np.minimum(before, after), SHOULDER_LIMIT) - inside) / scale[:, None, column]
+            inside = (by_slot[end] - by_slot[at]) / slots
+            score = (np.minimum(edge[at - EDGE_SLOTS], edge[end]) - inside) / scale[:, None, column]
             better = score > best
-            best[better], start[better], length[better] = score[better], shift, slots
+            np.copyto(best, score, where=better, casting="same_kind")
+            np.copyto(start, shift, where=better)
+            np.copyto(length, slots, where=better)
     sharp = _sharpness(around, total, MARGIN_SLOTS + start, length)
     by_depth = np.argsort(-best, axis=1)
     columns = (day, coarse + start, length, np.where(np.isfinite(best), best, np.nan), sharp)
