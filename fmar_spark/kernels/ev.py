@@ -93,16 +93,15 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
     days, slots_per_day = load_kw.shape[1:]
     step_hours = DAY_HOURS / slots_per_day
     grid = lay_out_slots(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
-    is_read = ~np.isnan(load_kw)
-    ones = np.ones(slots_per_day, dtype=np.float32)
-    seen = is_read.astype(np.float32) @ ones * step_hours >= search.fewest_hours_seen
+    day_kwh, hours = _sum_days(load_kw, step_hours)
+    seen = hours >= search.fewest_hours_seen
     typical_kw = _measure_typical_change(load_kw)
     charging = find_charging(grid, typical_kw, seen, search)
     sessions = charging.sessions
     place = sessions.meter * days + sessions.start // slots_per_day
     daily = np.bincount(place, sessions.energy_kwh, seen.size).reshape(seen.shape).astype(np.float32)
     daily[~seen] = np.nan
-    used_kwh = (np.where(is_read, load_kw, np.float32(0.0)) @ ones).sum(axis=1, dtype=np.float64) * step_hours
+    used_kwh = day_kwh.sum(axis=1, dtype=np.float64)
     habits = describe_habits(sessions, seen, slots_per_day)
     columns = (
         charging.charger_kw,
@@ -117,6 +116,19 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
     features = np.stack(columns, axis=1)
     features[~seen.any(axis=1)] = np.nan
     return _GridFindings(features, daily, charging)
+
+
+def _sum_days(load_kw: Floats, step_hours: float) -> tuple[Floats, Floats]:
+    """Energy of each day's read slots, kWh, and the hours read, shape (meters, days) each."""
+    slots = load_kw.shape[2]
+    total = load_kw @ np.ones(slots, dtype=np.float32)
+    read = np.full(total.shape, slots)
+    gappy = np.nonzero(np.isnan(total))
+    some = load_kw[gappy]
+    unread = np.isnan(some)
+    total[gappy] = np.where(unread, np.float32(0.0), some).sum(axis=1)
+    read[gappy] = slots - np.count_nonzero(unread, axis=1)
+    return total * step_hours, read * step_hours
 
 
 def _measure_typical_change(load_kw: Floats) -> Floats:
