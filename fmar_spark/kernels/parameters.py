@@ -62,7 +62,10 @@ def group_quantiles(values: Floats, group: Ints, groups: int, quantiles: tuple[f
     values, group = values[kept].astype(np.float64), group[kept].astype(np.int64)
     if not values.size:
         return np.full((groups, len(quantiles)), np.nan)
-    ordered = values[np.lexsort((values, group))]
+    by_value = np.argsort(values)
+    # A stable sort of small integers is linear.
+    narrow = np.uint16 if groups <= np.iinfo(np.uint16).max else np.int64
+    ordered = values[by_value[np.argsort(group[by_value].astype(narrow), kind="stable")]]
     count = np.bincount(group, minlength=groups)
     first = np.concatenate(([0], np.cumsum(count)[:-1]))
     rank = np.asarray(quantiles)[None, :] * np.maximum(count - 1, 0)[:, None]

@@ -305,7 +305,7 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
         # A day of which too little was read to count as seen may still show an episode.
         days=np.minimum(np.bincount(owner, minlength=meters), days_seen),
         start_slot=starts.argmax(axis=1),
-        length_slots=group_quantiles(events.end_slot - events.start_slot, events.meter, meters, (0.5,))[:, 0],
+        length_slots=group_quantiles((events.end_slot - events.start_slot).astype(np.float64), events.meter, meters, (0.5,))[:, 0],
         peak_kw=group_quantiles(events.peak_kw, events.meter, meters, (0.5,))[:, 0],
     )
 
