@@ -67,6 +67,22 @@ def trace_clear_sky(site: Site, first_utc_date: date, days: int, time_zone: str)
     return clear
 
 
+def find_spans(index: Ints, slots: int) -> list[tuple[int, int, int]]:
+    """Where to lay what: first local slot, first UTC slot and length of each unbroken stretch, a few a year.
+
+    Args:
+        index: UTC slot of each local one; those outside 0 .. ``slots`` - 1 have none.
+        slots: UTC slots there are.
+    """
+    known = np.flatnonzero((index >= 0) & (index < slots))
+    if not known.size:
+        return []
+    breaks = np.flatnonzero((np.diff(known) != 1) | (np.diff(index[known].astype(np.int64)) != 1)) + 1
+    first = known[np.concatenate(([0], breaks))]
+    length = np.diff(np.concatenate(([0], breaks, [known.size])))
+    return list(zip(first.tolist(), index[first].tolist(), length.tolist(), strict=True))
+
+
 def assemble_window(
     readings: UtcReadings,
     weather: UtcWeather,
@@ -91,14 +107,13 @@ def assemble_window(
     """
     utc_slots = readings.import_kwh.shape[1]
     days = utc_slots // clock.SLOTS_PER_DAY
-    index = clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date)
-    known = (index >= 0) & (index < utc_slots)
-    safe = np.where(known, index, 0)
+    spans = find_spans(clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date).reshape(-1), utc_slots)
 
     def to_local(values: Floats) -> Floats:
-        local = values.astype(np.float32)[:, safe]
-        local[:, ~known] = np.nan
-        return local
+        local = np.full((len(values), days * clock.SLOTS_PER_DAY), np.nan, dtype=np.float32)
+        for target, source, length in spans:
+            local[:, target : target + length] = values[:, source : source + length]
+        return local.reshape(len(values), days, clock.SLOTS_PER_DAY)
 
     clear = np.stack([trace_clear_sky(site, first_utc_date, days, time_zone) for site in sites])
     southern = bool(np.mean([site.latitude_deg for site in sites]) < 0)

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fmar_spark import clock
 from fmar_spark.domain.words import Quantity
@@ -49,7 +50,8 @@ class _Rows(NamedTuple):
     meter: Ints
     day: Ints
     is_export: Bools
-    kwh: Floats
+    source: Ints
+    """Row of the chunk's energies."""
 
 
 class _Asked(NamedTuple):
@@ -109,11 +111,12 @@ def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> I
     """
     ids, meter = number_keys(chunk["mpan_id"])
     day = chunk["utc_date"].combine_chunks().cast(pa.int32()).to_numpy(zero_copy_only=False).astype(np.int64)
-    quantity = chunk["quantity"].to_numpy(zero_copy_only=False)
-    is_asked = np.array([value is None for value in quantity], dtype=bool)
+    is_asked = np.asarray(pc.is_null(chunk["quantity"]), dtype=bool)
     asked = _Asked(meter[is_asked], day[is_asked])
-    rows = _Rows(meter, day, np.asarray(quantity == Quantity.AE.value, dtype=bool), day_arrays(chunk["kwh"], clock.SLOTS_PER_DAY))
-    read = ~np.isnan(rows.kwh).all(axis=1)
+    is_export = np.asarray(pc.equal(chunk["quantity"], Quantity.AE.value).fill_null(False), dtype=bool)
+    kwh = day_arrays(chunk["kwh"], clock.SLOTS_PER_DAY)
+    rows = _Rows(meter, day, is_export, np.arange(len(meter)))
+    read = _find_read(kwh)
     last = np.full(len(ids), -1, dtype=np.int64)
     np.maximum.at(last, meter[read], day[read])
     rows = _take_rows(rows, read & (day > last[meter] - round(window_months * DAYS_PER_MONTH)))
@@ -123,10 +126,19 @@ def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> I
     keys = list(zip(attributes.time_zone, attributes.region, south, quarter.tolist(), strict=True))
     for key in sorted(set(keys)):
         members = np.array([position for position, found in enumerate(keys) if found == key])
-        yield _lay_group(rows, asked, attributes, np.asarray(members), weather)
+        yield _lay_group((rows, kwh), asked, attributes, np.asarray(members), weather)
 
 
-def _lay_group(rows: _Rows, asked: _Asked, attributes: _Attributes, members: Ints, weather: WeatherBook) -> MeterGroup:
+def _find_read(kwh: Floats) -> Bools:
+    """Rows of which some slot was read, shape (rows,); nearly all have their first."""
+    read: Bools = ~np.isnan(kwh[:, 0])
+    unsure = np.flatnonzero(~read)
+    read[unsure] = ~np.isnan(kwh[unsure]).all(axis=1)
+    return read
+
+
+def _lay_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attributes, members: Ints, weather: WeatherBook) -> MeterGroup:
+    rows, kwh = readings
     place = np.full(len(attributes.ids), -1, dtype=np.int64)
     place[members] = np.arange(len(members))
     mine = _take_rows(rows, place[rows.meter] >= 0)
@@ -139,11 +151,11 @@ def _lay_group(rows: _Rows, asked: _Asked, attributes: _Attributes, members: Int
     shape = (len(members), days, clock.SLOTS_PER_DAY)
     imports, exports = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)
     for target, wanted in ((imports, ~mine.is_export), (exports, mine.is_export)):
-        target[place[mine.meter[wanted]], mine.day[wanted] - first] = mine.kwh[wanted]
+        target[place[mine.meter[wanted]], mine.day[wanted] - first] = kwh[mine.source[wanted]]
     chosen = [(attributes.weather_area[member], attributes.site[member]) for member in members]
     places = list(dict.fromkeys(chosen))
     flat = (len(members), days * clock.SLOTS_PER_DAY)
-    readings = UtcReadings(
+    utc_readings = UtcReadings(
         import_kwh=imports.reshape(flat),
         export_kwh=exports.reshape(flat),
         interval_minutes=attributes.interval_minutes[members],
@@ -152,7 +164,7 @@ def _lay_group(rows: _Rows, asked: _Asked, attributes: _Attributes, members: Int
     zone, region = attributes.time_zone[members[0]], attributes.region[members[0]]
     first_date = _date_of(first)
     window = assemble_window(
-        readings,
+        utc_readings,
         _cut_weather(weather, [name for name, _ in places], first_date, days),
         tuple(site for _, site in places),
         first_date,
@@ -206,7 +218,7 @@ def _meter_attributes(chunk: pa.Table, ids: list[str], meter: Ints) -> _Attribut
 
 
 def _take_rows(rows: _Rows, wanted: Bools) -> _Rows:
-    return _Rows(rows.meter[wanted], rows.day[wanted], rows.is_export[wanted], rows.kwh[wanted])
+    return _Rows(rows.meter[wanted], rows.day[wanted], rows.is_export[wanted], rows.source[wanted])
 
 
 def _month_of(day: Ints) -> Ints:
