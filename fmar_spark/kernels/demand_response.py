@@ -188,16 +188,15 @@ def _noise_share(notches: DailyNotches) -> Floats:
 def _measure_depths(load_kw: Floats, expected_kw: Floats, drops: Drops, rules: ResponseRules) -> _Depths:
     """What was held back at each candidate: expectation, moved to the level just before, less the load."""
     meters, days = load_kw.shape[:2]
-    flat = load_kw.reshape(meters, days * SLOTS_PER_DAY)
-    flat_expected = expected_kw.reshape(meters, days * SLOTS_PER_DAY)
+    slots = days * SLOTS_PER_DAY
     row = np.arange(meters)[:, None, None]
     longest = int(drops.length_slots.max(initial=1))
     offset = np.arange(-EDGE_SLOTS, longest + rules.rebound_slots)
     slot = drops.start_slot[..., None] + offset
-    inside_window = (slot >= 0) & (slot < flat.shape[1])
-    slot = np.where(inside_window, slot, 0)
-    expected = np.where(inside_window, flat_expected[row, slot], np.nan)
-    gap = expected - np.where(inside_window, flat[row, slot], np.nan)
+    inside_window = (slot >= 0) & (slot < slots)
+    place = row * slots + np.where(inside_window, slot, 0)
+    expected = np.where(inside_window, np.take(expected_kw, place), np.nan)
+    gap = expected - np.take(load_kw, place)
     before = offset < 0
     during = (offset >= 0) & (offset < drops.length_slots[..., None])
     after = (offset >= drops.length_slots[..., None]) & (offset < drops.length_slots[..., None] + rules.rebound_slots)
@@ -241,8 +240,10 @@ def _align(drops: Drops, days: int, rules: ResponseRules) -> Floats:
 
 def _explain_drops(notches: DailyNotches, drops: Drops, rules: ResponseRules) -> Floats:
     """Share of the drops at least that deep that the meter's own bumps do not explain, shape of the candidates; 0 below the least score."""
-    rise = np.where(np.isnan(notches.rise), -np.inf, notches.rise)
-    bumps = (rise[:, None, :] >= drops.score[..., None]).sum(axis=2)
+    rise = np.sort(np.where(np.isnan(notches.rise), -np.inf, notches.rise), axis=1)
+    bumps = np.zeros(drops.score.shape, dtype=np.int64)
+    for meter, (heights, depths) in enumerate(zip(rise, drops.score, strict=True)):
+        bumps[meter] = heights.size - np.searchsorted(heights, depths)
     rank = np.arange(1, drops.day.shape[1] + 1)
     explained = np.maximum.accumulate(np.minimum((bumps + 0.5) / (rank + 0.5), 1.0), axis=1)
     return np.asarray(np.where(drops.score >= rules.min_score, 1.0 - explained, 0.0))

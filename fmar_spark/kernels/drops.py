@@ -105,7 +105,7 @@ def scan_days(load_kw: Floats, types: DayTypes) -> DailyNotches:
         slot = drop.argmax(axis=2)
         found.drop_slot[block] = slot
         found.drop[block] = np.take_along_axis(drop, slot[..., None], axis=2)[..., 0]
-        found.rise[block] = np.take_along_axis(rise, rise.argmax(axis=2)[..., None], axis=2)[..., 0]
+        found.rise[block] = rise.max(axis=2)
     found.drop[~np.isfinite(found.drop)] = np.nan
     found.rise[~np.isfinite(found.rise)] = np.nan
     return found
@@ -260,10 +260,12 @@ def _around(load_kw: Floats, notches: DailyNotches, types: DayTypes, start: Ints
     inside = (slot >= 0) & (slot < days * SLOTS_PER_DAY)
     slot = np.where(inside, slot, 0)
     row = np.arange(meters)[:, None, None]
-    day, clock = slot // SLOTS_PER_DAY, slot % SLOTS_PER_DAY
-    residual = load_kw[row, day, clock] - notches.expected_kw[row, day, clock]
-    noise = notches.noise_kw[row, types.is_rest[day].astype(np.int64), clock]
-    standard = np.clip(residual / np.where(noise > 0, noise, np.inf), -STANDARD_LIMIT, STANDARD_LIMIT)
+    place = row * (days * SLOTS_PER_DAY) + slot
+    kind = np.repeat(types.is_rest * SLOTS_PER_DAY, SLOTS_PER_DAY) + np.tile(np.arange(SLOTS_PER_DAY), days)
+    residual = np.take(load_kw, place) - np.take(notches.expected_kw, place)
+    usual = np.where(notches.noise_kw > 0, notches.noise_kw, np.inf)
+    noise = np.take(usual, row * (2 * SLOTS_PER_DAY) + np.take(kind, slot))
+    standard = np.clip(residual / noise, -STANDARD_LIMIT, STANDARD_LIMIT)
     return np.asarray(np.where(inside, standard, 0.0))
 
 
