@@ -127,7 +127,8 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill))
     daily = np.zeros((len(net), days), dtype=np.float32)
     daily[rows] = workings.moved_kwh[:, :days]
-    daily[np.isnan(net).any(axis=3).reshape(len(net), net.shape[1] * BLOCK_DAYS)[:, :days]] = np.nan
+    has_gap = np.isnan(net @ np.ones(net.shape[3], dtype=np.float32))
+    daily[has_gap.reshape(len(net), net.shape[1] * BLOCK_DAYS)[:, :days]] = np.nan
     sizes = unknown_sizes(len(net))
     for whole, part in zip(sizes, workings.sizes, strict=True):
         whole[rows] = part

@@ -73,7 +73,8 @@ def find_episodes(traits: Traits) -> Workings:
     read = ~np.isnan(traits.net_kw)
     given_kw = _estimate_given(traits, read).reshape(meters, days * SLOTS_PER_DAY)
     by_noon = np.zeros((meters, days + 1))
-    by_noon[:, 1:] = _sum_from_noon(given_kw).reshape(meters, days, SLOTS_PER_DAY).sum(axis=2) * HOURS_PER_SLOT
+    half_days = given_kw.reshape(meters, days * 2, NOON_SLOT).sum(axis=2) * HOURS_PER_SLOT
+    by_noon[:, 1:] = _join_from_noon(half_days)
     filling = _find_filling(traits)
     sizes = _size_batteries(by_noon[:, 1:], filling)
     free = traits.is_held & ~traits.dark[:, :, None]
@@ -84,7 +85,7 @@ def find_episodes(traits: Traits) -> Workings:
         _to_events(taken_kw.reshape(meters, days * SLOTS_PER_DAY), True),
         _blocks_to_events(filling, days * SLOTS_PER_DAY),
     ]
-    daily = given_kw.reshape(meters, days, SLOTS_PER_DAY).sum(axis=2) * HOURS_PER_SLOT
+    daily = half_days[:, 0::2] + half_days[:, 1::2]
     place = filling.blocks.meter * days + filling.blocks.start // SLOTS_PER_DAY
     filled = np.bincount(place, filling.blocks.energy_kwh, meters * days).reshape(meters, days)
     return Workings(_join_events(parts), sizes, np.maximum(daily, filled))
@@ -133,11 +134,11 @@ def _find_usual(traits: Traits, held: Bools) -> Floats:
     return np.asarray(np.where(count >= LEAST_OPEN_DAYS, own, overall[:, None, None]))
 
 
-def _sum_from_noon(power_kw: Floats) -> Floats:
-    """Days that run from noon to noon, so that an evening and its night are one discharge."""
-    moved = np.zeros_like(power_kw)
-    moved[:, :-NOON_SLOT] = power_kw[:, NOON_SLOT:]
-    return moved
+def _join_from_noon(half_days: Floats) -> Floats:
+    """Sums of days that run from noon to noon, so that an evening and its night are one discharge."""
+    joined = half_days[:, 1::2].copy()
+    joined[:, :-1] += half_days[:, 2::2]
+    return joined
 
 
 def _find_filling(traits: Traits) -> _Filling:
