@@ -59,7 +59,7 @@ def find_bounds(steady: Series, min_days: int, penalty: float) -> list[int]:
     KernelCPD with the linear kernel (ruptures); a break costs ``penalty`` x long-run variance x log(days). It looks at means of
     three days, nine times faster than days: ``date_break`` finds the day afterwards.
     """
-    if steady.size < 2 * min_days or not np.ptp(steady) > 0:
+    if steady.size < 2 * min_days or not steady.max() > steady.min():
         return [0, steady.size]
     cost = penalty * _long_run_variance(steady) * float(np.log(steady.size)) / COARSE_DAYS
     coarse = steady[: steady.size // COARSE_DAYS * COARSE_DAYS].reshape(-1, COARSE_DAYS).mean(axis=1)
@@ -126,8 +126,9 @@ def _long_run_variance(steady: Series) -> float:
     """Variance of the mean of n days, times n: weekly means take in the dependence of days."""
     weeks = steady.size // DAYS_PER_WEEK
     weekly = steady[: weeks * DAYS_PER_WEEK].reshape(weeks, DAYS_PER_WEEK).mean(axis=1)
-    day_variance = float(np.mean(np.diff(steady) ** 2)) / 2
-    week_variance = float(np.mean(np.diff(weekly) ** 2)) / 2 * DAYS_PER_WEEK if weeks > 1 else 0.0
+    day_change, week_change = np.diff(steady), np.diff(weekly)
+    day_variance = float(day_change @ day_change) / day_change.size / 2
+    week_variance = float(week_change @ week_change) / week_change.size / 2 * DAYS_PER_WEEK if weeks > 1 else 0.0
     return max(day_variance, week_variance, LEAST_VARIANCE)
 
 

@@ -161,7 +161,7 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     if mark.day.size < 2 * rules.min_segment_days:
         return [], _UNKNOWN
     bounds = find_bounds(stabilise(mark.value), rules.min_segment_days, rules.penalty)
-    runs = [_Spell(first, last, True, float(mark.value[first:last].mean())) for first, last in pairwise(bounds)]
+    runs = [_Spell(first, last, True, _level_of(mark, first, last)) for first, last in pairwise(bounds)]
     on_level = _on_level(runs, rules)
     if not on_level > 0:
         return [], _UNKNOWN
@@ -222,8 +222,13 @@ def _join(spells: list[_Spell], mark: _Mark) -> list[_Spell]:
     joined: list[_Spell] = []
     for spell in spells:
         first = joined.pop().first if joined and joined[-1].is_on == spell.is_on else spell.first
-        joined.append(_Spell(first, spell.last, spell.is_on, float(mark.value[first : spell.last].mean())))
+        joined.append(_Spell(first, spell.last, spell.is_on, _level_of(mark, first, spell.last)))
     return joined
+
+
+def _level_of(mark: _Mark, first: int, last: int) -> float:
+    """Mean of the mark over a run of read days."""
+    return float(mark.value[first:last].sum()) / (last - first)
 
 
 def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:

@@ -297,13 +297,13 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
     """What the episodes of each meter have in common."""
     meters = len(days_seen)
     day = events.start_slot // clock.SLOTS_PER_DAY
-    last = int(day.max(initial=0))
-    owner = np.unique(events.meter * (last + 1) + day) // (last + 1)
+    has_begun = np.zeros((meters, int(day.max(initial=0)) + 1), dtype=np.bool_)
+    has_begun[events.meter, day] = True
     cell = events.meter * clock.SLOTS_PER_DAY + events.start_slot % clock.SLOTS_PER_DAY
     starts = np.bincount(cell, minlength=meters * clock.SLOTS_PER_DAY).reshape(meters, clock.SLOTS_PER_DAY)
     return _Routines(
         # A day of which too little was read to count as seen may still show an episode.
-        days=np.minimum(np.bincount(owner, minlength=meters), days_seen),
+        days=np.minimum(np.count_nonzero(has_begun, axis=1), days_seen),
         start_slot=starts.argmax(axis=1),
         length_slots=group_quantiles((events.end_slot - events.start_slot).astype(np.float64), events.meter, meters, (0.5,))[:, 0],
         peak_kw=group_quantiles(events.peak_kw, events.meter, meters, (0.5,))[:, 0],
