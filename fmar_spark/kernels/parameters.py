@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 from fmar_spark.clock import DAYS_PER_WEEK, SLOTS_PER_DAY
-from fmar_spark.kernels.window import Bools, Events, Floats, Ints, LocalCalendar
+from fmar_spark.kernels.window import Bools, Events, Floats, Ints, LocalCalendar, count_read
 from fmar_spark.units import SLOT_MINUTES
 
 DIRECTIONS: Final = 2
@@ -137,7 +137,7 @@ def derive_capability(
     duration = group_quantiles(np.where(whole, minutes, np.nan), group, groups, (0.0, *QUANTILES, 1.0))
     step_kw = measure_steps(events, load_kw, holds_back=holds_back)
     ramp = group_quantiles(step_kw / interval_minutes[events.meter], group, groups, (0.5,))
-    observed: Bools = np.any(~np.isnan(load_kw), axis=2)
+    observed: Bools = count_read(load_kw) > 0
     counted = observed if present is None else observed & present
     day = np.clip(events.start_slot // SLOTS_PER_DAY, 0, max(days - 1, 0))
     energy = np.bincount(group, np.where(counted[events.meter, day], events.energy_kwh, 0.0), minlength=groups)

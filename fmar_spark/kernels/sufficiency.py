@@ -4,7 +4,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow, count_read
 
 VERDICTS: Final = ("sufficient", "no_readings", "too_few_days", "too_many_gaps")
 SUFFICIENT, NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS = range(4)
@@ -37,7 +38,7 @@ def judge_history(window: MeterWindow, min_days: int, max_missing_share: float) 
         max_missing_share: largest share of slots unread between the first and the last day seen.
     """
     days = window.import_kw.shape[1]
-    read = (~np.isnan(window.import_kw)).mean(axis=2)
+    read = count_read(window.import_kw) / SLOTS_PER_DAY
     seen = read >= READ_SHARE_OF_A_DAY
     days_seen = seen.sum(axis=1)
     any_seen = days_seen > 0

@@ -99,6 +99,21 @@ class Findings(NamedTuple):
     sizes: Sizes
 
 
+def count_read(power_kw: Floats) -> Ints:
+    """How many slots of each day were read, shape (meters, days).
+
+    A product finds the days with a gap, and only those are counted: nearly all days have none.
+
+    Args:
+        power_kw: shape (meters, days, slots), NaN where unread.
+    """
+    slots = power_kw.shape[2]
+    read = np.full(power_kw.shape[:2], slots)
+    gappy = np.nonzero(np.isnan(power_kw @ np.ones(slots, dtype=power_kw.dtype)))
+    read[gappy] = slots - np.count_nonzero(np.isnan(power_kw[gappy]), axis=1)
+    return read
+
+
 def no_events() -> Events:
     """An empty set of events."""
     none = np.zeros(0)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.window import Events, MeterWindow, Sizes, no_events, unknown_sizes
+from fmar_spark.kernels.window import Events, MeterWindow, Sizes, count_read, no_events, unknown_sizes
 
 WindowMaker = Callable[..., MeterWindow]
 
@@ -51,3 +51,11 @@ def test_unknown_sizes_are_nan_for_every_meter(meters: int) -> None:
     sizes = unknown_sizes(meters)
     assert all(column.shape == (meters,) and np.isnan(column).all() for column in sizes)
     assert len({id(column) for column in sizes}) == len(Sizes._fields)
+
+
+def test_read_slots_are_counted_day_by_day() -> None:
+    power_kw = np.ones((2, 3, 48), dtype=np.float32)
+    power_kw[0, 1, 5:9] = np.nan
+    power_kw[1, 2] = np.nan
+    np.testing.assert_array_equal(count_read(power_kw), [[48, 44, 48], [48, 48, 0]])
+    assert count_read(np.zeros((0, 3, 48), dtype=np.float32)).shape == (0, 3)
