@@ -140,7 +140,7 @@ def start_database(name: str, folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder / 'register.db'}"
         return
     script = str(HERE / "postgres_for_tests")
-    around = {**os.environ, "POSTGRES_FSYNC": "on", "PYTHON": sys.executable}
+    around = {**os.environ, "POSTGRES_FSYNC": "on", "PYTHON": sys.executable, "OWNER_PID": str(os.getpid())}
     started = subprocess.run([script, "start"], capture_output=True, text=True, check=True, env=around)
     directory, port = started.stdout.split()
     try:

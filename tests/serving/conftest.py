@@ -1,5 +1,6 @@
 """Fixtures of the register: each test that touches a database runs on SQLite and on PostgreSQL."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,10 @@ def postgres() -> Iterator[str]:
     """A throw-away PostgreSQL, or the reason why there is none."""
     script = str(ROOT / "scripts" / "postgres_for_tests")
     started = subprocess.run(
-        [script, "start"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHON": sys.executable}
+        [script, "start"],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHON": sys.executable, "OWNER_PID": str(os.getpid())},
     )
     if started.returncode == 3:
         pytest.skip(f"no PostgreSQL: {started.stderr.strip().splitlines()[-1]}")
