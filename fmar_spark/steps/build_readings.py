@@ -86,10 +86,16 @@ class _Folder:
             return
         quoted = ", ".join(f"'{day}'" for day in dates)
         versions = store.read(READING_VERSIONS).where(f"utc_date IN ({quoted})")
-        folded = fold_readings(versions.join(batch.select(*KEY).distinct(), KEY, "left_semi"))
-        store.merge(folded, READINGS, within=f"old.utc_date IN ({quoted})")
+        if store.read(READINGS).where(f"utc_date IN ({quoted})").isEmpty():
+            # The usual day is new to the table: nothing can be matched, and all that was told of it may be folded.
+            store.append(fold_readings(versions), READINGS, transaction)
+            counted: tuple[str, ...] = ("numOutputRows",)
+        else:
+            folded = fold_readings(versions.join(batch.select(*KEY).distinct(), KEY, "left_semi"))
+            store.merge(folded, READINGS, within=f"old.utc_date IN ({quoted})")
+            counted = ("numTargetRowsInserted", "numTargetRowsUpdated")
         metrics = store.last_metrics(READINGS)
-        self.counts["meter_days_changed"] += metrics.get("numTargetRowsInserted", 0) + metrics.get("numTargetRowsUpdated", 0)
+        self.counts["meter_days_changed"] += sum(metrics.get(name, 0) for name in counted)
         _log.info("build_readings: %s meter-days told, %s folded so far", *self.counts.values())
 
 
