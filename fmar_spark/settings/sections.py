@@ -63,7 +63,7 @@ class SufficiencySettings(Section):
 class CharacteriseSettings(Section):
     """How the pass over the histories runs and how its answers are named."""
 
-    meters_per_chunk: int = Field(128, ge=1, le=4096, description="Meters that the kernels see at once: bounds a worker's memory.")
+    meters_per_chunk: int = Field(256, ge=1, le=4096, description="Meters that the kernels see at once: bounds a worker's memory.")
     partitions: int = Field(0, ge=0, description="Tasks of the pass; 0 = spark.shuffle_partitions.")
     high_tier: float = Field(0.9, gt=0.5, le=1, description="Confidence from which an answer is high.")
     medium_tier: float = Field(0.7, gt=0.5, le=1, description="Confidence from which an answer is medium.")
