@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
@@ -10,6 +11,9 @@ from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.settings.overlays import load_settings
 
+hypothesis.settings.register_profile("fmar", deadline=None)
+hypothesis.settings.load_profile("fmar")
+"""How long an example takes says more of the machine than of the code."""
 SPARK_FIXTURES = {"spark", "store"}
 
 

@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -6,11 +7,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.engine.bridge import cut_whole_keys, day_arrays, map_whole_keys, number_keys
 
+cloudpickle.register_pickle_by_value(sys.modules[__name__])
+"""Workers cannot import a test: its kernel travels whole."""
 TOTALS = TableContract(
     "totals", Layer.SILVER, "Sums.", ("key",), (Column("key", "string", "Key.", nullable=False), Column("total", "double", "Sum.")), "none"
 )

@@ -50,9 +50,9 @@ def data(report: Path) -> dict[str, Any]:
     return read
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium, or the reason why there is none."""
+    """A headless Chromium, or the reason why there is none; its event loop must not outlive the tests of pages."""
     found = subprocess.run([str(ROOT / "scripts" / "chromium_for_tests")], capture_output=True, text=True, check=False)
     if found.returncode == 3:
         pytest.skip(f"no Chromium: {found.stderr.strip().splitlines()[-1]}")
