@@ -48,7 +48,7 @@ def body(app: App) -> None:
     arguments = app.arguments
     if bool(arguments.kafka) != bool(arguments.topic):
         raise ConfigError("--kafka and --topic: both or neither wanted")
-    source = ingest_dip.Topic(arguments.kafka, arguments.topic) if arguments.kafka else ingest_dip.Landing(arguments.landing)
+    source = ingest_dip.Topic(arguments.kafka, arguments.topic) if arguments.kafka else ingest_dip.find_landing(arguments.landing)
     app.run_step(
         ingest_dip.STEP,
         lambda store, run: ingest_dip.run(store, run, app.settings.ingest, source, is_continuous=arguments.continuous),

@@ -7,6 +7,7 @@ is msgspec decoding the same messages into the same structs in this process, in 
 import argparse
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -23,7 +24,7 @@ from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.landing import LandingSummary, write_landing
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import build_readings, ingest_dip
-from fmar_spark.transforms.dip_structs import Message
+from fmar_spark.transforms.dip_structs import Message, Period
 
 METERS = 256
 MESSAGES_A_METER_DAY = 1.2
@@ -67,10 +68,8 @@ def main() -> int:
     both = Spent(*(one + other for one, other in zip(taken, built, strict=True)))
     for name, spent in (("landing folder to bronze", taken), ("bronze to reading versions and readings", built), ("both", both)):
         core_seconds = spent.java_seconds + spent.python_seconds
-        print(
-            f"{name:40s} {count / core_seconds:10,.0f} messages a core-second "
-            f"(JVM {spent.java_seconds:.1f} s, Python {spent.python_seconds:.1f} s, wall {spent.wall_seconds:.1f} s)"
-        )
+        share = f"JVM {spent.java_seconds:.1f} s, Python {spent.python_seconds:.1f} s, wall {spent.wall_seconds:.1f} s"
+        print(f"{name:40s} {count / core_seconds:10,.0f} messages a core-second ({share})")
     return 0
 
 
@@ -92,13 +91,16 @@ def size_of(folder: Path) -> int:
 
 
 def decode_alone(folder: Path) -> float:
-    """Processor seconds of decoding every message, once."""
-    decode = msgspec.json.Decoder(list[Message]).decode
+    """Processor seconds of decoding every message and every half-hour of it, once."""
+    decode, decode_periods = msgspec.json.Decoder(list[Message]).decode, msgspec.json.Decoder(list[Period]).decode
     spent = 0.0
     for path in sorted(folder.glob("*.json")):
         text = path.read_bytes()
         began = time.process_time()
-        decode(text)
+        consumption = (message.payload.custom.consumption for message in decode(text))
+        for blocks in (told.blocks for told in consumption if told is not None):
+            for block in blocks:
+                decode_periods(block.periods)
         spent += time.process_time() - began
     return spent
 
@@ -116,28 +118,55 @@ def build(store: TableStore) -> Written:
 
 def measure(step: Callable[[], Written]) -> Spent:
     """Wall and processor seconds of a step, over this process, the JVM and Spark's Python workers."""
-    began, java, python = time.monotonic(), *read_processor_seconds()
+    clock = ProcessorClock()
+    began, before = time.monotonic(), clock.read()
+    clock.start()
     print(step().counts)
-    java_after, python_after = read_processor_seconds()
-    return Spent(time.monotonic() - began, java_after - java, python_after - python)
+    clock.stop()
+    after = clock.read()
+    return Spent(time.monotonic() - began, after[0] - before[0], after[1] - before[1])
 
 
-def read_processor_seconds() -> tuple[float, float]:
-    """Processor seconds so far of the JVM, and of this process and every Python under it."""
-    parents: dict[int, int] = {}
-    used: dict[int, tuple[str, float]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            head, _, tail = path.read_text().rpartition(")")
-        except OSError:
-            continue
-        fields = tail.split()
-        pid = int(path.parent.name)
-        parents[pid] = int(fields[1])
-        used[pid] = (head.partition("(")[2], sum(int(field) for field in fields[11:15]) / TICKS_A_SECOND)
-    own = [pid for pid in used if is_under(pid, os.getpid(), parents)]
-    java = sum(used[pid][1] for pid in own if used[pid][0] == "java")
-    return java, sum(used[pid][1] for pid in own if used[pid][0] != "java")
+class ProcessorClock:
+    """Processor seconds of this process and all under it, those that end meanwhile too: they are looked at twice a second."""
+
+    def __init__(self) -> None:
+        """Nothing has been seen."""
+        self.seen: dict[int, tuple[str, float]] = {}
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self.is_over.set()
+        self.thread.join()
+
+    def read(self) -> tuple[float, float]:
+        """Seconds so far of the JVM, and of every Python."""
+        self._look()
+        java = sum(seconds for name, seconds in self.seen.values() if name == "java")
+        return java, sum(seconds for name, seconds in self.seen.values() if name != "java")
+
+    def _watch(self) -> None:
+        while not self.is_over.wait(0.5):
+            self._look()
+
+    def _look(self) -> None:
+        parents: dict[int, int] = {}
+        used: dict[int, tuple[str, float]] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                head, _, tail = path.read_text().rpartition(")")
+            except OSError:
+                continue
+            fields, pid = tail.split(), int(path.parent.name)
+            parents[pid] = int(fields[1])
+            used[pid] = (head.partition("(")[2], sum(int(field) for field in fields[11:13]) / TICKS_A_SECOND)
+        self.seen |= {pid: told for pid, told in used.items() if is_under(pid, os.getpid(), parents)}
 
 
 def is_under(pid: int, root: int, parents: dict[int, int]) -> bool:

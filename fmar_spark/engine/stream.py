@@ -1,6 +1,8 @@
 """Takes what is new in a folder or a table, batch by batch, each exactly once whatever stops the run."""
 
+import logging
 import os
+import signal
 import threading
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -8,6 +10,7 @@ from typing import Final, NamedTuple
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore, Transaction
@@ -16,6 +19,9 @@ from fmar_spark.errors import ConfigError, FmarError
 CHECKPOINTS: Final = "_checkpoints"
 FILE_SCHEMA: Final = "path string, modificationTime timestamp, length bigint, content binary"
 IGNORED_NAMES: Final = "(^|/)[_.]"
+ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+LOOK_SECONDS: Final = 1
+"""How long a signal may wait for its answer."""
 BatchBody = Callable[[TableStore, DataFrame, Transaction], None]
 """Handles one batch: the store of the batch's own session, its rows, and the mark that makes its appends happen once."""
 
@@ -80,7 +86,8 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     A batch that was cut off is handed over again with the same transaction, so its appends are not repeated; any other
     write of ``body`` must bear repetition. A name stands for one pair of source and target: after either was made anew,
     use another, or what the old one had taken is missing from the new one. A checkpoint that was deleted makes new
-    transactions: everything is handed over again. Ctrl-C ends an endless stream, and is an error to any other.
+    transactions: everything is handed over again. Ctrl-C or SIGTERM ends an endless stream, and is an
+    error to any other.
 
     Args:
         store: the lake that the rows go to.
@@ -94,16 +101,20 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     """
     handed = 0
     raised: list[BaseException] = []
-    is_started = threading.Event()
+    is_started, is_idle = threading.Event(), threading.Event()
+    is_idle.set()
 
     def handle(batch: DataFrame, number: int) -> None:
         nonlocal handed
         is_started.wait()
+        is_idle.clear()
         try:
             body(store.in_session(batch.sparkSession), batch, Transaction(f"{name}/{query.id}", number))
         except BaseException as error:
             raised.append(error)
             raise
+        finally:
+            is_idle.set()
         handed += 1
 
     writer = rows.writeStream.option("checkpointLocation", checkpoint_path(store, name)).foreachBatch(handle)
@@ -111,13 +122,32 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     query = writer.start()
     is_started.set()
     try:
-        query.awaitTermination()
-    except KeyboardInterrupt:
-        if not pause_seconds:
-            raise
+        is_interrupted = _await(query, is_idle if pause_seconds else None)
     except Exception as error:
         own = next((one for one in raised if isinstance(one, FmarError)), None)
         raise (own or error) from error
     finally:
         query.stop()
+    if is_interrupted and not pause_seconds:
+        raise KeyboardInterrupt
     return handed
+
+
+def _await(query: StreamingQuery, is_idle: threading.Event | None) -> bool:
+    """Wait until the stream ends by itself, or a person or the system asks for its end; whether that was so.
+
+    Where ``is_idle`` is given, the batch at hand is finished first, unless its end is asked for again. While it waits,
+    signals only leave word: Spark's own answer to Ctrl-C talks to the JVM in the middle of another call.
+    """
+    asked: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, lambda caught, _: asked.append(caught)) for number in ENDING_SIGNALS} if is_main else {}
+    try:
+        while not query.awaitTermination(LOOK_SECONDS):
+            if len(asked) > 1 or (asked and (is_idle is None or is_idle.is_set())):
+                logging.getLogger("py4j").setLevel(logging.CRITICAL)
+                break
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return bool(asked)

@@ -17,6 +17,7 @@ from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_new
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import FilePace, drain, folder_rows, topic_rows
+from fmar_spark.errors import ConfigError
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.dip_rows import DECODED, FileDecoder
 from fmar_spark.transforms.dip_rules import REUSED, DecodeRules
@@ -60,6 +61,17 @@ class Topic(NamedTuple):
     def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
         """The stream of its records."""
         return topic_rows(spark, self.servers, self.name, settings.records_per_trigger)
+
+
+def find_landing(folder: str) -> Landing:
+    """The landing folder, looked for where it is on this machine.
+
+    Raises:
+        ConfigError: no such folder.
+    """
+    if "://" not in folder and not os.path.isdir(folder):
+        raise ConfigError(f"--landing: {folder}: no such folder")
+    return Landing(folder)
 
 
 def run(store: TableStore, run: Run, settings: IngestSettings, source: Landing | Topic, *, is_continuous: bool = False) -> Written:

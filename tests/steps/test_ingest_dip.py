@@ -15,7 +15,7 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.simulate.messages import DayMessage, write_message
 from fmar_spark.steps import ingest_dip
-from fmar_spark.steps.ingest_dip import Landing
+from fmar_spark.steps.ingest_dip import Landing, find_landing
 
 BASE = DayMessage("2000056535971", "_H", "AI", "2023-01-10", (250,) * 48, "W", "2020-01-01", "2023-01-11T06:00:00+00:00")
 EVER_NEW = {"run_id", "quarantined_at", "ingested_at"}
@@ -93,6 +93,9 @@ def test_an_empty_landing_folder_is_no_error_and_a_missing_one_is(store: TableSt
     assert ingest(store, tmp_path / "landing")["messages_in"] == 0
     with pytest.raises(ConfigError, match="nowhere: no such folder"):
         ingest(store, tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"--landing: .*nowhere: no such folder"):
+        find_landing(str(tmp_path / "nowhere"))
+    assert find_landing(str(tmp_path / "landing")) == Landing(str(tmp_path / "landing"))
 
 
 def test_what_was_taken_from_elsewhere_or_before_the_checkpoint_was_lost_is_a_duplicate(store: TableStore, tmp_path: Path) -> None:
