@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -57,7 +58,7 @@ def folder_rows(spark: SparkSession, folder: str, pace: FilePace) -> DataFrame:
     Raises:
         ConfigError: no such folder.
     """
-    root = (folder if "://" in folder else os.path.abspath(folder)).rstrip("/")
+    root = locate_folder(folder)
     reader = spark.readStream.format("binaryFile").schema(FILE_SCHEMA).option("recursiveFileLookup", True)
     reader = reader.option("maxFilesPerTrigger", pace.files_per_trigger).option("maxFileAge", f"{pace.max_age_days}d")
     try:
@@ -69,6 +70,16 @@ def folder_rows(spark: SparkSession, folder: str, pace: FilePace) -> DataFrame:
     large = reader.load(root).where(F.col("length") > pace.max_bytes)
     unread = large.select(source, "length", F.lit(None).cast("binary").alias("content"))
     return readable.unionByName(unread).where(~F.col("source").rlike(IGNORED_NAMES))
+
+
+def locate_folder(folder: str) -> str:
+    """The same text wherever a job is started from: an address as it is, a path on this machine from its root."""
+    return (folder if is_address(folder) else os.path.abspath(folder)).rstrip("/")
+
+
+def is_address(folder: str) -> bool:
+    """Whether a folder is named with its file system, as in ``abfss://...`` or ``dbfs:/...``."""
+    return bool(re.match("[a-z][a-z0-9+.-]+:", folder))
 
 
 def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int) -> DataFrame:

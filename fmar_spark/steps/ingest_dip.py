@@ -16,7 +16,7 @@ from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import FilePace, drain, folder_rows, topic_rows
+from fmar_spark.engine.stream import FilePace, drain, folder_rows, is_address, locate_folder, topic_rows
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.dip_rows import DECODED, FileDecoder
@@ -39,7 +39,7 @@ class Landing(NamedTuple):
     @property
     def identity(self) -> str:
         """The same wherever the job is started from."""
-        return self.folder.rstrip("/") if "://" in self.folder else os.path.abspath(self.folder)
+        return locate_folder(self.folder)
 
     def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
         """The stream of its files."""
@@ -69,7 +69,7 @@ def find_landing(folder: str) -> Landing:
     Raises:
         ConfigError: no such folder.
     """
-    if "://" not in folder and not os.path.isdir(folder):
+    if not is_address(folder) and not os.path.isdir(folder):
         raise ConfigError(f"--landing: {folder}: no such folder")
     return Landing(folder)
 

@@ -1,9 +1,11 @@
 import gzip
 import os
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as arrow_parquet
 import pytest
 
 from fmar_spark.contracts.operations import QUARANTINE
@@ -13,9 +15,14 @@ from fmar_spark.engine.journal import Written, record_run, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.sections import IngestSettings
+from fmar_spark.simulate.faults import FAULTS, FILE_FAULTS
+from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
 from fmar_spark.simulate.messages import DayMessage, write_message
+from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import ingest_dip
 from fmar_spark.steps.ingest_dip import Landing, find_landing
+from fmar_spark.transforms.dip_files import read_units
+from fmar_spark.transforms.dip_rules import DecodeRules
 
 BASE = DayMessage("2000056535971", "_H", "AI", "2023-01-10", (250,) * 48, "W", "2020-01-01", "2023-01-11T06:00:00+00:00")
 EVER_NEW = {"run_id", "quarantined_at", "ingested_at"}
@@ -152,3 +159,29 @@ def test_a_run_that_was_cut_off_is_gone_on_with_and_counted(
     assert [row["source"] for row in rows_of(store, DIP_MESSAGES)] == ["a.json#0", "a.json#1", "b.json#1"]
     assert sorted(row["source"] for row in rows_of(store, QUARANTINE)) == ["a.json#2", "b.json#0", "b.json#2"]
     assert ingest(store, landing)["messages_in"] == 0
+
+
+def test_what_was_done_to_a_simulated_fleet_is_what_is_found(store: TableStore, tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    write_landing(FleetPlan(12, date(2023, 1, 1), date(2023, 1, 20), 3), landing, list(FAULTS))
+    counts = ingest(store, landing)
+    contents = {path.name: path.read_bytes() for path in landing.glob("*.json*")}
+    units = [unit for name, content in contents.items() if content for unit in read_units(name, content, DecodeRules())]
+    assert counts["messages_in"] == len(units)
+    accepted = {row["transaction_id"] for row in store.read(DIP_MESSAGES).select("transaction_id").collect()}
+    assert len(accepted) == store.read(DIP_MESSAGES).count() == counts["accepted"]
+    told = {unit.message.payload.common.delivery.transaction_id for unit in units if unit.message is not None}
+    refused = {row["transaction_id"]: row["rule"] for row in rows_of(store, QUARANTINE)}
+    assert told - accepted == {name for name in refused if name in told and refused[name] != "transaction_id_reused"}
+    ledger = arrow_parquet.read_table(landing / TRUTH_FOLDER / "faults").to_pylist()
+    harmless = {"masked sender", "one id, two contents", "code in a text field"}
+    for entry in ledger:
+        is_lost = (entry["fault"] == "missing" and entry["detail"] == "whole day") or (
+            entry["fault"] in FILE_FAULTS and entry["detail"] not in harmless
+        )
+        if entry["transaction_id"]:
+            assert (entry["transaction_id"] in accepted) is not is_lost, entry
+    assert {entry["fault"] for entry in ledger} == set(FAULTS)
+    repeated = sum(entry["fault"] in ("duplicates", "replays") for entry in ledger)
+    assert 0 < counts["duplicates"] <= repeated
+    assert counts["rule_transaction_id_reused"] == 1
