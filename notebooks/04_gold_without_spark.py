@@ -12,6 +12,7 @@ import duckdb
 import plotly.express as px
 from deltalake import DeltaTable
 
+from fmar_spark.engine.lake_files import open_rows
 from fmar_spark.settings.notebook_widgets import choose_display, read_widgets
 
 # COMMAND ----------
@@ -29,7 +30,7 @@ display([f"{path.name}, version {DeltaTable(str(path)).version()}" for path in g
 # COMMAND ----------
 
 connection = duckdb.connect()
-registered = [connection.register(path.name, DeltaTable(str(path)).to_pyarrow_dataset()) for path in gold]
+registered = [connection.register(path.name, open_rows(DeltaTable(str(path)))) for path in gold]
 
 # COMMAND ----------
 

@@ -2,12 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 from deltalake import DeltaTable
+from pyarrow.dataset import Dataset
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+from pyarrow.parquet import filters_to_expression
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.errors import ConfigError
+
+
+def open_rows(table: DeltaTable) -> Dataset:
+    """The rows of a table, to be read in part.
+
+    A table on this machine's disk is read by Arrow's own file system: delta-rs's calls back into Python from Arrow's threads, and
+    one that is still closing files as Python ends takes the process down with it.
+    """
+    if "://" in table.table_uri and not table.table_uri.startswith("file://"):
+        return table.to_pyarrow_dataset()
+    folder = unquote(table.table_uri.removeprefix("file://"))
+    return table.to_pyarrow_dataset(filesystem=SubTreeFileSystem(folder, LocalFileSystem()))
 
 
 class LakeFiles:
@@ -35,7 +51,8 @@ class LakeFiles:
         """Some columns of the rows for which all of ``where`` hold; none where the table does not exist."""
         if not self.has(contract):
             return pd.DataFrame({name: [] for name in columns})
-        table = DeltaTable(self._path(contract)).to_pyarrow_table(columns=list(columns), filters=list(where) or None)
+        kept = filters_to_expression(list(where)) if where else None
+        table = open_rows(DeltaTable(self._path(contract))).to_table(columns=list(columns), filter=kept)
         found: pd.DataFrame = table.to_pandas()
         return found
 

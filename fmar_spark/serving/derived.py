@@ -4,11 +4,13 @@ import logging
 from datetime import date
 from typing import Any, Final, NamedTuple, Protocol
 
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.lake_files import open_rows
 
 _log = logging.getLogger(__name__)
 _DETECTION_COLUMNS: Final = ("mpan_id", "asset_class", "present_probability", "is_present", "tier", "status", "model_version", "as_of_date")
@@ -73,5 +75,5 @@ class LakeDerived:
             return []
         present = {field.name for field in table.schema().fields}
         wanted = [name for name in names if name in present]
-        rows = table.to_pyarrow_table(columns=wanted, filters=[("mpan_id", "=", mpan_id)]).to_pylist()
+        rows = open_rows(table).to_table(columns=wanted, filter=pc.field("mpan_id") == mpan_id).to_pylist()
         return [{**dict.fromkeys(names), **row} for row in rows]

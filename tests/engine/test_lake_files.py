@@ -1,10 +1,13 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
+from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from fmar_spark.contracts.readings import LEGAL_BASES, READINGS
-from fmar_spark.engine.lake_files import LakeFiles
+from fmar_spark.engine.lake_files import LakeFiles, open_rows
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
@@ -35,3 +38,12 @@ def test_a_table_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
 def test_no_lake_is_one_line_that_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no lake there; run scripts/demo"):
         LakeFiles(tmp_path / "absent")
+
+
+def test_rows_on_this_disk_are_read_without_calling_back_into_python(tmp_path: Path) -> None:
+    folder = tmp_path / "a lake, 100 % full" / "table"
+    write_deltalake(folder, pa.table({"mpan_id": ["1200000000011"], "kw": [7.2]}))
+    rows = open_rows(DeltaTable(folder))
+    assert isinstance(rows.filesystem, SubTreeFileSystem)
+    assert isinstance(rows.filesystem.base_fs, LocalFileSystem)
+    assert rows.to_table(columns=["kw"]).to_pylist() == [{"kw": 7.2}]

@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.lake_files import open_rows
 from fmar_spark.errors import ConfigError
 
 _DUCKDB_TYPES: Final = {
@@ -62,12 +63,12 @@ class LakeRows:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
 
     def _declare(self, contract: TableContract) -> None:
-        path = str(self.root / contract.layer / contract.name)
-        if DeltaTable.is_deltatable(path):
-            table = DeltaTable(path)
+        path = self.root / contract.layer / contract.name
+        if DeltaTable.is_deltatable(str(path)):
+            table = DeltaTable(str(path))
             self.versions[contract.full_name] = table.version()
             stored = f"_{contract.layer}_{contract.name}"
-            self._connection.register(stored, table.to_pyarrow_dataset())
+            self._connection.register(stored, open_rows(table))
             self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT * FROM {stored}")
             return
         plain = (column for column in contract.columns if "struct" not in column.type)
