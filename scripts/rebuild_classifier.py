@@ -5,12 +5,15 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fmar_spark.learning.evaluation import evaluate_classifier
-from fmar_spark.learning.registry import save_bundled
+from fmar_spark.learning.feature_reference import summarise_features
+from fmar_spark.learning.registry import save_bundled, save_reference
 from fmar_spark.learning.simulated_examples import simulate_examples
 from fmar_spark.learning.training import split_by_meter, train_classifier
+from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, TrainingFleet, describe_plan
 from fmar_spark.settings.sections import LearningSettings
 from fmar_spark.simulate.fleet import FleetPlan, Mix
 
@@ -39,8 +42,13 @@ def main() -> int:
         "plan": [arguments.meters, str(plan.first_date), str(plan.last_date), arguments.seed],
         "views": arguments.views,
         "test": report.tables,
+        CARD_KEY: TrainedOn(
+            (TrainingFleet(describe_plan(plan), settings.calibration_share, settings.test_share, settings.seed),)
+        ).as_json(),
     }
     version = save_bundled(classifier, card, arguments.out)
+    whole = np.unique(examples.meter_id, return_index=True)[1]
+    save_reference(summarise_features(examples.features[whole], classifier, f"training fleet of {version}"), arguments.out)
     print(f"{version}: {len(examples.meter_id)} windows of {arguments.meters} simulated meters, figures of the test meters:")
     for name, value in sorted(report.metrics.items()):
         print(f"  {name:45s} {value:.3f}")

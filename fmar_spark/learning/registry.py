@@ -4,9 +4,10 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import mlflow
 import mlflow.sklearn
@@ -20,12 +21,18 @@ from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, check_features, digest_classifier, store_classifier
 from fmar_spark.learning.evaluation import Report
+from fmar_spark.learning.feature_reference import FeatureReference, read_reference
 from fmar_spark.learning.scoring import StoredScorer
+from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, read_trained_on
 from fmar_spark.settings.sections import LearningSettings
 
 BUNDLED_MODEL: Final = "asset_classifier.skops"
 BUNDLED_CARD: Final = "asset_classifier.json"
+BUNDLED_REFERENCE: Final = "feature_reference.json"
+BUNDLED_PREFIX: Final = "bundled-"
 EXPERIMENT: Final = "asset_classifier"
+EVALUATIONS: Final = "asset_classifier_evaluation"
+TRAINED_ON_FILE: Final = f"{CARD_KEY}.json"
 _log = logging.getLogger(__name__)
 
 
@@ -69,26 +76,80 @@ def load_bundled() -> StoredScorer:
     if not file.is_file():
         raise ModelError("classifier: none in the package; run scripts/rebuild_classifier.py")
     stored = file.read_bytes()
-    return StoredScorer(stored, f"bundled-{digest_classifier(stored)}")
+    return StoredScorer(stored, f"{BUNDLED_PREFIX}{digest_classifier(stored)}")
+
+
+def load_version(settings: LearningSettings, version: str) -> StoredScorer:
+    """The classifier that rows of that version were scored by.
+
+    Raises:
+        ModelError: it is another than the package carries, and the registry has none of that name and number.
+    """
+    if version.startswith(BUNDLED_PREFIX):
+        carried = load_bundled()
+        if carried.version != version:
+            raise ModelError(f"classifier: rows are of {version}, the package carries {carried.version}; run jobs/characterise.py again")
+        return carried
+    _use_server(settings.tracking_uri)
+    try:
+        classifier = mlflow.sklearn.load_model(f"models:/{version}")
+    except MlflowException as error:
+        raise ModelError(f"classifier: {version} at {settings.tracking_uri}: {str(error).splitlines()[0]}") from error
+    check_features(classifier)
+    return StoredScorer(store_classifier(classifier), version)
+
+
+def find_trained_on(settings: LearningSettings, version: str) -> TrainedOn | None:
+    """The meters that a version was trained on; none where it was stored without, or is no longer at hand."""
+    if version.startswith(BUNDLED_PREFIX):
+        card = _read_bundled(BUNDLED_CARD)
+        return read_trained_on(card[CARD_KEY]) if card.get("version") == version and CARD_KEY in card else None
+    if not _has_server(settings.tracking_uri):
+        return None
+    _use_server(settings.tracking_uri)
+    name, _, number = version.rpartition("/")
+    try:
+        run_id = MlflowClient().get_model_version(name, number).run_id
+        return read_trained_on(mlflow.artifacts.load_dict(f"runs:/{run_id}/{TRAINED_ON_FILE}"))
+    except (MlflowException, OSError):
+        return None
+
+
+def load_reference() -> FeatureReference | None:
+    """How the evidence is distributed over the meters that the carried classifier was trained on; none where none fits this code's."""
+    told = _read_bundled(BUNDLED_REFERENCE)
+    return read_reference(told) if told else None
 
 
 def save_bundled(classifier: AssetClassifier, card: dict[str, object], folder: Path) -> str:
     """Write the classifier and its card where the package carries them; its version."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = store_classifier(classifier)
-    version = f"bundled-{digest_classifier(stored)}"
+    version = f"{BUNDLED_PREFIX}{digest_classifier(stored)}"
     (folder / BUNDLED_MODEL).write_bytes(stored)
     (folder / BUNDLED_CARD).write_text(json.dumps({"version": version, **card}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return version
 
 
+def save_reference(reference: FeatureReference, folder: Path) -> None:
+    """Write how the evidence is distributed beside the carried classifier."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BUNDLED_REFERENCE).write_text(json.dumps(reference.as_json(), separators=(",", ":")) + "\n", encoding="utf-8")
+
+
 def register_classifier(
-    classifier: AssetClassifier, report: Report, data_version: dict[str, str], settings: LearningSettings, failed_gates: list[str]
+    classifier: AssetClassifier,
+    trained_on: TrainedOn,
+    report: Report,
+    data_version: dict[str, str],
+    settings: LearningSettings,
+    failed_gates: list[str],
 ) -> Registered:
     """Log the run and register the classifier; it becomes champion only if no gate failed.
 
     Args:
         classifier: trained and calibrated.
+        trained_on: meters that an evaluation must not use.
         report: its metrics on the test meters, by class and by confuser.
         data_version: names and versions of what it was trained on.
         settings: tracking server, names.
@@ -101,6 +162,7 @@ def register_classifier(
         mlflow.log_params({"features": len(FEATURES), **data_version})
         mlflow.log_metrics(report.metrics)
         mlflow.log_dict(report.tables, "report.json")
+        mlflow.log_dict(trained_on.as_json(), TRAINED_ON_FILE)
         with tempfile.TemporaryDirectory() as folder:
             for name, figure in report.draw_reliability().items():
                 figure.write_html(str(Path(folder) / name), include_plotlyjs="directory")
@@ -122,8 +184,48 @@ def register_classifier(
     return Registered(version, run.info.run_id, not failed_gates, failed_gates)
 
 
+def log_evaluation(
+    settings: LearningSettings, version: str, metrics: Mapping[str, float], told: Mapping[str, str], files: list[Path]
+) -> str:
+    """Log an evaluation of a version; the id of its run. A registered version is tagged with that run as well.
+
+    Args:
+        settings: tracking server.
+        version: that scored.
+        metrics: flat names.
+        told: what was evaluated, as tags.
+        files: to keep with the run.
+    """
+    _use_server(settings.tracking_uri)
+    mlflow.set_experiment(EVALUATIONS)
+    with mlflow.start_run(run_name=f"{version} on {told.get('lake', 'a lake')}") as run:
+        mlflow.set_tags({"model_version": version, **told})
+        mlflow.log_metrics(dict(metrics))
+        for file in files:
+            mlflow.log_artifact(str(file))
+    if not version.startswith(BUNDLED_PREFIX):
+        name, _, number = version.rpartition("/")
+        try:
+            MlflowClient().set_model_version_tag(name, number, f"evaluation.{told.get('lake', 'lake')}", run.info.run_id)
+        except MlflowException as error:
+            _log.warning("evaluation: %s is not in the registry, only its run is logged: %s", version, str(error).splitlines()[0])
+    return str(run.info.run_id)
+
+
+def _read_bundled(name: str) -> dict[str, Any]:
+    """A JSON file beside the carried classifier; empty where there is none."""
+    file = resources.files("fmar_spark.learning").joinpath("bundled", name)
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return found
+
+
+def _has_server(uri: str) -> bool:
+    """Whether asking would not create a database."""
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+
+
 def _load_champion(settings: LearningSettings) -> StoredScorer | None:
-    if settings.tracking_uri.startswith("sqlite:///") and not Path(settings.tracking_uri.removeprefix("sqlite:///")).exists():
+    if not _has_server(settings.tracking_uri):
         return None
     _use_server(settings.tracking_uri)
     try:

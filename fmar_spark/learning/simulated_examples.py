@@ -12,12 +12,11 @@ from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.examples import Examples, describe_window, join_examples, take_examples
+from fmar_spark.learning.labelled import LEAST_STAY_DAYS
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, Setting, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
 from fmar_spark.simulate.weather import GSP_AREAS
 
-LEAST_STAY_DAYS: Final = 14
-"""An asset seen for fewer days than this is neither a yes nor a no."""
 MIN_DAYS: Final = 55
 MAX_MISSING_SHARE: Final = 0.75
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import Column, Layer, TableContract, mpan_column
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Quantity
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.schema import arrow_schema
@@ -26,8 +26,10 @@ from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
 from fmar_spark.learning.examples import Examples, describe_window
+from fmar_spark.learning.labelled import LABEL_OF_CLASS
 from fmar_spark.learning.registry import register_classifier
-from fmar_spark.learning.training import split_by_meter, train_classifier
+from fmar_spark.learning.training import Split, split_by_meter, train_classifier
+from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
 from fmar_spark.transforms.meter_windows import WeatherBook, group_meters
@@ -35,13 +37,6 @@ from fmar_spark.transforms.nested import build_column, list_rows
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, LABELS)
 WRITES: Final[tuple[TableContract, ...]] = ()
-LABEL_OF_CLASS: Final = {
-    AssetClass.EV: "has_ev",
-    AssetClass.HEAT_PUMP: "has_heat_pump",
-    AssetClass.BATTERY: "has_battery",
-    AssetClass.SOLAR_PV: "has_pv",
-    AssetClass.DEMAND_RESPONSE: "has_dr",
-}
 SIZE_LABELS: Final = {
     (AssetClass.EV, "import_kw"): "ev_kw",
     (AssetClass.HEAT_PUMP, "import_kw"): "heat_pump_kw",
@@ -51,6 +46,8 @@ SIZE_LABELS: Final = {
     (AssetClass.SOLAR_PV, "peak_kwp"): "pv_kwp",
 }
 MEMORY_TABLE: Final = "silver.labels"
+SIMULATED: Final = "simulated"
+"""How the provenance of a simulated meter begins."""
 EVIDENCE: Final = TableContract(
     name="_meter_evidence",
     layer=Layer.SILVER,
@@ -125,7 +122,7 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
     failed = list_failed_gates(report, read_gates(Path(learning.gates)))
     data_version = {"labels": labels_from, "meters": str(len(examples.meter_id)), "run_id": run.run_id}
     data_version |= {f"version {name}": str(version) for name, version in store.versions_read.items()}
-    registered = register_classifier(classifier, report, data_version, learning, failed)
+    registered = register_classifier(classifier, mark_training(store, examples, split), report, data_version, learning, failed)
     for sentence in failed:
         _log.warning("train_classifier: gate not passed: %s", sentence)
     _log.info(
@@ -136,6 +133,17 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
     )
     counts = {"meters": len(examples.meter_id), "test_meters": int(split.test.sum()), "failed_gates": len(failed)}
     return Written(counts, rows_kept=len(examples.meter_id))
+
+
+def mark_training(store: TableStore, examples: Examples, split: Split) -> TrainedOn:
+    """The meters that trained or calibrated, by their MPANs and by their readings on the first day of each month."""
+    has_trained = split.train | split.calibrate
+    mpan_ids = sorted({examples.meter_id[row] for row in np.flatnonzero(has_trained)})
+    simulated = {examples.meter_id[row] for row in np.flatnonzero(has_trained) if examples.provenance[row].startswith(SIMULATED)}
+    wanted = store.spark.createDataFrame([(mpan,) for mpan in mpan_ids], "mpan_id string")
+    is_first = (F.dayofmonth("utc_date") == 1) & (F.col("quantity") == Quantity.AI.value)
+    days = store.read(READINGS).where(is_first).join(F.broadcast(wanted), "mpan_id", "left_semi").select("kwh").toArrow()
+    return TrainedOn(names=mark_names([mpan for mpan in mpan_ids if mpan not in simulated]), days=keep_marks(mark_days(days["kwh"])))
 
 
 def read_labels(store: TableStore, labels_from: str) -> pd.DataFrame:

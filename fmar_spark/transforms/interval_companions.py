@@ -56,14 +56,18 @@ def read_sites(path: Path) -> dict[str, SiteRow]:
     return sites
 
 
-def read_labels(path: Path) -> pa.Table:
+def read_labels(path: Path, key: str = "series_id") -> pa.Table:
     """Labels in the form of ``LABEL_SCHEMA``; an empty field is unknown and stays null.
+
+    Args:
+        path: a file or a folder of files.
+        key: column that names the meter.
 
     Raises:
         ConfigError: names the file, the line and what was wanted there.
     """
     rows: dict[str, dict[str, object]] = {}
-    for place, row in _read_rows(path, (*FLAGS, *SIZES, "confusers", "provenance")):
+    for place, row in _read_rows(path, (*FLAGS, *SIZES, "confusers", "provenance"), key):
         rows[row["series_id"]] = {
             "series_id": row["series_id"],
             **{name: _read_flag(place, row, name) for name in FLAGS},
@@ -74,14 +78,15 @@ def read_labels(path: Path) -> pa.Table:
     return pa.Table.from_pylist(list(rows.values()), schema=LABEL_SCHEMA)
 
 
-def _read_rows(path: Path, optional: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
+def _read_rows(path: Path, optional: tuple[str, ...], key: str = "series_id") -> list[tuple[str, dict[str, str]]]:
     found = []
     for file in find_files(path):
-        check_columns(file, ("series_id",), list_columns(file))
-        for block in read_blocks(file, ("series_id",), optional):
+        check_columns(file, (key,), list_columns(file))
+        for block in read_blocks(file, (key,), optional):
             if block.broken:
                 raise ConfigError(f"{file.place(block.broken[0][0])}: {block.broken[0][1]!r} found, as many fields as the header wanted")
-            found.extend(_tell_rows(file, block.columns, block.line.tolist()))
+            columns = block.columns.rename_columns({key: "series_id"}) if key != "series_id" else block.columns
+            found.extend(_tell_rows(file, columns, block.line.tolist()))
     return found
 
 

@@ -16,10 +16,22 @@ from fmar_spark.learning import registry
 from fmar_spark.learning.classifier import AssetClassifier, load_classifier, store_classifier
 from fmar_spark.learning.evaluation import Report
 from fmar_spark.learning.examples import Examples
-from fmar_spark.learning.registry import Registered, choose_scorer, load_bundled, register_classifier, save_bundled
+from fmar_spark.learning.registry import (
+    EVALUATIONS,
+    Registered,
+    choose_scorer,
+    find_trained_on,
+    load_bundled,
+    load_version,
+    log_evaluation,
+    register_classifier,
+    save_bundled,
+)
 from fmar_spark.learning.scoring import StoredScorer
+from fmar_spark.learning.training_meters import TrainedOn, mark_names
 from fmar_spark.settings.sections import LearningSettings
 
+TRAINED_ON = TrainedOn(names=mark_names(["1012345678901", "1012345678902"]))
 DATA_VERSION = {"labels": "silver.labels", "version silver.readings": "7"}
 
 
@@ -42,9 +54,9 @@ def server(tmp_path_factory: pytest.TempPathFactory, classifier: AssetClassifier
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(registry, "load_bundled", lambda: StoredScorer(b"carried", "bundled-0"))
-        refused = register_classifier(classifier, report, DATA_VERSION, settings, ["ev_auc: 0.5 found, at least 0.9 wanted"])
+        refused = register_classifier(classifier, TRAINED_ON, report, DATA_VERSION, settings, ["ev_auc: 0.5 found, at least 0.9 wanted"])
         after = choose_scorer(settings)
-        first, second = (register_classifier(classifier, report, DATA_VERSION, settings, []) for _ in range(2))
+        first, second = (register_classifier(classifier, TRAINED_ON, report, DATA_VERSION, settings, []) for _ in range(2))
         yield Server(settings, refused, after, first, second, report)
     mlflow.set_tracking_uri("")
     mlflow.set_registry_uri("")
@@ -94,6 +106,43 @@ def test_a_registered_model_states_its_signature_and_its_requirements(server: Se
 
 def test_everything_lies_below_the_folder_of_the_run(server: Server) -> None:
     assert (Path.cwd() / "var" / "mlflow.db").is_file()
+
+
+def test_a_registered_classifier_tells_which_meters_it_has_learnt_from(server: Server) -> None:
+    found = find_trained_on(server.settings, f"{server.settings.registry_model}/2")
+    assert found is not None
+    np.testing.assert_array_equal(found.names, TRAINED_ON.names)
+    assert find_trained_on(server.settings, f"{server.settings.registry_model}/77") is None
+    assert find_trained_on(server.settings, "bundled-00000000") is None
+
+
+def test_the_carried_classifier_tells_from_which_fleet_it_was_drawn() -> None:
+    found = find_trained_on(LearningSettings(), load_bundled().version)
+    assert found is not None
+    assert [set(fleet.plan) for fleet in found.fleets] == [{"seed", "first_date", "last_date", "mix"}]
+
+
+def test_an_evaluation_is_logged_beside_the_version_that_it_is_of(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "evaluation.json"
+    file.write_text("{}")
+    version = f"{server.settings.registry_model}/2"
+    run_id = log_evaluation(server.settings, version, {"real.ev.auc": 0.9}, {"lake": "homes"}, [file])
+    client = MlflowClient()
+    run = client.get_run(run_id)
+    assert run.data.metrics == {"real.ev.auc": 0.9}
+    assert (run.data.tags["model_version"], run.data.tags["lake"]) == (version, "homes")
+    assert client.get_experiment(run.info.experiment_id).name == EVALUATIONS
+    assert [item.path for item in client.list_artifacts(run_id)] == ["evaluation.json"]
+    assert client.get_model_version(server.settings.registry_model, "2").tags["evaluation.homes"] == run_id
+    carried = log_evaluation(server.settings, "bundled-0", {}, {"lake": "homes"}, [])
+    assert client.get_run(carried).data.tags["model_version"] == "bundled-0"
+
+
+def test_a_version_is_found_again_or_said_to_be_another(server: Server, classifier: AssetClassifier, examples: Examples) -> None:
+    scorer = load_version(server.settings, f"{server.settings.registry_model}/2")
+    np.testing.assert_array_equal(scorer.predict(examples.features[:5]), classifier.predict(examples.features[:5]))
+    with pytest.raises(ModelError, match=r"rows are of bundled-77, the package carries bundled-0; run jobs/characterise\.py"):
+        load_version(server.settings, "bundled-77")
 
 
 def test_a_champion_of_foreign_features_is_refused(server: Server, classifier: AssetClassifier, monkeypatch: pytest.MonkeyPatch) -> None:

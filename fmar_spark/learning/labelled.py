@@ -1,0 +1,99 @@
+"""What is known of meters from elsewhere, and what of it held in the window that was looked at."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.kernels.window import Bools, Floats
+
+LEAST_STAY_DAYS: Final = 14
+"""An asset that was seen for fewer days is neither a yes nor a no."""
+LABEL_OF_CLASS: Final = {
+    AssetClass.EV: "has_ev",
+    AssetClass.HEAT_PUMP: "has_heat_pump",
+    AssetClass.BATTERY: "has_battery",
+    AssetClass.SOLAR_PV: "has_pv",
+    AssetClass.DEMAND_RESPONSE: "has_dr",
+}
+LABEL_NAMES: Final = tuple(LABEL_OF_CLASS[asset] for asset in ASSET_CLASSES)
+"""In the order of the classes."""
+
+
+class Size(NamedTuple):
+    """One size that is estimated: what it is called, of which class, and which columns of gold.capability hold it."""
+
+    name: str
+    asset: AssetClass
+    direction: str
+    estimate: str
+    lower: str
+    """Empty where no interval is stated."""
+    upper: str
+
+
+SIZES: Final = (
+    Size("ev_kw", AssetClass.EV, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
+    Size("heat_pump_kw", AssetClass.HEAT_PUMP, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
+    Size("battery_kw", AssetClass.BATTERY, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
+    Size("battery_kwh", AssetClass.BATTERY, "import", "storage_kwh", "", ""),
+    Size("pv_kwp", AssetClass.SOLAR_PV, "export", "peak_kwp", "peak_kwp_lower", "peak_kwp_upper"),
+    Size("pv_ac_kw", AssetClass.SOLAR_PV, "export", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
+    Size("dr_kw", AssetClass.DEMAND_RESPONSE, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
+)
+SIZE_NAMES: Final = tuple(size.name for size in SIZES)
+
+
+class Labels(NamedTuple):
+    """Parallel arrays, one entry a labelled meter; days count from 1970."""
+
+    mpan_id: list[str]
+    name: list[str]
+    """As people call it: the series id, else the MPAN."""
+    kind: list[str]
+    """Real, semi-synthetic, simulated or not told: never counted together."""
+    has: Floats
+    """1 at some time, 0 never, NaN unknown; shape (meters, 5)."""
+    sizes: dict[str, Floats]
+    """By name of ``SIZES``, NaN unknown, shape (meters,) each."""
+    appeared_day: Floats
+    """NaN where it was there from the start or nobody knows; shape (meters, 5)."""
+    removed_day: Floats
+    """First day without it; NaN where it stayed or nobody knows."""
+    is_dated: Bools
+    """Whether the days are known where there are any, shape (meters,)."""
+    confusers: list[tuple[str, ...] | None]
+    """Look-alikes that are there; None where nobody knows."""
+
+
+class Truth(NamedTuple):
+    """What held in the window of each meter, shape (meters, 5) each; NaN unknown."""
+
+    ever: Floats
+    """1 there at some time in the window, 0 not."""
+    present: Floats
+    """1 there on its last day, 0 not; unknown where a label without days says yes."""
+    appeared_day: Floats
+    """Inside the window; NaN where it did not appear in it."""
+    removed_day: Floats
+
+
+def judge_truth(labels: Labels, first_day: Floats, last_day: Floats) -> Truth:
+    """What of the labels held between the first and the last day with readings, shape (meters,) each, NaN unknown.
+
+    Labels without days hold in any window, but say nothing of its last day unless they say no. A stay of under
+    ``LEAST_STAY_DAYS`` is unknown, not a no.
+    """
+    first = np.where(np.isnan(first_day), -np.inf, first_day)[:, None]
+    after = np.where(np.isnan(last_day), np.inf, last_day + 1)[:, None]
+    appeared = np.where(np.isnan(labels.appeared_day), -np.inf, labels.appeared_day)
+    removed = np.where(np.isnan(labels.removed_day), np.inf, labels.removed_day)
+    stay = np.minimum(removed, after) - np.maximum(appeared, first)
+    seen = np.where(stay >= LEAST_STAY_DAYS, 1.0, np.where(stay <= 0, 0.0, np.nan))
+    is_judged = labels.is_dated[:, None] & (labels.has == 1)
+    ever = np.where(is_judged, seen, labels.has)
+    ends_there = np.where(removed >= after, 1.0, 0.0)
+    present = np.where(is_judged, np.where(seen == 1, ends_there, seen), np.where(labels.has == 0, 0.0, np.nan))
+    came = is_judged & (seen == 1) & (appeared > first) & (appeared < after)
+    went = is_judged & (seen == 1) & (removed < after)
+    return Truth(ever, present, np.where(came, appeared, np.nan), np.where(went, removed, np.nan))
