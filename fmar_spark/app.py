@@ -2,8 +2,11 @@
 
 import argparse
 import logging
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,10 +15,13 @@ from typing import NamedTuple
 from pyspark.sql import SparkSession
 
 from fmar_spark import clock
+from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run
+from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.session import build_session, stop_session
 from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.stream import ENDING_SIGNALS, is_address
 from fmar_spark.errors import ConfigError, FmarError
 from fmar_spark.settings.overlays import digest_settings, load_settings
 from fmar_spark.settings.sections import Settings
@@ -31,6 +37,8 @@ class Job(NamedTuple):
     summary: str
     reads: tuple[TableContract, ...]
     writes: tuple[TableContract, ...]
+    needs_lake: bool = False
+    """It works on what others have brought: a lake that is not there is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +52,39 @@ class App:
     run_date: date | None
 
     def run_step(self, step: str, body: Callable[[TableStore, Run], Written]) -> Written:
-        """Run one step under the journal: its row is left whether it succeeds or fails."""
+        """Run one step under the journal: its row is left whether it succeeds or fails, unless there is no lake yet to leave it in."""
         store = TableStore(self.spark, self.settings.lake.root)
         run = start_run(step, self.run_date, digest_settings(self.settings))
-        self.spark.sparkContext.setJobDescription(step)
+        context = self.spark.sparkContext
+        context.setJobDescription(step)
+        context.addJobTag(run.run_id)
         _log.info("%s: started, run %s", step, run.run_id)
         try:
-            written = body(store, run)
+            with self._show_progress(store, step):
+                written = body(store, run)
         except BaseException as error:
-            _log.error("%s: failed; the lake is as it was before the failed write, run the same command again once mended", step)
-            record_run(store, run, None, error)
+            context.cancelJobsWithTag(run.run_id)
+            how = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            _log.error("%s: %s%s", step, how, describe_failure(store.at_hand))
+            if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
+                record_run(store, run, None, error)
             raise
+        finally:
+            context.removeJobTag(run.run_id)
         record_run(store, run, written, None)
         _log.info("%s: done; %s", step, describe_counts(written))
         return written
+
+    def _show_progress(self, store: TableStore, step: str) -> AbstractContextManager[object]:
+        is_watched = self.settings.spark.show_progress and sys.stderr.isatty()
+        return ProgressLine(self.spark, store, step) if is_watched else nullcontext()
+
+
+def describe_failure(at_hand: str) -> str:
+    """Where a step failed and what that means for the lake; '' where no table had been touched."""
+    if not at_hand:
+        return ""
+    return f" while {at_hand}; what was written before stands, run the same command again once mended"
 
 
 def build_parser(job: Job) -> argparse.ArgumentParser:
@@ -103,19 +130,22 @@ def run_job(
         settings = load_settings(arguments.env, arguments.overrides)
         if arguments.lake:
             settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": arguments.lake})})
+        if job.needs_lake:
+            require_lake(settings.lake.root)
         packages = tuple(getattr(arguments, "extra_packages", ()))
         spark = build_session(job.name, settings.spark, packages)
     except ConfigError as error:
         return _refuse(job, error, WRONG_ARGUMENTS)
     app = App(job, arguments, settings, spark, arguments.run_date)
     try:
-        body(app)
+        with plain_signals():
+            body(app)
     except ConfigError as error:
         return _refuse(job, error, WRONG_ARGUMENTS)
     except FmarError as error:
         return _refuse(job, error, FAILED)
     except KeyboardInterrupt:
-        return _refuse(job, FmarError("stopped by the keyboard; run the same command again to go on"), FAILED)
+        return _refuse(job, FmarError("stopped; run the same command again to go on"), FAILED)
     except Exception:
         _log.exception("%s: failed", job.name)
         return FAILED
@@ -148,9 +178,32 @@ def open_notebook(name: str, told: Mapping[str, str]) -> App:
 
 def start_logging() -> None:
     """One line a message, time first, on standard error; our own words only."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    begin = CLEAR_LINE if sys.stderr.isatty() else ""
+    logging.basicConfig(level=logging.WARNING, format=f"{begin}%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("fmar").setLevel(logging.INFO)
     logging.getLogger("fmar_spark").setLevel(logging.INFO)
+
+
+@contextmanager
+def plain_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM interrupt Python alone: Spark's own answer to Ctrl-C talks to the JVM in the middle of another call."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING_SIGNALS} if is_main else {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def require_lake(root: str) -> None:
+    """Refuse a folder on this machine that is not there, before anything is started.
+
+    Raises:
+        ConfigError: no such folder.
+    """
+    if not is_address(root) and not Path(root).is_dir():
+        raise ConfigError(f"--lake: {root}: no lake there; jobs/ingest_dip.py or jobs/import_intervals.py begins one")
 
 
 def existing_path(text: str) -> Path:

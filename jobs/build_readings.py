@@ -7,7 +7,7 @@ from fmar_spark.app import App, Job, run_job
 from fmar_spark.steps import build_readings
 
 SUMMARY = "Folds everything told since the last run: the newest value of every half-hour."
-JOB = Job("build_readings", SUMMARY, build_readings.READS, build_readings.WRITES)
+JOB = Job("build_readings", SUMMARY, build_readings.READS, build_readings.WRITES, needs_lake=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,8 @@ import sys
 from fmar_spark.app import App, Job, existing_path, run_job
 from fmar_spark.steps import characterise
 
-JOB = Job("characterise", "Derives what every eligible connection can do from its readings.", characterise.READS, characterise.WRITES)
+SUMMARY = "Derives what every eligible connection can do from its readings."
+JOB = Job("characterise", SUMMARY, characterise.READS, characterise.WRITES, needs_lake=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ JOB = Job(
     "Predicts wanted local days, each from readings before that day only.",
     predict_baseline.READS,
     predict_baseline.WRITES,
+    needs_lake=True,
 )
 
 

@@ -6,7 +6,8 @@ import sys
 from fmar_spark.app import App, Job, run_job
 from fmar_spark.steps import train_classifier
 
-JOB = Job("train_classifier", "Trains the classifiers and registers them in MLflow.", train_classifier.READS, train_classifier.WRITES)
+SUMMARY = "Trains the classifiers and registers them in MLflow."
+JOB = Job("train_classifier", SUMMARY, train_classifier.READS, train_classifier.WRITES, needs_lake=True)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

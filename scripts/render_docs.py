@@ -1,8 +1,10 @@
-"""Writes the documents that are rendered: the data dictionary, the settings and the model card."""
+"""Writes the documents that are rendered: the data dictionary, the settings, the model card and the picture of the architecture."""
 
 import json
 import sys
 from pathlib import Path
+
+from draw_architecture import draw_architecture
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.dictionary import render_dictionary
@@ -18,6 +20,8 @@ def main() -> int:
     (ROOT / "docs").mkdir(exist_ok=True)
     (ROOT / "docs" / "data_dictionary.md").write_text(render_dictionary(ALL_TABLES), encoding="utf-8")
     (ROOT / "docs" / "settings.md").write_text(render_settings(), encoding="utf-8")
+    jobs = [path.stem for path in (ROOT / "jobs").glob("*.py")]
+    (ROOT / "docs" / "architecture.svg").write_text(draw_architecture(ALL_TABLES, jobs), encoding="utf-8")
     card = json.loads(CARD.read_text(encoding="utf-8"))
     (ROOT / "mlflow" / "model_card.md").write_text(render_model_card(card), encoding="utf-8")
     return 0

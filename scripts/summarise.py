@@ -1,4 +1,4 @@
-"""Prints what a lake holds: rows in every table, assets found by class and tier, and a few meters in detail."""
+"""Prints what a lake holds: rows in every table, assets found by class and tier, and a few meters in detail; or how much room it takes."""
 
 import argparse
 import sys
@@ -33,6 +33,7 @@ SHOWN = {Origin.MEASURED: 3, Origin.IMPORTED: 3, Origin.SIMULATED: 2}
 ANSWER_COLUMNS = ("mpan_id", "asset_class", "probability", "present_probability", "is_present", "tier", "status", "status_reason")
 DETECTION_COLUMNS = (*ANSWER_COLUMNS, "appeared_date", "removed_date", "evidence", "days_seen", "as_of_date", "model_version")
 SIZE_COLUMNS = ("mpan_id", "asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen")
+DAYS_A_YEAR = 365
 WIDTH = 124
 Row = dict[Hashable, Any]
 
@@ -165,6 +166,20 @@ def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> N
         console.print(f"Baseline predictions, {days}: " + ", ".join(f"{rows:,} half-hours {name}" for name, rows in shares.items()) + ".")
 
 
+def show_sizes(console: Console, lake: LakeFiles) -> None:
+    """Files and bytes of every table, in all and for a year of one import meter: what a larger lake will take."""
+    days = int((lake.read(READINGS, ["quantity"])["quantity"] == Quantity.AI.value).sum())
+    table = Table(title=f"Newest versions, {days / DAYS_A_YEAR:,.0f} meter-years of import", title_justify="left", title_style="bold")
+    table.add_column("table", no_wrap=True)
+    for heading in ("rows", "files", "MB", "bytes a meter-year"):
+        table.add_column(heading, justify="right")
+    for contract in filter(lake.has, ALL_TABLES):
+        files, size = lake.measure(contract)
+        told = f"{size * DAYS_A_YEAR / days:,.0f}" if days and contract.layer != "ops" else ""
+        table.add_row(contract.full_name, f"{lake.count(contract):,}", f"{files:,}", f"{size / 1e6:,.1f}", told)
+    console.print(table)
+
+
 def _has_truth(labels: pd.DataFrame, origin: str) -> bool:
     wanted = "simulated" if origin == Origin.SIMULATED else "real"
     rows = labels[labels["provenance"] == wanted] if origin != Origin.IMPORTED else labels[labels["provenance"] != "simulated"]
@@ -196,10 +211,12 @@ def main() -> int:
     """0 printed, 2 no lake there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lake", type=Path, default=Path("lake"), metavar="PATH", help="root of the lake (default: lake)")
+    parser.add_argument("--sizes", action="store_true", help="only how much room every table takes")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    show = show_sizes if arguments.sizes else summarise
     try:
-        summarise(console, LakeFiles(arguments.lake))
+        show(console, LakeFiles(arguments.lake))
     except FmarError as error:
         sys.stderr.write(f"summarise: {error}\n")
         return 2

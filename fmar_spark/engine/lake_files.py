@@ -47,6 +47,11 @@ class LakeFiles:
         """Rows of an existing table, from Delta's own statistics."""
         return int(DeltaTable(self._path(contract)).count())
 
+    def measure(self, contract: TableContract) -> tuple[int, int]:
+        """Files and bytes of the newest version of an existing table; older versions that still lie there are not counted."""
+        sizes = DeltaTable(self._path(contract)).get_add_actions(flatten=True)["size_bytes"].to_pylist()
+        return len(sizes), sum(sizes)
+
     def read(self, contract: TableContract, columns: Sequence[str], where: Sequence[tuple[str, str, object]] = ()) -> pd.DataFrame:
         """Some columns of the rows for which all of ``where`` hold; none where the table does not exist."""
         if not self.has(contract):

@@ -15,10 +15,14 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.settings.overlays import find_conf_dir
 from fmar_spark.settings.sections import SparkSettings
 
-_LOCAL_ONLY = {
-    "spark.ui.enabled": "false",
+_SMALL_MACHINE = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+}
+"""For a local master, whoever starts it: Delta's defaults are for a cluster."""
+_LOCAL_ONLY = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.sql.warehouse.dir": "var/warehouse",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
@@ -55,7 +59,6 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
         packages = ",".join(package for package in (defaults.pop(PACKAGES, ""), *extra_packages) if package)
         for name, value in choose_jars(packages, _jars_memory()).items():
             builder = builder.config(name, value)
-        builder = builder.config("spark.ui.showConsoleProgress", str(settings.show_progress and sys.stderr.isatty()).lower())
         os.environ.setdefault("SPARK_CONF_DIR", str(_quiet_conf_dir()))
     for name, value in defaults.items():
         builder = builder.config(name, value)
@@ -67,6 +70,9 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
             "spark: could not start; the jars in conf/spark-defaults.conf come from Maven Central the first time: "
             f"check the network, then run again ({str(error).splitlines()[0]})"
         ) from error
+    if (spark.sparkContext.master or "").startswith("local"):
+        for name, value in _SMALL_MACHINE.items():
+            spark.conf.set(name, value)
     remember_jars(spark, packages, _jars_memory())
     spark.sparkContext.setLogLevel(settings.log_level)
     return spark

@@ -31,11 +31,17 @@ class TableStore:
         self.root = root.rstrip("/")
         self.versions_read: dict[str, int] = {}
         self.versions_written: dict[str, int] = {}
+        self._at_hand = [""]
+
+    @property
+    def at_hand(self) -> str:
+        """What is being done to which table, or was last; '' before the first."""
+        return self._at_hand[-1]
 
     def in_session(self, spark: SparkSession) -> "TableStore":
         """The same lake through another session of the same application; versions are remembered in one place."""
         twin = TableStore(spark, self.root)
-        twin.versions_read, twin.versions_written = self.versions_read, self.versions_written
+        twin.versions_read, twin.versions_written, twin._at_hand = self.versions_read, self.versions_written, self._at_hand
         return twin
 
     def path(self, contract: TableContract) -> str:
@@ -55,6 +61,7 @@ class TableStore:
         if not self.has(contract):
             fillers = " or ".join(f"jobs/{job}.py" for job in contract.job.split(" or "))
             raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run {fillers} first")
+        self._take_up("reading", contract)
         version = self.version(contract)
         self.versions_read[contract.full_name] = version
         return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(contract))
@@ -89,6 +96,7 @@ class TableStore:
 
     def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> None:
         """Add rows; with a transaction a repeated append of the same version does nothing."""
+        self._take_up("writing", contract)
         self.create(contract)
         writer = conform(rows, contract).write.format("delta").mode("append")
         if transaction is not None:
@@ -98,6 +106,7 @@ class TableStore:
 
     def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> None:
         """Replace all rows, or those that ``where`` names, in one commit."""
+        self._take_up("writing", contract)
         self.create(contract)
         writer = conform(rows, contract).write.format("delta").mode("overwrite")
         if where:
@@ -111,6 +120,7 @@ class TableStore:
         The conditions speak of ``old`` and ``new``. Rows must be unique on the contract's key. ``within`` must hold of
         every old row that any new one can match: files of which it does not hold are not read.
         """
+        self._take_up("writing", contract)
         if not self.has(contract):
             self.append(rows, contract)
             return
@@ -123,6 +133,7 @@ class TableStore:
 
     def insert_new(self, rows: DataFrame, contract: TableContract) -> None:
         """Insert the rows whose key the table does not have; those that it has stay as they are."""
+        self._take_up("writing", contract)
         if not self.has(contract):
             self.append(rows.dropDuplicates(list(contract.key)), contract)
             return
@@ -139,6 +150,9 @@ class TableStore:
     def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
         """The rows whose column has one of the values."""
         return self.read(contract).where(F.col(column).isin(list(values)))
+
+    def _take_up(self, what: str, contract: TableContract) -> None:
+        self._at_hand[-1] = f"{what} {contract.full_name}"
 
     def _remember(self, contract: TableContract) -> None:
         self.versions_written[contract.full_name] = self.version(contract)

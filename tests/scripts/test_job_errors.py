@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,16 +55,41 @@ def test_a_jar_that_cannot_be_had_is_said_last(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "conf", conf)
     defaults = (conf / "spark-defaults.conf").read_text(encoding="utf-8")
     (conf / "spark-defaults.conf").write_text(re.sub(r"io\.delta:\S+", "no.such:package:0", defaults), encoding="utf-8")
-    refused = start("build_readings", "--lake", str(tmp_path / "lake"), FMAR_CONF=str(conf))
+    refused = start("build_readings", "--lake", str(tmp_path), FMAR_CONF=str(conf))
     assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1].startswith(
         "build_readings: spark: could not start; the jars in conf/spark-defaults.conf come from"
     )
 
 
-def test_a_missing_table_names_the_job_that_fills_it(tmp_path: Path) -> None:
-    refused = start("characterise", "--lake", str(tmp_path / "lake"))
+@pytest.mark.parametrize("job", ["build_readings", "characterise", "predict_baseline", "train_classifier"])
+def test_a_lake_that_is_not_there_is_one_line_and_not_begun(tmp_path: Path, job: str) -> None:
+    lake = tmp_path / "laek"
+    refused = start(job, "--lake", str(lake))
     assert refused.returncode == 2
-    table = tmp_path / "lake" / "silver" / "readings"
-    last = refused.stderr.splitlines()[-1]
+    assert refused.stderr == f"{job}: --lake: {lake}: no lake there; jobs/ingest_dip.py or jobs/import_intervals.py begins one\n"
+    assert not lake.exists()
+
+
+def test_a_missing_table_names_the_job_that_fills_it_and_only_we_are_heard(tmp_path: Path) -> None:
+    refused = start("characterise", "--lake", str(tmp_path))
+    assert refused.returncode == 2
+    *said, last = refused.stderr.splitlines()
+    table = tmp_path / "silver" / "readings"
     assert last == f"characterise: silver.readings: no table at {table}; run jobs/build_readings.py first"
+    assert [line for line in said if not re.match(r"\d\d:\d\d:\d\d characterise: ", line)] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_says_so_in_one_line_and_can_be_run_again(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, str(ROOT / "jobs" / "simulate_fleet.py"), "--lake", str(tmp_path / "lake"), "--meters", "20000"]
+    span = ["--from", "2023-01-01", "--to", "2023-12-31", "--out", str(tmp_path / "landing")]
+    with subprocess.Popen([*command, *span], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stderr is not None
+        said = [next(line for line in job.stderr if "started" in line)]
+        job.send_signal(number)
+        said += job.stderr.readlines()
+    assert job.returncode == 1
+    assert said[-1] == "simulate_fleet: stopped; run the same command again to go on\n"
+    assert [line for line in said if "Traceback" in line or "py4j" in line] == []

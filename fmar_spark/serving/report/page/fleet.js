@@ -45,7 +45,7 @@ function makeAnswers(kind) {
         type: "bar", name: ANSWER_WORDS[answer].replace("present, ", ""), x: CLASS_NAMES, y: kind.answers.map((row) => row[place]),
         marker: { color: colour(answer.replace("present_", "")), line: { color: colour("soft"), width: 0.5 } }, hovertemplate: "%{x}, %{fullData.name}: %{y}<extra></extra>",
       })),
-      layout: { yaxis: { title: { text: "meters" } } },
+      layout: { yaxis: { title: { text: "meters" }, rangemode: "nonnegative" } },
     }),
     table: () => makeTable("answers", `Answers by class, ${kind.kind} meters`, [["class", false], ...WORDS.answers.map((answer) => [ANSWER_WORDS[answer], true])],
       kind.answers.map((row, place) => [CLASS_NAMES[place], ...row.map((value) => number(value))])),

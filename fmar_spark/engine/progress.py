@@ -1,0 +1,77 @@
+"""Shows a person who is watching how far Spark is with the table at hand."""
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Final, TextIO
+
+from pyspark.sql import SparkSession
+
+from fmar_spark.engine.store import TableStore
+
+CLEAR_LINE: Final = "\r\x1b[K"
+"""Begins every line on a terminal on which a progress line may stand."""
+LOOK_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 2.0
+"""What is over sooner is not told."""
+
+
+class ProgressLine:
+    """One line at the bottom of a terminal while the block runs: what is done to which table, parts done, time; then it is gone."""
+
+    def __init__(self, spark: SparkSession, store: TableStore, step: str, out: TextIO = sys.stderr) -> None:
+        """Nothing is shown before the block begins."""
+        self.spark, self.store, self.step, self.out = spark, store, step, out
+        self.begun_at = time.monotonic()
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "ProgressLine":
+        """Begin to look."""
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Look no more and leave the line empty."""
+        self.is_over.set()
+        self.thread.join()
+        self._write("")
+
+    def _watch(self) -> None:
+        while not self.is_over.wait(LOOK_SECONDS):
+            try:
+                done, parts = count_parts(self.spark)
+            except Exception:
+                return
+            passed = time.monotonic() - self.begun_at
+            if passed >= PATIENCE_SECONDS:
+                self._write(tell_progress(self.step, self.store.at_hand, (done, parts), passed))
+
+    def _write(self, line: str) -> None:
+        self.out.write(CLEAR_LINE + line)
+        self.out.flush()
+
+
+def tell_progress(step: str, at_hand: str, parts: tuple[int, int], seconds: float) -> str:
+    """The line: ``characterise: writing silver.meter_profiles, 3 of 8 parts, 1:05``.
+
+    Args:
+        step: its name.
+        at_hand: what is being done to which table; '' where nothing is known of it.
+        parts: done and all, of what Spark is running now; 0 of 0 = nothing.
+        seconds: since the step began.
+    """
+    done, every = parts
+    said = [at_hand] if at_hand else []
+    if every:
+        said.append(f"{done} of {every} parts")
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{step}: {', '.join([*said, f'{minutes}:{rest:02d}'])}"
+
+
+def count_parts(spark: SparkSession) -> tuple[int, int]:
+    """Tasks done and tasks in all, of the stages that run now."""
+    tracker = spark.sparkContext.statusTracker()
+    stages = [stage for number in tracker.getActiveStageIds() if (stage := tracker.getStageInfo(number)) is not None]
+    return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
