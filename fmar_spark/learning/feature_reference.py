@@ -62,7 +62,9 @@ class Distance(NamedTuple):
     simulated_missing: float
     sway: float
     values: list[float]
-    """Of the real meters, as positions in the simulated distribution: 0 its median, -1 and 1 the ends of its middle half."""
+    """Of the real meters, as positions in the simulated distribution: 0 its median, one unit half of its interquartile range."""
+    simulated_range: list[float]
+    """Its 1, 25, 75 and 99 % points, in the same units."""
 
     @property
     def rank(self) -> float:
@@ -136,6 +138,7 @@ def _compare(name: str, values: Floats, meters: int, reference: FeatureReference
         simulated_missing=float(reference.missing[place]),
         sway=float(reference.sway[place]),
         values=[float(value) for value in (values - known[50]) / (spread / 2)],
+        simulated_range=[float(known[level] - known[50]) / (spread / 2) for level in (LOW, 25, 75, HIGH)],
     )
 
 

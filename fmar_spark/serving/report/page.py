@@ -103,7 +103,7 @@ def render_page(data: dict[str, Any], packs: Sequence[str]) -> str:
         style=read[STYLE],
         data=write_json(data),
         evidence=packed,
-        plotly=_read_plotly(),
+        plotly=read_plotly(),
         script="\n".join(read[name] for name in SCRIPTS),
     )
 
@@ -145,7 +145,7 @@ def _list_words() -> dict[str, Any]:
     }
 
 
-def _read_plotly() -> str:
+def read_plotly() -> str:
     """plotly.js as its Python package carries it."""
     text = resources.files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
     return re.sub(r"</(?=script)", r"<\\/", text, flags=re.IGNORECASE)

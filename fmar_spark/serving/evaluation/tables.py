@@ -1,0 +1,297 @@
+"""An evaluation as tables of texts: the terminal, the text file and the page show the same ones."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from fmar_spark.domain.words import ASSET_CLASSES
+
+CLASS_WORDS: Final = {
+    "ev": "EV charging",
+    "heat_pump": "heat pump",
+    "battery": "battery",
+    "solar_pv": "solar PV",
+    "demand_response": "demand response",
+}
+SUBJECT_WORDS: Final = {
+    "confuser": "look-alike",
+    "history": "days with readings",
+    "missing": "share of half-hours unread",
+    "weather": "weather",
+    "export_register": "export register",
+    "domestic": "premises",
+}
+GROUP_FIGURES: Final = {"auc": "AUC", "recall": "recall", "false_alarm_share": "false alarms", "right": "right of answered"}
+AGAIN_FIGURES: Final = {
+    "auc": "AUC",
+    "recall": "recall",
+    "precision": "precision",
+    "false_alarm_share": "false alarms",
+    "ece": "calibration error",
+    "unanswered_share": "unanswered",
+    "right": "right of answered",
+}
+SHARES: Final = frozenset(
+    {
+        "precision",
+        "recall",
+        "false_alarm_share",
+        "unanswered_share",
+        "right_share",
+        "coverage",
+        "within_15_pct",
+        "within_7_days",
+        "found_share",
+        "false_share",
+        "median_error",
+        "f1",
+    }
+)
+NOTHING: Final = "–"
+TOO_FEW: Final = "too few"
+TRANSFER_ROWS: Final = 30
+
+
+class TextTable(NamedTuple):
+    """A table for people; every cell is text."""
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[tuple[str, bool], ...]
+    """Heading, and whether it holds numbers."""
+    rows: list[list[str]]
+    kind: str
+    part: str
+    """Score, groups, circumstances, mistakes, answers or transfer."""
+    links: tuple[str, ...] = ()
+    """MPAN of each row whose evidence is at hand."""
+
+
+def list_tables(document: Mapping[str, Any]) -> Iterator[TextTable]:
+    """All tables of an evaluation, in reading order."""
+    for kind, figures in document["kinds"].items():
+        yield from _skip_empty(_tabulate_detection(kind, figures))
+        yield from _skip_empty(_tabulate_tiers(kind, figures))
+        yield from _skip_empty(_tabulate_sizes(kind, figures))
+        yield from _skip_empty(_tabulate_events(kind, figures))
+        yield from _skip_empty(_tabulate_dates(kind, figures))
+        for subject, groups in figures["groups"].items():
+            for name, words in GROUP_FIGURES.items():
+                yield _tabulate_groups(kind, SUBJECT_WORDS[subject], groups, (name, words))
+        yield from _tabulate_circumstances(kind, figures["circumstances"])
+        yield from _skip_empty(_tabulate_mistakes(kind, figures["mistakes"]))
+        if figures["answers"] is not None:
+            yield _tabulate_answers(kind, figures["answers"])
+    for kind, transfer in document.get("transfer", {}).get("kinds", {}).items():
+        yield _tabulate_transfer(kind, transfer, document["transfer"]["reference"])
+
+
+def _tabulate_circumstances(kind: str, circumstances: Mapping[str, Any]) -> Iterator[TextTable]:
+    if not circumstances:
+        return
+    for name, words in AGAIN_FIGURES.items():
+        groups = {one: {"classes": classes} for one, classes in circumstances.items()}
+        yield _tabulate_groups(kind, "circumstance", groups, (name, words))
+    yield _tabulate_sizes_again(kind, circumstances)
+
+
+def is_main(table: TextTable) -> bool:
+    """Whether a terminal shows it; the others are in the files."""
+    if table.part not in {"groups", "circumstances"}:
+        return True
+    figures = ("auc", "false_alarm_share") if table.name.startswith("look-alike") else ("auc", "recall", "right", "sizes")
+    return table.name.rpartition("-")[2] in figures and not _is_too_few(table)
+
+
+def _is_too_few(table: TextTable) -> bool:
+    """No figure in any of its cells."""
+    first = 1 + any(heading == "meters" for heading, _ in table.columns)
+    return all(cell.startswith(TOO_FEW) or cell == NOTHING for row in table.rows for cell in row[first:])
+
+
+def write_figure(figure: Mapping[str, Any] | None, name: str) -> str:
+    """A figure with its interval, or that it rests on too few meters."""
+    if figure is None:
+        return NOTHING
+    if figure["value"] is None:
+        return f"{TOO_FEW} ({figure['meters']})"
+    scale, digits, unit = (100, 0, " %") if name in SHARES else (1, 1, "") if name == "median_days_off" else (1, 3, "")
+    text = f"{figure['value'] * scale:.{digits}f}{unit}"
+    if figure["interval"] is None:
+        return text
+    low, high = (f"{one * scale:.{digits}f}" for one in figure["interval"])
+    return f"{text} ({low} to {high})"
+
+
+def _skip_empty(table: TextTable) -> Iterator[TextTable]:
+    if table.rows:
+        yield table
+
+
+def _columns(*headings: str) -> tuple[tuple[str, bool], ...]:
+    """Headings; those that begin with # hold numbers."""
+    return tuple((heading.removeprefix("#"), heading.startswith("#")) for heading in headings)
+
+
+def _tabulate_detection(kind: str, figures: Mapping[str, Any]) -> TextTable:
+    rows = []
+    names = ("auc", "precision", "recall", "false_alarm_share", "ece", "unanswered_share")
+    for question, asset, mine in _list_questions(figures):
+        counts = [f"{mine['with']:,}", f"{mine['without']:,}", f"{mine['right']:,} of {mine['answered']:,}"]
+        rows.append([CLASS_WORDS[asset], question, *counts, *(write_figure(mine[name], name) for name in names)])
+    headings = ("class", "there", "#with", "#without", "#right", "#AUC", "#precision", "#recall", "#false alarms", "#ECE", "#unanswered")
+    note = (
+        "Ever: was it there at some time in the window, as a label says; now: is it there on the last day, known where days are. "
+        "Yes from a probability of 0.5. In brackets the 95 % interval over meters. Meters whose label is empty are not counted."
+    )
+    return TextTable("detection", f"Detection, {figures['meters']:,} {kind} meters", note, _columns(*headings), rows, kind, "score")
+
+
+def _tabulate_tiers(kind: str, figures: Mapping[str, Any]) -> TextTable:
+    rows = []
+    for question, asset, mine in _list_questions(figures):
+        for tier, one in mine["tiers"].items():
+            told = [write_figure(one[name], name) for name in ("precision", "recall", "right_share")]
+            rows.append([CLASS_WORDS[asset], question, tier, *told, f"{one['right']:,} of {one['answers']:,}"])
+    headings = ("class", "there", "tier", "#precision", "#recall", "#right in this tier", "#right")
+    note = "Precision and recall of yeses told in this tier or a higher one; right: answers of this very tier, yes or no."
+    return TextTable("tiers", f"Tiers, {kind} meters", note, _columns(*headings), rows, kind, "score")
+
+
+def _list_questions(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Question, class and figures of what was asked of some meter."""
+    for question in ("ever", "now"):
+        for asset, mine in figures["classes"].items():
+            asked = mine[question]
+            if asked["with"] + asked["without"] and (question == "ever" or asked["with"]):
+                yield question, asset, asked
+
+
+def _tabulate_sizes(kind: str, figures: Mapping[str, Any]) -> TextTable:
+    rows = []
+    for mine in figures["classes"].values():
+        for name, one in mine["sizes"].items():
+            if one["known"]:
+                few = "; ".join(f"{error:.0%}" for error in one["errors"] or [])
+                median = write_figure(one["median_error"], "median_error") + (f": {few}" if few else "")
+                told = [write_figure(one[what], what) for what in ("within_15_pct", "coverage")]
+                rows.append([name, f"{one['known']:,}", f"{one['answered']:,}", median, *told])
+    headings = ("size", "#known", "#answered", "#median relative error", "#within 15 %", "#80 % interval holds")
+    note = "Of meters that have the asset on the last day. The stated interval should hold 80 %."
+    return TextTable("sizes", f"Sizes, {kind} meters", note, _columns(*headings), rows, kind, "score")
+
+
+def _tabulate_events(kind: str, figures: Mapping[str, Any]) -> TextTable:
+    rows = []
+    for asset, mine in figures["classes"].items():
+        if mine["events"]:
+            whole, found = mine["events"]["all"], mine["events"]["found"]
+            names = ("f1", "precision", "recall", "energy_ratio")
+            rows.append(
+                [CLASS_WORDS[asset], f"{whole['meters']:,}", *(_write_events(whole, name) for name in names), _write_events(found, "f1")]
+            )
+    headings = ("class", "#meters", "#F1", "#precision", "#recall", "#energy told / true", "#F1 where found")
+    note = "Half-hours, of meters that have the asset; one on which it was missed counts in full. Where found: of those told to have it."
+    return TextTable("events", f"Episodes against the truth, {kind} meters", note, _columns(*headings), rows, kind, "score")
+
+
+def _write_events(figures: Mapping[str, Any], name: str) -> str:
+    """A figure with its interval; of too few meters the plain figure, said to be of so few."""
+    figure = figures[name]
+    if figure["value"] is None and figures["pooled"][name] is not None:
+        plain = {"value": figures["pooled"][name], "interval": None, "meters": figures["meters"]}
+        return f"{write_figure(plain, name)} (of {figures['meters']} only)"
+    return write_figure(figure, name)
+
+
+def _tabulate_dates(kind: str, figures: Mapping[str, Any]) -> TextTable:
+    rows = []
+    names = ("found_share", "median_days_off", "within_7_days", "coverage", "false_share")
+    for asset, mine in figures["classes"].items():
+        for what, one in mine["dates"].items():
+            if one["known"] or one["false_share"]["meters"]:
+                rows.append([CLASS_WORDS[asset], what, f"{one['known']:,}", *(write_figure(one[name], name) for name in names)])
+    headings = ("class", "date", "#known", "#told", "#median days off", "#within 7 days", "#80 % interval holds", "#told without one")
+    note = "Within 7 days: of all known dates, told or not. Told without one: meters that have the asset throughout and are told a date."
+    return TextTable("dates", f"Dates, {kind} meters", note, _columns(*headings), rows, kind, "score")
+
+
+def _tabulate_groups(kind: str, subject: str, groups: Mapping[str, Any], figure: tuple[str, str]) -> TextTable:
+    name, words = figure
+    rows = []
+    for group, one in groups.items():
+        meters = [f"{one['meters']:,}"] if "meters" in one else []
+        rows.append([group, *meters, *(_write_group(one["classes"][asset.value], name) for asset in ASSET_CLASSES)])
+    part = "circumstances" if subject == "circumstance" else "groups"
+    headings = (subject, *(["#meters"] if part == "groups" else []), *(f"#{CLASS_WORDS[asset]}" for asset in ASSET_CLASSES))
+    title = f"{words[0].upper()}{words[1:]} by {subject}, {kind} meters"
+    return TextTable(f"{subject}-{name}".replace(" ", "_"), title, "", _columns(*headings), rows, kind, part)
+
+
+def _write_group(mine: Mapping[str, Any], name: str) -> str:
+    return f"{mine['right']:,} of {mine['answered']:,}" if name == "right" else write_figure(mine[name], name)
+
+
+def _tabulate_sizes_again(kind: str, circumstances: Mapping[str, Any]) -> TextTable:
+    first = next(iter(circumstances.values()))
+    sizes = [(asset, name) for asset, mine in first.items() for name, one in mine["sizes"].items() if one["known"]]
+    rows = []
+    for circumstance, classes in circumstances.items():
+        told = [classes[asset]["sizes"][name] for asset, name in sizes]
+        rows.append([circumstance, *(write_figure(one["median_error"], "median_error") for one in told)])
+    title = f"Median relative size error by circumstance, {kind} meters"
+    return TextTable(
+        "circumstance-sizes", title, "", _columns("circumstance", *(f"#{name}" for _, name in sizes)), rows, kind, "circumstances"
+    )
+
+
+def _tabulate_mistakes(kind: str, mistakes: Mapping[str, Any]) -> TextTable:
+    rows, links = [], []
+    for asset, found in mistakes.items():
+        for one in found:
+            links.append(one["mpan_id"])
+            told = "there" if one["probability"] >= 0.5 else "never there"
+            sure = max(one["probability"], 1 - one["probability"])
+            alike = ", ".join(one["confusers"] or []) or NOTHING
+            others = ", ".join(CLASS_WORDS[name] for name in one["also_there"]) or NOTHING
+            rows.append([CLASS_WORDS[asset], one["name"], f"{told}, {sure:.0%} sure", alike, others, one["evidence"] or NOTHING])
+    headings = ("class", "meter", "said, wrongly", "look-alikes", "also there", "evidence")
+    note = "Each with its evidence in mistakes.html, or: ./scripts/report --lake LAKE --meters mistakes.txt"
+    return TextTable("mistakes", f"Most confident mistakes, {kind} meters", note, _columns(*headings), rows, kind, "mistakes", tuple(links))
+
+
+def _tabulate_answers(kind: str, answers: list[dict[str, Any]]) -> TextTable:
+    rows = []
+    for one in answers:
+        truth = {1: "yes", 0: "no", None: NOTHING}[one["true_ever"]]
+        stated = NOTHING if one["probability"] is None else f"{one['probability']:.2f}"
+        told = one["status"] if one["present_probability"] is None else f"{one['present_probability']:.2f}, {one['tier']}"
+        rows.append([one["name"], CLASS_WORDS[one["asset_class"]], truth, stated, told, one["evidence"] or NOTHING])
+    headings = ("meter", "class", "label", "#p(ever)", "#p(now), tier", "evidence")
+    return TextTable("answers", f"Every labelled answer, {kind} meters", "", _columns(*headings), rows, kind, "answers")
+
+
+def _tabulate_transfer(kind: str, transfer: Mapping[str, Any], reference: str) -> TextTable:
+    rows = []
+    for one in transfer["features"][:TRANSFER_ROWS]:
+        beyond = "" if one["is_beyond_chance"] else " (chance)"
+        shares = [f"{one[name]:.0%}" for name in ("outside_share", "real_missing", "simulated_missing")]
+        rows.append(
+            [
+                one["feature"],
+                f"{one['meters']}",
+                f"{one['ks']:.2f}{beyond}",
+                f"{one['shift']:.2f}",
+                *shares,
+                f"{one['sway']:.2f}",
+                f"{one['rank']:.3f}",
+            ]
+        )
+    headings = ("feature", "#meters", "#KS", "#shift, IQR", "#outside 1–99 %", "#missing", "#missing, simulated", "#sway", "#KS x sway")
+    note = (
+        f"Against {reference}. Sway: log odds by which answers move when the feature is shuffled among simulated meters. "
+        f"First {TRANSFER_ROWS} of {len(transfer['features'])} features; all are in evaluation.json."
+    )
+    return TextTable(
+        "transfer", f"Transfer: simulated against {transfer['meters']} {kind} meters", note, _columns(*headings), rows, kind, "transfer"
+    )
