@@ -74,6 +74,12 @@ class TableContract:
         """Column names in order."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """Columns by which files are skipped: the key, what the table is clustered by, and the meter point."""
+        wanted = {*self.key, *self.cluster_by, "mpan_id"}
+        return tuple(name for name in self.names if name in wanted)
+
     def column(self, name: str) -> Column:
         """The column of that name.
 

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,11 @@ def test_a_frame_that_breaks_its_contract_is_refused(store: TableStore, tmp_path
         store.append(store.spark.createDataFrame([("1",)], "mpan_id string"), METERS)
     with pytest.raises(ContractError, match="size_kw is string, wants double"):
         store.append(store.spark.createDataFrame([("1", "x")], "mpan_id string, size_kw string"), METERS)
+
+
+def test_delta_keeps_the_range_of_searched_columns_only(store: TableStore) -> None:
+    store.append(rows(store, ("1", 1.0), ("2", 3.0)).coalesce(1), METERS)
+    added = store.spark.read.json(f"{store.path(METERS)}/_delta_log/*.json").where("add is not null").select("add.stats").collect()
+    (stats,) = [json.loads(row["stats"]) for row in added]
+    assert stats["minValues"] == {"mpan_id": "1"}
+    assert stats["maxValues"] == {"mpan_id": "2"}
