@@ -64,8 +64,9 @@ class App:
                 written = body(store, run)
         except BaseException as error:
             context.cancelJobsWithTag(run.run_id)
-            how = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-            _log.error("%s: %s%s", step, how, describe_failure(store.at_hand))
+            if not isinstance(error, FmarError):
+                how = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+                _log.error("%s: %s%s", step, how, describe_failure(store.at_hand))
             if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
                 record_run(store, run, None, error)
             raise

@@ -5,6 +5,7 @@ import sys
 
 from fmar_spark.app import App, Job, existing_path, run_job
 from fmar_spark.steps import characterise
+from fmar_spark.transforms.meter_names import read_meter_names
 
 SUMMARY = "Derives what every eligible connection can do from its readings."
 JOB = Job("characterise", SUMMARY, characterise.READS, characterise.WRITES, needs_lake=True)
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def body(app: App) -> None:
     """Wire the step."""
-    meters = tuple(app.arguments.meters.read_text(encoding="utf-8").split()) if app.arguments.meters else ()
+    meters = read_meter_names(app.arguments.meters) if app.arguments.meters else ()
     request = characterise.Request(app.run_date, meters)
     app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, request))
 

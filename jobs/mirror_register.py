@@ -25,6 +25,7 @@ def body(app: App) -> None:
     """Wire the steps."""
     changed = {"database_url": app.arguments.database} if app.arguments.database else {}
     database = RegisterDatabase(app.settings.agreements.model_copy(update=changed))
+    database.require_ready()
     source = RegisterChanges(database)
     app.run_step("mirror_register", lambda store, run: mirror_register.run(store, run, source))
     app.run_step("build_fleet", build_fleet.run)

@@ -5,26 +5,11 @@ import sys
 import time
 from pathlib import Path
 
-from fmar_spark.errors import FmarError, InputError
+from fmar_spark.errors import FmarError
 from fmar_spark.serving.report.page import Order, write_report
+from fmar_spark.transforms.meter_names import read_meter_names
 
 REPORT = "report.html"
-
-
-def read_named(path: Path | None) -> tuple[str, ...]:
-    """The meters that a file names, one a line; the first field counts where there are more.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    if path is None:
-        return ()
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--meters: {path}: {error}") from error
-    fields = (line.partition(",")[0].strip().strip('"') for line in lines)
-    return tuple(dict.fromkeys(field for field in fields if field and field not in {"mpan_id", "series_id"}))
 
 
 def main() -> int:
@@ -47,7 +32,8 @@ def main() -> int:
     out = arguments.out or arguments.lake / REPORT
     begin = time.monotonic()
     try:
-        order = defaults._replace(named=read_named(arguments.meters), evidence_meters=max(arguments.evidence, 0))
+        named = read_meter_names(arguments.meters) if arguments.meters else ()
+        order = defaults._replace(named=named, evidence_meters=max(arguments.evidence, 0))
         counts = write_report(arguments.lake, out, order, lambda stage: say(begin, stage))
     except FmarError as error:
         sys.stderr.write(f"report: {error}\n")

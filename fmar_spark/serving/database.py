@@ -116,6 +116,18 @@ class RegisterDatabase:
         except (BusyError, DBAPIError):
             return False
 
+    def require_ready(self) -> None:
+        """Refuse a database that does not answer or has no tables yet, for those who cannot ask again in a moment.
+
+        Raises:
+            ConfigError: with its address, without a password.
+        """
+        if not self.is_ready():
+            raise ConfigError(
+                f"agreements.database_url: no register answers at {self.engine.url.render_as_string()}; "
+                "start its database, or give it its tables: scripts/register --database URL migrate"
+            )
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()

@@ -84,10 +84,10 @@ def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
         ConfigError: the range is missing, turned round or too long.
     """
     if request.from_date is None or request.to_date is None:
-        raise ConfigError("predict_baseline: --from and --to, or --days FILE, wanted")
+        raise ConfigError("--from and --to, or --days FILE, wanted")
     days = (request.to_date - request.from_date).days + 1
     if not 1 <= days <= MAX_DAYS:
-        raise ConfigError(f"predict_baseline: {days} days from --from to --to found, 1 to {MAX_DAYS} wanted")
+        raise ConfigError(f"{days} days from --from to --to found, 1 to {MAX_DAYS} wanted")
     dates = F.array(*(F.lit(request.from_date + timedelta(days=day)) for day in range(days)))
     return meter_days.select("mpan_id").distinct().select("mpan_id", F.explode(dates).alias("utc_date"))
 
@@ -105,9 +105,7 @@ def _check_reach(store: TableStore, wanted: DataFrame, until_date: date) -> None
     low, high = read["first"] - timedelta(days=FURTHEST_DAYS), until_date + timedelta(days=FURTHEST_DAYS)
     for day in (asked["first"], asked["last"]):
         if not low <= day <= high:
-            raise ConfigError(
-                f"predict_baseline: day {day} asked for, {low} to {high} wanted: readings run from {read['first']} to {until_date}"
-            )
+            raise ConfigError(f"day {day} asked for, {low} to {high} wanted: readings run from {read['first']} to {until_date}")
 
 
 def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:

@@ -81,6 +81,17 @@ def test_a_missing_table_names_the_job_that_fills_it_and_only_we_are_heard(tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("url", ["postgresql://fmar:secret@127.0.0.1:1/register", "sqlite:///{folder}/register.db"])
+def test_a_register_that_does_not_answer_is_one_line_without_its_password(tmp_path: Path, url: str) -> None:
+    refused = start("mirror_register", "--lake", str(tmp_path / "lake"), "--database", url.format(folder=tmp_path))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("mirror_register: agreements.database_url: no register answers at ")
+    assert refused.stderr.endswith("scripts/register --database URL migrate\n")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "secret" not in refused.stderr
+    assert not (tmp_path / "lake").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_says_so_in_one_line_and_can_be_run_again(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, str(ROOT / "jobs" / "simulate_fleet.py"), "--lake", str(tmp_path / "lake"), "--meters", "20000"]
