@@ -1,7 +1,7 @@
 """What is known of the meters of a lake from elsewhere: labels of a file, of the lake itself, or of a simulated fleet."""
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -237,10 +237,7 @@ def _read_call(node: ast.expr) -> Any:
     """The value of a written plan: calls with named arguments become dictionaries, dates their text; nothing is run."""
     if isinstance(node, ast.Call):
         if not node.keywords:
-            return str(date(*_read_all(node.args)))
+            year, month, day = (int(ast.literal_eval(argument)) for argument in node.args)
+            return str(date(year, month, day))
         return {word.arg: _read_call(word.value) for word in node.keywords}
     return ast.literal_eval(node)
-
-
-def _read_all(nodes: Iterable[ast.expr]) -> list[int]:
-    return [int(ast.literal_eval(node)) for node in nodes]

@@ -116,10 +116,12 @@ def flatten_metrics(document: dict[str, Any]) -> dict[str, float]:
     metrics: dict[str, float] = {}
     for kind, figures in document["kinds"].items():
         for asset, mine in figures["classes"].items():
-            named = {name: figure for name, figure in mine.items() if isinstance(figure, dict) and "value" in figure}
-            named |= {
-                f"{tier}_tier_{name}": one[name] for tier, one in mine["tiers"].items() for name in ("precision", "recall", "right_share")
-            }
+            named: dict[str, Any] = {}
+            for question in Question:
+                asked = mine[question.value]
+                named |= {f"{question.value}.{name}": one for name, one in asked.items() if isinstance(one, dict) and "value" in one}
+                tiers = asked["tiers"].items()
+                named |= {f"{question.value}.{tier}_tier_{name}": one[name] for tier, one in tiers for name in TIER_FIGURES}
             named |= {f"{size}_{name}": one[name] for size, one in mine["sizes"].items() for name in ("median_error", "coverage")}
             named |= {f"events_{name}": mine["events"]["all"][name] for name in ("f1", "energy_ratio") if mine["events"]}
             prefix = f"{kind.partition(',')[0]}.{asset}"
