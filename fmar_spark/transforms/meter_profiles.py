@@ -16,7 +16,7 @@ from fmar_spark.engine.schema import arrow_schema
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import Examination, examine_meters
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
-from fmar_spark.kernels.window import Bools
+from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.transforms.baseline_rows import BaselineStanding, ScoreRules, build_standing, score_baselines
 from fmar_spark.transforms.meter_windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.transforms.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
@@ -47,6 +47,14 @@ class ProfileRules(NamedTuple):
     baseline: ScoreRules
 
 
+class _Look(NamedTuple):
+    """Meters that share a calendar, before any classifier has judged them."""
+
+    group: MeterGroup
+    sufficiency: Sufficiency
+    examination: Examination
+
+
 @dataclass(frozen=True)
 class ProfilePass:
     """Turns the rows of whole meters into profiles; picklable, and testable on an Arrow table."""
@@ -58,24 +66,30 @@ class ProfilePass:
     run_date: date
 
     def __call__(self, chunk: pa.Table) -> Iterator[pa.RecordBatch]:
-        """One record batch of profiles for each group of meters that share a calendar."""
-        for group in group_meters(chunk, self.weather, self.rules.window_months):
-            yield self.profile_group(group)
+        """One record batch of profiles for each group of meters that share a calendar; all are scored at once."""
+        looks = [self._look_at(group) for group in group_meters(chunk, self.weather, self.rules.window_months)]
+        if not looks:
+            return
+        scores = self.scorer.predict(np.concatenate([look.examination.features for look in looks]))
+        ends = np.cumsum([len(look.group.mpan_ids) for look in looks])
+        for look, raw in zip(looks, np.split(scores, ends[:-1]), strict=True):
+            yield self._profile(look, raw)
 
-    def profile_group(self, group: MeterGroup) -> pa.RecordBatch:
+    def _look_at(self, group: MeterGroup) -> _Look:
+        sufficiency = judge_history(group.window, self.rules.min_days, self.rules.max_missing_share)
+        return _Look(group, sufficiency, examine_meters(group.window, sufficiency))
+
+    def _profile(self, look: _Look, raw: Floats) -> pa.RecordBatch:
         """Profiles of meters that share a calendar, one row each."""
-        window = group.window
-        sufficiency = judge_history(window, self.rules.min_days, self.rules.max_missing_share)
-        examination = examine_meters(window, sufficiency)
-        judged, statuses = self._judge(group, sufficiency, examination)
-        baseline = score_baselines(window, examination.net_kw, sufficiency, self.rules.baseline)
+        group, sufficiency, examination = look
+        judged, statuses = self._judge(group, sufficiency, examination, raw)
+        baseline = score_baselines(group.window, examination.net_kw, sufficiency, self.rules.baseline)
         return self._build_rows(group, sufficiency, judged, statuses, baseline)
 
     def _judge(
-        self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination
+        self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, raw: Floats
     ) -> tuple[Judged, tuple[list[str], list[str | None]]]:
         characterised, untellable = find_answerable(examination.findings, sufficiency)
-        raw = self.scorer.predict(examination.features)
         probability = np.where(characterised, raw, np.nan)
         present = np.full_like(probability, np.nan)
         reported: Bools = np.nan_to_num(probability) >= self.rules.report_probability
