@@ -17,9 +17,9 @@ from pyspark.sql import SparkSession
 from fmar_spark import clock
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run
+from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run, tell_error
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
-from fmar_spark.engine.session import build_session, stop_session
+from fmar_spark.engine.session import build_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.engine.stream import ENDING_SIGNALS, is_address
 from fmar_spark.errors import ConfigError, FmarError
@@ -27,6 +27,7 @@ from fmar_spark.settings.overlays import digest_settings, load_settings
 from fmar_spark.settings.sections import Settings
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
+STOPPED = FmarError("stopped; run the same command again to go on")
 _log = logging.getLogger("fmar")
 
 
@@ -63,29 +64,34 @@ class App:
             with self._show_progress(store, step):
                 written = body(store, run)
         except BaseException as error:
-            context.cancelJobsWithTag(run.run_id)
             if not isinstance(error, FmarError):
-                how = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-                _log.error("%s: %s%s", step, how, describe_failure(store.at_hand))
-            if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
-                record_run(store, run, None, error)
+                error.add_note(describe_failure(step, store.at_hand, error))
+            if is_running(self.spark):
+                self._account_for(store, run, error)
             raise
-        finally:
-            context.removeJobTag(run.run_id)
         record_run(store, run, written, None)
+        context.removeJobTag(run.run_id)
         _log.info("%s: done; %s", step, describe_counts(written))
         return written
+
+    def _account_for(self, store: TableStore, run: Run, error: BaseException) -> None:
+        """What still runs of a failed step ends, and the journal has its row."""
+        self.spark.sparkContext.cancelJobsWithTag(run.run_id)
+        self.spark.sparkContext.removeJobTag(run.run_id)
+        if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
+            record_run(store, run, None, error)
 
     def _show_progress(self, store: TableStore, step: str) -> AbstractContextManager[object]:
         is_watched = self.settings.spark.show_progress and sys.stderr.isatty()
         return ProgressLine(self.spark, store, step) if is_watched else nullcontext()
 
 
-def describe_failure(at_hand: str) -> str:
-    """Where a step failed and what that means for the lake; '' where no table had been touched."""
-    if not at_hand:
-        return ""
-    return f" while {at_hand}; what was written before stands, run the same command again once mended"
+def describe_failure(step: str, at_hand: str, error: BaseException) -> str:
+    """Which step failed at which table and why, and what that means for the lake: stands last below a traceback."""
+    place = f" while {at_hand}" if at_hand else ""
+    why = "" if isinstance(error, KeyboardInterrupt) else f": {tell_error(error)}"
+    how = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+    return f"{step}: {how}{place}{why}\n{step}: what was written before stands; run the same command again once mended (docs/operations.md)"
 
 
 def build_parser(job: Job) -> argparse.ArgumentParser:
@@ -137,19 +143,14 @@ def run_job(
         spark = build_session(job.name, settings.spark, packages)
     except ConfigError as error:
         return _refuse(job, error, WRONG_ARGUMENTS)
+    except KeyboardInterrupt:
+        return _refuse(job, STOPPED, FAILED)
     app = App(job, arguments, settings, spark, arguments.run_date)
     try:
         with plain_signals():
             body(app)
-    except ConfigError as error:
-        return _refuse(job, error, WRONG_ARGUMENTS)
-    except FmarError as error:
-        return _refuse(job, error, FAILED)
-    except KeyboardInterrupt:
-        return _refuse(job, FmarError("stopped; run the same command again to go on"), FAILED)
-    except Exception:
-        _log.exception("%s: failed", job.name)
-        return FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        return _tell_failure(job, spark, error)
     finally:
         stop_session(spark)
     return DONE
@@ -221,6 +222,19 @@ def parse_date(text: str) -> date:
         return clock.parse_day(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} found, YYYY-MM-DD wanted") from error
+
+
+def _tell_failure(job: Job, spark: SparkSession, error: BaseException) -> int:
+    """One line where a person can mend it, else a traceback; the exit status."""
+    if isinstance(error, FmarError):
+        return _refuse(job, error, WRONG_ARGUMENTS if isinstance(error, ConfigError) else FAILED)
+    if isinstance(error, KeyboardInterrupt):
+        return _refuse(job, STOPPED, FAILED)
+    if not is_running(spark):
+        gone = "Spark's process has gone: it was ended, or the machine ran out of memory"
+        return _refuse(job, FmarError(f"{gone}; run the same command again"), FAILED)
+    _log.error("%s: failed", job.name, exc_info=error)
+    return FAILED
 
 
 def _refuse(job: Job, error: FmarError, status: int) -> int:

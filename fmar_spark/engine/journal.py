@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import uuid4
 
 from pyspark.sql import Row
@@ -11,6 +11,8 @@ from fmar_spark import __version__
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
+
+MAX_ERROR_CHARS: Final = 500
 
 
 class Written(NamedTuple):
@@ -45,7 +47,7 @@ def record_run(store: TableStore, run: Run, written: Written | None, error: Base
         step=run.step,
         run_date=run.run_date,
         status="failed" if error else "done",
-        error=_one_line(error),
+        error=None if error is None else tell_error(error),
         code_version=__version__,
         settings_hash=run.settings_hash,
         tables_read=dict(store.versions_read),
@@ -64,7 +66,8 @@ def describe_counts(written: Written) -> str:
     return json.dumps(written.counts, separators=(", ", "=")).strip("{}").replace('"', "")
 
 
-def _one_line(error: BaseException | None) -> str | None:
-    if error is None:
-        return None
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"[:500]
+def tell_error(error: BaseException) -> str:
+    """Kind and sentence of what went wrong, on one line; the JVM's own where Python knows only which call failed."""
+    first, *rest = str(error).splitlines() or [""]
+    behind = rest[0].removeprefix(": ") if rest and rest[0].startswith(": ") else first
+    return f"{type(error).__name__}: {behind}"[:MAX_ERROR_CHARS]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no types
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
@@ -79,9 +80,17 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
 
 
 def stop_session(spark: SparkSession) -> None:
-    """Stop the session, unless it is Databricks' own, which outlives a job."""
-    if DATABRICKS not in os.environ:
+    """Stop the session, unless it is Databricks' own, which outlives a job, or its JVM has gone."""
+    if DATABRICKS not in os.environ and is_running(spark):
         spark.stop()
+
+
+def is_running(spark: SparkSession) -> bool:
+    """Whether the JVM still answers: whoever ends a job may end it first, and so does a machine without memory."""
+    try:
+        return not spark.sparkContext._jsc.sc().isStopped()
+    except (Py4JError, OSError):
+        return False
 
 
 def read_spark_defaults(path: Path) -> dict[str, str]:

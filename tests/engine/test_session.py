@@ -37,12 +37,22 @@ def test_a_java_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 def test_databricks_keeps_its_session_and_others_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     running = create_autospec(SparkSession, instance=True)
+    running.sparkContext._jsc.sc.return_value.isStopped.return_value = False
     monkeypatch.setenv(session.DATABRICKS, "18.0")
     stop_session(running)
     running.stop.assert_not_called()
     monkeypatch.delenv(session.DATABRICKS)
     stop_session(running)
     running.stop.assert_called_once_with()
+
+
+def test_a_session_whose_jvm_has_gone_is_not_stopped_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(session.DATABRICKS, raising=False)
+    gone = create_autospec(SparkSession, instance=True)
+    gone.sparkContext._jsc.sc.side_effect = ConnectionRefusedError
+    assert not session.is_running(gone)
+    stop_session(gone)
+    gone.stop.assert_not_called()
 
 
 def test_defaults_are_names_and_values_without_remarks(tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+import pytest
+
+from fmar_spark.engine.journal import MAX_ERROR_CHARS, tell_error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("day array: 47 values\nand more"), "ValueError: day array: 47 values"),
+        (
+            RuntimeError(
+                "An error occurred while calling o594.save.\n: org.apache.spark.SparkException: File does not exist.\n\tat org.apache"
+            ),
+            "RuntimeError: org.apache.spark.SparkException: File does not exist.",
+        ),
+        (KeyboardInterrupt(), "KeyboardInterrupt: "),
+    ],
+)
+def test_an_error_is_one_line_that_says_what_is_behind_it(error: BaseException, told: str) -> None:
+    assert tell_error(error) == told
+
+
+def test_a_long_error_is_cut() -> None:
+    assert len(tell_error(ValueError("x" * 10_000))) == MAX_ERROR_CHARS
