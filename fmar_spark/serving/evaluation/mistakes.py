@@ -1,13 +1,15 @@
 """The most confident wrong answers, and what a person checks them by."""
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
 from fmar_spark.learning.answers import Scored
+from fmar_spark.learning.labelled import SIZES
 from fmar_spark.learning.scores import PRESENT_FROM, Question, read_question
-from fmar_spark.serving.report.packing import round_values
+from fmar_spark.serving.report.packing import EPOCH, round_values
 
 
 def list_mistakes(scored: Scored, most: int) -> dict[str, list[dict[str, Any]]]:
@@ -47,6 +49,9 @@ def _describe(scored: Scored, row: int, place: int) -> dict[str, Any]:
         "asset_class": ASSET_CLASSES[place].value,
         "true_ever": ever,
         "true_present": is_there,
+        "true_sizes": _known_sizes(scored, row, ASSET_CLASSES[place]),
+        "true_appeared": _write_day(scored.truth.appeared_day[row, place]),
+        "true_removed": _write_day(scored.truth.removed_day[row, place]),
         "status": answers.status[row, place],
         "probability": probability,
         "present_probability": present,
@@ -59,3 +64,12 @@ def _describe(scored: Scored, row: int, place: int) -> dict[str, Any]:
         "has_export": export,
         "has_weather": weather,
     }
+
+
+def _known_sizes(scored: Scored, row: int, asset: AssetClass) -> dict[str, float]:
+    known = {size.name: scored.labels.sizes[size.name][row] for size in SIZES if size.asset is asset}
+    return {name: round(float(value), 2) for name, value in known.items() if not np.isnan(value)}
+
+
+def _write_day(day: float) -> str | None:
+    return None if np.isnan(day) else str(EPOCH + timedelta(days=int(day)))

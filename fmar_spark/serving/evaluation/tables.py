@@ -120,7 +120,7 @@ def write_figure(figure: Mapping[str, Any] | None, name: str) -> str:
     if figure["interval"] is None:
         return text
     low, high = (f"{one * scale:.{digits}f}" for one in figure["interval"])
-    return f"{text} ({low} to {high})"
+    return f"{text} ({low}–{high})"
 
 
 def _skip_empty(table: TextTable) -> Iterator[TextTable]:
@@ -254,10 +254,18 @@ def _tabulate_mistakes(kind: str, mistakes: Mapping[str, Any]) -> TextTable:
             sure = max(one["probability"], 1 - one["probability"])
             alike = ", ".join(one["confusers"] or []) or NOTHING
             others = ", ".join(CLASS_WORDS[name] for name in one["also_there"]) or NOTHING
-            rows.append([CLASS_WORDS[asset], one["name"], f"{told}, {sure:.0%} sure", alike, others, one["evidence"] or NOTHING])
-    headings = ("class", "meter", "said, wrongly", "look-alikes", "also there", "evidence")
+            said = f"{told}, {sure:.0%} sure"
+            rows.append([CLASS_WORDS[asset], one["name"], said, _write_truth(one), alike, others, one["evidence"] or NOTHING])
+    headings = ("class", "meter", "said, wrongly", "truth", "look-alikes", "also there", "evidence")
     note = "Each with its evidence in mistakes.html, or: ./scripts/report --lake LAKE --meters mistakes.txt"
     return TextTable("mistakes", f"Most confident mistakes, {kind} meters", note, _columns(*headings), rows, kind, "mistakes", tuple(links))
+
+
+def _write_truth(one: Mapping[str, Any]) -> str:
+    """What was there, how large and since when."""
+    sizes = [f"{name.rpartition('_')[0]} {value:g} {name.rpartition('_')[2]}" for name, value in one["true_sizes"].items()]
+    days = [f"{word} {one[name]}" for word, name in (("from", "true_appeared"), ("to", "true_removed")) if one[name]]
+    return "; ".join([*sizes, *days]) or ("there" if one["true_ever"] else NOTHING)
 
 
 def _tabulate_answers(kind: str, answers: list[dict[str, Any]]) -> TextTable:
@@ -287,9 +295,21 @@ def _tabulate_transfer(kind: str, transfer: Mapping[str, Any], reference: str) -
                 f"{one['rank']:.3f}",
             ]
         )
-    headings = ("feature", "#meters", "#KS", "#shift, IQR", "#outside 1–99 %", "#missing", "#missing, simulated", "#sway", "#KS x sway")
+    headings = (
+        "feature",
+        "#meters",
+        "#KS",
+        "#middle",
+        "#shift, IQR",
+        "#outside 1–99 %",
+        "#missing",
+        "#missing, simulated",
+        "#sway",
+        "#KS x sway",
+    )
     note = (
-        f"Against {reference}. Sway: log odds by which answers move when the feature is shuffled among simulated meters. "
+        f"Against {reference}, of like size. Middle: share of simulated meters below the middle measured one. "
+        "Sway: log odds by which answers move when the feature is shuffled among simulated meters. "
         f"First {TRANSFER_ROWS} of {len(transfer['features'])} features; all are in evaluation.json."
     )
     return TextTable(

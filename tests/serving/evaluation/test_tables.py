@@ -14,9 +14,9 @@ def pick(document: dict[str, Any], kind: str, name: str) -> TextTable:
 @pytest.mark.parametrize(
     ("figure", "name", "text"),
     [
-        ({"value": 0.8914, "interval": [0.8721, 0.9107], "meters": 40}, "auc", "0.891 (0.872 to 0.911)"),
-        ({"value": 0.5, "interval": [0.25, 0.75], "meters": 40}, "recall", "50 % (25 to 75)"),
-        ({"value": 3.5, "interval": [1.0, 12.0], "meters": 40}, "median_days_off", "3.5 (1.0 to 12.0)"),
+        ({"value": 0.8914, "interval": [0.8721, 0.9107], "meters": 40}, "auc", "0.891 (0.872–0.911)"),
+        ({"value": 0.5, "interval": [0.25, 0.75], "meters": 40}, "recall", "50 % (25–75)"),
+        ({"value": 3.5, "interval": [1.0, 12.0], "meters": 40}, "median_days_off", "3.5 (1.0–12.0)"),
         ({"value": 0.25, "interval": None, "meters": 12}, "ece", "0.250"),
         ({"value": None, "interval": None, "meters": 3}, "auc", "too few (3)"),
         (None, "auc", "–"),
