@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from fmar_spark.settings.overlays import digest_settings, load_settings
 from fmar_spark.settings.sections import Settings
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
+JAVA_FRAMES = ("\tat ", "\t... ")
+"""Where in Spark an error was raised: a hundred lines that hide the one that says what it was."""
 STOPPED = FmarError("stopped; run the same command again to go on")
 _log = logging.getLogger("fmar")
 
@@ -182,6 +185,7 @@ def start_logging() -> None:
     """One line a message, time first, on standard error; our own words only."""
     begin = CLEAR_LINE if sys.stderr.isatty() else ""
     logging.basicConfig(level=logging.WARNING, format=f"{begin}%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger("fmar").setLevel(logging.INFO)
     logging.getLogger("fmar_spark").setLevel(logging.INFO)
 
@@ -233,7 +237,8 @@ def _tell_failure(job: Job, spark: SparkSession, error: BaseException) -> int:
     if not is_running(spark):
         gone = "Spark's process has gone: it was ended, or the machine ran out of memory"
         return _refuse(job, FmarError(f"{gone}; run the same command again"), FAILED)
-    _log.error("%s: failed", job.name, exc_info=error)
+    told = "".join(traceback.format_exception(error)).splitlines()
+    sys.stderr.write("\n".join(line for line in told if not line.startswith(JAVA_FRAMES)) + "\n")
     return FAILED
 
 

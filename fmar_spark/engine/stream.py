@@ -15,7 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.errors import ConfigError
 
 CHECKPOINTS: Final = "_checkpoints"
 FILE_SCHEMA: Final = "path string, modificationTime timestamp, length bigint, content binary"
@@ -135,8 +135,8 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     try:
         is_interrupted = _await(query, is_idle if pause_seconds else None)
     except Exception as error:
-        own = next((one for one in raised if isinstance(one, FmarError)), None)
-        raise (own or error) from error
+        # What the body raised says more than that a stream has failed.
+        raise (raised[0] if raised else error) from None
     finally:
         query.stop()
     if is_interrupted and not pause_seconds:
