@@ -14,6 +14,7 @@ from fmar_spark.kernels.window import Bools
 from fmar_spark.learning.answers import Scored, score_window, take_meters
 from fmar_spark.learning.event_scores import score_half_hours
 from fmar_spark.learning.groups import score_groups
+from fmar_spark.learning.labelled import Labels
 from fmar_spark.learning.registry import find_trained_on, load_reference, load_version
 from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.learning.scores import Question, score_class, score_detection
@@ -99,7 +100,7 @@ def evaluate_lake(root: Path, order: Order, settings: Settings, say: Progress) -
     }
     if again:
         document["circumstances_differ_by"] = largest_difference(scored.answers, again["whole"].answers)
-    return document | _compare_transfer(lake, order, version, settings, say)
+    return document | _compare_transfer(lake, known.labels, order, settings, say)
 
 
 def read_runs(lake: LakeRows, arguments: Sequence[str]) -> list[TrueRuns]:
@@ -199,10 +200,11 @@ def _score_again(scored: Scored, rules: DrawRules) -> dict[str, Any]:
     return found
 
 
-def _compare_transfer(lake: LakeRows, order: Order, version: str, settings: Settings, say: Progress) -> dict[str, Any]:
+def _compare_transfer(lake: LakeRows, labels: Labels, order: Order, settings: Settings, say: Progress) -> dict[str, Any]:
     """The transfer table, where there are measured meters and something to hold them against."""
-    if not has_measured_meters(lake):
+    if not has_measured_meters(lake, labels):
         return {}
     say("how far the evidence of measured meters lies from that of simulated ones")
-    reference = summarise_lake(order.against, load_version(settings.learning, version)) if order.against else load_reference()
-    return {"transfer": compare_transfer(lake, reference)} if reference else {}
+    against = order.against
+    reference = summarise_lake(against, load_version(settings.learning, find_version(lake))) if against else load_reference()
+    return {"transfer": compare_transfer(lake, labels, reference)} if reference else {}

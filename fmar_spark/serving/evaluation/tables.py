@@ -284,29 +284,10 @@ def _tabulate_transfer(kind: str, transfer: Mapping[str, Any], reference: str) -
     for one in transfer["features"][:TRANSFER_ROWS]:
         beyond = "" if one["is_beyond_chance"] else " (chance)"
         shares = [f"{one[name]:.0%}" for name in ("outside_share", "real_missing", "simulated_missing")]
-        rows.append(
-            [
-                one["feature"],
-                f"{one['meters']}",
-                f"{one['ks']:.2f}{beyond}",
-                f"{one['shift']:.2f}",
-                *shares,
-                f"{one['sway']:.2f}",
-                f"{one['rank']:.3f}",
-            ]
-        )
-    headings = (
-        "feature",
-        "#meters",
-        "#KS",
-        "#middle",
-        "#shift, IQR",
-        "#outside 1–99 %",
-        "#missing",
-        "#missing, simulated",
-        "#sway",
-        "#KS x sway",
-    )
+        near = [f"{one['meters']}", f"{one['ks']:.2f}{beyond}", f"{one['middle']:.2f}", f"{one['shift']:.2f}"]
+        rows.append([one["feature"], *near, *shares, f"{one['sway']:.2f}", f"{one['rank']:.3f}"])
+    near = ("#meters", "#KS", "#middle", "#shift, IQR")
+    headings = ("feature", *near, "#outside 1–99 %", "#missing", "#missing, simulated", "#sway", "#KS x sway")
     note = (
         f"Against {reference}, of like size. Middle: share of simulated meters below the middle measured one. "
         "Sway: log odds by which answers move when the feature is shuffled among simulated meters. "

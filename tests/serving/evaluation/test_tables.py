@@ -30,7 +30,13 @@ def test_every_kind_has_its_own_tables_and_none_is_for_all(document: dict[str, A
     tables = list(list_tables(document))
     assert {table.kind for table in tables} == set(document["kinds"])
     assert all(table.kind in table.title for table in tables)
-    assert all(len(row) == len(table.columns) for table in tables for row in table.rows)
+
+
+def test_every_row_has_a_cell_for_each_heading(document: dict[str, Any]) -> None:
+    tables = list(list_tables(document))
+    assert {table.part for table in tables} == {"score", "groups", "circumstances", "mistakes", "answers", "transfer"}
+    assert [table.name for table in tables for row in table.rows if len(row) != len(table.columns)] == []
+    assert [table.name for table in tables if table.links and len(table.links) != len(table.rows)] == []
 
 
 def test_detection_says_what_the_document_says(document: dict[str, Any]) -> None:
