@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 import signal
 import sys
 import threading
@@ -20,7 +21,7 @@ from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run, tell_error
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
-from fmar_spark.engine.session import build_session, is_running, stop_session
+from fmar_spark.engine.session import SPARK_ERRORS, build_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.engine.stream import ENDING_SIGNALS, is_address
 from fmar_spark.errors import ConfigError, FmarError
@@ -28,7 +29,7 @@ from fmar_spark.settings.overlays import digest_settings, load_settings
 from fmar_spark.settings.sections import Settings
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
-JAVA_FRAMES = ("\tat ", "\t... ")
+JAVA_FRAMES = re.compile(r"\t+(at |\.\.\. )")
 """Where in Spark an error was raised: a hundred lines that hide the one that says what it was."""
 STOPPED = FmarError("stopped; run the same command again to go on")
 _log = logging.getLogger("fmar")
@@ -78,11 +79,14 @@ class App:
         return written
 
     def _account_for(self, store: TableStore, run: Run, error: BaseException) -> None:
-        """What still runs of a failed step ends, and the journal has its row."""
-        self.spark.sparkContext.cancelJobsWithTag(run.run_id)
-        self.spark.sparkContext.removeJobTag(run.run_id)
-        if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
-            record_run(store, run, None, error)
+        """What still runs of a failed step ends, and the journal has its row, unless what failed the step fails this too."""
+        try:
+            self.spark.sparkContext.cancelJobsWithTag(run.run_id)
+            self.spark.sparkContext.removeJobTag(run.run_id)
+            if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
+                record_run(store, run, None, error)
+        except SPARK_ERRORS as another:
+            error.add_note(f"{run.step}: not in {RUN_JOURNAL.full_name}: {tell_error(another)}")
 
     def _show_progress(self, store: TableStore, step: str) -> AbstractContextManager[object]:
         is_watched = self.settings.spark.show_progress and sys.stderr.isatty()
@@ -238,7 +242,7 @@ def _tell_failure(job: Job, spark: SparkSession, error: BaseException) -> int:
         gone = "Spark's process has gone: it was ended, or the machine ran out of memory"
         return _refuse(job, FmarError(f"{gone}; run the same command again"), FAILED)
     told = "".join(traceback.format_exception(error)).splitlines()
-    sys.stderr.write("\n".join(line for line in told if not line.startswith(JAVA_FRAMES)) + "\n")
+    sys.stderr.write("\n".join(line for line in told if not JAVA_FRAMES.match(line)) + "\n")
     return FAILED
 
 

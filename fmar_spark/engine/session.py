@@ -29,6 +29,8 @@ _LOCAL_ONLY = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.adaptive.enabled": "true",
 }
+SPARK_ERRORS = (PySparkException, Py4JError)
+"""Whatever Spark raises."""
 DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
 """Set where Databricks runs the job."""
 _log = logging.getLogger(__name__)
