@@ -71,10 +71,8 @@ def show_refusals(console: Console, lake: LakeFiles) -> None:
     points = lake.read(METER_POINTS, ["mpan_id", "boundary_mpan_id"])
     boundaries = points["boundary_mpan_id"].nunique()
     looked_at = lake.read(ASSET_DETECTIONS, ["mpan_id"])["mpan_id"].nunique()
-    console.print(
-        f"{looked_at:,} of {boundaries:,} connections were looked at; "
-        "the others lack half-hourly consent, a legal basis, an import meter or readings.\n"
-    )
+    others = "; the others lack half-hourly consent, a legal basis, an import meter or readings" if looked_at < boundaries else ""
+    console.print(f"{looked_at:,} of {boundaries:,} connections were looked at{others}.\n")
 
 
 def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 
 MAX_ERROR_CHARS: Final = 500
+CAUSE: Final = "Caused by: "
 
 
 class Written(NamedTuple):
@@ -67,7 +68,9 @@ def describe_counts(written: Written) -> str:
 
 
 def tell_error(error: BaseException) -> str:
-    """Kind and sentence of what went wrong, on one line; the JVM's own where Python knows only which call failed."""
+    """Kind and sentence of what went wrong, on one line; the JVM's own, and its first cause, where Python knows only which call failed."""
     first, *rest = str(error).splitlines() or [""]
     behind = rest[0].removeprefix(": ") if rest and rest[0].startswith(": ") else first
-    return f"{type(error).__name__}: {behind}"[:MAX_ERROR_CHARS]
+    causes = [line.removeprefix(CAUSE) for line in rest if line.startswith(CAUSE)]
+    said = f"{type(error).__name__}: {behind}"
+    return f"{said[: MAX_ERROR_CHARS // 2]}; caused by {causes[-1]}"[:MAX_ERROR_CHARS] if causes else said[:MAX_ERROR_CHARS]

@@ -13,6 +13,12 @@ from fmar_spark.engine.journal import MAX_ERROR_CHARS, tell_error
             ),
             "RuntimeError: org.apache.spark.SparkException: File does not exist.",
         ),
+        (
+            RuntimeError(
+                "Call failed.\n: TASK_WRITE_FAILED\n\tat org\nCaused by: FSError: full\n\tat org\nCaused by: IOException: No space"
+            ),
+            "RuntimeError: TASK_WRITE_FAILED; caused by IOException: No space",
+        ),
         (KeyboardInterrupt(), "KeyboardInterrupt: "),
     ],
 )
