@@ -84,10 +84,10 @@ def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
         ConfigError: the range is missing, turned round or too long.
     """
     if request.from_date is None or request.to_date is None:
-        raise ConfigError("--from and --to, or --days FILE, wanted")
+        raise ConfigError("--from and --to: not both found; they, or --days FILE, wanted")
     days = (request.to_date - request.from_date).days + 1
     if not 1 <= days <= MAX_DAYS:
-        raise ConfigError(f"{days} days from --from to --to found, 1 to {MAX_DAYS} wanted")
+        raise ConfigError(f"--from, --to: {days} days found, 1 to {MAX_DAYS} wanted")
     dates = F.array(*(F.lit(request.from_date + timedelta(days=day)) for day in range(days)))
     return meter_days.select("mpan_id").distinct().select("mpan_id", F.explode(dates).alias("utc_date"))
 
