@@ -33,7 +33,7 @@ NAMED = 5
 WIDTH = 150
 
 
-def read_arguments() -> argparse.Namespace:
+def read_arguments(argv: list[str]) -> argparse.Namespace:
     """The command's options."""
     defaults = Order()
     parser = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,12 +63,12 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--no-mlflow", action="store_true", help="do not log it beside the classifier's version")
     parser.add_argument("--env", default="local", metavar="NAME", help="overlay conf/NAME.yaml over conf/base.yaml (default: local)")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help="one setting")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """0 evaluated, 1 nothing to score or no such lake, 2 wrong arguments or settings."""
-    arguments = read_arguments()
+    arguments = read_arguments(argv)
     begin = time.monotonic()
     try:
         settings = load_settings(arguments.env, arguments.overrides)
@@ -154,4 +154,4 @@ def say(begin: float, stage: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

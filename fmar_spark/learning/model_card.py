@@ -22,6 +22,9 @@ look-alikes named below, seen in several circumstances (shorter history, no weat
 and the figures below each rest on meters of their own. Simulated figures flatter: expect less on real meters, above all where a
 look-alike is common.
 
+**What it must not be judged by.** Every version carries which meters it has learnt from (`trained_on`): the plan of a simulated fleet, or
+digests of MPANs and of readings. `./scripts/evaluate` refuses those by name; see `docs/evaluation.md`.
+
 **How it is stored.** skops, with a closed list of trusted types; no pickle is ever loaded.
 
 **How it changes.** `jobs/train_classifier.py` registers a version with signature, requirements, metrics, reliability curves and data

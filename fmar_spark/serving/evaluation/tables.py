@@ -20,6 +20,7 @@ SUBJECT_WORDS: Final = {
     "export_register": "export register",
     "domestic": "premises",
 }
+UNIT_WORDS: Final = {"kw": "kW", "kwh": "kWh", "kwp": "kWp"}
 GROUP_FIGURES: Final = {"auc": "AUC", "recall": "recall", "false_alarm_share": "false alarms", "right": "right of answered"}
 AGAIN_FIGURES: Final = {
     "auc": "AUC",
@@ -263,7 +264,7 @@ def _tabulate_mistakes(kind: str, mistakes: Mapping[str, Any]) -> TextTable:
 
 def _write_truth(one: Mapping[str, Any]) -> str:
     """What was there, how large and since when."""
-    sizes = [f"{name.rpartition('_')[0]} {value:g} {name.rpartition('_')[2]}" for name, value in one["true_sizes"].items()]
+    sizes = [f"{name.rpartition('_')[0]} {value:g} {UNIT_WORDS[name.rpartition('_')[2]]}" for name, value in one["true_sizes"].items()]
     days = [f"{word} {one[name]}" for word, name in (("from", "true_appeared"), ("to", "true_removed")) if one[name]]
     return "; ".join([*sizes, *days]) or ("there" if one["true_ever"] else NOTHING)
 
@@ -286,8 +287,8 @@ def _tabulate_transfer(kind: str, transfer: Mapping[str, Any], reference: str) -
         shares = [f"{one[name]:.0%}" for name in ("outside_share", "real_missing", "simulated_missing")]
         near = [f"{one['meters']}", f"{one['ks']:.2f}{beyond}", f"{one['middle']:.2f}", f"{one['shift']:.2f}"]
         rows.append([one["feature"], *near, *shares, f"{one['sway']:.2f}", f"{one['rank']:.3f}"])
-    near = ("#meters", "#KS", "#middle", "#shift, IQR")
-    headings = ("feature", *near, "#outside 1–99 %", "#missing", "#missing, simulated", "#sway", "#KS x sway")
+    distances = ("#meters", "#KS", "#middle", "#shift, IQR")
+    headings = ("feature", *distances, "#outside 1–99 %", "#missing", "#missing, simulated", "#sway", "#KS x sway")
     note = (
         f"Against {reference}, of like size. Middle: share of simulated meters below the middle measured one. "
         "Sway: log odds by which answers move when the feature is shuffled among simulated meters. "

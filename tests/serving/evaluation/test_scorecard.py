@@ -1,6 +1,7 @@
 """A lake scored end to end: kinds apart, training meters left out by name, the engine asked again in other circumstances."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,18 @@ def test_what_cannot_be_scored_is_one_line(world: Path, home_labels: Path, tmp_p
             evaluate(world, path)
     with pytest.raises(InputError, match="no such file or folder"):
         evaluate(world, tmp_path / "missing.csv")
+
+
+def test_a_lake_without_labels_says_what_to_name(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world, tmp_path / "lake", ignore=shutil.ignore_patterns("labels"))
+    with pytest.raises(InputError, match=r"no labels in silver\.labels; name a file with --labels"):
+        evaluate(tmp_path / "lake")
+
+
+def test_a_lake_that_nobody_characterised_names_the_job(world: Path, home_labels: Path, tmp_path: Path) -> None:
+    shutil.copytree(world, tmp_path / "lake", ignore=shutil.ignore_patterns("gold"))
+    with pytest.raises(ConfigError, match=r"no gold\.asset_detections yet; run jobs/characterise\.py first"):
+        evaluate(tmp_path / "lake", home_labels)
 
 
 def test_other_circumstances_need_the_classifier_that_scored(world: Path, home_labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
