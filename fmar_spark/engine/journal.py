@@ -1,6 +1,7 @@
 """Leaves one row for every run of a step, whatever became of it."""
 
 import json
+import re
 from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 from uuid import uuid4
@@ -14,6 +15,8 @@ from fmar_spark.engine.store import TableStore
 
 MAX_ERROR_CHARS: Final = 500
 CAUSE: Final = "Caused by: "
+TRACEBACK: Final = "Traceback (most recent call last):"
+WORKER_ERROR: Final = re.compile(r"[A-Za-z_][\w.]*: ")
 
 
 class Written(NamedTuple):
@@ -68,9 +71,15 @@ def describe_counts(written: Written) -> str:
 
 
 def tell_error(error: BaseException) -> str:
-    """Kind and sentence of what went wrong, on one line; the JVM's own, and its first cause, where Python knows only which call failed."""
-    first, *rest = str(error).splitlines() or [""]
-    behind = rest[0].removeprefix(": ") if rest and rest[0].startswith(": ") else first
-    causes = [line.removeprefix(CAUSE) for line in rest if line.startswith(CAUSE)]
+    """Kind and sentence of what went wrong, on one line.
+
+    Where Python knows only which call failed: the JVM's sentence with its first cause, or that of the Python worker.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()] or [""]
+    in_worker = [line for line in lines if WORKER_ERROR.match(line)] if TRACEBACK in lines else []
+    if in_worker:
+        return f"{type(error).__name__}: {in_worker[-1]}"[:MAX_ERROR_CHARS]
+    behind = lines[1].removeprefix(": ") if len(lines) > 1 and lines[1].startswith(": ") else lines[0].strip()
+    causes = [line.removeprefix(CAUSE) for line in lines if line.startswith(CAUSE)]
     said = f"{type(error).__name__}: {behind}"
     return f"{said[: MAX_ERROR_CHARS // 2]}; caused by {causes[-1]}"[:MAX_ERROR_CHARS] if causes else said[:MAX_ERROR_CHARS]

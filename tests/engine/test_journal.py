@@ -19,6 +19,12 @@ from fmar_spark.engine.journal import MAX_ERROR_CHARS, tell_error
             ),
             "RuntimeError: TASK_WRITE_FAILED; caused by IOException: No space",
         ),
+        (
+            RuntimeError(
+                "\n  An exception was thrown from the Python worker.\nTraceback (most recent call last):\n  File x\nfmar.ModelError: old\n"
+            ),
+            "RuntimeError: fmar.ModelError: old",
+        ),
         (KeyboardInterrupt(), "KeyboardInterrupt: "),
     ],
 )
