@@ -16,6 +16,10 @@ SHARP_SHARE: Final = 0.05
 USUAL_KW: Final = 3.5
 BESIDE_FROM_LOG: Final = 0.16
 BESIDE_TO_LOG: Final = 0.46
+NIGHT_FROM_HOUR: Final = 22
+NIGHT_TO_HOUR: Final = 6
+RISE_KW: Final = (2.5, 3.3, 4.5, 6.0, 9.0)
+"""Steps up that tell chargers apart from what else a home switches on in a half-hour."""
 
 
 class EvSearch(NamedTuple):
@@ -72,6 +76,12 @@ class Charging(NamedTuple):
     """Share of the energy of all flat blocks that has the charger's power."""
     likeness: Floats
     """How much the blocks of that power look like charging, rough log odds; NaN where there are none."""
+    second_kw: Floats
+    """Power that comes second; NaN where there is no other."""
+    second_likeness: Floats
+    """The same of the power that comes second."""
+    rise_days: Floats
+    """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night, shape (meters, 2 x 5)."""
     sessions: Blocks
 
 
@@ -91,7 +101,16 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
     trusted = _trust_short_blocks(flat, choice.power_kw, search)
     sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
     charger_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
-    return Charging(charger_kw, spread, choice.share, choice.likeness, sessions)
+    return Charging(
+        charger_kw,
+        spread,
+        choice.share,
+        choice.likeness,
+        choice.second_kw,
+        choice.second_likeness,
+        _share_rise_days(grid, rises, seen),
+        sessions,
+    )
 
 
 def find_flat_blocks(grid: SlotGrid, rises: Rises, search: EvSearch) -> Blocks:
@@ -143,6 +162,8 @@ class _Choice(NamedTuple):
     power_kw: Floats
     share: Floats
     likeness: Floats
+    second_kw: Floats
+    second_likeness: Floats
 
 
 def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSearch) -> _Choice:
@@ -163,15 +184,35 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
     prominence = _measure_prominence(flat, power_kw.reshape(kinds, meters))
     habits = describe_habits(blocks, seen, slots_per_day, kinds)
     likeness = _score_charger(habits, power_kw, share, sharpness, prominence)
-    likeness = np.where(np.isnan(likeness), -np.inf, likeness).reshape(kinds, meters)
-    best = likeness.argmax(axis=0)
+    likeness = likeness.reshape(kinds, meters)
+    second, best = np.argsort(np.where(np.isnan(likeness), -np.inf, likeness), axis=0)[-2:]
     row = np.arange(meters)
-    top = likeness[best, row]
     return _Choice(
         power_kw=power_kw.reshape(kinds, meters)[best, row],
         share=share.reshape(kinds, meters)[best, row],
-        likeness=np.where(np.isfinite(top), top, np.nan),
+        likeness=likeness[best, row],
+        second_kw=power_kw.reshape(kinds, meters)[second, row],
+        second_likeness=likeness[second, row],
     )
+
+
+def _share_rise_days(grid: SlotGrid, rises: Rises, seen: Bools) -> Floats:
+    """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night.
+
+    A session that is too short to fill a slot, or that runs beside something else, leaves no flat block, but its step is there.
+    """
+    meters, days = seen.shape
+    slot = grid.slot_of(rises.place) + 1
+    day = np.minimum(slot // grid.slots_per_day, days - 1)
+    hour = slot % grid.slots_per_day * grid.step_hours
+    at_night = (hour >= NIGHT_FROM_HOUR) | (hour < NIGHT_TO_HOUR)
+    read_days = np.maximum(seen.sum(axis=1), 1)
+    shares = []
+    for counted in (np.ones(slot.size, dtype=np.bool_), at_night):
+        highest = np.zeros(meters * days, dtype=np.float32)
+        np.maximum.at(highest, (grid.meter_of(rises.place) * days + day)[counted], rises.step_kw[counted])
+        shares += [(highest.reshape(meters, days) >= kw).sum(axis=1) / read_days for kw in RISE_KW]
+    return np.stack(shares, axis=1)
 
 
 def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:

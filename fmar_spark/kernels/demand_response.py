@@ -23,7 +23,6 @@ FEATURES: Final[tuple[str, ...]] = (
     "demand_response_tail_asymmetry",
     "demand_response_score",
     "demand_response_best_score",
-    "demand_response_depth_share",
     "demand_response_sharpness",
     "demand_response_start_concentration",
     "demand_response_length_concentration",
@@ -61,8 +60,6 @@ class _Depths(NamedTuple):
 
     mean_kw: Floats
     peak_kw: Floats
-    share: Floats
-    """Mean over what was expected."""
     rebound_share: Floats
     """Energy above expectation just after it over the energy held back, cut at -1..2."""
 
@@ -146,7 +143,6 @@ def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: Respons
     return (
         _middle(drops.score[:, top]),
         _middle(drops.score[:, : max(rules.top_events // 4, 1)]),
-        _middle(depths.share[:, top]),
         _middle(drops.sharpness[:, top]),
         near.max(axis=1) / known,
         lengths.max(axis=1) / known,
@@ -205,11 +201,9 @@ def _measure_depths(load_kw: Floats, expected_kw: Floats, drops: Drops, rules: R
     moved = np.maximum(gap + np.maximum(level, 0)[..., None], 0.0)
     mean_kw = _mean_where(moved, during)
     peak_kw = np.where(during & ~np.isnan(moved), moved, 0.0).max(axis=2, initial=0.0)
-    usual = _mean_where(expected, during)
-    share = mean_kw / np.where(usual > 0, usual, np.nan)
     held = np.where(during & ~np.isnan(moved), moved, 0.0).sum(axis=2)
     back = np.where(after & ~np.isnan(gap), -gap - level[..., None], 0.0).sum(axis=2)
-    return _Depths(mean_kw, peak_kw, share, np.clip(back / np.where(held > 0, held, np.nan), -1.0, 2.0))
+    return _Depths(mean_kw, peak_kw, np.clip(back / np.where(held > 0, held, np.nan), -1.0, 2.0))
 
 
 def _mean_where(values: Floats, chosen: Bools) -> Floats:

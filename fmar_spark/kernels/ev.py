@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.charging import Charging, EvSearch, find_charging
+from fmar_spark.kernels.charging import RISE_KW, Charging, EvSearch, find_charging
 from fmar_spark.kernels.episodes import lay_out_slots
 from fmar_spark.kernels.habits import contrast_seasons, describe_habits
 from fmar_spark.kernels.window import Events, Findings, Floats, Ints, MeterWindow, Sizes
@@ -32,8 +32,11 @@ FEATURES: Final = (
     "ev_end_spread",
     "ev_gap_cv",
     "ev_per_active_day",
-    "ev_night_share",
     "ev_edge_mismatch",
+    "ev_second_kw",
+    "ev_second_likeness",
+    *(f"ev_rise_days_{kw:g}kw" for kw in RISE_KW),
+    *(f"ev_night_rise_days_{kw:g}kw" for kw in RISE_KW),
 )
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60
@@ -112,6 +115,9 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
         habits.kwh_per_day * seen.sum(axis=1) / np.where(used_kwh > 0, used_kwh, np.nan),
         contrast_seasons(daily, season),
         *habits,
+        charging.second_kw,
+        charging.second_likeness,
+        *charging.rise_days.T,
     )
     features = np.stack(columns, axis=1)
     features[~seen.any(axis=1)] = np.nan

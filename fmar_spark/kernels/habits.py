@@ -10,8 +10,6 @@ from fmar_spark.kernels.window import Bools, Floats, Ints
 FEWEST_BLOCKS: Final = 3
 SHORTEST_SPAN_DAYS: Final = 30
 LONG_HOURS: Final = 2.5
-NIGHT_FROM_HOUR: Final = 22
-NIGHT_TO_HOUR: Final = 6
 FEWEST_SEASON_DAYS: Final = 30
 
 
@@ -62,7 +60,6 @@ class Habits(NamedTuple):
     gap_cv: Floats
     """Standard deviation over mean of the days from one active day to the next."""
     per_active_day: Floats
-    night_share: Floats
     mismatch: Floats
 
 
@@ -84,7 +81,6 @@ def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int, kinds: int 
     observed_days = np.where(days.observed > 0, days.observed, np.nan)
     hours_mean = np.bincount(meter, blocks.hours, meters) / some
     hours_var = np.bincount(meter, blocks.hours**2, meters) / some - hours_mean**2
-    hour = blocks.start % slots_per_day * 24 // slots_per_day
     mismatch = np.minimum(np.nan_to_num(blocks.mismatch, nan=0.3), 1.0)
     return Habits(
         day_share=days.active / observed_days,
@@ -97,7 +93,6 @@ def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int, kinds: int 
         end_spread=enough * _spread_over_day(meter, blocks.end % slots_per_day, meters, slots_per_day),
         gap_cv=days.gap_cv,
         per_active_day=count / np.where(days.active > 0, days.active, np.nan),
-        night_share=np.bincount(meter, (hour >= NIGHT_FROM_HOUR) | (hour < NIGHT_TO_HOUR), meters) / some,
         mismatch=np.bincount(meter, mismatch, meters) / some,
     )
 

@@ -167,3 +167,22 @@ def test_a_meter_without_a_typical_change_is_left_out() -> None:
     load_kw = np.concatenate([drive(7.2).load_kw] * 2)
     found = find_charging(grid_of(load_kw), np.array([np.nan, 0.1]), np.ones((2, 120), dtype=bool), SEARCH)
     assert set(found.sessions.meter.tolist()) == {1}
+
+
+def test_a_session_too_short_for_a_flat_block_leaves_its_step() -> None:
+    load_kw = np.full((1, 100, SLOTS), 0.3)
+    load_kw[0, ::4, 38] += 6.5
+    load_kw[0, 1::10, 3] += 3.5
+    charging = charging_of(load_kw)
+    anytime, at_night = charging.rise_days[0, :5], charging.rise_days[0, 5:]
+    assert anytime.tolist() == [0.35, 0.35, 0.25, 0.25, 0.0]
+    assert at_night.tolist() == [0.1, 0.1, 0.0, 0.0, 0.0]
+
+
+def test_the_power_that_comes_second_is_told_beside_the_first() -> None:
+    load_kw = drive(7.2).load_kw
+    load_kw[0, :, 26:29] += 3.0
+    charging = charging_of(load_kw)
+    assert charging.charger_kw[0] == pytest.approx(7.2, rel=0.03)
+    assert charging.second_kw[0] == pytest.approx(3.0, rel=0.05)
+    assert charging.second_likeness[0] < charging.likeness[0]

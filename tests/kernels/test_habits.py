@@ -44,7 +44,6 @@ def describe_naively(blocks: Blocks, meter: int, seen: Bools, slots_per_day: int
         return {}
     hours = [float(blocks.hours[row]) for row in mine]
     days = sorted({int(blocks.start[row]) // slots_per_day for row in mine})
-    clock_hours = [int(blocks.start[row]) % slots_per_day * 24 // slots_per_day for row in mine]
     mismatch = [0.3 if np.isnan(blocks.mismatch[row]) else min(float(blocks.mismatch[row]), 1.0) for row in mine]
     span = int(seen[days[0] : days[-1] + 1].sum())
     gaps = np.diff(days)
@@ -59,7 +58,6 @@ def describe_naively(blocks: Blocks, meter: int, seen: Bools, slots_per_day: int
         "end_spread": spread([int(blocks.end[row]) % slots_per_day for row in mine], slots_per_day) if len(mine) >= 3 else np.nan,
         "gap_cv": gaps.std() / gaps.mean() if gaps.size >= 3 else np.nan,
         "per_active_day": len(mine) / len(days),
-        "night_share": float(np.mean([hour >= 22 or hour < 6 for hour in clock_hours])),
         "mismatch": float(np.mean(mismatch)),
     }
 
@@ -72,7 +70,7 @@ def test_a_nightly_habit_is_described_in_full() -> None:
     assert found.kwh_per_day[0] == pytest.approx(14.0)
     assert (found.hours_mean[0], found.hours_cv[0], found.long_share[0]) == (4.0, 0.0, 1.0)
     assert (found.start_spread[0], found.end_spread[0], found.gap_cv[0]) == (0.0, 0.0, 0.0)
-    assert (found.per_active_day[0], found.night_share[0], found.mismatch[0]) == (1.0, 1.0, 0.0)
+    assert (found.per_active_day[0], found.mismatch[0]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("slots_per_day", [48, 24])
