@@ -57,14 +57,14 @@ def test_the_distances_are_scipys_where_all_meters_are_of_one_size(simulated: np
 
 def test_a_sample_of_like_meters_is_near_and_within_chance(simulated: np.ndarray, classifier: AssetClassifier) -> None:
     found = distances(simulated[::9], simulated, classifier)
-    assert np.mean([one.is_beyond_chance for one in found.values()]) < 0.1
+    assert np.mean([one.is_beyond_chance for one in found.values()]) < 0.15
     assert np.median([one.outside_share for one in found.values()]) < 0.04
 
 
 def test_large_meters_are_held_against_large_ones(simulated: np.ndarray, classifier: AssetClassifier) -> None:
-    large = simulated[simulated[:, SIZE_FEATURE] > 0][:60]
+    large = simulated[simulated[:, SIZE_FEATURE] > 0][:200]
     found = distances(large, simulated, classifier)
-    assert not found[FEATURES[SHIFTED]].is_beyond_chance
+    assert found[FEATURES[SHIFTED]].ks < 0.15
     assert ks_2samp(large[:, SHIFTED], simulated[:, SHIFTED]).statistic > 0.4
 
 
