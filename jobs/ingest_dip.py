@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--kafka", metavar="SERVERS", action=KafkaServers, help="host:port,... of a Kafka cluster or Event Hub")
     parser.add_argument("--topic", metavar="T", help="Kafka topic whose records are messages or arrays of them")
+    parser.add_argument(
+        "--kafka-config", metavar="FILE", help="properties of Kafka's consumer, name=value a line: security.protocol, sasl.jaas.config, ..."
+    )
     parser.add_argument("--continuous", action="store_true", help="go on as messages come, every ingest.trigger_seconds, until Ctrl-C")
 
 
@@ -48,7 +51,10 @@ def body(app: App) -> None:
     arguments = app.arguments
     if bool(arguments.kafka) != bool(arguments.topic):
         raise ConfigError("--kafka and --topic: both or neither wanted")
-    source = ingest_dip.Topic(arguments.kafka, arguments.topic) if arguments.kafka else ingest_dip.find_landing(arguments.landing)
+    if arguments.kafka_config and not arguments.kafka:
+        raise ConfigError("--kafka-config: goes with --kafka")
+    client = ingest_dip.read_client(arguments.kafka_config) if arguments.kafka_config else {}
+    source = ingest_dip.Topic(arguments.kafka, arguments.topic, client) if arguments.kafka else ingest_dip.find_landing(arguments.landing)
     app.run_step(
         ingest_dip.STEP,
         lambda store, run: ingest_dip.run(store, run, app.settings.ingest, source, is_continuous=arguments.continuous),

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from pyspark.errors import AnalysisException
@@ -82,10 +82,14 @@ def is_address(folder: str) -> bool:
     return bool(re.match("[a-z][a-z0-9+.-]+:", folder))
 
 
-def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int) -> DataFrame:
-    """The records of a Kafka topic as a stream of ``source`` (topic, partition and offset), ``length``, ``content``."""
+def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int, client: Mapping[str, str]) -> DataFrame:
+    """The records of a Kafka topic as a stream of ``source`` (topic, partition and offset), ``length``, ``content``.
+
+    ``client`` holds properties of Kafka's consumer, as its own files name them.
+    """
     reader = spark.readStream.format("kafka").option("kafka.bootstrap.servers", servers).option("subscribe", topic)
     reader = reader.option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", records_per_trigger)
+    reader = reader.options(**{f"kafka.{name}": value for name, value in client.items()})
     source = F.concat_ws(":", "topic", F.col("partition").cast("string"), F.col("offset").cast("string"))
     content = F.coalesce("value", F.lit(b""))
     return reader.load().select(source.alias("source"), F.octet_length(content).cast("bigint").alias("length"), content.alias("content"))

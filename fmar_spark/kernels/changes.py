@@ -41,8 +41,8 @@ class ChangeRules(NamedTuple):
     min_upgrade_days: int = 45
     """Both sides of an upgrade last at least this long."""
     is_seasonal: bool = False
-    """The mark follows the season (heating, sun): off spells are compared with the same days of the other year, and sizes are
-    not cut, as they follow the season too."""
+    """The mark follows the season (heating, sun): off spells at either end are compared with the same days of the other year, one
+    between two on spells is a season, and sizes are not cut, as they follow the season too."""
     has_own_size: bool = False
     """Sizes are the asset's own and follow no season, so that they are cut all the same."""
 
@@ -198,7 +198,8 @@ def _settle_states(runs: list[_Spell], mark: _Mark, rules: ChangeRules, on_level
         least_days = rules.min_first_off_days if spell.first == 0 else rules.min_off_days
         if spell.is_on or spell.last - spell.first < max(least_days, missed_days):
             return False
-        return not rules.is_seasonal or _is_off_for_the_season(spell, mark, rules, on_level)
+        is_between = spell.first > 0 and spell.last < mark.day.size
+        return not rules.is_seasonal or (not is_between and _is_off_for_the_season(spell, mark, rules, on_level))
 
     spells = _join([spell._replace(is_on=not is_off(spell)) for spell in spells], mark)
     return _join([spell._replace(is_on=spell.is_on and spell.last - spell.first >= rules.min_on_days) for spell in spells], mark)

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.solar_fit import BLOCK_DAYS, DARK_W_M2, ArrayFit, Blocks, average_known
+from fmar_spark.kernels.solar_silence import find_silence
 from fmar_spark.kernels.window import Bools, Events, Floats, MeterWindow
 
 _SELF_USE: Final = 0.7
@@ -18,6 +19,10 @@ _LACKS: Final = 0.25
 """Shares of the array from which a block is sure to have it, and up to which it is sure not to."""
 _OFTEN: Final = 0.8
 """Share of days with export in the best weeks from which export alone dates an array."""
+_OFTEN_IN_THE_DARK: Final = 0.5
+"""The same of a dark month, for its silent days to say something."""
+_NEARLY_AS_DARK: Final = 1.3
+"""A month this much darker is still judged by one that gives."""
 _SURE_MARK: Final = 0.6
 """Least mark of a day in such a block, share of the array."""
 _PRESENT: Final = 0.35
@@ -166,30 +171,42 @@ def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: 
     return marked.reshape(len(net), net.shape[1] * BLOCK_DAYS)
 
 
-def mark_exports(daily: Floats, exports: Floats, blocks: Blocks, fit: ArrayFit) -> Floats:
-    """The marks of meters that export on nearly every bright day once they have an array, by whether they did, shape of ``daily``.
+def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks, fit: ArrayFit) -> Floats:
+    """The marks of meters with an export register, by whether they exported, shape of ``daily``.
 
-    An array shows in the first day of export better than in anything else; a dull day without export says nothing, nor does
-    a month in which the sky shows that the site takes all of it.
+    An array shows in the first day of export better than in anything else. Where a long silence says that it had not come
+    yet, or had gone, no dip in the load says otherwise. Of a meter that exports on nearly every bright day once it has an
+    array, a bright day without export says that there is none; a dull one says nothing, nor does a month in which the sky
+    shows that the site takes all of it. A dark month tells where the array is known to give on most days of one nearly as dark.
 
     Args:
         daily: marks, shape (meters, blocks * 28).
         exports: kW, shape (meters, blocks, 28, 24), NaN or 0 where there was none.
+        is_read: days that were read, shape (meters, blocks, 28).
         blocks: four-week statistics of the same meters.
         fit: their arrays.
     """
-    scale_kw = fit.scale_kw
+    highest = np.nan_to_num(exports).max(axis=(1, 2, 3), initial=0.0)
+    scale_kw = np.where(fit.scale_kw > 0, fit.scale_kw, highest)
     sunny = blocks.clear > np.maximum(0.1, 0.6 * blocks.clear.max(axis=2, keepdims=True, initial=0.0))
     given_kwh = (np.nan_to_num(exports) * sunny[:, :, None]).sum(axis=3)
     is_out = given_kwh > 0.02 * scale_kw[:, None, None]
     share = is_out.mean(axis=2)
-    is_bright = (blocks.clear.max(axis=2, initial=0.0) > 0.45 * blocks.clear.max(axis=(1, 2), initial=1e-6)[:, None])[..., None]
+    noon = blocks.clear.max(axis=2, initial=0.0)
+    darkest = np.where(share > _OFTEN_IN_THE_DARK, noon, np.inf).min(axis=1, initial=np.inf)
+    enough = np.minimum(0.45 * noon.max(axis=1, initial=1e-6), darkest / _NEARLY_AS_DARK)
+    is_bright = (noon > enough[:, None])[..., None]
     often = np.sort(share, axis=1)[:, -3:].mean(axis=1) > _OFTEN if share.shape[1] else np.zeros(len(daily), dtype=np.bool_)
     marks = daily.reshape(is_out.shape)
     is_hidden = ((_settle_states(fit.presence) == 1.0) & (share < _OFTEN / 2))[..., None]
+    tells = often[:, None, None] & ~is_hidden
     silent = np.where(is_bright & ~np.isnan(marks), 0.0, np.nan)
-    by_export = np.where(is_out, np.maximum(marks, _SURE_MARK * scale_kw[:, None, None]), np.where(is_hidden, marks, silent))
-    return np.where(often[:, None], by_export.reshape(daily.shape), daily)
+    silence = find_silence(is_out, is_read, noon)
+    is_bounded = often | silence.absent.any(axis=1)
+    sure = np.fmax(marks, _SURE_MARK * scale_kw[:, None, None])
+    by_export = np.where(is_out & is_bounded[:, None, None], sure, np.where(tells, silent, marks))
+    absent = np.where(is_read, 0.0, np.nan).reshape(daily.shape)
+    return np.where(silence.absent, absent, np.where(silence.unsure, np.nan, by_export.reshape(daily.shape)))
 
 
 def _settle_states(presence: Floats) -> Floats:

@@ -159,7 +159,8 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     daily = mark_days(net, skies.likely[window.area], blocks, fit, skies.weekend)
     mine = Blocks(*(column[window.has_export] for column in blocks))
     own = ArrayFit(*(column[window.has_export] for column in fit))
-    daily[window.has_export] = mark_exports(daily[window.has_export], exports, mine, own)
+    is_read: Bools = ~np.all(np.isnan(net[window.has_export]), axis=3)
+    daily[window.has_export] = mark_exports(daily[window.has_export], exports, is_read, mine, own)
     findings = Findings(
         features=features,
         daily=daily[:, :days],

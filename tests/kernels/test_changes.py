@@ -97,6 +97,13 @@ def test_seasons_alone_are_no_change() -> None:
         assert find_changes(heating(rng, 730), ONE, rules=ChangeRules(is_seasonal=True)).changes.meter.size == 0
 
 
+def test_a_quiet_spell_between_two_loud_ones_is_a_season_to_what_follows_the_season() -> None:
+    rng = np.random.default_rng(9)
+    mark = np.concatenate([rng.normal(3.0, 0.6, 150), rng.normal(0.0, 0.1, 180), rng.normal(3.0, 0.6, 150)])[None]
+    assert find_changes(mark, ONE, rules=ChangeRules(is_seasonal=True)).changes.meter.size == 0
+    assert find_changes(mark, ONE).changes.kind.tolist() == [REMOVED, APPEARED]
+
+
 def test_a_pump_that_comes_in_the_second_winter_is_found() -> None:
     mark = heating(np.random.default_rng(6), 730)
     mark[0, :400] *= 0.03

@@ -20,7 +20,7 @@ from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
 from fmar_spark.simulate.messages import DayMessage, write_message
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import ingest_dip
-from fmar_spark.steps.ingest_dip import Landing, find_landing
+from fmar_spark.steps.ingest_dip import Landing, find_landing, read_client
 from fmar_spark.transforms.dip_files import read_units
 from fmar_spark.transforms.dip_rules import DecodeRules
 
@@ -143,7 +143,7 @@ def test_a_run_that_was_cut_off_is_gone_on_with_and_counted(
 
     with monkeypatch.context() as patch:
         patch.setattr(ingest_dip, "append_marked", die)
-        with pytest.raises(Exception, match="KilledError"):
+        with pytest.raises(KilledError):
             ingest(store, landing, files_per_trigger=1)
     counts = ingest(store, landing, files_per_trigger=1)
     assert counts == {
@@ -185,3 +185,24 @@ def test_what_was_done_to_a_simulated_fleet_is_what_is_found(store: TableStore, 
     repeated = sum(entry["fault"] in ("duplicates", "replays") for entry in ledger)
     assert 0 < counts["duplicates"] <= repeated
     assert counts["rule_transaction_id_reused"] == 1
+
+
+def test_a_kafka_client_file_is_read_as_kafka_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "client.properties"
+    file.write_text(
+        '# Event Hubs\nsecurity.protocol = SASL_SSL\n\nsasl.jaas.config=x.Login required username="$Connection" password="a=b";\n'
+    )
+    assert read_client(str(file)) == {
+        "security.protocol": "SASL_SSL",
+        "sasl.jaas.config": 'x.Login required username="$Connection" password="a=b";',
+    }
+
+
+def test_a_line_of_a_kafka_client_file_that_is_none_is_named_without_its_text(tmp_path: Path) -> None:
+    file = tmp_path / "client.properties"
+    file.write_text("security.protocol=SASL_SSL\nhunter2\n")
+    with pytest.raises(ConfigError, match=r"client.properties: line 2: name=value wanted") as caught:
+        read_client(str(file))
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"absent\.properties"):
+        read_client(str(tmp_path / "absent.properties"))
