@@ -76,8 +76,9 @@ class TableContract:
 
     @property
     def searched(self) -> tuple[str, ...]:
-        """Columns by which files are skipped: the key, what the table is clustered by, and the meter point."""
-        wanted = {*self.key, *self.cluster_by, "mpan_id"}
+        """Columns by which files are skipped: the meter point, the first column of the key and its dates, and what it is clustered by."""
+        wanted = {"mpan_id", self.key[0], *self.cluster_by}
+        wanted |= {name for name in self.key if self.column(name).type in {"date", "timestamp"}}
         return tuple(name for name in self.names if name in wanted)
 
     def column(self, name: str) -> Column:

@@ -39,18 +39,27 @@ def list_capabilities(profiles: DataFrame) -> DataFrame:
 def list_availabilities(profiles: DataFrame) -> DataFrame:
     """One row for each weekday and slot of each 7 x 48 matrix."""
     matrices = profiles.select("mpan_id", *_RUN, F.explode("availabilities").alias("row"))
-    cells = matrices.select("*", F.posexplode("row.probability").alias("cell", "probability"))
+    cells = matrices.select(
+        "mpan_id",
+        *_RUN,
+        "row.asset_class",
+        "row.direction",
+        "row.season",
+        "row.weeks_observed",
+        # Zipped first: a row of the result would otherwise carry both whole matrices with it.
+        F.posexplode(F.arrays_zip("row.probability", "row.kw_p50")).alias("cell", "value"),
+    )
     weekday = (F.col("cell") / clock.SLOTS_PER_DAY).cast("int")
     rows = cells.select(
         "mpan_id",
-        F.col("row.asset_class"),
-        F.col("row.direction"),
-        F.col("row.season"),
+        "asset_class",
+        "direction",
+        "season",
         (weekday + 1).alias("weekday"),
         (F.col("cell") % clock.SLOTS_PER_DAY).alias("slot"),
-        F.col("probability").cast("double").alias("probability"),
-        F.get(F.col("row.weeks_observed"), weekday).alias("weeks_observed"),
-        F.get(F.col("row.kw_p50"), F.col("cell")).cast("double").alias("kw_p50"),
+        F.col("value.probability").cast("double").alias("probability"),
+        F.get(F.col("weeks_observed"), weekday).alias("weeks_observed"),
+        F.col("value.kw_p50").cast("double").alias("kw_p50"),
         *_RUN,
     )
     return conform(rows, AVAILABILITY)

@@ -2,7 +2,9 @@ import re
 
 import pytest
 
+from fmar_spark.contracts.capability import AVAILABILITY
 from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.readings import DIP_MESSAGES, READINGS
 from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.errors import ContractError
 
@@ -42,3 +44,9 @@ def test_every_column_is_documented_and_named_as_the_house_does(table: TableCont
             assert column.name.endswith("_date"), column.name
         if column.type == "boolean":
             assert column.name.startswith(("is_", "has_")), column.name
+
+
+def test_files_are_skipped_by_meter_point_and_day_and_not_by_every_column_of_a_key() -> None:
+    assert READINGS.searched == ("mpan_id", "utc_date")
+    assert AVAILABILITY.searched == ("mpan_id",)
+    assert DIP_MESSAGES.searched[0] == "transaction_id"
