@@ -47,6 +47,7 @@ SHARES: Final = frozenset(
         "f1",
     }
 )
+NONE_ANSWERED: Final = "0 of 0"
 NOTHING: Final = "–"
 TOO_FEW: Final = "too few"
 TRANSFER_ROWS: Final = 30
@@ -82,7 +83,7 @@ def list_tables(document: Mapping[str, Any]) -> Iterator[TextTable]:
         yield from _tabulate_circumstances(kind, figures["circumstances"])
         yield from _skip_empty(_tabulate_mistakes(kind, figures["mistakes"]))
         if figures["answers"] is not None:
-            yield _tabulate_answers(kind, figures["answers"])
+            yield from _skip_empty(_tabulate_answers(kind, figures["answers"]))
     for kind, transfer in document.get("transfer", {}).get("kinds", {}).items():
         yield _tabulate_transfer(kind, transfer, document["transfer"]["reference"])
 
@@ -107,7 +108,7 @@ def is_main(table: TextTable) -> bool:
 def _is_too_few(table: TextTable) -> bool:
     """No figure in any of its cells."""
     first = 1 + any(heading == "meters" for heading, _ in table.columns)
-    return all(cell.startswith(TOO_FEW) or cell == NOTHING for row in table.rows for cell in row[first:])
+    return all(cell.startswith(TOO_FEW) or cell in {NOTHING, NONE_ANSWERED} for row in table.rows for cell in row[first:])
 
 
 def write_figure(figure: Mapping[str, Any] | None, name: str) -> str:

@@ -59,3 +59,11 @@ def test_a_terminal_is_spared_tables_without_a_figure(document: dict[str, Any]) 
     assert ("simulated", "circumstance-auc") in shown
     assert ("semi-synthetic", "circumstance-auc") not in shown
     assert ("simulated", "weather-ece") not in shown
+
+
+def test_a_table_in_which_nothing_was_answered_stays_in_the_files() -> None:
+    table = TextTable(
+        "weather-right", "Right of answered by weather", "", (("weather", False), ("EV", True)), [["with", "0 of 0"]], "real", "groups"
+    )
+    assert not is_main(table)
+    assert is_main(table._replace(rows=[["with", "1 of 2"]]))
