@@ -20,6 +20,16 @@ class AssetClass(StrEnum):
 
 
 ASSET_CLASSES: Final = tuple(AssetClass)
+LABEL_OF_CLASS: Final = {
+    AssetClass.EV: "has_ev",
+    AssetClass.HEAT_PUMP: "has_heat_pump",
+    AssetClass.BATTERY: "has_battery",
+    AssetClass.SOLAR_PV: "has_pv",
+    AssetClass.DEMAND_RESPONSE: "has_dr",
+}
+"""Column of silver.labels, and of a user's labels file, that says whether a meter has the class."""
+PRESENT_FROM: Final = 0.5
+"""Probability from which a class is said to be there."""
 
 
 class Direction(StrEnum):

@@ -42,7 +42,7 @@ class ProgressLine:
         while not self.is_over.wait(LOOK_SECONDS):
             try:
                 done, parts = count_parts(self.spark)
-            except Exception:
+            except Exception:  # a session that has gone is the step's to tell, not a watcher's
                 return
             passed = time.monotonic() - self.begun_at
             if passed >= PATIENCE_SECONDS:

@@ -62,8 +62,9 @@ def _expect_exports(is_out: Bools, counted: Bools, noon: Floats) -> Floats:
     level = np.log(np.maximum(noon, 1e-3))
     apart = level[:, :, None] - level[:, None, :]
     alike = (np.abs(apart) <= np.log(_AS_BRIGHT)).astype(np.float64)
-    chance = np.einsum("mbc,mc->mb", alike, exported) / np.maximum(np.einsum("mbc,mc->mb", alike, known), 1)
-    is_known = np.einsum("mbc,mc->mb", alike, known) > 0
+    known_alike = np.einsum("mbc,mc->mb", alike, known)
+    chance = np.einsum("mbc,mc->mb", alike, exported) / np.maximum(known_alike, 1)
+    is_known = known_alike > 0
     brightest = np.where(known > 0, level, -np.inf).max(axis=1, initial=-np.inf)[:, None]
     best = np.where(is_known & (level >= brightest - np.log(_AS_BRIGHT)), chance, 0.0).max(axis=1, initial=0.0)[:, None]
     return np.where(is_known, chance, np.where(level > brightest, best, 0.0))

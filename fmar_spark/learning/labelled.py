@@ -4,18 +4,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
 from fmar_spark.kernels.window import Bools, Floats
 
 LEAST_STAY_DAYS: Final = 14
 """An asset that was seen for fewer days is neither a yes nor a no."""
-LABEL_OF_CLASS: Final = {
-    AssetClass.EV: "has_ev",
-    AssetClass.HEAT_PUMP: "has_heat_pump",
-    AssetClass.BATTERY: "has_battery",
-    AssetClass.SOLAR_PV: "has_pv",
-    AssetClass.DEMAND_RESPONSE: "has_dr",
-}
 LABEL_NAMES: Final = tuple(LABEL_OF_CLASS[asset] for asset in ASSET_CLASSES)
 """In the order of the classes."""
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass, Status, Tier
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.answers import NO_ROW, Scored
 from fmar_spark.learning.evaluation import reliability_curve
@@ -22,7 +22,6 @@ from fmar_spark.learning.resampling import (
     weighted_ratio,
 )
 
-PRESENT_FROM: Final = 0.5
 NEAR_DAYS: Final = 7
 TIERS: Final = tuple(tier.value for tier in Tier)
 

@@ -16,7 +16,6 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, name_meters, read_eligible_days
-from fmar_spark.transforms.baseline_rows import read_rules
 from fmar_spark.transforms.gold import (
     list_availabilities,
     list_baselines,
@@ -25,8 +24,7 @@ from fmar_spark.transforms.gold import (
     list_detections,
     list_events,
 )
-from fmar_spark.transforms.meter_profiles import ProfilePass, ProfileRules, profile_meters
-from fmar_spark.transforms.verdicts import TierRules
+from fmar_spark.transforms.meter_profiles import ProfilePass, profile_meters, read_profile_rules
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES)
@@ -63,7 +61,7 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     profile_pass = ProfilePass(
         scorer=scorer,
         weather=collect_weather(store, settings.characterise.max_weather_areas),
-        rules=_read_rules(settings),
+        rules=read_profile_rules(settings),
         run_id=run.run_id,
         run_date=until_date,
     )
@@ -76,14 +74,3 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
         _log.info("characterise: %s", contract.full_name)
         store.overwrite(project(stored.where(where) if where else stored), contract, where)
     return Written({"meters": written}, rows_kept=written)
-
-
-def _read_rules(settings: Settings) -> ProfileRules:
-    return ProfileRules(
-        min_days=settings.sufficiency.min_days,
-        max_missing_share=settings.sufficiency.max_missing_share,
-        window_months=settings.sufficiency.window_months,
-        report_probability=settings.characterise.report_probability,
-        tiers=TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
-        baseline=read_rules(settings.baseline),
-    )

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import Column, Layer, TableContract, mpan_column
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Quantity
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass, Quantity
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.schema import arrow_schema
@@ -26,7 +26,6 @@ from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
 from fmar_spark.learning.examples import Examples, describe_window
-from fmar_spark.learning.labelled import LABEL_OF_CLASS
 from fmar_spark.learning.registry import register_classifier
 from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names

@@ -6,17 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, Status, Tier
 
 SIMULATED_PROVENANCE: Final = "simulated"
 REAL_PROVENANCE: Final = "real"
-LABEL_OF_CLASS: Final = {
-    AssetClass.EV: "has_ev",
-    AssetClass.HEAT_PUMP: "has_heat_pump",
-    AssetClass.BATTERY: "has_battery",
-    AssetClass.SOLAR_PV: "has_pv",
-    AssetClass.DEMAND_RESPONSE: "has_dr",
-}
 
 
 class Origin(StrEnum):

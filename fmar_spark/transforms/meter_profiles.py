@@ -10,14 +10,15 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.schema import arrow_schema
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import Examination, examine_meters
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.transforms.baseline_rows import BaselineStanding, ScoreRules, build_standing, score_baselines
+from fmar_spark.settings.sections import Settings
+from fmar_spark.transforms.baseline_rows import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
 from fmar_spark.transforms.meter_windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.transforms.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.transforms.profile_parts import (
@@ -32,7 +33,6 @@ from fmar_spark.transforms.profile_parts import (
 )
 from fmar_spark.transforms.verdicts import Scorer, TierRules, find_answerable, name_statuses, name_tiers
 
-PRESENT_FROM = 0.5
 WEATHER_KNOWN_SHARE = 0.5
 
 
@@ -45,6 +45,18 @@ class ProfileRules(NamedTuple):
     report_probability: float
     tiers: TierRules
     baseline: ScoreRules
+
+
+def read_profile_rules(settings: Settings) -> ProfileRules:
+    """The rules as the settings have them."""
+    return ProfileRules(
+        min_days=settings.sufficiency.min_days,
+        max_missing_share=settings.sufficiency.max_missing_share,
+        window_months=settings.sufficiency.window_months,
+        report_probability=settings.characterise.report_probability,
+        tiers=TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
+        baseline=read_rules(settings.baseline),
+    )
 
 
 class _Look(NamedTuple):

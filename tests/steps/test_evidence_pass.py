@@ -7,14 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
 from fmar_spark.engine.schema import arrow_schema
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.training import split_by_meter, train_classifier
-from fmar_spark.steps.train_classifier import EVIDENCE, LABEL_OF_CLASS, EvidencePass, join_labels
+from fmar_spark.steps.train_classifier import EVIDENCE, EvidencePass, join_labels
 from fmar_spark.transforms.meter_windows import empty_weather
 
 LABELS = list(LABEL_OF_CLASS.values())

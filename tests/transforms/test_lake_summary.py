@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fmar_spark.domain.words import LABEL_OF_CLASS
 from fmar_spark.transforms.lake_summary import (
-    LABEL_OF_CLASS,
     Origin,
     choose_meters,
     count_by_origin,

@@ -8,18 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fmar_spark.domain.words import ASSET_CLASSES, Quantity
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, Quantity
 from fmar_spark.kernels.window import Bools, Ints
 from fmar_spark.learning.answers import Answers, Facts, Scored, lay_answers, score_window, to_numbers
 from fmar_spark.learning.labelled import SIZES, Labels
-from fmar_spark.learning.scores import PRESENT_FROM
 from fmar_spark.serving.evaluation.lake_answers import FACT_NAMES
 from fmar_spark.serving.report.lake_rows import LakeRows
 from fmar_spark.settings.sections import Settings
 from fmar_spark.transforms.baseline_rows import ScoreRules
-from fmar_spark.transforms.meter_profiles import ProfilePass, ProfileRules
+from fmar_spark.transforms.meter_profiles import ProfilePass, read_profile_rules
 from fmar_spark.transforms.meter_windows import build_weather_book, empty_weather
-from fmar_spark.transforms.verdicts import Scorer, TierRules
+from fmar_spark.transforms.verdicts import Scorer
 
 SHORTEST_GAP, LONGEST_GAP = 3, 21
 """Days of one gap: readings of Great Britain fail for days to weeks."""
@@ -123,15 +122,7 @@ def largest_difference(lake_answers: Answers, whole: Answers) -> float:
 def _build_pass(lake: LakeRows, scorer: Scorer, settings: Settings, has_weather: bool) -> ProfilePass:
     weather = lake.read("SELECT weather_area, utc_date, temp_c, ghi_w_m2 FROM silver.weather") if has_weather else None
     newest = lake.rows("SELECT max(as_of_date) AS day FROM gold.asset_detections")[0]["day"]
-    sufficiency, characterise = settings.sufficiency, settings.characterise
-    rules = ProfileRules(
-        min_days=sufficiency.min_days,
-        max_missing_share=sufficiency.max_missing_share,
-        window_months=sufficiency.window_months,
-        report_probability=characterise.report_probability,
-        tiers=TierRules(characterise.high_tier, characterise.medium_tier),
-        baseline=ScoreRules(score_days=1, warm_up_days=14),
-    )
+    rules = read_profile_rules(settings)._replace(baseline=ScoreRules(score_days=1, warm_up_days=14))
     return ProfilePass(scorer, build_weather_book(weather) if weather is not None else empty_weather(), rules, RUN_ID, newest)
 
 

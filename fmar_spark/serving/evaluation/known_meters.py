@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from fmar_spark.contracts.readings import LABELS
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.learning.labelled import LABEL_NAMES, LABEL_OF_CLASS, SIZE_NAMES, Labels
+from fmar_spark.learning.labelled import LABEL_NAMES, SIZE_NAMES, Labels
 from fmar_spark.serving.report.lake_rows import LakeRows, Row
 from fmar_spark.serving.report.packing import count_day
 from fmar_spark.serving.report.provenance import name_kind

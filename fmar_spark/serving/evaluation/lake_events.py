@@ -9,11 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark import clock
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass
 from fmar_spark.kernels.window import Bools, Ints
 from fmar_spark.learning.answers import Scored
 from fmar_spark.learning.event_scores import Episodes, HalfHours, count_half_hours, join_episodes, take_episodes
-from fmar_spark.learning.scores import PRESENT_FROM
 from fmar_spark.serving.evaluation.known_meters import read_truth
 from fmar_spark.serving.evaluation.submetered import TrueRuns
 from fmar_spark.serving.report.histories import read_histories

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass
 from fmar_spark.learning.answers import Scored
 from fmar_spark.learning.labelled import SIZES
-from fmar_spark.learning.scores import PRESENT_FROM, Question, read_question
+from fmar_spark.learning.scores import Question, read_question
 from fmar_spark.serving.report.packing import EPOCH, round_values
 
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from fmar_spark.domain.words import ASSET_CLASSES, Direction, Status, Tier
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, Direction, Status, Tier
 from fmar_spark.serving.report.lake_rows import LakeRows, Row
 from fmar_spark.serving.report.packing import count_day, list_columns, round_values
 from fmar_spark.serving.report.provenance import KINDS, name_kind
@@ -13,7 +13,7 @@ from fmar_spark.serving.report.provenance import KINDS, name_kind
 DIRECTIONS: Final = tuple(Direction)
 STATUSES: Final = tuple(Status)
 TIERS: Final = tuple(Tier)
-LABEL_NAMES: Final = ("has_ev", "has_heat_pump", "has_battery", "has_pv", "has_dr")
+LABEL_NAMES: Final = tuple(LABEL_OF_CLASS[asset] for asset in ASSET_CLASSES)
 """In the order of the classes."""
 LABEL_SIZES: Final = ("ev_kw", "heat_pump_kw", "battery_kw", "pv_kwp")
 SIZE_FIGURES: Final = (

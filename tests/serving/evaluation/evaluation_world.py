@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 from deltalake import write_deltalake
+from plain_columns import plain_schema
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
@@ -21,37 +22,22 @@ from fmar_spark.simulate.fleet import Fleet, FleetPlan, prepare_setting, simulat
 from fmar_spark.simulate.permissions import draw_permissions
 from fmar_spark.simulate.truth_tables import tabulate_assets, tabulate_events, tabulate_labels, tabulate_meters, tabulate_weather
 from fmar_spark.transforms.baseline_rows import ScoreRules
-from fmar_spark.transforms.meter_profiles import ProfilePass, ProfileRules
+from fmar_spark.transforms.meter_profiles import ProfilePass, read_profile_rules
 from fmar_spark.transforms.meter_windows import build_weather_book
-from fmar_spark.transforms.verdicts import TierRules
 
 PLAN: Final = FleetPlan(24, date(2023, 1, 1), date(2023, 5, 31), 5)
 TOLD_AT: Final = datetime(2023, 6, 1, tzinfo=UTC)
 HOMES: Final = 5
 """The last meters of the fleet stand in the lake as a user's own series ``home0`` .. ."""
-_TYPES: Final = {
-    "string": pa.string(),
-    "double": pa.float64(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "array<float>": pa.list_(pa.float32()),
-    "array<string>": pa.list_(pa.string()),
-    "array<boolean>": pa.list_(pa.bool_()),
-}
 
 
 def write_table(root: Path, contract: TableContract, columns: Mapping[str, Any]) -> None:
     """The columns as the table; what they leave out is null."""
     rows = len(next(iter(columns.values())))
-    plain = [column for column in contract.columns if column.type in _TYPES]
     laid = {}
-    for column in plain:
-        kind = _TYPES[column.type]
-        given = columns.get(column.name)
-        laid[column.name] = pa.nulls(rows, kind) if given is None else _cast(given, kind)
+    for field in plain_schema(contract):
+        given = columns.get(field.name)
+        laid[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
     write_deltalake(str(root / contract.layer / contract.name), pa.table(laid))
 
 
@@ -120,14 +106,7 @@ def lay_readings(fleet: Fleet) -> dict[str, Any]:
 def characterise(lake: Path, readings: pa.Table, points: dict[str, Any], weather: Any) -> None:
     """The engine's own pass over the readings, and the tables that are projected from it."""
     settings = Settings()
-    rules = ProfileRules(
-        settings.sufficiency.min_days,
-        settings.sufficiency.max_missing_share,
-        settings.sufficiency.window_months,
-        settings.characterise.report_probability,
-        TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
-        ScoreRules(score_days=1, warm_up_days=14),
-    )
+    rules = read_profile_rules(settings)._replace(baseline=ScoreRules(score_days=1, warm_up_days=14))
     attributes = ("interval_minutes", "time_zone", "latitude", "longitude", "weather_area", "gsp_group_id", "is_domestic")
     place = pc.index_in(readings["mpan_id"], value_set=pa.array(points["mpan_id"])).to_numpy()
     chunk = readings

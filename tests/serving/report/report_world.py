@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 from deltalake import write_deltalake
+from plain_columns import plain_schema
 
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, BASELINE_PREDICTIONS, BASELINES, CAPABILITY
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
@@ -23,27 +24,12 @@ CAR, ROOF, ROOF_EXPORT, BOTH, SHORT, HOSTILE, SILENT, UNASKED = (f"10{place:011d
 HOSTILE_NAME: Final = "</script><script>window.caught=1</script><img src=x onerror='window.caught=2'>&amp;\u202e<b>bold</b>"
 HOSTILE_REASON: Final = "<script>window.caught=3</script> found, a number wanted"
 SIMULATED: Final = (CAR, BOTH, SILENT)
-_TYPES: Final = {
-    "string": pa.string(),
-    "double": pa.float64(),
-    "int": pa.int32(),
-    "bigint": pa.int64(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "array<float>": pa.list_(pa.float32()),
-    "array<string>": pa.list_(pa.string()),
-    "array<boolean>": pa.list_(pa.bool_()),
-    "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
-}
 Row = dict[str, Any]
 
 
 def write_table(root: Path, contract: TableContract, rows: Iterable[Row]) -> None:
     """The rows as the table; what they leave out is null."""
-    columns = [column for column in contract.columns if column.type in _TYPES]
-    schema = pa.schema([(column.name, _TYPES[column.type]) for column in columns])
-    write_deltalake(str(root / contract.layer / contract.name), pa.Table.from_pylist(list(rows), schema=schema))
+    write_deltalake(str(root / contract.layer / contract.name), pa.Table.from_pylist(list(rows), schema=plain_schema(contract)))
 
 
 def at(day: int, slot: int = 0) -> datetime:
