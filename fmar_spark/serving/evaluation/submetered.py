@@ -10,6 +10,7 @@ from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.event_scores import Episodes, join_episodes
+from fmar_spark.transforms.interval_files import InputFile, check_columns, list_columns, read_blocks
 from fmar_spark.units import SLOT_MINUTES
 
 ENERGIES: Final = {
@@ -27,6 +28,7 @@ HELD_BACK_LEVEL: Final = "high"
 RUNNING_SHARE: Final = 0.03
 """A half-hour runs where the asset takes more than this share of its largest half-hour."""
 STEPS: Final = (15, 30, 60)
+UNKNOWN: Final = frozenset({"", "nan", "na", "null"})
 
 
 class TrueRuns(NamedTuple):
@@ -52,14 +54,14 @@ def read_true_runs(argument: str, mpan_of: dict[str, str]) -> list[TrueRuns]:
         mpan_of: MPAN of a series id or of itself.
 
     Raises:
-        ConfigError: neither form, or times that cannot be read.
-        InputError: no such file, or a series that is not in the lake.
+        ConfigError: neither form, or a time or number that cannot be read; the message names the line.
+        InputError: no such file, one that cannot be read or has no rows, or a series that is not in the lake.
     """
     series, separator, name = argument.rpartition("=")
     path = Path(name)
     if not path.is_file():
         raise InputError(f"--truth: {name}: no such file")
-    rows = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    rows = _read_rows(InputFile(path, path.name))
     if separator:
         rows = rows.assign(series_id=series)
     elif "series_id" not in rows:
@@ -73,13 +75,31 @@ def read_true_runs(argument: str, mpan_of: dict[str, str]) -> list[TrueRuns]:
     return found
 
 
+def _read_rows(file: InputFile) -> pd.DataFrame:
+    """All columns as the file has them, by place of the row in it; a field without text is null."""
+    columns = list_columns(file)
+    check_columns(file, tuple(dict.fromkeys(columns)), columns)
+    parts = []
+    for block in read_blocks(file, tuple(columns), ()):
+        if block.broken:
+            raise ConfigError(f"--truth: {file.place(block.broken[0][0])}: as many fields as the header wanted")
+        parts.append(block.columns.to_pandas().set_axis([file.place(line) for line in block.line.tolist()]))
+    rows = pd.concat(parts) if parts else pd.DataFrame()
+    if rows.empty:
+        raise InputError(f"--truth: {file.name}: no rows under the header")
+    return rows
+
+
 def _read_energies(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns]:
     columns = [name for name in ENERGIES if name in rows]
     if "timestamp_utc" not in rows or not columns:
         wanted = f"timestamp_utc and one of {', '.join(ENERGIES)}, or {', '.join(EVENT_COLUMNS)}"
         raise ConfigError(f"--truth: {file}: found {', '.join(map(str, rows))}; {wanted} wanted")
     minutes = _to_minutes(file, rows["timestamp_utc"])
-    ordered = rows.assign(minutes=minutes).sort_values("minutes").drop_duplicates("minutes")
+    energies = {name: _to_energies(rows[name]) for name in columns}
+    ordered = pd.DataFrame({"minutes": minutes, **energies}, index=rows.index).drop_duplicates().sort_values("minutes", kind="stable")
+    if ordered["minutes"].duplicated().any():
+        raise ConfigError(f"--truth: {ordered.index[ordered['minutes'].duplicated()][0]}: another energy for a time that was told before")
     step = int(np.median(np.diff(ordered["minutes"].to_numpy()))) if len(ordered) > 1 else SLOT_MINUTES
     if step not in STEPS:
         raise ConfigError(f"--truth: {file}: steps of {step} minutes found; 15, 30 or 60 wanted")
@@ -97,6 +117,8 @@ def _read_energies(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns
 
 def _read_events(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns]:
     start, end = (_to_minutes(file, rows[name]) // SLOT_MINUTES for name in EVENT_COLUMNS)
+    if (end <= start).any():
+        raise ConfigError(f"--truth: {rows.index[end <= start][0]}: ends in the half-hour in which it begins, or before")
     known = np.arange(start.min(), end.max())
     if "level" in rows:
         wanted = rows["level"].astype(str).str.lower().to_numpy() == HELD_BACK_LEVEL
@@ -115,11 +137,23 @@ def _read_events(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns]:
 
 
 def _to_minutes(file: str, times: pd.Series) -> Ints:
+    if times.isna().any():
+        raise ConfigError(f"--truth: {times.index[times.isna()][0]}: {times.name} is empty, a time wanted")
     try:
         stamps = pd.to_datetime(times, utc=True)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"--truth: {file}: {times.name}: {str(error).splitlines()[0]}") from error
     return np.asarray(stamps.dt.tz_localize(None).to_numpy().astype("datetime64[m]").astype(np.int64))
+
+
+def _to_energies(told: pd.Series) -> Floats:
+    """kWh, NaN where the field is empty or says so."""
+    is_told = ~(told.isna() | told.astype(str).str.strip().str.lower().isin(UNKNOWN))
+    kwh = pd.to_numeric(told.where(is_told), errors="coerce").to_numpy(dtype=np.float64)
+    wrong = is_told.to_numpy() & ~np.isfinite(kwh)
+    if wrong.any():
+        raise ConfigError(f"--truth: {told.index[wrong][0]}: {told.name} is {told[wrong].iloc[0]!r}, a number wanted")
+    return kwh
 
 
 def _lay_half_hours(minutes: Ints, kwh: Floats, step: int) -> tuple[Ints, Floats]:

@@ -84,3 +84,43 @@ def test_what_cannot_be_understood_is_one_line(tmp_path: Path) -> None:
         read_true_runs(str(path), MPAN_OF)
     with pytest.raises(InputError, match="no such file"):
         read_true_runs(f"home={tmp_path}/b.csv", MPAN_OF)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a.csv: empty"),
+        ("timestamp_utc,ev_kwh\n", "a.csv: no rows"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n2023-01-01T00:30,abc\n", r"a.csv:3: ev_kwh is 'abc', a number wanted"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,inf\n", r"a.csv:2: ev_kwh is 'inf', a number wanted"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n,1\n", r"a.csv:3: timestamp_utc is empty, a time wanted"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1,9\n", r"a.csv:2: as many fields as the header wanted"),
+        ("timestamp_utc,ev_kwh,ev_kwh\n2023-01-01T00:00,1,9\n", "column ev_kwh stands twice"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n2023-01-01T00:30,0\n2023-01-01T00:00,2\n", r"a.csv:4: another energy for a time"),
+        ("event_start_utc,event_end_utc\n", "a.csv: no rows"),
+        ("event_start_utc,event_end_utc\n2023-01-01T00:00,\n", r"a.csv:2: event_end_utc is empty, a time wanted"),
+        (
+            "event_start_utc,event_end_utc\n2023-01-01T10:00,2023-01-01T09:00\n",
+            r"a.csv:2: ends in the half-hour in which it begins, or before",
+        ),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_scored_without_it(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises((ConfigError, InputError), match=message):
+        read_true_runs(f"home={tmp_path / 'a.csv'}", MPAN_OF)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(bytes(range(200, 256)) * 4)
+    with pytest.raises(InputError, match=rf"{name}: cannot be read"):
+        read_true_runs(f"home={tmp_path / name}", MPAN_OF)
+
+
+def test_rows_in_any_order_and_told_twice_alike_are_the_same_truth(tmp_path: Path) -> None:
+    rows = ["2023-01-01T01:00,0", "2023-01-01T00:30,3", "2023-01-01T00:00,nan", "2023-01-01T00:30,3"]
+    (tmp_path / "a.csv").write_text("\n".join(["timestamp_utc,ev_kwh", *rows]) + "\n")
+    (car,) = read_true_runs(f"home={tmp_path / 'a.csv'}", MPAN_OF)
+    np.testing.assert_array_equal(car.known_slot - FIRST, [1, 2])
+    np.testing.assert_allclose(car.episodes.energy_kwh, [3])
