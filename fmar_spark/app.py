@@ -31,6 +31,7 @@ from fmar_spark.settings.sections import Settings
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 JAVA_FRAMES = re.compile(r"\t+(at |\.\.\. )")
 """Where in Spark an error was raised: a hundred lines that hide the one that says what it was."""
+LOST_SIGNAL_SECONDS = 0.05
 STOPPED = FmarError("stopped; run the same command again to go on")
 _log = logging.getLogger("fmar")
 
@@ -196,12 +197,29 @@ def start_logging() -> None:
 
 @contextmanager
 def plain_signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM interrupt Python alone: Spark's own answer to Ctrl-C talks to the JVM in the middle of another call."""
-    is_main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING_SIGNALS} if is_main else {}
+    """Ctrl-C and SIGTERM interrupt Python alone, and are not lost.
+
+    Spark's own answer to Ctrl-C talks to the JVM in the middle of another call. An interrupt that falls into a finaliser
+    (py4j has one for every object of the JVM), where Python prints and forgets it, comes once more a moment later.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (*ENDING_SIGNALS, signal.SIGALRM)}
+    tell = sys.unraisablehook
+
+    def send_again(lost: "sys.UnraisableHookArgs") -> None:
+        if issubclass(lost.exc_type, KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, LOST_SIGNAL_SECONDS)
+        else:
+            tell(lost)
+
+    sys.unraisablehook = send_again
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = tell
         for number, handler in before.items():
             signal.signal(number, handler)
 
