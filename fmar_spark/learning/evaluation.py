@@ -10,9 +10,9 @@ from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier
 from fmar_spark.learning.examples import Examples
+from fmar_spark.learning.resampling import BINS, DrawRules, draw_weights, weighted_auc, weighted_calibration_error
 
-BINS: Final = 10
-BOOTSTRAPS: Final = 200
+DRAWS: Final = DrawRules(draws=200)
 SIZE_OF_CLASS: Final = {
     "ev": "import_kw",
     "heat_pump": "import_kw",
@@ -93,20 +93,15 @@ def reliability_curve(stated: Floats, truth: Floats) -> list[dict[str, float]]:
 
 def expected_calibration_error(stated: Floats, truth: Floats) -> float:
     """Mean distance of stated and observed over the bins, weighted by their examples."""
-    curve = reliability_curve(stated, truth)
-    return float(sum(abs(one["stated"] - one["observed"]) * one["examples"] for one in curve) / len(truth))
+    return float(weighted_calibration_error(stated, truth)(np.ones((1, stated.size)))[0])
 
 
 def bootstrap_auc(score: Floats, truth: Floats, meters: list[str]) -> list[float]:
-    """95 % interval of the AUC, drawing whole meters."""
+    """95 % interval of the AUC, drawing whole meters; NaN where only one answer occurs."""
     names, owner = np.unique(meters, return_inverse=True)
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(BOOTSTRAPS):
-        weight = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[owner]
-        if len(np.unique(truth[weight > 0])) == 2:
-            found.append(roc_auc_score(truth, score, sample_weight=weight))
-    return [float(np.quantile(found, share)) for share in (0.025, 0.975)] if found else [float("nan")] * 2
+    found = weighted_auc(score, truth)(draw_weights(len(names), DRAWS)[1:, owner])
+    found = found[np.isfinite(found)]
+    return [float(np.quantile(found, share)) for share in (0.025, 0.975)] if found.size else [float("nan")] * 2
 
 
 def list_failed_gates(report: Report, gates: dict[str, dict[str, float]]) -> list[str]:

@@ -6,13 +6,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.learning.evaluation import BINS
 
 Statistic = Callable[[Floats], Floats]
 """From weights, shape (draws, meters), to one figure a draw, shape (draws,); NaN where a draw has none."""
 Figure = dict[str, Any]
 """``value``, ``interval`` (low, high) and the number of ``meters`` that it rests on; both of the first null where they are too few."""
 LEAST_SHARE_OF_DRAWS: Final = 0.5
+BINS: Final = 10
+"""Of a reliability curve, of equal width."""
 
 
 class DrawRules(NamedTuple):

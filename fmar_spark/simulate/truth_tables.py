@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.clock import SLOTS_PER_DAY, utc_slot_starts
-from fmar_spark.domain.words import AssetClass, ChangeKind
+from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass, ChangeKind
 from fmar_spark.simulate.fleet import Fleet
 from fmar_spark.simulate.permissions import Permissions
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
@@ -15,12 +15,12 @@ from fmar_spark.simulate.weather import LONDON_GROUP
 
 SOURCE: Final = "simulated"
 CLASS_NAMES: Final = np.array([asset.value for asset in AssetClass])
-LABEL_OF_CLASS: Final = {
-    AssetClass.EV: ("has_ev", "ev_kw"),
-    AssetClass.HEAT_PUMP: ("has_heat_pump", "heat_pump_kw"),
-    AssetClass.SOLAR_PV: ("has_pv", "pv_kwp"),
-    AssetClass.BATTERY: ("has_battery", "battery_kw"),
-    AssetClass.DEMAND_RESPONSE: ("has_dr", "dr_kw"),
+SIZE_OF_CLASS: Final = {
+    AssetClass.EV: "ev_kw",
+    AssetClass.HEAT_PUMP: "heat_pump_kw",
+    AssetClass.SOLAR_PV: "pv_kwp",
+    AssetClass.BATTERY: "battery_kw",
+    AssetClass.DEMAND_RESPONSE: "dr_kw",
 }
 
 
@@ -112,14 +112,13 @@ def tabulate_labels(fleet: Fleet) -> pa.Table:
     columns: dict[str, object] = {"series_id": fleet.mpan_id, "mpan_id": fleet.mpan_id, "source": [SOURCE] * meters}
     sizes: dict[str, Floats] = {}
     for number, asset in enumerate(AssetClass):
-        has_name, size_name = LABEL_OF_CLASS[asset]
         mine = fleet.assets.asset_class == number
         rows = fleet.assets.meter[mine]
         has, size = np.zeros(meters, bool), np.full(meters, np.nan)
         has[rows] = True
         size[rows] = fleet.assets.size_kw[mine]
-        columns[has_name] = has
-        sizes[size_name] = size
+        columns[LABEL_OF_CLASS[asset]] = has
+        sizes[SIZE_OF_CLASS[asset]] = size
         if asset is AssetClass.BATTERY:
             storage = np.full(meters, np.nan)
             storage[rows] = fleet.assets.storage_kwh[mine]

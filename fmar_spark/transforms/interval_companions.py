@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
+from fmar_spark.domain.words import LABEL_OF_CLASS
 from fmar_spark.errors import ConfigError
 from fmar_spark.transforms.interval_files import InputFile, check_columns, find_files, list_columns, read_blocks
 
 SITE_COLUMNS: Final = ("latitude", "longitude", "time_zone", "gsp_group", "is_domestic")
-FLAGS: Final = ("has_ev", "has_heat_pump", "has_pv", "has_battery", "has_dr")
+FLAGS: Final = tuple(LABEL_OF_CLASS.values())
 SIZES: Final = ("ev_kw", "heat_pump_kw", "pv_kwp", "battery_kw", "battery_kwh")
 YES: Final = frozenset({"1", "1.0", "true", "yes"})
 NO: Final = frozenset({"0", "0.0", "false", "no"})

@@ -9,7 +9,6 @@ from threadpoolctl import threadpool_limits
 from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS
-from fmar_spark.learning import evaluation
 from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier
 from fmar_spark.learning.evaluation import Report, evaluate_classifier
 from fmar_spark.learning.examples import Examples
@@ -78,7 +77,5 @@ def classifier(examples: Examples, split: Split) -> AssetClassifier:
 
 @pytest.fixture(scope="session")
 def report(classifier: AssetClassifier, examples: Examples, split: Split) -> Report:
-    """Its figures on the test meters, their intervals from a few draws."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "BOOTSTRAPS", 10)
-        return evaluate_classifier(classifier, examples, split.test)
+    """Its figures on the test meters."""
+    return evaluate_classifier(classifier, examples, split.test)

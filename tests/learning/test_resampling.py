@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fmar_spark.learning.evaluation import expected_calibration_error
+from fmar_spark.learning.evaluation import reliability_curve
 from fmar_spark.learning.resampling import (
     DrawRules,
     draw_weights,
@@ -50,12 +50,13 @@ def test_the_area_is_scikit_learns_with_ties_and_weights() -> None:
     np.testing.assert_allclose(weighted_auc(score, truth)(weights[:20]), wanted)
 
 
-def test_the_calibration_error_is_that_of_the_training_report() -> None:
+def test_the_calibration_error_is_the_mean_distance_of_the_reliability_curve() -> None:
     rng = np.random.default_rng(3)
     stated = rng.random(80)
     truth = (rng.random(80) < stated**2).astype(float)
     found = weighted_calibration_error(stated, truth)(np.ones((1, 80)))
-    assert found[0] == pytest.approx(expected_calibration_error(stated, truth))
+    curve = reliability_curve(stated, truth)
+    assert found[0] == pytest.approx(sum(abs(one["stated"] - one["observed"]) * one["examples"] for one in curve) / 80)
 
 
 def test_an_interval_holds_the_figure_and_narrows_with_more_meters() -> None:

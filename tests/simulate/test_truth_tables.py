@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from fmar_spark.clock import utc_slot_starts
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, ChangeKind
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass, ChangeKind
 from fmar_spark.simulate.fleet import Fleet
 from fmar_spark.simulate.permissions import Permissions
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.truth_tables import (
-    LABEL_OF_CLASS,
+    SIZE_OF_CLASS,
     tabulate_assets,
     tabulate_changes,
     tabulate_confusers,
@@ -120,8 +120,8 @@ def test_labels_say_of_every_meter_what_it_ever_had(fleet: Fleet, assets: Rows) 
     assert list(labels) == fleet.mpan_id
     size_of = {(row["mpan_id"], row["asset_class"]): row["size_kw"] for row in assets}
     for mpan, row in labels.items():
-        for asset, (has_name, size_name) in LABEL_OF_CLASS.items():
-            assert row[has_name] == ((mpan, asset) in size_of)
+        for asset, size_name in SIZE_OF_CLASS.items():
+            assert row[LABEL_OF_CLASS[asset]] == ((mpan, asset) in size_of)
             assert row[size_name] == size_of.get((mpan, asset))
         assert row["series_id"] == mpan
         assert row["provenance"] == "simulated"

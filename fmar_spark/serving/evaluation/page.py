@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.serving.evaluation.tables import SUBJECT_WORDS, TextTable
+from fmar_spark.serving.report.frame import read_page_file, render_frame
 from fmar_spark.serving.report.packing import write_json
-from fmar_spark.serving.report.page import read_plotly
 
-REPORT_FILES: Final = ("page.css", "page.js", "charts.js")
-"""What this page and the report share."""
+SHARED_SCRIPTS: Final = ("page.js", "charts.js")
+"""What this page and the report both run."""
 OWN_FILES: Final = ("evaluation.html", "evaluation.js", "pictures.js")
 
 
@@ -24,10 +24,8 @@ def render_page(document: Mapping[str, Any], tables: Sequence[TextTable], eviden
         tables: of ``list_tables``.
         evidence_file: page beside this one that holds the evidence of the mistakes; empty where there is none.
     """
-    shared = resources.files("fmar_spark.serving.report").joinpath("page")
     own = resources.files(__package__).joinpath("page")
-    read = {name: shared.joinpath(name).read_text(encoding="utf-8") for name in REPORT_FILES}
-    read |= {name: own.joinpath(name).read_text(encoding="utf-8") for name in OWN_FILES}
+    read = {name: own.joinpath(name).read_text(encoding="utf-8") for name in OWN_FILES}
     data = {
         "words": {"classes": [asset.value for asset in ASSET_CLASSES]},
         "evaluation": document,
@@ -35,12 +33,11 @@ def render_page(document: Mapping[str, Any], tables: Sequence[TextTable], eviden
         "evidence_file": evidence_file,
         "subject_words": SUBJECT_WORDS,
     }
-    return Template(read["evaluation.html"]).substitute(
+    body = Template(read["evaluation.html"]).substitute(
         lake=html.escape(str(document["lake"])),
         version=html.escape(str(document["model_version"])),
         made_at=html.escape(str(document["made_at"])),
-        style=read["page.css"],
         data=write_json(data),
-        plotly=read_plotly(),
-        script="\n".join(read[name] for name in ("page.js", "charts.js", "pictures.js", "evaluation.js")),
     )
+    scripts = [*(read_page_file(name) for name in SHARED_SCRIPTS), read["pictures.js"], read["evaluation.js"]]
+    return render_frame(f"Evaluation: {document['lake']}", body, scripts)

@@ -1,10 +1,8 @@
 """Writes the report: one file with everything in it, that opens without a network."""
 
 import html
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any, Final, NamedTuple
@@ -16,6 +14,7 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.serving.report.derived import Derived
 from fmar_spark.serving.report.evidence import EvidenceRules, derive_evidence, describe_place
 from fmar_spark.serving.report.fleet import ANSWERS, MAIN_DIRECTION, describe_fleet
+from fmar_spark.serving.report.frame import read_page_file, render_frame
 from fmar_spark.serving.report.histories import read_histories, read_places
 from fmar_spark.serving.report.intake import describe_intake
 from fmar_spark.serving.report.lake_rows import LakeRows, Row
@@ -33,7 +32,6 @@ from fmar_spark.serving.report.packing import encode_power, pack, write_json
 from fmar_spark.serving.report.provenance import KINDS
 from fmar_spark.serving.report.selection import choose_meters
 
-STYLE: Final = "page.css"
 SCRIPTS: Final = ("page.js", "charts.js", "fleet.js", "evidence.js", "verdicts.js", "meters.js", "start.js")
 Progress = Callable[[str], None]
 """Is told what happens next, in the field's words."""
@@ -94,18 +92,11 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
 
 def render_page(data: dict[str, Any], packs: Sequence[str]) -> str:
     """The page as text. Data stand in script elements that hold no script; only the page's own files are script."""
-    folder = resources.files(__package__).joinpath("page")
-    read = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", STYLE, *SCRIPTS)}
     packed = "\n".join(f'<script type="text/plain" id="evidence-{place}">{pack}</script>' for place, pack in enumerate(packs))
-    return Template(read["page.html"]).substitute(
-        lake=html.escape(data["lake"]),
-        made_at=html.escape(data["made_at"]),
-        style=read[STYLE],
-        data=write_json(data),
-        evidence=packed,
-        plotly=read_plotly(),
-        script="\n".join(read[name] for name in SCRIPTS),
+    body = Template(read_page_file("page.html")).substitute(
+        lake=html.escape(data["lake"]), made_at=html.escape(data["made_at"]), data=write_json(data), evidence=packed
     )
+    return render_frame(f"Fleet report: {data['lake']}", body, [read_page_file(name) for name in SCRIPTS])
 
 
 def _list_with_chosen(lake: LakeRows, chosen: Sequence[str], most: int) -> list[Row]:
@@ -143,9 +134,3 @@ def _list_words() -> dict[str, Any]:
         "size_figures": list(SIZE_FIGURES),
         "main_directions": [MAIN_DIRECTION[asset].value for asset in ASSET_CLASSES],
     }
-
-
-def read_plotly() -> str:
-    """plotly.js as its Python package carries it."""
-    text = resources.files("plotly").joinpath("package_data", "plotly.min.js").read_text(encoding="utf-8")
-    return re.sub(r"</(?=script)", r"<\\/", text, flags=re.IGNORECASE)
