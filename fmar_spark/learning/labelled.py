@@ -54,7 +54,7 @@ class Labels(NamedTuple):
     removed_day: Floats
     """First day without it; NaN where it stayed or nobody knows."""
     is_dated: Bools
-    """Whether the days are known where there are any, shape (meters,)."""
+    """Whether the days are known where there are any, shape (meters, 5)."""
     confusers: list[tuple[str, ...] | None]
     """Look-alikes that are there; None where nobody knows."""
 
@@ -83,7 +83,7 @@ def judge_truth(labels: Labels, first_day: Floats, last_day: Floats) -> Truth:
     removed = np.where(np.isnan(labels.removed_day), np.inf, labels.removed_day)
     stay = np.minimum(removed, after) - np.maximum(appeared, first)
     seen = np.where(stay >= LEAST_STAY_DAYS, 1.0, np.where(stay <= 0, 0.0, np.nan))
-    is_judged = labels.is_dated[:, None] & (labels.has == 1)
+    is_judged = labels.is_dated & (labels.has == 1)
     ever = np.where(is_judged, seen, labels.has)
     ends_there = np.where(removed >= after, 1.0, 0.0)
     present = np.where(is_judged, np.where(seen == 1, ends_there, seen), np.where(labels.has == 0, 0.0, np.nan))

@@ -155,7 +155,7 @@ def _score_dates(scored: Scored, place: int, what: str, rules: DrawRules) -> dic
     wanted = answered & ~np.isnan(truth)
     found = wanted & ~np.isnan(told)
     days_off = np.abs(told - truth)
-    steady = answered & scored.labels.is_dated & (scored.truth.ever[:, place] == 1) & np.isnan(truth)
+    steady = answered & scored.labels.is_dated[:, place] & (scored.truth.ever[:, place] == 1) & np.isnan(truth)
     middle = draw_weights(int(found.sum()), rules)
     share = _share_of_meters(len(truth), rules)
     return {

@@ -174,14 +174,30 @@ def simulate_vehicles(rng: np.random.Generator, people: Population, civil: Civil
     is_untimed = people.is_domestic & is_weak[0] & (rng.random(meters) < 0.6)
     timing = np.where(is_untimed, TIMINGS.index("at_once"), timing)
     points = np.where(people.is_domestic, 1, rng.integers(1, 5, meters))
+    strongest_kw = np.where(people.is_domestic, 0.0, np.inf)
     parts = []
     for car in range(int(cars.max())):
         driver = _draw_driver(rng, timing, is_weak[car], (life.is_ever & (cars > car)).astype(float))
+        strongest_kw = np.where(cars > car, np.maximum(strongest_kw, driver.limit_kw), strongest_kw)
         parts.append(_charge(rng, driver, civil, rating))
     power = paint_uses(join_uses(parts), meters, plan.slots)
+    life = limit_life(life, strongest_kw, plan.slots)
+    rating = size_track(life, plan.slots)
     power = np.minimum(power, rating * points[:, None] * 1.02)
     power = np.where(rating > 0, power, 0.0).astype(np.float32)
     return Vehicles(power_kw=power, life=scale_life(life, points.astype(float)), timing=timing)
+
+
+def limit_life(life: Life, strongest_kw: Floats, never: int) -> Life:
+    """What a home can draw: no more than its strongest car, whatever the charge point; an upgrade beyond that is none.
+
+    Args:
+        life: of the charge points.
+        strongest_kw: shape (meters,).
+        never: slot that stands for no upgrade.
+    """
+    size, after = np.minimum(life.size_kw, strongest_kw), np.minimum(life.size_after_kw, strongest_kw)
+    return life._replace(size_kw=size, size_after_kw=after, upgrade_slot=np.where(size == after, never, life.upgrade_slot))
 
 
 def scale_life(life: Life, factor: Floats) -> Life:

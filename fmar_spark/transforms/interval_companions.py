@@ -1,20 +1,28 @@
 """Reads the small files that may come with a user's intervals: where the sites are, and what is known of them."""
 
+from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
-from fmar_spark.domain.words import LABEL_OF_CLASS
+from fmar_spark.clock import parse_day
+from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
 from fmar_spark.errors import ConfigError
 from fmar_spark.transforms.interval_files import InputFile, check_columns, find_files, list_columns, read_blocks
 
+AssetDays = tuple[date | None, date | None]
+"""Appeared and removed."""
 SITE_COLUMNS: Final = ("latitude", "longitude", "time_zone", "gsp_group", "is_domestic")
 FLAGS: Final = tuple(LABEL_OF_CLASS.values())
 SIZES: Final = ("ev_kw", "heat_pump_kw", "pv_kwp", "battery_kw", "battery_kwh")
 YES: Final = frozenset({"1", "1.0", "true", "yes"})
 NO: Final = frozenset({"0", "0.0", "false", "no"})
+DATES: Final = {
+    asset: tuple(f"{flag.removeprefix('has_')}_{what}_date" for what in ("appeared", "removed")) for asset, flag in LABEL_OF_CLASS.items()
+}
+"""Columns that say when an asset came and went."""
 PROVENANCE_UNTOLD: Final = "not told"
 
 LABEL_SCHEMA: Final = pa.schema(
@@ -79,6 +87,33 @@ def read_labels(path: Path, key: str = "series_id") -> pa.Table:
     return pa.Table.from_pylist(list(rows.values()), schema=LABEL_SCHEMA)
 
 
+def read_label_dates(path: Path, key: str = "series_id") -> dict[str, dict[AssetClass, AssetDays]]:
+    """First day with and first day without each asset, by series, of the classes of which the file has a column of ``DATES``.
+
+    Of such a class an empty field means: there from the start, or to the end.
+
+    Args:
+        path: a file or a folder of files.
+        key: column that names the meter.
+
+    Raises:
+        ConfigError: names the file, the line and what was wanted there.
+    """
+    names = tuple(name for pair in DATES.values() for name in pair)
+    days: dict[str, dict[AssetClass, AssetDays]] = {}
+    for place, row in _read_rows(path, names, key):
+        told = {asset: pair for asset, pair in DATES.items() if any(name in row for name in pair)}
+        days[row["series_id"]] = {asset: _read_stay(place, row, pair) for asset, pair in told.items()}
+    return days
+
+
+def _read_stay(place: str, row: dict[str, str], names: tuple[str, ...]) -> AssetDays:
+    appeared, removed = (_read_date(place, row, name) for name in names)
+    if appeared and removed and removed <= appeared:
+        raise ConfigError(f"{place}: {names[1]} is {removed}, a day after {names[0]} wanted")
+    return appeared, removed
+
+
 def _read_rows(path: Path, optional: tuple[str, ...], key: str = "series_id") -> list[tuple[str, dict[str, str]]]:
     found = []
     for file in find_files(path):
@@ -120,6 +155,14 @@ def _read_flag(place: str, row: dict[str, str], name: str) -> bool | None:
     if text:
         raise ConfigError(f"{place}: {name} is {text!r}, 1, 0 or nothing wanted")
     return None
+
+
+def _read_date(place: str, row: dict[str, str], name: str) -> date | None:
+    text = row.get(name, "")
+    try:
+        return parse_day(text[:10]) if text else None
+    except ValueError as error:
+        raise ConfigError(f"{place}: {name} is {text!r}, YYYY-MM-DD wanted") from error
 
 
 def _read_zone(place: str, text: str) -> str | None:

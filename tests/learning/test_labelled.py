@@ -15,7 +15,7 @@ def label(has: float, appeared: float = NAN, removed: float = NAN, *, is_dated: 
     for row, value in zip(rows, (has, appeared, removed), strict=True):
         row[0, 0] = value
     sizes = {name: np.array([NAN]) for name in SIZE_NAMES}
-    return Labels(["1"], ["a"], ["real"], rows[0], sizes, rows[1], rows[2], np.array([is_dated]), [None])
+    return Labels(["1"], ["a"], ["real"], rows[0], sizes, rows[1], rows[2], np.full((1, 5), is_dated), [None])
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def make_scored(has: list[float], stated: list[float], **own: Any) -> Scored:
         sizes={name: np.full(count, NAN) for name in SIZE_NAMES} | {"ev_kw": np.asarray(own.get("ev_kw", [NAN] * count))},
         appeared_day=column(own.get("appeared", NAN)),
         removed_day=column(own.get("removed", NAN)),
-        is_dated=np.full(count, True),
+        is_dated=np.full((count, 5), True),
         confusers=own.get("confusers", [None] * count),
     )
     status = np.full(shape, NO_ROW, dtype=object)

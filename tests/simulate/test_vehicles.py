@@ -8,7 +8,7 @@ import pytest
 from fmar_spark.simulate.civil import Civil
 from fmar_spark.simulate.plan import TARIFFS, FleetPlan
 from fmar_spark.simulate.population import Life, Population
-from fmar_spark.simulate.vehicles import TIMINGS, Vehicles, scale_life, simulate_vehicles
+from fmar_spark.simulate.vehicles import TIMINGS, Vehicles, limit_life, scale_life, simulate_vehicles
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,10 @@ def test_only_homes_with_a_car_charge_and_never_above_the_charge_point(cars: Veh
     assert cars.power_kw.shape == (160, plan.slots)
 
 
-def test_charge_points_have_the_sizes_on_sale_and_every_timing_occurs(cars: Vehicles) -> None:
-    assert set(cars.life.size_kw.tolist()) <= {2.3, 3.7, 7.4, 11.0, 22.0}
+def test_sizes_are_those_of_charge_points_or_weak_cars_and_every_timing_occurs(cars: Vehicles) -> None:
+    sizes = cars.life.size_kw.tolist()
+    assert set(sizes) <= {2.3, 3.7, 7.4, 11.0, 22.0, 2.8, 3.3, 3.6}
+    assert set(sizes) >= {3.6, 7.4}
     assert set(cars.timing[cars.life.is_ever].tolist()) >= {TIMINGS.index(name) for name in ("at_once", "off_peak", "smart", "top_up")}
 
 
@@ -56,6 +58,14 @@ def test_workplaces_charge_on_working_days(plan: FleetPlan, civil: Civil, draw_p
     is_rest = civil.spread_days(civil.is_rest_day[None])[0]
     assert len(working) > 20
     assert working[:, ~is_rest].mean() > 5 * working[:, is_rest].mean()
+
+
+def test_a_weak_car_makes_a_strong_charge_point_no_larger_and_its_upgrade_none() -> None:
+    columns = ((True,) * 3, (0,) * 3, (10,) * 3, (5, 5, 10), (3.7, 3.7, 7.4), (7.4, 7.4, 7.4))
+    life = limit_life(Life(*map(np.array, columns)), np.array([99.0, 3.6, 3.6]), never=10)
+    assert life.size_kw.tolist() == [3.7, 3.6, 3.6]
+    assert life.size_after_kw.tolist() == [7.4, 3.6, 3.6]
+    assert life.upgrade_slot.tolist() == [5, 10, 10]
 
 
 def test_several_points_multiply_the_size() -> None:

@@ -1,9 +1,10 @@
 """What is known of the meters of a lake from elsewhere: labels of a file, of the lake itself, or of a simulated fleet."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from fmar_spark.learning.labelled import LABEL_NAMES, SIZE_NAMES, Labels
 from fmar_spark.serving.report.lake_rows import LakeRows, Row
 from fmar_spark.serving.report.packing import count_day
 from fmar_spark.serving.report.provenance import name_kind
-from fmar_spark.transforms.interval_companions import read_labels
+from fmar_spark.transforms.interval_companions import AssetDays, read_label_dates, read_labels
 from fmar_spark.transforms.interval_files import find_files, list_columns
 
 TRUTH_FOLDER: Final = "_truth"
@@ -43,8 +44,12 @@ class KnownMeter(NamedTuple):
     """By name of the label."""
     sizes: dict[str, float | None]
     confusers: tuple[str, ...] | None
-    days: dict[AssetClass, tuple[date | None, date | None]] | None = None
-    """Appeared and removed, of the assets that are there; None where no days are known."""
+    days: Mapping[AssetClass, AssetDays] = MappingProxyType({})
+    """Appeared and removed, of the assets that are there."""
+    dated: frozenset[AssetClass] = frozenset()
+    """Classes of which the days are known where there are any."""
+    is_of_fleet: bool = False
+    """Told by the truth of a simulated fleet."""
 
 
 class Source(NamedTuple):
@@ -136,7 +141,9 @@ def _read_file(path: Path) -> list[KnownMeter]:
         raise ConfigError(f"{file.name}: column {' or '.join(KEYS)} is missing; found {', '.join(found)}")
     if not set(LABEL_NAMES) & set(found):
         raise ConfigError(f"{file.name}: none of {', '.join(LABEL_NAMES)} found; found {', '.join(found)}")
-    return [_read_row(row["series_id"], row["series_id"], row) for row in read_labels(path, key).to_pylist()]
+    days = read_label_dates(path, key)
+    meters = [_read_row(row["series_id"], row["series_id"], row) for row in read_labels(path, key).to_pylist()]
+    return [meter._replace(days=days[meter.name], dated=frozenset(days[meter.name])) for meter in meters]
 
 
 def _read_own(lake: LakeRows) -> list[KnownMeter]:
@@ -169,7 +176,7 @@ def _read_truth(path: Path) -> list[KnownMeter]:
         sizes = {size: asset[column] for name, asset in mine.items() for size, column in TRUTH_SIZES[name].items()}
         days = {name: (asset["appeared_date"], asset["removed_date"]) for name, asset in mine.items()}
         plain = _read_row(row["mpan_id"], row["mpan_id"], row)
-        meters.append(plain._replace(sizes={**plain.sizes, **sizes}, days=days))
+        meters.append(plain._replace(sizes={**plain.sizes, **sizes}, days=days, dated=frozenset(ASSET_CLASSES), is_of_fleet=True))
     return meters
 
 
@@ -199,7 +206,7 @@ def _join_sources(
     for folder in truths:
         of_fleet = _read_truth(folder)
         _require_own_fleet(lake, folder, of_fleet)
-        fleet_of |= {meter.mpan_id: folder for meter in of_fleet if meter.mpan_id in joined and joined[meter.mpan_id].days is not None}
+        fleet_of |= {meter.mpan_id: folder for meter in of_fleet if meter.mpan_id in joined and joined[meter.mpan_id].is_of_fleet}
     return KnownMeters(_stack(lake, list(joined.values())), counted, truths, fleet_of)
 
 
@@ -213,7 +220,7 @@ def _stack(lake: LakeRows, meters: list[KnownMeter]) -> Labels:
     shape = (len(meters), len(ASSET_CLASSES))
     days = np.full((2, *shape), np.nan)
     for row, meter in enumerate(meters):
-        for asset, told in (meter.days or {}).items():
+        for asset, told in meter.days.items():
             days[:, row, ASSET_CLASSES.index(asset)] = [_to_number(count_day(day)) for day in told]
     sources = {row["mpan_id"]: row["source"] for row in lake.rows("SELECT mpan_id, source FROM silver.meter_points")}
     return Labels(
@@ -224,7 +231,7 @@ def _stack(lake: LakeRows, meters: list[KnownMeter]) -> Labels:
         sizes={name: np.array([_to_number(meter.sizes.get(name)) for meter in meters]) for name in SIZE_NAMES},
         appeared_day=days[0],
         removed_day=days[1],
-        is_dated=np.array([meter.days is not None for meter in meters], dtype=np.bool_),
+        is_dated=np.array([[asset in meter.dated for asset in ASSET_CLASSES] for meter in meters], dtype=np.bool_).reshape(shape),
         confusers=[meter.confusers for meter in meters],
     )
 

@@ -8,7 +8,7 @@ import pytest
 from evaluation_world import HOMES, PLAN, write_truth
 
 from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
-from fmar_spark.errors import InputError
+from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.serving.evaluation.known_meters import gather_labels, read_plan
 from fmar_spark.serving.report.lake_rows import LakeRows
 from fmar_spark.simulate.fleet import prepare_setting, simulate_block
@@ -90,3 +90,29 @@ def test_a_plan_is_read_without_running_what_is_written(world: Path, tmp_path: P
     (tmp_path / "plan.txt").write_text("FleetPlan(seed=__import__('os').getpid()) faults=\n")
     with pytest.raises(InputError, match="cannot be understood"):
         read_plan(tmp_path)
+
+
+def test_a_file_may_say_when_an_asset_came_and_went(lake: LakeRows, tmp_path: Path) -> None:
+    file = tmp_path / "dated.csv"
+    file.write_text("series_id,has_ev,has_pv,ev_appeared_date,ev_removed_date\nhome0,1,1,2023-03-04,\nhome1,1,,,2023-05-06\nhome2,0,1,,\n")
+    labels = gather_labels(lake, (file,)).labels
+    ev, pv = ASSET_CLASSES.index(AssetClass.EV), ASSET_CLASSES.index(AssetClass.SOLAR_PV)
+    assert labels.is_dated[:, ev].all()
+    assert not labels.is_dated[:, pv].any()
+    days = np.array(["2023-03-04", "2023-05-06"], dtype="datetime64[D]").astype(float)
+    np.testing.assert_array_equal(labels.appeared_day[:, ev], [days[0], np.nan, np.nan])
+    np.testing.assert_array_equal(labels.removed_day[:, ev], [np.nan, days[1], np.nan])
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ("2023-13-04,", "dated.csv:2: ev_appeared_date is '2023-13-04', YYYY-MM-DD wanted"),
+        ("2023-03-04,2023-03-04", "dated.csv:2: ev_removed_date is 2023-03-04, a day after ev_appeared_date wanted"),
+    ],
+)
+def test_a_wrong_date_is_named_by_line(lake: LakeRows, tmp_path: Path, told: str, complaint: str) -> None:
+    file = tmp_path / "dated.csv"
+    file.write_text(f"series_id,has_ev,ev_appeared_date,ev_removed_date\nhome0,1,{told}\n")
+    with pytest.raises(ConfigError, match=complaint):
+        gather_labels(lake, (file,))

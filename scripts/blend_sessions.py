@@ -1,0 +1,129 @@
+"""Puts recorded charging sessions on recorded homes without a car: semi-synthetic meters whose every charging half-hour is known.
+
+Homes:    series_id, timestamp_utc (start of the half-hour), kwh_import
+Sessions: user_id, plugin_utc, plugout_utc, energy_kwh, charging_power_kw_est
+Writes readings.parquet (for jobs/import_intervals.py), labels.csv and truth.parquet (for scripts/evaluate --labels, --truth).
+
+Each driver drives one home, the homes in turn. The last session is moved by whole weeks to the end of the home's readings, so
+days of the week stay. Every third driver plugs in as recorded but charges from 00:30, where the session leaves time for that.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+SLOT: Final = pd.Timedelta(minutes=30)
+SLOT_HOURS: Final = 0.5
+NIGHT_START: Final = pd.Timedelta(minutes=30)
+LEAST_SLOTS: Final = 60
+"""Half-hours of charging below which a driver is left out: hardly a car."""
+PROVENANCE: Final = "semi-synthetic: recorded home, recorded charging of somebody else"
+
+
+class Rules(NamedTuple):
+    """Which drivers are taken, and how much of each home."""
+
+    least_sessions: int
+    least_days: int
+    days: int
+    seed: int
+
+
+def main() -> int:
+    """Write the blended meters and say how many."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--homes", type=Path, required=True, metavar="FILE", help="half-hourly readings, Parquet")
+    parser.add_argument("--series", required=True, metavar="ID[,ID]", help="homes to use: those that are known to have no car")
+    parser.add_argument("--sessions", type=Path, required=True, metavar="FILE", help="charging sessions, Parquet")
+    parser.add_argument("--without", default="", metavar="SITE[,SITE]", help="leave out drivers whose user_id begins so")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--least-sessions", type=int, default=15, help="of a driver (default: 15)")
+    parser.add_argument("--least-days", type=int, default=60, help="from a driver's first session to the last (default: 60)")
+    parser.add_argument("--days", type=int, default=400, help="of each home, its last (default: 400)")
+    parser.add_argument("--seed", type=int, default=1, help="of the order of drivers (default: 1)")
+    told = parser.parse_args()
+    rules = Rules(told.least_sessions, told.least_days, told.days, told.seed)
+    homes = [read_home(told.homes, name, rules.days) for name in told.series.split(",")]
+    drivers = read_drivers(told.sessions, tuple(filter(None, told.without.split(","))), rules)
+    labels, readings, truth = [], [], []
+    for number, (user, sessions) in enumerate(drivers):
+        home = homes[number % len(homes)]
+        charged = charge_home(pd.DatetimeIndex(home.index), sessions, is_delayed=number % 3 == 2)
+        active = np.flatnonzero(charged > 0)
+        if active.size < LEAST_SLOTS:
+            continue
+        name = f"{home.name}__{user}"
+        frame = pd.DataFrame({"series_id": name, "timestamp_utc": home.index})
+        readings.append(frame.assign(kwh_import=home.to_numpy() + charged).dropna())
+        truth.append(frame.assign(ev_kwh=charged))
+        labels.append(label_home(name, home.index[active[0]], float(sessions["charging_power_kw_est"].median())))
+    if not labels:
+        parser.error("no driver has so many sessions over so many days")
+    told.out.mkdir(parents=True, exist_ok=True)
+    pd.concat(readings).to_parquet(told.out / "readings.parquet", index=False)
+    pd.concat(truth).to_parquet(told.out / "truth.parquet", index=False)
+    pd.DataFrame(labels).to_csv(told.out / "labels.csv", index=False)
+    print(f"{len(labels)} meters on {len(homes)} homes in {told.out}")
+    return 0
+
+
+def read_home(path: Path, name: str, days: int) -> pd.Series:
+    """Import of a home by UTC half-hour, kWh, NaN where unread."""
+    rows = (
+        pd.read_parquet(path, filters=[("series_id", "==", name)]).drop_duplicates("timestamp_utc").set_index("timestamp_utc").sort_index()
+    )
+    if rows.empty:
+        raise SystemExit(f"{path}: no series {name}")
+    end = rows.index[-1].normalize()
+    slots = pd.date_range(
+        max(rows.index[0].normalize() + pd.Timedelta(days=1), end - pd.Timedelta(days=days)), end, freq=SLOT, inclusive="left"
+    )
+    return rows["kwh_import"].reindex(slots).rename(name)
+
+
+def read_drivers(path: Path, without: tuple[str, ...], rules: Rules) -> list[tuple[str, pd.DataFrame]]:
+    """Sessions with a known power, by driver, in an order that the seed sets."""
+    sessions = pd.read_parquet(path)
+    sessions = sessions[(sessions["charging_power_kw_est"] > 0) & (sessions["energy_kwh"] > 0)]
+    found = []
+    for user, mine in sessions.groupby("user_id"):
+        span = mine["plugin_utc"].max() - mine["plugin_utc"].min()
+        if len(mine) >= rules.least_sessions and span.days >= rules.least_days and not str(user).startswith(without or ("\0",)):
+            found.append((str(user), mine))
+    order = np.random.default_rng(rules.seed).permutation(len(found))
+    return [found[place] for place in order]
+
+
+def charge_home(slots: pd.DatetimeIndex, sessions: pd.DataFrame, *, is_delayed: bool) -> NDArray[np.float64]:
+    """Energy charged in each half-hour of the home, kWh, at each session's constant power."""
+    weeks = (slots[-1] - sessions["plugin_utc"].max()).days // 7
+    start = sessions["plugin_utc"] + pd.Timedelta(weeks=weeks)
+    until = sessions["plugout_utc"] + pd.Timedelta(weeks=weeks)
+    hours = sessions["energy_kwh"] / sessions["charging_power_kw_est"]
+    if is_delayed:
+        night = (start + pd.Timedelta(hours=8)).dt.normalize() + NIGHT_START
+        start = start.where((night < start) | (night + pd.to_timedelta(hours, unit="h") > until), night)
+    begin = ((start - slots[0]) / SLOT).to_numpy()
+    end = begin + hours.to_numpy() / SLOT_HOURS
+    edges = np.arange(len(slots) + 1)
+    # Energy up to each edge of a half-hour, summed over sessions: of one it grows evenly from its begin to its end.
+    passed = np.zeros(len(edges))
+    for first, last, energy in zip(begin, end, sessions["energy_kwh"], strict=True):
+        passed += energy * np.clip((edges - first) / (last - first), 0.0, 1.0)
+    return np.diff(passed).round(9)
+
+
+def label_home(name: str, first: pd.Timestamp, power_kw: float) -> dict[str, object]:
+    """A row of a labels file."""
+    others = dict.fromkeys(("has_heat_pump", "has_pv", "has_battery", "has_dr"), 0)
+    days = {"ev_appeared_date": first.date(), "ev_removed_date": None}
+    return {"series_id": name, "has_ev": 1, **others, "ev_kw": round(power_kw, 3), "provenance": PROVENANCE, **days}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
