@@ -15,13 +15,18 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+HOME_COLUMNS: Final = ("series_id", "timestamp_utc", "kwh_import")
+SESSION_COLUMNS: Final = ("user_id", "plugin_utc", "plugout_utc", "energy_kwh", "charging_power_kw_est")
 SLOT: Final = pd.Timedelta(minutes=30)
 SLOT_HOURS: Final = 0.5
 NIGHT_START: Final = pd.Timedelta(minutes=30)
 LEAST_SLOTS: Final = 60
 """Half-hours of charging below which a driver is left out: hardly a car."""
+NEW_FROM: Final = 40 * 48
+"""Half-hours without a car at the start from which it is said to have come; before, it may have been there."""
 PROVENANCE: Final = "semi-synthetic: recorded home, recorded charging of somebody else"
 
 
@@ -61,7 +66,8 @@ def main() -> int:
         frame = pd.DataFrame({"series_id": name, "timestamp_utc": home.index})
         readings.append(frame.assign(kwh_import=home.to_numpy() + charged).dropna())
         truth.append(frame.assign(ev_kwh=charged))
-        labels.append(label_home(name, home.index[active[0]], float(sessions["charging_power_kw_est"].median())))
+        is_new = active[0] >= NEW_FROM
+        labels.append(label_home(name, home.index[active[0]] if is_new else None, float(sessions["charging_power_kw_est"].median())))
     if not labels:
         parser.error("no driver has so many sessions over so many days")
     told.out.mkdir(parents=True, exist_ok=True)
@@ -72,11 +78,20 @@ def main() -> int:
     return 0
 
 
+def read_columns(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
+    """The named columns of a Parquet file."""
+    if not path.is_file():
+        raise SystemExit(f"{path}: no such file")
+    missing = set(names) - set(pq.read_schema(path).names)
+    if missing:
+        raise SystemExit(f"{path}: no column {', '.join(sorted(missing))}; {', '.join(names)} wanted")
+    return pd.read_parquet(path, columns=list(names))
+
+
 def read_home(path: Path, name: str, days: int) -> pd.Series:
     """Import of a home by UTC half-hour, kWh, NaN where unread."""
-    rows = (
-        pd.read_parquet(path, filters=[("series_id", "==", name)]).drop_duplicates("timestamp_utc").set_index("timestamp_utc").sort_index()
-    )
+    rows = read_columns(path, HOME_COLUMNS)
+    rows = rows[rows["series_id"] == name].drop_duplicates("timestamp_utc").set_index("timestamp_utc").sort_index()
     if rows.empty:
         raise SystemExit(f"{path}: no series {name}")
     end = rows.index[-1].normalize()
@@ -88,7 +103,7 @@ def read_home(path: Path, name: str, days: int) -> pd.Series:
 
 def read_drivers(path: Path, without: tuple[str, ...], rules: Rules) -> list[tuple[str, pd.DataFrame]]:
     """Sessions with a known power, by driver, in an order that the seed sets."""
-    sessions = pd.read_parquet(path)
+    sessions = read_columns(path, SESSION_COLUMNS)
     sessions = sessions[(sessions["charging_power_kw_est"] > 0) & (sessions["energy_kwh"] > 0)]
     found = []
     for user, mine in sessions.groupby("user_id"):
@@ -118,10 +133,10 @@ def charge_home(slots: pd.DatetimeIndex, sessions: pd.DataFrame, *, is_delayed: 
     return np.diff(passed).round(9)
 
 
-def label_home(name: str, first: pd.Timestamp, power_kw: float) -> dict[str, object]:
+def label_home(name: str, first: pd.Timestamp | None, power_kw: float) -> dict[str, object]:
     """A row of a labels file."""
     others = dict.fromkeys(("has_heat_pump", "has_pv", "has_battery", "has_dr"), 0)
-    days = {"ev_appeared_date": first.date(), "ev_removed_date": None}
+    days = {"ev_appeared_date": first and first.date(), "ev_removed_date": None}
     return {"series_id": name, "has_ev": 1, **others, "ev_kw": round(power_kw, 3), "provenance": PROVENANCE, **days}
 
 

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "blend_sessions.py"
+DAYS = 120
+
+
+def blend(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """What the script says of the files in the folder."""
+    files = ["--homes", str(folder / "homes.parquet"), "--sessions", str(folder / "sessions.parquet"), "--out", str(folder / "out")]
+    return subprocess.run([sys.executable, str(SCRIPT), *files, *more], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Two homes of a constant 0.1 kWh a half-hour, and three drivers: of 60 days and of 65, and one of a week."""
+    slots = pd.date_range("2023-01-01", periods=DAYS * 48, freq="30min", tz="UTC")
+    pd.concat([pd.DataFrame({"series_id": name, "timestamp_utc": slots, "kwh_import": 0.1}) for name in ("a", "b")]).to_parquet(
+        tmp_path / "homes.parquet"
+    )
+    rows = []
+    for user, days in (("OSL_1", 61), ("TRO_1", 66), ("TRO_2", 7)):
+        for day in range(days):
+            start = pd.Timestamp("2020-05-04 18:10", tz="UTC") + pd.Timedelta(days=day)
+            rows.append((user, start, start + pd.Timedelta(hours=13), 7.0, 3.5))
+    columns = ["user_id", "plugin_utc", "plugout_utc", "energy_kwh", "charging_power_kw_est"]
+    pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "sessions.parquet")
+    return tmp_path
+
+
+def test_every_session_is_in_the_readings_and_in_the_truth(recorded: Path) -> None:
+    done = blend(recorded, "--series", "a,b", "--days", "119")
+    assert done.stdout == f"2 meters on 2 homes in {recorded / 'out'}\n"
+    labels = pd.read_csv(recorded / "out" / "labels.csv").set_index("series_id")
+    truth = pd.read_parquet(recorded / "out" / "truth.parquet")
+    readings = pd.read_parquet(recorded / "out" / "readings.parquet")
+    assert sorted(name.partition("__")[2] for name in labels.index) == ["OSL_1", "TRO_1"]
+    assert (labels["ev_kw"] == 3.5).all()
+    assert labels["provenance"].str.startswith("semi-synthetic").all()
+    for name, mine in truth.groupby("series_id"):
+        sessions = 61 if name.endswith("OSL_1") else 66
+        assert mine["ev_kwh"].sum() == pytest.approx(7.0 * sessions)
+        read = readings[readings["series_id"] == name]
+        np.testing.assert_allclose(read["kwh_import"], 0.1 + mine["ev_kwh"])
+        charged = mine[mine["ev_kwh"] > 0].set_index("timestamp_utc")["ev_kwh"]
+        # 18:10 to 20:10: two thirds of a half-hour, three whole ones, one third.
+        np.testing.assert_allclose(charged.iloc[:5], np.array([2 / 3, 1, 1, 1, 1 / 3]) * 1.75)
+        assert charged.index[0].strftime("%a %H:%M") == "Mon 18:00"
+        assert labels.loc[name, "ev_appeared_date"] == str(charged.index[0].date())
+
+
+def test_a_site_may_be_left_out(recorded: Path) -> None:
+    assert blend(recorded, "--series", "a", "--without", "TRO").stdout.startswith("1 meters on 1 homes")
+    assert list(pd.read_csv(recorded / "out" / "labels.csv")["series_id"]) == ["a__OSL_1"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--series", "c"), "homes.parquet: no series c"),
+        (("--series", "a", "--least-days", "90"), "no driver has so many sessions over so many days"),
+        (("--series", "a", "--homes", "none.parquet"), "none.parquet: no such file"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(recorded: Path, more: tuple[str, ...], said: str) -> None:
+    refused = blend(recorded, *more)
+    assert refused.returncode
+    assert refused.stderr.splitlines()[-1].endswith(said)
+    assert "Traceback" not in refused.stderr
+    assert not (recorded / "out").exists()
+
+
+def test_a_file_without_a_column_is_refused_by_name(recorded: Path) -> None:
+    pd.read_parquet(recorded / "sessions.parquet").drop(columns="plugout_utc").to_parquet(recorded / "sessions.parquet")
+    assert "no column plugout_utc" in blend(recorded, "--series", "a").stderr
