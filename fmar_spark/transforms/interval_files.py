@@ -167,7 +167,7 @@ def _read_header(file: InputFile) -> tuple[str, str]:
     with opener(file.path, "rt", encoding="utf-8-sig") as lines:
         header = lines.readline().strip()
     if not header:
-        raise InputError(f"{file.name}: empty, a header with {', '.join(WANTED)} wanted")
+        raise InputError(f"{file.name}: empty, a header with the names of its columns wanted")
     return header, max(",;\t", key=header.count)
 
 
