@@ -15,17 +15,22 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
+from fmar_spark.transforms.interval_companions import DATES
+from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
+
 HOME_COLUMNS: Final = ("series_id", "timestamp_utc", "kwh_import")
 SESSION_COLUMNS: Final = ("user_id", "plugin_utc", "plugout_utc", "energy_kwh", "charging_power_kw_est")
-SLOT: Final = pd.Timedelta(minutes=30)
-SLOT_HOURS: Final = 0.5
+SLOT: Final = pd.Timedelta(minutes=SLOT_MINUTES)
 NIGHT_START: Final = pd.Timedelta(minutes=30)
 LEAST_SLOTS: Final = 60
 """Half-hours of charging below which a driver is left out: hardly a car."""
-NEW_FROM: Final = 40 * 48
+NEW_FROM: Final = 40 * SLOTS_PER_DAY
 """Half-hours without a car at the start from which it is said to have come; before, it may have been there."""
 PROVENANCE: Final = "semi-synthetic: recorded home, recorded charging of somebody else"
 
@@ -53,7 +58,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the order of drivers (default: 1)")
     told = parser.parse_args()
     rules = Rules(told.least_sessions, told.least_days, told.days, told.seed)
-    homes = [read_home(told.homes, name, rules.days) for name in told.series.split(",")]
+    readings_of = read_columns(told.homes, HOME_COLUMNS)
+    homes = [take_home(told.homes, readings_of, name, rules.days) for name in told.series.split(",")]
     drivers = read_drivers(told.sessions, tuple(filter(None, told.without.split(","))), rules)
     labels, readings, truth = [], [], []
     for number, (user, sessions) in enumerate(drivers):
@@ -82,15 +88,17 @@ def read_columns(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     """The named columns of a Parquet file."""
     if not path.is_file():
         raise SystemExit(f"{path}: no such file")
-    missing = set(names) - set(pq.read_schema(path).names)
+    try:
+        missing = set(names) - set(pq.read_schema(path).names)
+    except pa.ArrowInvalid as error:
+        raise SystemExit(f"{path}: not Parquet") from error
     if missing:
         raise SystemExit(f"{path}: no column {', '.join(sorted(missing))}; {', '.join(names)} wanted")
     return pd.read_parquet(path, columns=list(names))
 
 
-def read_home(path: Path, name: str, days: int) -> pd.Series:
+def take_home(path: Path, rows: pd.DataFrame, name: str, days: int) -> pd.Series:
     """Import of a home by UTC half-hour, kWh, NaN where unread."""
-    rows = read_columns(path, HOME_COLUMNS)
     rows = rows[rows["series_id"] == name].drop_duplicates("timestamp_utc").set_index("timestamp_utc").sort_index()
     if rows.empty:
         raise SystemExit(f"{path}: no series {name}")
@@ -124,7 +132,7 @@ def charge_home(slots: pd.DatetimeIndex, sessions: pd.DataFrame, *, is_delayed: 
         night = (start + pd.Timedelta(hours=8)).dt.normalize() + NIGHT_START
         start = start.where((night < start) | (night + pd.to_timedelta(hours, unit="h") > until), night)
     begin = ((start - slots[0]) / SLOT).to_numpy()
-    end = begin + hours.to_numpy() / SLOT_HOURS
+    end = begin + hours.to_numpy() / HOURS_PER_SLOT
     edges = np.arange(len(slots) + 1)
     # Energy up to each edge of a half-hour, summed over sessions: of one it grows evenly from its begin to its end.
     passed = np.zeros(len(edges))
@@ -135,9 +143,9 @@ def charge_home(slots: pd.DatetimeIndex, sessions: pd.DataFrame, *, is_delayed: 
 
 def label_home(name: str, first: pd.Timestamp | None, power_kw: float) -> dict[str, object]:
     """A row of a labels file."""
-    others = dict.fromkeys(("has_heat_pump", "has_pv", "has_battery", "has_dr"), 0)
-    days = {"ev_appeared_date": first and first.date(), "ev_removed_date": None}
-    return {"series_id": name, "has_ev": 1, **others, "ev_kw": round(power_kw, 3), "provenance": PROVENANCE, **days}
+    has = {label: int(asset is AssetClass.EV) for asset, label in LABEL_OF_CLASS.items()}
+    days = dict(zip(DATES[AssetClass.EV], (first and first.date(), None), strict=True))
+    return {"series_id": name, **has, "ev_kw": round(power_kw, 3), "provenance": PROVENANCE, **days}
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Reads the small files that may come with a user's intervals: where the sites are, and what is known of them."""
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
-from fmar_spark.clock import parse_day
 from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
 from fmar_spark.errors import ConfigError
 from fmar_spark.transforms.interval_files import InputFile, check_columns, find_files, list_columns, read_blocks
@@ -160,7 +159,7 @@ def _read_flag(place: str, row: dict[str, str], name: str) -> bool | None:
 def _read_date(place: str, row: dict[str, str], name: str) -> date | None:
     text = row.get(name, "")
     try:
-        return parse_day(text[:10]) if text else None
+        return datetime.fromisoformat(text).date() if text else None
     except ValueError as error:
         raise ConfigError(f"{place}: {name} is {text!r}, YYYY-MM-DD wanted") from error
 

@@ -75,6 +75,12 @@ def test_what_cannot_be_done_is_one_line(recorded: Path, more: tuple[str, ...], 
     assert not (recorded / "out").exists()
 
 
+def test_a_file_that_is_not_parquet_is_refused_in_one_line(recorded: Path) -> None:
+    (recorded / "homes.parquet").write_text("series_id,timestamp_utc,kwh_import\n")
+    refused = blend(recorded, "--series", "a")
+    assert (refused.returncode, refused.stderr) == (1, f"{recorded / 'homes.parquet'}: not Parquet\n")
+
+
 def test_a_file_without_a_column_is_refused_by_name(recorded: Path) -> None:
     pd.read_parquet(recorded / "sessions.parquet").drop(columns="plugout_utc").to_parquet(recorded / "sessions.parquet")
     assert "no column plugout_utc" in blend(recorded, "--series", "a").stderr

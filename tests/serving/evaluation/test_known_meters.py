@@ -108,6 +108,7 @@ def test_a_file_may_say_when_an_asset_came_and_went(lake: LakeRows, tmp_path: Pa
     ("told", "complaint"),
     [
         ("2023-13-04,", "dated.csv:2: ev_appeared_date is '2023-13-04', YYYY-MM-DD wanted"),
+        ("2023-03-04 or so,", "dated.csv:2: ev_appeared_date is '2023-03-04 or so', YYYY-MM-DD wanted"),
         ("2023-03-04,2023-03-04", "dated.csv:2: ev_removed_date is 2023-03-04, a day after ev_appeared_date wanted"),
     ],
 )
