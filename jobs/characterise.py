@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from fmar_spark.app import App, Job, existing_path, run_job
+from fmar_spark.intake.meter_names import read_meter_names
 from fmar_spark.steps import characterise
-from fmar_spark.transforms.meter_names import read_meter_names
 
 SUMMARY = "Derives what every eligible connection can do from its readings."
 JOB = Job("characterise", SUMMARY, characterise.READS, characterise.WRITES, needs_lake=True)

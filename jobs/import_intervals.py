@@ -8,13 +8,13 @@ from pathlib import Path
 from fmar_spark.app import App, Job, existing_path, run_job
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LABELS, LEGAL_BASES, METER_POINTS, READING_VERSIONS, READINGS, SERIES, WEATHER
+from fmar_spark.intake.intervals.companions import read_labels, read_sites
+from fmar_spark.intake.intervals.files import find_files
+from fmar_spark.intake.intervals.importing import take_in
+from fmar_spark.intake.intervals.report import describe_intake
+from fmar_spark.intake.intervals.weather import read_weather
 from fmar_spark.steps import build_readings, import_intervals, load_labels, load_weather, record_legal_basis
 from fmar_spark.steps.import_intervals import Surroundings
-from fmar_spark.transforms.interval_companions import read_labels, read_sites
-from fmar_spark.transforms.interval_files import find_files
-from fmar_spark.transforms.interval_intake import take_in
-from fmar_spark.transforms.interval_report import describe_intake
-from fmar_spark.transforms.interval_weather import read_weather
 
 JOB = Job(
     name="import_intervals",

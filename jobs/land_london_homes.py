@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fmar_spark.app import App, Job, existing_path, run_job
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, WEATHER
+from fmar_spark.intake.london_homes import read_homes
 from fmar_spark.steps import land_london_homes, load_labels, load_weather, record_legal_basis
-from fmar_spark.transforms.london_homes import read_homes
 
 JOB = Job(
     name="land_london_homes",

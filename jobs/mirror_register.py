@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from fmar_spark.app import App, Job, run_job
-from fmar_spark.serving.changes import RegisterChanges
-from fmar_spark.serving.database import RegisterDatabase
+from fmar_spark.services.register.changes import RegisterChanges
+from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.steps import build_fleet, mirror_register
 
 JOB = Job(

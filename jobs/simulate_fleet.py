@@ -6,11 +6,11 @@ from pathlib import Path
 
 from fmar_spark.app import App, Job, existing_path, parse_date, run_job
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, WEATHER
+from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
+from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
 from fmar_spark.simulate.faults import FAULTS
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import load_labels, load_weather, record_legal_basis, simulate_fleet
-from fmar_spark.transforms.interval_companions import LABEL_SCHEMA
-from fmar_spark.transforms.interval_weather import WEATHER_SCHEMA
 
 JOB = Job(
     name="simulate_fleet",

@@ -16,7 +16,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, AVAILABILITY, CAPA
 from fmar_spark.contracts.profiles import ASSET_EVENTS
 from fmar_spark.contracts.readings import READINGS
 from fmar_spark.engine.store import TableStore
-from fmar_spark.serving.report.page import Order, write_report
+from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.notebook_widgets import choose_display, read_widgets
 from fmar_spark.steps import characterise
 from fmar_spark.units import kw_from_kwh

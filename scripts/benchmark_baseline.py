@@ -16,17 +16,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
-from fmar_spark.kernels.baseline_days import is_plain_working
-from fmar_spark.kernels.baseline_reference import reference_bl01, reference_mid8of10
-from fmar_spark.kernels.baseline_years import predict_by_year
+from fmar_spark.kernels.baseline.days import is_plain_working
+from fmar_spark.kernels.baseline.reference import reference_bl01, reference_mid8of10
+from fmar_spark.kernels.baseline.years import predict_by_year
 from fmar_spark.kernels.sufficiency import judge_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
+from fmar_spark.profiling.baselines import read_rules, score_baselines
+from fmar_spark.profiling.public_holidays import find_holidays
 from fmar_spark.settings.sections import BaselineSettings, CharacteriseSettings
 from fmar_spark.simulate.fleet import simulate_fleet
 from fmar_spark.simulate.plan import FleetPlan, mix_from
 from fmar_spark.simulate.weather import GSP_AREAS
-from fmar_spark.transforms.baseline_rows import read_rules, score_baselines
-from fmar_spark.transforms.public_holidays import find_holidays
 from fmar_spark.units import kwh_from_kw
 
 FIRST_DATE = date(2023, 1, 1)

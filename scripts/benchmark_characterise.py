@@ -26,13 +26,13 @@ from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.fleet import Fleet, simulate_chunks
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.truth_tables import tabulate_weather
 from fmar_spark.steps import characterise
 from fmar_spark.steps.lake_inputs import read_eligible_days
-from fmar_spark.transforms.interval_weather import WEATHER_SCHEMA
 
 FIRST, LAST = date(2023, 1, 1), date(2023, 12, 31)
 SLOTS_PER_DAY = 48

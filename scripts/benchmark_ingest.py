@@ -20,11 +20,11 @@ from fmar_spark.app import start_logging
 from fmar_spark.engine.journal import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.dip.structs import Message, Period
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.landing import LandingSummary, write_landing
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import build_readings, ingest_dip
-from fmar_spark.transforms.dip_structs import Message, Period
 
 METERS = 256
 MESSAGES_A_METER_DAY = 1.2

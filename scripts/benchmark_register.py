@@ -22,8 +22,8 @@ import numpy as np
 import psycopg
 
 from fmar_spark.domain.mpan import number_mpans
-from fmar_spark.serving.database import RegisterDatabase
-from fmar_spark.serving.verification import verify_ledger
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.verification import verify_ledger
 from fmar_spark.settings.sections import RegisterSettings
 
 HERE = Path(__file__).resolve().parent

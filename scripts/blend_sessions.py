@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
-from fmar_spark.transforms.interval_companions import DATES
+from fmar_spark.intake.intervals.companions import DATES
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 
 HOME_COLUMNS: Final = ("series_id", "timestamp_utc", "kwh_import")

@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.evaluation.page import render_page
+from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
+from fmar_spark.evaluation.tables import TextTable, is_main, list_tables
 from fmar_spark.learning.registry import log_evaluation
 from fmar_spark.learning.resampling import DrawRules
-from fmar_spark.serving.evaluation.page import render_page
-from fmar_spark.serving.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
-from fmar_spark.serving.evaluation.tables import TextTable, is_main, list_tables
-from fmar_spark.serving.report import page as report_page
+from fmar_spark.report import page as report_page
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import Settings
 

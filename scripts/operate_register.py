@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.errors import ConfigError, FmarError
-from fmar_spark.serving.database import RegisterDatabase
-from fmar_spark.serving.ledger import Actor
-from fmar_spark.serving.operation import (
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.operation import (
     OPERATOR,
     PartyPlan,
     describe_party_change,
@@ -22,9 +22,9 @@ from fmar_spark.serving.operation import (
     parse_anchor,
     set_party,
 )
-from fmar_spark.serving.schema import find_pending, migrate
-from fmar_spark.serving.uploads import Mode, Order
-from fmar_spark.serving.verification import verify_ledger
+from fmar_spark.services.register.schema import find_pending, migrate
+from fmar_spark.services.register.uploads import Mode, Order
+from fmar_spark.services.register.verification import verify_ledger
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import RegisterSettings
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import uvicorn
 
 from fmar_spark.errors import FmarError
-from fmar_spark.serving.database import RegisterDatabase
-from fmar_spark.serving.development import DevelopmentIssuer
-from fmar_spark.serving.operation import open_register
-from fmar_spark.serving.register_app import build_app
-from fmar_spark.serving.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
-from fmar_spark.serving.schema import migrate
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.operation import open_register
+from fmar_spark.services.register.register_app import build_app
+from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
+from fmar_spark.services.register.schema import migrate
+from fmar_spark.services.web.development import DevelopmentIssuer
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import RegisterSettings, Settings
 

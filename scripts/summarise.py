@@ -17,7 +17,7 @@ from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES
 from fmar_spark.domain.words import LABEL_OF_CLASS, Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.errors import FmarError
-from fmar_spark.transforms.lake_summary import (
+from fmar_spark.report.lake_summary import (
     Meter,
     Origin,
     choose_meters,

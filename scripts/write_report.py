@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from fmar_spark.errors import FmarError
-from fmar_spark.serving.report.page import Order, write_report
-from fmar_spark.transforms.meter_names import read_meter_names
+from fmar_spark.intake.meter_names import read_meter_names
+from fmar_spark.report.page import Order, write_report
 
 REPORT = "report.html"
 

@@ -24,7 +24,7 @@ FREE_TEST_FOLDERS = {"scripts", "jobs", "notebooks", "end_to_end"}
 """Folders of tests that mirror no sub-package."""
 ENTRY_POINT_IMPORTS = {"argparse", "sys", "tempfile", "datetime", "pathlib", "typing", "collections", "fmar_spark"}
 DEPENDENCY_OF_MODULE = {"sklearn": "scikit-learn", "yaml": "pyyaml", "delta": "delta-spark", "starlette": "fastapi"}
-LAYERS_WITH_EXTRAS = {"serving"}
+LAYERS_WITH_EXTRAS = {"services"}
 
 
 def relative(path: Path) -> str:

@@ -5,7 +5,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.words import AssetClass
-from fmar_spark.kernels import battery, demand_response, ev, heat_pump, solar_pv
+from fmar_spark.kernels.battery import detector as battery
+from fmar_spark.kernels.demand_response import detector as demand_response
+from fmar_spark.kernels.ev import detector as ev
+from fmar_spark.kernels.heat_pump import detector as heat_pump
+from fmar_spark.kernels.solar import detector as solar_pv
 from fmar_spark.kernels.sufficiency import Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 

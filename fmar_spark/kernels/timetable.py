@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fmar_spark.kernels.drops import DayTypes
+from fmar_spark.kernels.demand_response.drops import DayTypes
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
 WINTER: Final = 0

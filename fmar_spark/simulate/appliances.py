@@ -5,10 +5,10 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.habits import LIVES, Habits
 from fmar_spark.simulate.paint import Uses, join_uses
 from fmar_spark.simulate.plan import Floats, Ints
 from fmar_spark.simulate.population import Population
+from fmar_spark.simulate.usage_patterns import LIVES, Habits
 
 
 class Appliance(NamedTuple):

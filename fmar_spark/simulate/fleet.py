@@ -10,7 +10,6 @@ from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.batteries import MODES, simulate_batteries
 from fmar_spark.simulate.businesses import simulate_businesses
 from fmar_spark.simulate.civil import Civil, lay_out_calendar
-from fmar_spark.simulate.habits import awake_at_home, draw_habits
 from fmar_spark.simulate.heat_pumps import KINDS, simulate_heat_pumps
 from fmar_spark.simulate.homes import simulate_homes
 from fmar_spark.simulate.lookalikes import simulate_lookalikes
@@ -33,6 +32,7 @@ from fmar_spark.simulate.population import Population, draw_population
 from fmar_spark.simulate.response import SCHEMES, price_index, simulate_response
 from fmar_spark.simulate.solar import simulate_solar
 from fmar_spark.simulate.truth import TrueAssets, TrueEvents, find_runs, list_assets, typical_held_back_kw
+from fmar_spark.simulate.usage_patterns import awake_at_home, draw_habits
 from fmar_spark.simulate.vehicles import TIMINGS, simulate_vehicles
 from fmar_spark.simulate.weather import Weather, make_weather
 

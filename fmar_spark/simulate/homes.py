@@ -5,10 +5,10 @@ import numpy as np
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.simulate.appliances import use_appliances
 from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.habits import Habits
 from fmar_spark.simulate.paint import hum_squarely, paint_uses
 from fmar_spark.simulate.plan import Floats
 from fmar_spark.simulate.population import Population
+from fmar_spark.simulate.usage_patterns import Habits
 from fmar_spark.simulate.weather import wander
 
 

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.habits import Habits
 from fmar_spark.simulate.heat_pumps import lag_weather
 from fmar_spark.simulate.paint import Uses, cycle_at_demand, paint_uses
 from fmar_spark.simulate.plan import Bools, Floats, Ints
 from fmar_spark.simulate.population import Population
+from fmar_spark.simulate.usage_patterns import Habits
 
 
 class Scene(NamedTuple):

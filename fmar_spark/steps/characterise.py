@@ -14,6 +14,7 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer
+from fmar_spark.profiling.profiles import ProfilePass, profile_meters, read_profile_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, name_meters, read_eligible_days
 from fmar_spark.transforms.gold import (
@@ -24,7 +25,6 @@ from fmar_spark.transforms.gold import (
     list_detections,
     list_events,
 )
-from fmar_spark.transforms.meter_profiles import ProfilePass, profile_meters, read_profile_rules
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES)

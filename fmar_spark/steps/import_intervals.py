@@ -14,11 +14,11 @@ from fmar_spark.contracts.readings import INTERVAL_IMPORTS, SERIES
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.intervals.companions import SiteRow
+from fmar_spark.intake.intervals.importing import Intake, SeriesFacts
+from fmar_spark.intake.intervals.mpans import assign_mpans
+from fmar_spark.intake.intervals.weather import WeatherFile
 from fmar_spark.settings.sections import ImportSettings
-from fmar_spark.transforms.interval_companions import SiteRow
-from fmar_spark.transforms.interval_intake import Intake, SeriesFacts
-from fmar_spark.transforms.interval_mpans import assign_mpans
-from fmar_spark.transforms.interval_weather import WeatherFile
 
 READS = (SERIES, INTERVAL_IMPORTS)
 WRITES = (INTERVAL_IMPORTS, SERIES, QUARANTINE)

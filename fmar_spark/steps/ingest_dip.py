@@ -21,10 +21,10 @@ from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import FilePace, drain, folder_rows, is_address, locate_folder, topic_rows
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.dip.rows import DECODED, FileDecoder
+from fmar_spark.intake.dip.rules import REUSED, DecodeRules
 from fmar_spark.settings.sections import IngestSettings
-from fmar_spark.transforms.dip_rows import DECODED, FileDecoder
-from fmar_spark.transforms.dip_rules import REUSED, DecodeRules
-from fmar_spark.transforms.dip_verdicts import DUPLICATE, accept, is_near, list_losers, refuse
+from fmar_spark.transforms.message_verdicts import DUPLICATE, accept, is_near, list_losers, refuse
 
 READS: Final = (DIP_MESSAGES,)
 WRITES: Final = (DIP_MESSAGES, QUARANTINE)

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
+from fmar_spark.profiling.windows import WeatherBook, build_weather_book, empty_weather
 from fmar_spark.transforms.eligibility import eligible_meter_days
-from fmar_spark.transforms.meter_windows import WeatherBook, build_weather_book, empty_weather
 
 MAX_NAMED_METERS: Final = 10_000
 

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 
 from fmar_spark.engine.journal import Written
+from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
+from fmar_spark.intake.intervals.weather import read_weather
+from fmar_spark.intake.london_homes import Home, list_messages, write_temperatures
 from fmar_spark.simulate.messages import write_message, write_standing_message
 from fmar_spark.steps.record_legal_basis import GRANT_SCHEMA
-from fmar_spark.transforms.interval_companions import LABEL_SCHEMA
-from fmar_spark.transforms.interval_weather import read_weather
-from fmar_spark.transforms.london_homes import Home, list_messages, write_temperatures
 
 READS = ()
 WRITES = ()

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.readings import LABELS, SERIES
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
-from fmar_spark.transforms.interval_companions import LABEL_SCHEMA
+from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 
 READS = (SERIES,)
 WRITES = (LABELS,)

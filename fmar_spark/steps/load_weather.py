@@ -7,7 +7,7 @@ import pyarrow as pa
 from fmar_spark.contracts.readings import WEATHER
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
-from fmar_spark.transforms.interval_weather import WEATHER_SCHEMA
+from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
 
 READS = ()
 WRITES = (WEATHER,)

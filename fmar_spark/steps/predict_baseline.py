@@ -15,9 +15,9 @@ from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.profiling.baselines import PredictionPass, read_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
-from fmar_spark.transforms.baseline_rows import PredictionPass, read_rules
 from fmar_spark.transforms.eligibility import METER_ATTRIBUTES
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)

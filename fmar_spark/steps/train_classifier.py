@@ -29,10 +29,10 @@ from fmar_spark.learning.examples import Examples, describe_window
 from fmar_spark.learning.registry import register_classifier
 from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
+from fmar_spark.profiling.nested import build_column, list_rows
+from fmar_spark.profiling.windows import WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
-from fmar_spark.transforms.meter_windows import WeatherBook, group_meters
-from fmar_spark.transforms.nested import build_column, list_rows
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, LABELS)
 WRITES: Final[tuple[TableContract, ...]] = ()

@@ -13,7 +13,7 @@ from fmar_spark.contracts.readings import READING_VERSIONS, READINGS
 from fmar_spark.engine.bridge import day_arrays, map_whole_keys, number_keys
 from fmar_spark.engine.schema import arrow_schema
 from fmar_spark.kernels.window import Bools, Floats, Ints
-from fmar_spark.transforms.nested import Values, build_column, list_rows
+from fmar_spark.profiling.nested import Values, build_column, list_rows
 
 OPTED_OUT: Final = 1
 """DIP's estimation reason of a customer who opted out."""

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.baseline import CORRECTED, FILTER, NONE, BaselineDays, predict_days
-from fmar_spark.kernels.baseline_days import is_plain_working
-from fmar_spark.kernels.baseline_reference import reference_bl01
+from fmar_spark.kernels.baseline.day_ahead import CORRECTED, FILTER, NONE, BaselineDays, predict_days
+from fmar_spark.kernels.baseline.days import is_plain_working
+from fmar_spark.kernels.baseline.reference import reference_bl01
 from fmar_spark.kernels.window import Bools, Floats, LocalCalendar
 
 DAYS = 150

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.baseline_days import (
+from fmar_spark.kernels.baseline.days import (
     HOLIDAY_CONTRAST,
     PARTS,
     STATES,

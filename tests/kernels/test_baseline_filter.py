@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_days import LEVEL_DRIFT, PARTS, STATES, DayKinds, find_states, sort_days
-from fmar_spark.kernels.baseline_filter import BLOCK_DAYS, CAUTIOUS, SHOWN_PARTS, SIGNALS, TRUSTING, VIEWS, DayFilter, trace_gains
-from fmar_spark.kernels.baseline_sky import lay_skies
+from fmar_spark.kernels.baseline.days import LEVEL_DRIFT, PARTS, STATES, DayKinds, find_states, sort_days
+from fmar_spark.kernels.baseline.filter import BLOCK_DAYS, CAUTIOUS, SHOWN_PARTS, SIGNALS, TRUSTING, VIEWS, DayFilter, trace_gains
+from fmar_spark.kernels.baseline.sky import lay_skies
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
 DAYS = 40

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_history import BELIEVED_AFTER_SLOTS, RARE_ZERO_SHARE, SHORTEST_RUN_SLOTS, ZeroWatch
+from fmar_spark.kernels.baseline.history import BELIEVED_AFTER_SLOTS, RARE_ZERO_SHARE, SHORTEST_RUN_SLOTS, ZeroWatch
 from fmar_spark.kernels.window import Floats
 
 

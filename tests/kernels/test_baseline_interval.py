@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_interval import (
+from fmar_spark.kernels.baseline.interval import (
     BLOCKS,
     LEVEL_SHARE,
     NORMAL_REACH,

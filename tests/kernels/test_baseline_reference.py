@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.baseline_reference import ReferenceRules, adjust_reference, reference_bl01, reference_mid8of10
+from fmar_spark.kernels.baseline.reference import ReferenceRules, adjust_reference, reference_bl01, reference_mid8of10
 from fmar_spark.kernels.window import Bools, Floats
 
 DAYS = 120

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_score import Forecasts, summarise_fit
+from fmar_spark.kernels.baseline.score import Forecasts, summarise_fit
 
 
 def test_scores_of_two_slots_by_hand() -> None:

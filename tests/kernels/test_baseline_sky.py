@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_days import find_states, load_temperature, sort_days
-from fmar_spark.kernels.baseline_sky import COOLING_ABOVE_CELSIUS, HEATING_BELOW_CELSIUS, UNIT_CELSIUS, USUAL_DAYS, lay_skies
+from fmar_spark.kernels.baseline.days import find_states, load_temperature, sort_days
+from fmar_spark.kernels.baseline.sky import COOLING_ABOVE_CELSIUS, HEATING_BELOW_CELSIUS, UNIT_CELSIUS, USUAL_DAYS, lay_skies
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
 DAYS = 20

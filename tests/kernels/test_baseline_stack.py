@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline_filter import VIEWS
-from fmar_spark.kernels.baseline_sky import HOURS
-from fmar_spark.kernels.baseline_stack import COLUMNS, YOUNG_TRUST, Stack, StackRules
+from fmar_spark.kernels.baseline.filter import VIEWS
+from fmar_spark.kernels.baseline.sky import HOURS
+from fmar_spark.kernels.baseline.stack import COLUMNS, YOUNG_TRUST, Stack, StackRules
 from fmar_spark.kernels.window import Floats
 
 RULES = StackRules(half_life_days=20.0, ridge=5.0, least_days=3, solve_every_days=1)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline import predict_days
-from fmar_spark.kernels.baseline_years import cut_calendar, predict_by_year
+from fmar_spark.kernels.baseline.day_ahead import predict_days
+from fmar_spark.kernels.baseline.years import cut_calendar, predict_by_year
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
 START = np.datetime64("2023-10-01")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.battery_episodes import ROUND_TRIP, SUN_HOURS, Traits, Workings, find_episodes
+from fmar_spark.kernels.battery.cycles import ROUND_TRIP, SUN_HOURS, Traits, Workings, find_episodes
 from fmar_spark.kernels.window import Floats
 
 BLOCKS = 2

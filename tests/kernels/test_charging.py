@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.charging import Charging, EvSearch, find_charging, find_flat_blocks
 from fmar_spark.kernels.episodes import SlotGrid, find_rises, lay_out_slots
+from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging, find_flat_blocks
 from fmar_spark.kernels.window import Floats
 
 SEARCH = EvSearch()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.demand_response import FEATURES, examine
+from fmar_spark.kernels.demand_response.detector import FEATURES, examine
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.kernels.assembly import build_calendar
-from fmar_spark.kernels.drops import (
+from fmar_spark.kernels.demand_response.drops import (
     LEAST_NOISE,
     REST_DAYS_EACH_SIDE,
     STANDARD_LIMIT,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark import clock
-from fmar_spark.kernels.ev import FEATURES, examine
+from fmar_spark.kernels.ev.detector import FEATURES, examine
 from fmar_spark.kernels.window import Events, Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]

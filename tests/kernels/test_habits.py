@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.habits import Blocks, Habits, contrast_seasons, describe_habits
+from fmar_spark.kernels.usage_patterns import Blocks, Habits, contrast_seasons, describe_habits
 from fmar_spark.kernels.window import Bools, Floats
 
 SLOTS = 48

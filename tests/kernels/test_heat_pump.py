@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.heat_pump import FEATURES, examine
+from fmar_spark.kernels.heat_pump.detector import FEATURES, examine
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]

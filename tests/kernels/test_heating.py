@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.heating import (
+from fmar_spark.kernels.heat_pump.heating import (
     BASE_TEMPERATURES_C,
     LAG_WEIGHTS,
     WINDOW_DAYS,

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from fmar_spark.kernels import solar_pv
-from fmar_spark.kernels.solar_fit import BLOCK_DAYS, ArrayFit, Blocks, choose_layout, describe_blocks, find_weekends, to_blocks, to_hours
-from fmar_spark.kernels.solar_output import Output, Sky, estimate_output, find_spells, mark_days, spread_presence
+from fmar_spark.kernels.solar import detector as solar_pv
+from fmar_spark.kernels.solar.fit import BLOCK_DAYS, ArrayFit, Blocks, choose_layout, describe_blocks, find_weekends, to_blocks, to_hours
+from fmar_spark.kernels.solar.output import Output, Sky, estimate_output, find_spells, mark_days, spread_presence
 from fmar_spark.kernels.window import Bools, Floats, MeterWindow
 
 SCALE_KW, LOAD_KW, DAYS = 3.0, 0.4, 2 * BLOCK_DAYS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.solar_pv import FEATURES, PvFindings, examine
+from fmar_spark.kernels.solar.detector import FEATURES, PvFindings, examine
 from fmar_spark.kernels.sun import clear_cos_zenith
 from fmar_spark.kernels.window import Floats, MeterWindow
 

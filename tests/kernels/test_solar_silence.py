@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.solar_fit import BLOCK_DAYS
-from fmar_spark.kernels.solar_silence import Silence, find_silence
+from fmar_spark.kernels.solar.fit import BLOCK_DAYS
+from fmar_spark.kernels.solar.silence import Silence, find_silence
 from fmar_spark.kernels.window import Bools, Floats
 
 BLOCKS = 13

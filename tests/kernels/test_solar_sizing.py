@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.solar_pv import examine
+from fmar_spark.kernels.solar.detector import examine
 from fmar_spark.kernels.window import Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]

@@ -11,7 +11,7 @@ from fmar_spark.errors import ModelError
 from fmar_spark.learning.classifier import AssetClassifier, store_classifier
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.scoring import StoredScorer
-from fmar_spark.transforms.verdicts import Scorer
+from fmar_spark.profiling.verdicts import Scorer
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.learning import training
 from fmar_spark.simulate.plan import FleetPlan, Mix
 from fmar_spark.steps import load_labels, load_weather, record_legal_basis, simulate_fleet
-from fmar_spark.transforms.interval_companions import LABEL_SCHEMA
-from fmar_spark.transforms.interval_weather import WEATHER_SCHEMA
+from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
+from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.py"))
 METERS = 48

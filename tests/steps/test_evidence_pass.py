@@ -14,8 +14,8 @@ from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.training import split_by_meter, train_classifier
+from fmar_spark.profiling.windows import empty_weather
 from fmar_spark.steps.train_classifier import EVIDENCE, EvidencePass, join_labels
-from fmar_spark.transforms.meter_windows import empty_weather
 
 LABELS = list(LABEL_OF_CLASS.values())
 

@@ -7,13 +7,13 @@ from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LABELS, LEGAL_BASES,
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Written, start_run
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.intervals.companions import SiteRow, read_labels
+from fmar_spark.intake.intervals.files import find_files
+from fmar_spark.intake.intervals.importing import take_in
+from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.settings.sections import ImportSettings
 from fmar_spark.steps import import_intervals, load_labels, load_weather, record_legal_basis
 from fmar_spark.steps.import_intervals import Surroundings
-from fmar_spark.transforms.interval_companions import SiteRow, read_labels
-from fmar_spark.transforms.interval_files import find_files
-from fmar_spark.transforms.interval_intake import take_in
-from fmar_spark.transforms.interval_weather import WeatherFile, read_weather
 
 
 def write_homes(path: Path, kwh: float, bad_line: str = "") -> Path:

@@ -14,6 +14,8 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Written, record_run, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.dip.files import read_units
+from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.simulate.faults import FAULTS, FILE_FAULTS
 from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
@@ -21,8 +23,6 @@ from fmar_spark.simulate.messages import DayMessage, write_message
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import ingest_dip
 from fmar_spark.steps.ingest_dip import Landing, find_landing, read_client
-from fmar_spark.transforms.dip_files import read_units
-from fmar_spark.transforms.dip_rules import DecodeRules
 
 BASE = DayMessage("2000056535971", "_H", "AI", "2023-01-10", (250,) * 48, "W", "2020-01-01", "2023-01-11T06:00:00+00:00")
 EVER_NEW = {"run_id", "quarantined_at", "ingested_at"}

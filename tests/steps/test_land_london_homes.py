@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from fmar_spark.intake.london_homes import Home, Mending
 from fmar_spark.simulate.messages import UNREAD
 from fmar_spark.steps import land_london_homes
-from fmar_spark.transforms.london_homes import Home, Mending
 
 WATT_HOURS = np.arange(250 * 48).reshape(250, 48) % 700
 HOME = Home(1, "1200000000011", date(2013, 1, 1), np.where(WATT_HOURS == 5, UNREAD, WATT_HOURS), Mending(12000, 0, 2, 3, 4))

@@ -1,0 +1,1 @@
+"""Bytes and files from outside become judged rows, and rows with faults."""

@@ -1,0 +1,1 @@
+"""What a meter would draw tomorrow."""

@@ -1,0 +1,252 @@
+"""When a battery charged and discharged, and how big it must be for that.
+
+A battery that serves its site holds net power near zero in the dark: what it gives is what the site usually draws then. What it
+takes shows as flat blocks of one power in cheap hours, or, from the sun, as the first hours in which the site needs nothing.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.episodes import find_rises, lay_out_slots, sum_runs
+from fmar_spark.kernels.ev.charging import EvSearch, find_flat_blocks, find_power_peaks
+from fmar_spark.kernels.solar.fit import BLOCK_DAYS
+from fmar_spark.kernels.usage_patterns import Blocks
+from fmar_spark.kernels.window import Bools, Events, Floats, Sizes
+from fmar_spark.units import HOURS_PER_SLOT
+
+FILLING: Final = EvSearch(lowest_kw=0.8, least_step_kw=0.6, longest_hours=8.0)
+"""Blocks that may be charging from the network: weaker than a car's and shorter."""
+CHEAP_SLOTS: Final = np.r_[44:48, 0:12, 22:30]
+"""Clock slots in which charging from the network starts: night rates and the early afternoon."""
+SAME_POWER: Final = 0.15
+LEAST_FILLS: Final = 10
+LEAST_FILL_SHARE: Final = 0.12
+"""Days with a block of that power below which it is not the battery's."""
+LEAST_OPEN_DAYS: Final = 6
+ROUND_TRIP: Final = 0.85
+USUAL_HOURS: Final = 2.6
+"""Storage over power of the batteries on sale, where power itself cannot be seen."""
+SUN_HOURS: Final = 4.0
+"""Storage over the power at which a roof fills it: mornings have less to spare than the battery could take."""
+FULL_SHARE: Final = 0.9
+"""Quantile of daily energy that counts as emptying the battery once."""
+LEAST_DAYS: Final = 10
+NOON_SLOT: Final = 24
+
+
+class Traits(NamedTuple):
+    """What the detector already knows of a few meters; arrays (meters, blocks, 28, 48) unless said otherwise."""
+
+    load_kw: Floats
+    net_kw: Floats
+    is_held: Bools
+    """Net power near zero or going out."""
+    dark: Bools
+    """No sun at that clock slot of the block, shape (meters, blocks, 48)."""
+    may_fill: Bools
+    """Meters whose nights or afternoons rise regularly, shape (meters,)."""
+
+
+class Workings(NamedTuple):
+    """How a battery would have worked in each meter."""
+
+    events: Events
+    sizes: Sizes
+    moved_kwh: Floats
+    """Discharged a day, or charged from the network if that is more, shape (meters, days of the blocks)."""
+
+
+class _Filling(NamedTuple):
+    """Charging from the network."""
+
+    blocks: Blocks
+    power_kw: Floats
+    """Shape (meters,), NaN where there is none."""
+
+
+def find_episodes(traits: Traits) -> Workings:
+    """Episodes and sizes as if there were a battery."""
+    meters, blocks = traits.load_kw.shape[:2]
+    days = blocks * BLOCK_DAYS
+    read = ~np.isnan(traits.net_kw)
+    given_kw = _estimate_given(traits, read).reshape(meters, days * SLOTS_PER_DAY)
+    by_noon = np.zeros((meters, days + 1))
+    half_days = given_kw.reshape(meters, days * 2, NOON_SLOT).sum(axis=2) * HOURS_PER_SLOT
+    by_noon[:, 1:] = _join_from_noon(half_days)
+    filling = _find_filling(traits)
+    sizes = _size_batteries(by_noon[:, 1:], filling)
+    free = traits.is_held & ~traits.dark[:, :, None]
+    by_sun_kw = np.where(np.isfinite(filling.power_kw), 0.0, np.nan_to_num(sizes.storage_kwh / SUN_HOURS))
+    taken_kw = _fill_by_sun(free.reshape(meters, days, SLOTS_PER_DAY), by_noon[:, 1:], by_sun_kw)
+    parts = [
+        _to_events(given_kw, False),
+        _to_events(taken_kw.reshape(meters, days * SLOTS_PER_DAY), True),
+        _blocks_to_events(filling, days * SLOTS_PER_DAY),
+    ]
+    daily = half_days[:, 0::2] + half_days[:, 1::2]
+    place = filling.blocks.meter * days + filling.blocks.start // SLOTS_PER_DAY
+    filled = np.bincount(place, filling.blocks.energy_kwh, meters * days).reshape(meters, days)
+    return Workings(_join_events(parts), sizes, np.maximum(daily, filled))
+
+
+def _estimate_given(traits: Traits, read: Bools) -> Floats:
+    """Power given in each dark slot that is held, shape of the load: what the site usually draws, and what goes out besides.
+
+    Up to two slots between held ones count as well: there the load was more than the battery's power.
+    """
+    held = traits.is_held & traits.dark[:, :, None]
+    usual_kw = _find_usual(traits, held)
+    meters, blocks = held.shape[:2]
+    flat = held.reshape(meters, blocks * BLOCK_DAYS * SLOTS_PER_DAY)
+    inside = _bridge(flat).reshape(held.shape) & traits.dark[:, :, None] & read
+    level_kw = usual_kw.astype(np.float32)[:, :, None]
+    power = np.fmin(traits.net_kw, level_kw)
+    np.subtract(level_kw, power, out=power)
+    power[~held] = 0.0
+    np.copyto(power, level_kw, where=inside)
+    return power
+
+
+def _bridge(held: Bools) -> Bools:
+    """Slots of gaps of one or two between held ones, shape (meters, slots)."""
+    meters, slots = held.shape
+    padded = np.zeros((meters, slots + 4), dtype=np.bool_)
+    padded[:, 2 : slots + 2] = held
+    before, after = padded[:, 1 : slots + 1], padded[:, 3 : slots + 3]
+    further_before, further_after = padded[:, :slots], padded[:, 4:]
+    return np.asarray(~held & ((before & (after | further_after)) | (further_before & after)))
+
+
+def _find_usual(traits: Traits, held: Bools) -> Floats:
+    """Load of the dark slots that are not held, by block and clock slot, shape (meters, blocks, 48), kW.
+
+    A clock slot that is nearly always held takes the mean of the meter's other dark slots.
+    """
+    is_open = ~held & traits.dark[:, :, None] & ~np.isnan(traits.load_kw)
+    load = np.where(is_open, np.maximum(traits.load_kw, 0.0), 0.0)
+    count = is_open.sum(axis=2, dtype=np.int16)
+    total = load.sum(axis=2)
+    overall = total.sum(axis=(1, 2)) / np.maximum(count.sum(axis=(1, 2)), 1)
+    ceiling = 3.0 * overall[:, None, None]
+    own = np.minimum(total / np.maximum(count, 1), ceiling)
+    return np.asarray(np.where(count >= LEAST_OPEN_DAYS, own, overall[:, None, None]))
+
+
+def _join_from_noon(half_days: Floats) -> Floats:
+    """Sums of days that run from noon to noon, so that an evening and its night are one discharge."""
+    joined = half_days[:, 1::2].copy()
+    joined[:, :-1] += half_days[:, 2::2]
+    return joined
+
+
+def _find_filling(traits: Traits) -> _Filling:
+    """Flat blocks of the power that recurs most in cheap hours, in meters whose cheap hours rise regularly."""
+    meters, blocks = traits.load_kw.shape[:2]
+    days = blocks * BLOCK_DAYS
+    rows = np.flatnonzero(traits.may_fill)
+    power_kw = np.full(meters, np.nan)
+    load = traits.load_kw[rows].reshape(rows.size, days, SLOTS_PER_DAY)
+    grid = lay_out_slots(load, int(FILLING.longest_hours / HOURS_PER_SLOT), int(FILLING.lookback_hours / HOURS_PER_SLOT))
+    found = find_flat_blocks(grid, find_rises(grid, np.full(rows.size, FILLING.least_step_kw)), FILLING)
+    found = found.take(np.isin(found.start % SLOTS_PER_DAY, CHEAP_SLOTS))
+    peak = find_power_peaks(found, np.ones(found.meter.size), rows.size, FILLING._replace(most_candidates=1))[0]
+    found = found.take(np.abs(found.power_kw / peak[found.meter] - 1.0) <= SAME_POWER)
+    count = np.bincount(found.meter, minlength=rows.size)
+    seen = np.maximum((~np.isnan(load)).any(axis=2).sum(axis=1), 1)
+    enough = (count >= LEAST_FILLS) & (count >= LEAST_FILL_SHARE * seen)
+    mean = np.bincount(found.meter, found.power_kw, rows.size) / np.maximum(count, 1)
+    power_kw[rows] = np.where(enough, mean, np.nan)
+    found = found.take(enough[found.meter])
+    return _Filling(found._replace(meter=rows[found.meter]), power_kw)
+
+
+def _size_batteries(given_kwh: Floats, filling: _Filling) -> Sizes:
+    """Storage from the fullest discharges or charges; power from charging in cheap hours, else from storage."""
+    meters = len(given_kwh)
+    emptied_kwh = _high_of_positive(given_kwh)
+    filled_kwh = np.full(meters, np.nan)
+    meter, energy = filling.blocks.meter, filling.blocks.energy_kwh
+    order = np.lexsort((energy, meter))
+    bounds = np.searchsorted(meter[order], np.arange(meters + 1))
+    count = np.diff(bounds)
+    some = count > 0
+    filled_kwh[some] = energy[order][bounds[:-1][some] + (FULL_SHARE * (count[some] - 1)).astype(np.int64)]
+    storage_kwh = np.where(some, np.sqrt(ROUND_TRIP) * filled_kwh, emptied_kwh)
+    power_kw = np.where(some, filling.power_kw, storage_kwh / USUAL_HOURS)
+    spread = np.where(some, 0.2, 0.5)
+    known = np.isfinite(storage_kwh) & (storage_kwh > 0)
+    power_kw, storage_kwh = np.where(known, power_kw, np.nan), np.where(known, storage_kwh, np.nan)
+    return Sizes(
+        import_kw=power_kw,
+        export_kw=power_kw,
+        spread=np.where(known, spread, np.nan),
+        storage_kwh=storage_kwh,
+        peak_kwp=np.full(meters, np.nan),
+    )
+
+
+def _high_of_positive(daily: Floats) -> Floats:
+    """High quantile of each row's positive days, NaN where there are fewer than ten, shape (meters,)."""
+    ordered = np.sort(daily, axis=1)
+    count = (daily > 0).sum(axis=1)
+    place = daily.shape[1] - 1 - np.floor((1 - FULL_SHARE) * count).astype(np.int64)
+    if not daily.shape[1]:
+        return np.full(len(daily), np.nan)
+    return np.where(count >= LEAST_DAYS, np.take_along_axis(ordered, place[:, None], axis=1)[:, 0], np.nan)
+
+
+def _fill_by_sun(free: Bools, given_kwh: Floats, power_kw: Floats) -> Floats:
+    """Charging power in the first sunny slots in which the site draws nothing, until what was given since is made up for.
+
+    Args:
+        free: sun, and net power near zero or going out, shape (meters, days, 48).
+        given_kwh: discharged from noon to noon, shape (meters, days).
+        power_kw: of the battery, shape (meters,); 0 where the sun does not fill it.
+    """
+    wanted = np.zeros_like(given_kwh)
+    wanted[:, 1:] = given_kwh[:, :-1] / ROUND_TRIP
+    wanted = np.where(wanted > 0, wanted, given_kwh / ROUND_TRIP)
+    taken_kw = np.zeros(free.shape, dtype=np.float32)
+    meter, day = np.nonzero((wanted > 0) & (power_kw > 0)[:, None])
+    chosen = free[meter, day]
+    row, slot = np.nonzero(chosen)
+    before = np.cumsum(chosen, axis=1, dtype=np.int8)[row, slot] - 1
+    meter, day = meter[row], day[row]
+    step = power_kw[meter] * HOURS_PER_SLOT
+    taken_kw[meter, day, slot] = np.clip(wanted[meter, day] - before * step, 0.0, step) / HOURS_PER_SLOT
+    return taken_kw
+
+
+def _to_events(power_kw: Floats, is_import: bool) -> Events:
+    """Runs of positive power, shape (meters, slots), as events."""
+    meter, start, end, energy, peak = sum_runs(power_kw > 0, power_kw)
+    return Events(
+        meter=meter,
+        start_slot=start,
+        end_slot=end,
+        energy_kwh=energy * HOURS_PER_SLOT,
+        peak_kw=peak,
+        is_import=np.full(meter.size, is_import),
+        probability=np.where(end - start >= 3, 0.8, 0.6),
+    )
+
+
+def _blocks_to_events(filling: _Filling, slots: int) -> Events:
+    blocks = filling.blocks
+    return Events(
+        meter=blocks.meter,
+        start_slot=blocks.start,
+        end_slot=np.minimum(blocks.end, slots),
+        energy_kwh=blocks.energy_kwh.astype(np.float64),
+        peak_kw=blocks.power_kw.astype(np.float64),
+        is_import=np.ones(blocks.meter.size, dtype=np.bool_),
+        probability=np.full(blocks.meter.size, 0.8),
+    )
+
+
+def _join_events(parts: list[Events]) -> Events:
+    """All parts, ordered by meter then start."""
+    order = np.lexsort((np.concatenate([part.start_slot for part in parts]), np.concatenate([part.meter for part in parts])))
+    return Events(*(np.concatenate(columns)[order] for columns in zip(*parts, strict=True)))

@@ -1,0 +1,257 @@
+"""Finds stationary batteries behind a boundary meter once PV is taken out, and sizes them."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.battery.cycles import Traits, find_episodes
+from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes, unknown_sizes
+
+FEATURES: Final[tuple[str, ...]] = (
+    "battery_dark_zero_share",
+    "battery_evening_zero_share",
+    "battery_dear_zero_share",
+    "battery_evening_over_night",
+    "battery_day_zero_share",
+    "battery_clock_zero_jump",
+    "battery_sun_link",
+    "battery_zero_season",
+    "battery_dark_export_share",
+    "battery_dark_export_ratio",
+    "battery_night_step",
+    "battery_night_step_regularity",
+    "battery_peak_drop",
+    "battery_peak_drop_regularity",
+    "battery_step_and_drop",
+    "battery_zero_gap",
+)
+_NIGHT: Final = slice(1, 11)
+"""Half past midnight to half past five: everyone asleep, batteries often spent or charging."""
+_EVENING: Final = slice(33, 44)
+"""Half past four to ten: dear and busy."""
+_CHARGE_STEPS: Final = np.r_[40:48, 0:14, 22:30]
+_PEAK_STEPS: Final = np.r_[29:41]
+_PART_METERS: Final = 32
+
+
+class BatteryRules(NamedTuple):
+    """What a person may wish to change."""
+
+    zero_share: float = 0.4
+    """Net power below this share of the meter's base load counts as near zero."""
+    idle_share: float = 0.06
+    """Power below this share of the mean load is left out when the base load is sought: a battery may be covering it."""
+    hint_zero_share: float = 0.1
+    hint_export_share: float = 0.03
+    hint_regularity: float = 0.4
+    """Where the best weeks hold dark hours near zero, give in the dark, or step up and down no more regularly than this, no episodes
+    are looked for."""
+    fill_regularity: float = 0.45
+    """Least regularity of the steps up in cheap hours for charging from the network to be sought."""
+
+
+class _Zeros(NamedTuple):
+    """Where net power is held near zero."""
+
+    by_slot: Floats
+    """Share of read days near zero, shape (meters, blocks, 48)."""
+    export_by_slot: Floats
+    """Share of read days with clear export, same shape; 0 without an export register."""
+    dark: Bools
+    """Same shape: no sun, and read enough."""
+    is_near: Bools
+    """Shape (meters, blocks, 28, 48)."""
+    gap: Floats
+    """How empty the range just above zero is, against zero itself, shape (meters,)."""
+
+
+class _Steps(NamedTuple):
+    """Mean change from slot to slot over a block's days, over the mean load, and over its own scatter."""
+
+    rise: Floats
+    """Shape (meters, blocks)."""
+    rise_regularity: Floats
+    fall: Floats
+    fall_regularity: Floats
+
+
+def examine(window: MeterWindow, load_kw: Floats, generation_kw: Floats, rules: BatteryRules | None = None) -> Findings:
+    """Look for a battery in every meter of the batch.
+
+    Args:
+        window: the meters.
+        load_kw: import less export plus generation, shape (meters, days, 48), NaN where unread.
+        generation_kw: estimated generation, same shape, 0 where there is no PV.
+        rules: thresholds.
+    """
+    rules = rules or BatteryRules()
+    meters = len(window.area)
+    starts = range(0, max(meters, 1), _PART_METERS)
+    parts = []
+    for start in starts:
+        rows = slice(start, start + _PART_METERS)
+        parts.append(_examine_part(_take(window, rows), load_kw[rows], generation_kw[rows], rules))
+    events = [part.events._replace(meter=part.events.meter + start) for part, start in zip(parts, starts, strict=True)]
+    return Findings(
+        features=np.concatenate([part.features for part in parts]),
+        daily=np.concatenate([part.daily for part in parts]),
+        events=Events(*(np.concatenate(columns) for columns in zip(*events, strict=True))),
+        sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.sizes for part in parts), strict=True))),
+    )
+
+
+def _take(window: MeterWindow, rows: slice) -> MeterWindow:
+    return window._replace(
+        import_kw=window.import_kw[rows],
+        export_kw=window.export_kw[rows],
+        has_export=window.has_export[rows],
+        interval_minutes=window.interval_minutes[rows],
+        area=window.area[rows],
+    )
+
+
+def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, rules: BatteryRules) -> Findings:
+    days = load_kw.shape[1]
+    net = to_blocks(load_kw - generation_kw)
+    load = to_blocks(load_kw)
+    read = (~np.isnan(net)).sum(axis=2, dtype=np.int8).astype(np.float32)
+    mean_kw = np.maximum(np.nan_to_num(average_known(np.maximum(load, 0.0), (1, 2, 3))), 1e-3)
+    zeros = _find_zeros(window, net, read, (mean_kw, rules))
+    steps = _find_steps(load, mean_kw)
+    features = _list_features(window, zeros, steps, _link_sun(window, zeros.is_near, zeros.dark, net))
+    column = dict(zip(FEATURES, np.nan_to_num(features.T), strict=True))
+    hint = (column["battery_dark_zero_share"] > rules.hint_zero_share) | (column["battery_dark_export_share"] > rules.hint_export_share)
+    rows = np.flatnonzero(hint | (column["battery_step_and_drop"] > rules.hint_regularity))
+    may_fill = column["battery_night_step_regularity"][rows] >= rules.fill_regularity
+    workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill))
+    daily = np.zeros((len(net), days), dtype=np.float32)
+    daily[rows] = workings.moved_kwh[:, :days]
+    has_gap = np.isnan(net @ np.ones(net.shape[3], dtype=np.float32))
+    daily[has_gap.reshape(len(net), net.shape[1] * BLOCK_DAYS)[:, :days]] = np.nan
+    sizes = unknown_sizes(len(net))
+    for whole, part in zip(sizes, workings.sizes, strict=True):
+        whole[rows] = part
+    events = workings.events._replace(meter=rows[workings.events.meter])
+    return Findings(features=features, daily=daily, events=events, sizes=sizes)
+
+
+def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Floats, BatteryRules]) -> _Zeros:
+    """Mark where net power stays near zero or goes out in the dark."""
+    mean_kw, rules = scale
+    clear = np.fmax.reduce(to_blocks(window.clear_w_m2), axis=2)[window.area]
+    dark = (clear < DARK_W_M2) & (read >= BLOCK_DAYS // 4)
+    base_kw = _find_base(net, dark, rules.idle_share * mean_kw)
+    near_kw = np.minimum(rules.zero_share * base_kw, 0.2 * mean_kw)[:, None, None, None].astype(np.float32)
+    below = net < near_kw
+    exporting = np.zeros(net.shape, dtype=np.bool_)
+    exporting[window.has_export] = net[window.has_export] < -near_kw[window.has_export]
+    is_near = below & ~exporting
+    days = np.maximum(read, 1)
+    least, further = ((net < near_kw * share).sum(axis=2, dtype=np.int8) * dark for share in (0.5, 2.0))
+    near_sum = np.maximum(further.sum(axis=(1, 2)), 1)
+    return _Zeros(
+        by_slot=is_near.sum(axis=2, dtype=np.int8) / days,
+        export_by_slot=exporting.sum(axis=2, dtype=np.int8) / days,
+        dark=dark,
+        is_near=below,
+        gap=least.sum(axis=(1, 2)) / near_sum,
+    )
+
+
+def _find_base(net: Floats, dark: Bools, idle_kw: Floats) -> Floats:
+    """Base load: the lower third of dark slots in which the meter was not idle, on every third day; shape (meters,), kW."""
+    sample = net[:, :, ::3]
+    counted = (sample > idle_kw[:, None, None, None]) & dark[:, :, None]
+    slots = sample.shape[1] * sample.shape[2] * sample.shape[3]
+    ranked = np.sort(np.where(counted, sample, np.float32(np.inf)).reshape(len(net), slots), axis=1)
+    place = (0.3 * counted.sum(axis=(1, 2, 3))).astype(np.int64)
+    found = np.take_along_axis(ranked, place[:, None], axis=1)[:, 0] if ranked.shape[1] else np.full(len(net), np.inf)
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def _link_sun(window: MeterWindow, near: Bools, dark: Bools, net: Floats) -> Floats:
+    """Correlation, within blocks, of each day's sun or export with the hours near zero in its evening; NaN without sun or export."""
+    sky = np.where(np.isnan(window.ghi_w_m2), np.float32(np.nan), window.ghi_w_m2).sum(axis=2, keepdims=True)
+    sun = to_blocks(sky)[window.area, :, :, 0]
+    exported = np.where(dark[:, :, None], 0.0, np.minimum(net, 0.0)).sum(axis=3)
+    sun = np.where(window.has_export[:, None, None], -exported, sun)
+    evening = (near & dark[:, :, None])[..., 30:].sum(axis=3, dtype=np.int8).astype(np.float32)
+    evening = np.where(np.isnan(sun) | np.isnan(net[..., 30:]).any(axis=3), np.nan, evening)
+    sun = np.where(np.isnan(evening), np.nan, sun)
+    sun = np.nan_to_num(sun - average_known(sun, 2)[..., None])
+    evening = np.nan_to_num(evening - average_known(evening, 2)[..., None])
+    power = np.sqrt((sun**2).sum(axis=2) * (evening**2).sum(axis=2))
+    linked = np.where(power > 0, (sun * evening).sum(axis=2) / np.maximum(power, 1e-9), np.nan)
+    return _best_blocks(np.where((evening**2).sum(axis=2) > BLOCK_DAYS, linked, np.nan), 5)
+
+
+def _find_steps(load: Floats, mean_kw: Floats) -> _Steps:
+    """Regular steps up where batteries fill and down where evenings are dear."""
+
+    def measure(slots: Floats) -> tuple[Floats, Floats]:
+        change = load[..., slots] - load[..., slots - 1]
+        known = ~np.isnan(change)
+        count = np.maximum(known.sum(axis=2, dtype=np.int8), 1).astype(np.float32)
+        change = np.where(known, change, np.float32(0.0))
+        mean = change.sum(axis=2) / count
+        scatter = np.sqrt(np.maximum(np.einsum("mbds,mbds->mbs", change, change) / count - mean**2, 0))
+        return mean / mean_kw[:, None, None], mean / np.maximum(scatter + np.abs(mean), 0.02 * mean_kw[:, None, None])
+
+    rise, rise_regularity = measure(_CHARGE_STEPS[_CHARGE_STEPS > 0])
+    fall, fall_regularity = measure(_PEAK_STEPS)
+    return _Steps(
+        rise=rise.max(axis=2),
+        rise_regularity=rise_regularity.max(axis=2),
+        fall=-fall.min(axis=2),
+        fall_regularity=-fall_regularity.min(axis=2),
+    )
+
+
+def _best_blocks(values: Floats, count: int = 3) -> Floats:
+    """Mean of the highest blocks: (meters, blocks) -> (meters,), so that a battery that came late still shows."""
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    ranked = -np.sort(-np.where(np.isnan(values), -np.inf, values), axis=1)[:, :count]
+    return average_known(np.where(np.isinf(ranked), np.nan, ranked), 1)
+
+
+def _share(values: Floats, mask: Bools) -> Floats:
+    """Mean over the slots of a mask: (meters, blocks, slots) -> (meters, blocks), NaN where none."""
+    count = mask.sum(axis=2)
+    return np.where(count > 0, np.where(mask, values, 0.0).sum(axis=2) / np.maximum(count, 1), np.nan)
+
+
+def _list_features(window: MeterWindow, zeros: _Zeros, steps: _Steps, link: Floats) -> Floats:
+    """Features in the order of ``FEATURES``; what needs an export register is NaN without it."""
+    held = zeros.by_slot + zeros.export_by_slot
+    enough = zeros.dark.any(axis=2, keepdims=True) & np.ones(48, dtype=np.bool_)
+    evening = _share(held[..., _EVENING], (zeros.dark | ~window.has_export[:, None, None])[..., _EVENING] & enough[..., _EVENING])
+    dark_evening = _share(held[..., _EVENING], zeros.dark[..., _EVENING])
+    night = _share(held[..., _NIGHT], zeros.dark[..., _NIGHT])
+    dark_zero = _share(held, zeros.dark)
+    sun = ~zeros.dark & enough
+    dark_export = _share(zeros.export_by_slot, zeros.dark)
+    length = zeros.dark.sum(axis=2)
+    centred = np.nan_to_num(length - average_known(np.where(length > 0, length, np.nan), 1)[:, None])
+    season = -(centred * np.nan_to_num(dark_zero)).sum(axis=1) / np.maximum((centred**2).sum(axis=1), 1e-6) * 10
+    exporting = window.has_export
+    columns = (
+        _best_blocks(dark_zero),
+        _best_blocks(dark_evening),
+        _best_blocks(evening),
+        _best_blocks(dark_evening - night),
+        np.where(exporting, _best_blocks(_share(zeros.by_slot, sun)), np.nan),
+        _best_blocks(np.abs(np.diff(np.where(zeros.dark | ~exporting[:, None, None], held, 0.0), axis=2)).max(axis=2)),
+        np.nan_to_num(link),
+        np.where((centred**2).sum(axis=1) > 50, season, np.nan),
+        np.where(exporting, _best_blocks(dark_export), np.nan),
+        np.where(exporting, _best_blocks(np.where(zeros.dark, zeros.export_by_slot, 0).max(axis=2)), np.nan),
+        _best_blocks(steps.rise),
+        _best_blocks(steps.rise_regularity),
+        _best_blocks(steps.fall),
+        _best_blocks(steps.fall_regularity),
+        _best_blocks(np.minimum(steps.rise_regularity, steps.fall_regularity)),
+        zeros.gap,
+    )
+    return np.stack(columns, axis=1).astype(np.float64)

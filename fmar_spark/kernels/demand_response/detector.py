@@ -1,0 +1,297 @@
+"""Demand response: load that is now and then held back for some hours, against what similar days lead one to expect.
+
+What speaks for it: notches with two sharp edges, more and deeper than the bumps of the same load; always at the same hours or of
+the same length; on the same days as the neighbours'; a load that comes back afterwards. A notch that recurs every working day of
+one season is no surprise on any day, so it is sought in the season's mean profile.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.demand_response.drops import EDGE_SLOTS, DailyNotches, DayTypes, Drops, refine_drops, scan_days, sort_days
+from fmar_spark.kernels.timetable import find_timetable
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.units import HOURS_PER_SLOT
+
+FEATURES: Final[tuple[str, ...]] = (
+    "demand_response_excess_days",
+    "demand_response_tail",
+    "demand_response_asymmetry",
+    "demand_response_tail_asymmetry",
+    "demand_response_score",
+    "demand_response_best_score",
+    "demand_response_sharpness",
+    "demand_response_start_concentration",
+    "demand_response_length_concentration",
+    "demand_response_workday_share",
+    "demand_response_day_clustering",
+    "demand_response_rebound_share",
+    "demand_response_noise_share",
+    "demand_response_timetable_score",
+    "demand_response_timetable_asymmetry",
+    "demand_response_timetable_depth_share",
+    "demand_response_alignment",
+)
+YEAR_DAYS: Final = 365
+
+
+class ResponseRules(NamedTuple):
+    """Thresholds of the search for held-back load."""
+
+    candidates_a_year: int = 60
+    """Days of deepest notches that are looked at closely, a year."""
+    top_events: int = 20
+    """Deepest notches that features are drawn from."""
+    min_score: float = 3.0
+    """Least depth of an event, in units of the meter's usual notch of that length."""
+    min_days: int = 40
+    """Fewest scanned days that are judged."""
+    min_neighbours: int = 8
+    """Fewest other meters in the batch for alignment to mean anything."""
+    rebound_slots: int = 4
+    """How long after an event its load may come back."""
+
+
+class _Depths(NamedTuple):
+    """What each candidate held back, arrays of shape (meters, candidates)."""
+
+    mean_kw: Floats
+    peak_kw: Floats
+    rebound_share: Floats
+    """Energy above expectation just after it over the energy held back, cut at -1..2."""
+
+
+def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = None) -> Findings:
+    """Look for load that was held back in every meter of a batch.
+
+    Events are drops that the meter's own bumps do not explain; their energy is the energy held back and counts as import.
+    The size is the middle of what the events held back on average.
+
+    Args:
+        window: the batch.
+        load_kw: import - export + PV generation, shape (meters, days, 48), NaN where unread.
+        rules: thresholds; None = the defaults.
+    """
+    rules = rules or ResponseRules()
+    meters, days = load_kw.shape[:2]
+    types = sort_days(window.calendar)
+    notches = scan_days(load_kw, types)
+    candidates = min(max(rules.top_events, rules.candidates_a_year * days // YEAR_DAYS), days)
+    drops = refine_drops(load_kw, notches, types, candidates)
+    depths = _measure_depths(load_kw, notches.expected_kw, drops, rules)
+    timetable = find_timetable(load_kw, window.calendar, types)
+    scanned = (~np.isnan(notches.drop)).sum(axis=1)
+    columns = (
+        *_compare_tails(notches),
+        *_describe_top(drops, depths, types, rules),
+        _noise_share(notches),
+        *timetable,
+        _align(drops, days, rules),
+    )
+    features = np.stack(columns, axis=1).astype(np.float32) if meters else np.zeros((0, len(FEATURES)), dtype=np.float32)
+    features[scanned < rules.min_days] = np.nan
+    unexplained = _explain_drops(notches, drops, rules)
+    probability = _event_probability(drops, unexplained, rules)
+    return Findings(
+        features=features,
+        daily=_daily_energy(notches, drops, depths, unexplained),
+        events=_list_events(drops, depths, probability),
+        sizes=_sizes(depths, probability),
+    )
+
+
+def _compare_tails(notches: DailyNotches) -> tuple[Floats, ...]:
+    """Excess of drop days over bump days, spread of the drop days' tail, and drops against bumps in the middle and the tail."""
+    drop, rise = np.sort(notches.drop, axis=1), np.sort(notches.rise, axis=1)
+    count = (~np.isnan(drop)).sum(axis=1)
+
+    def at(ordered: Floats, share: float) -> Floats:
+        position = np.maximum(count - 1, 0) * share
+        if not ordered.shape[1]:
+            return np.full(len(ordered), np.nan)
+        return np.asarray(ordered[np.arange(len(ordered)), position.astype(np.int64)])
+
+    middle, high = at(drop, 0.5), at(drop, 0.98)
+    tail = _log_ratio(high, middle)
+    ranks = np.array([np.searchsorted(bumps, drops) for bumps, drops in zip(rise, drop, strict=True)]) if len(drop) else drop
+    days = np.arange(drop.shape[1])
+    excess = np.where(np.isnan(drop), 0.0, (count[:, None] - days) - np.maximum(count[:, None] - ranks, 0))
+    largest = excess.max(axis=1, initial=0.0) / np.maximum(count, 1)
+    return largest, tail, _log_ratio(middle, at(rise, 0.5)), _log_ratio(high, at(rise, 0.98))
+
+
+def _log_ratio(above: Floats, below: Floats) -> Floats:
+    """Log of a ratio of depths, NaN where either is not positive."""
+    told = (above > 0) & (below > 0)
+    return np.asarray(np.where(told, np.log(np.where(told, above, 1.0) / np.where(told, below, 1.0)), np.nan))
+
+
+def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: ResponseRules) -> tuple[Floats, ...]:
+    """What the meter's deepest notches have in common."""
+    top = slice(0, rules.top_events)
+    clock, length = drops.start_slot[:, top] % SLOTS_PER_DAY, drops.length_slots[:, top]
+    found = ~np.isnan(drops.score[:, top])
+    known = np.maximum(found.sum(axis=1), 1)
+    row = np.broadcast_to(np.arange(len(clock))[:, None], clock.shape)
+    starts = _counts(row, clock, found)
+    near = starts + np.roll(starts, 1, axis=1)
+    lengths = _counts(row, length, found)
+    workday = (~types.is_rest[drops.day[:, top]] & found).sum(axis=1) / known
+    return (
+        _middle(drops.score[:, top]),
+        _middle(drops.score[:, : max(rules.top_events // 4, 1)]),
+        _middle(drops.sharpness[:, top]),
+        near.max(axis=1) / known,
+        lengths.max(axis=1) / known,
+        workday,
+        _clustering(drops.day[:, top], types.is_rest.size),
+        _middle(depths.rebound_share[:, top]),
+    )
+
+
+def _counts(row: NDArray[np.integer], value: NDArray[np.integer], found: Bools) -> NDArray[np.int64]:
+    """How often each value 0..47 occurs in each row, shape (rows, 48)."""
+    cell = row[found] * SLOTS_PER_DAY + value[found]
+    return np.bincount(cell, minlength=len(row) * SLOTS_PER_DAY).reshape(len(row), SLOTS_PER_DAY)
+
+
+def _clustering(day: NDArray[np.integer], days: int) -> Floats:
+    """Spread of the days in the window over that of days strewn evenly: below 1 where events keep to a part of it."""
+    even = days / np.sqrt(12)
+    return np.asarray(day.std(axis=1) / max(even, 1.0)) if day.shape[1] else np.full(len(day), np.nan)
+
+
+def _middle(values: Floats) -> Floats:
+    """Median of each row, NaN where nothing is known; rows are short."""
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    ordered = np.sort(values, axis=1)
+    count = (~np.isnan(values)).sum(axis=1)
+    return np.asarray(ordered[np.arange(len(values)), np.maximum(count - 1, 0) // 2])
+
+
+def _noise_share(notches: DailyNotches) -> Floats:
+    """Usual deviation from expectation on working days over the expected load."""
+    sample = notches.expected_kw[:, ::5]
+    known = ~np.isnan(sample)
+    expected = np.where(known, sample, 0.0).sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
+    return np.asarray(notches.noise_kw[:, 0].mean(axis=1) / np.maximum(np.abs(expected), 1e-3))
+
+
+def _measure_depths(load_kw: Floats, expected_kw: Floats, drops: Drops, rules: ResponseRules) -> _Depths:
+    """What was held back at each candidate: expectation, moved to the level just before, less the load."""
+    meters, days = load_kw.shape[:2]
+    slots = days * SLOTS_PER_DAY
+    row = np.arange(meters)[:, None, None]
+    longest = int(drops.length_slots.max(initial=1))
+    offset = np.arange(-EDGE_SLOTS, longest + rules.rebound_slots)
+    slot = drops.start_slot[..., None] + offset
+    inside_window = (slot >= 0) & (slot < slots)
+    place = row * slots + np.where(inside_window, slot, 0)
+    expected = np.where(inside_window, np.take(expected_kw, place), np.nan)
+    gap = expected - np.take(load_kw, place)
+    before = offset < 0
+    during = (offset >= 0) & (offset < drops.length_slots[..., None])
+    after = (offset >= drops.length_slots[..., None]) & (offset < drops.length_slots[..., None] + rules.rebound_slots)
+    level = -_mean_where(gap, before)
+    level = np.where(np.isnan(level), 0.0, level)
+    moved = np.maximum(gap + np.maximum(level, 0)[..., None], 0.0)
+    mean_kw = _mean_where(moved, during)
+    peak_kw = np.where(during & ~np.isnan(moved), moved, 0.0).max(axis=2, initial=0.0)
+    held = np.where(during & ~np.isnan(moved), moved, 0.0).sum(axis=2)
+    back = np.where(after & ~np.isnan(gap), -gap - level[..., None], 0.0).sum(axis=2)
+    return _Depths(mean_kw, peak_kw, np.clip(back / np.where(held > 0, held, np.nan), -1.0, 2.0))
+
+
+def _mean_where(values: Floats, chosen: Bools) -> Floats:
+    """Mean of the chosen entries on the last axis, NaN where none is known."""
+    known = chosen & ~np.isnan(values)
+    count = known.sum(axis=-1)
+    return np.asarray(np.where(count > 0, np.where(known, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan))
+
+
+def _align(drops: Drops, days: int, rules: ResponseRules) -> Floats:
+    """How much more often other meters drop at the same time than at the same hour of other days: log ratio, shape (meters,)."""
+    meters = len(drops.day)
+    if meters <= rules.min_neighbours:
+        return np.full(meters, np.nan)
+    start = drops.start_slot[:, : rules.top_events]
+    found = ~np.isnan(drops.score[:, : rules.top_events])
+    cell = np.clip(start, 0, days * SLOTS_PER_DAY - 1)
+    strewn = np.bincount(cell[found], minlength=days * SLOTS_PER_DAY).reshape(days, SLOTS_PER_DAY).astype(np.float64)
+    near = strewn.copy()
+    near[:, 1:] += strewn[:, :-1]
+    near[:, :-1] += strewn[:, 1:]
+    usual = near.mean(axis=0)
+    day, clock = cell // SLOTS_PER_DAY, cell % SLOTS_PER_DAY
+    together = np.where(found, near[day, clock] - 1.0, 0.0).sum(axis=1)
+    by_chance = np.where(found, usual[clock], 0.0).sum(axis=1) * (meters - 1) / meters
+    return np.asarray(np.log((together + 1.0) / (by_chance + 1.0)))
+
+
+def _explain_drops(notches: DailyNotches, drops: Drops, rules: ResponseRules) -> Floats:
+    """Share of the drops at least that deep that the meter's own bumps do not explain, shape of the candidates; 0 below the least score."""
+    rise = np.sort(np.where(np.isnan(notches.rise), -np.inf, notches.rise), axis=1)
+    bumps = np.zeros(drops.score.shape, dtype=np.int64)
+    for meter, (heights, depths) in enumerate(zip(rise, drops.score, strict=True)):
+        bumps[meter] = heights.size - np.searchsorted(heights, depths)
+    rank = np.arange(1, drops.day.shape[1] + 1)
+    explained = np.maximum.accumulate(np.minimum((bumps + 0.5) / (rank + 0.5), 1.0), axis=1)
+    return np.asarray(np.where(drops.score >= rules.min_score, 1.0 - explained, 0.0))
+
+
+def _event_probability(drops: Drops, unexplained: Floats, rules: ResponseRules) -> Floats:
+    """How sure each candidate is an event, given that the meter has them, shape of the candidates; 0 below the least score.
+
+    The greater of what bumps do not explain and what the depth alone says: a tariff with cheap hours makes bumps as well.
+    """
+    by_depth = 1.0 - np.exp(-(drops.score - rules.min_score + 0.5) / 2.0)
+    return np.asarray(np.where(drops.score >= rules.min_score, np.maximum(unexplained, by_depth), 0.0))
+
+
+def _daily_energy(notches: DailyNotches, drops: Drops, depths: _Depths, probability: Floats) -> Floats:
+    """Energy held back on each day in likely events, kWh, shape (meters, days); NaN on days that were not scanned."""
+    energy = np.where(np.isnan(notches.drop), np.nan, np.float32(0.0))
+    held = depths.mean_kw * drops.length_slots * HOURS_PER_SLOT * (probability > 0)
+    row = np.broadcast_to(np.arange(len(energy))[:, None], drops.day.shape)
+    known = ~np.isnan(held) & ~np.isnan(energy[row, drops.day])
+    energy[row[known], drops.day[known]] = held[known]
+    return energy.astype(np.float32)
+
+
+def _list_events(drops: Drops, depths: _Depths, probability: Floats) -> Events:
+    """The likely events, ordered by meter then start; of two that overlap the deeper one."""
+    meter, column = np.nonzero((probability > 0) & (depths.peak_kw > 0))
+    start, end = drops.start_slot[meter, column], drops.start_slot[meter, column] + drops.length_slots[meter, column]
+    order = np.lexsort((start, meter))
+    meter, column, start, end = meter[order], column[order], start[order], end[order]
+    apart = np.ones(meter.size, dtype=np.bool_)
+    apart[1:] = (meter[1:] != meter[:-1]) | (start[1:] >= end[:-1])
+    meter, column, start, end = meter[apart], column[apart], start[apart], end[apart]
+    return Events(
+        meter=meter,
+        start_slot=start,
+        end_slot=end,
+        energy_kwh=depths.mean_kw[meter, column] * (end - start) * HOURS_PER_SLOT,
+        peak_kw=depths.peak_kw[meter, column],
+        is_import=np.ones(meter.size, dtype=np.bool_),
+        probability=probability[meter, column],
+    )
+
+
+def _sizes(depths: _Depths, probability: Floats) -> Sizes:
+    """Middle of what the events more likely than not held back on average, or the ten deepest notches where no event is likely."""
+    likely = probability >= 0.5
+    likely[~likely.any(axis=1), :10] = True
+    held = np.sort(np.where(likely, depths.mean_kw, np.nan), axis=1)
+    count = (~np.isnan(held)).sum(axis=1)
+    row = np.arange(len(held))
+    unknown = np.full(len(held), np.nan)
+    if not held.shape[1]:
+        return Sizes(unknown, unknown, unknown, unknown, unknown)
+    low, size, high = (held[row, (share * np.maximum(count - 1, 0)).astype(np.int64)] for share in (0.25, 0.5, 0.75))
+    spread = (high - low) / np.where(size > 0, 2 * size, np.nan) + 1 / np.sqrt(np.maximum(count, 1))
+    return Sizes(size, unknown, spread, unknown, unknown)

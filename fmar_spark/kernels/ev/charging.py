@@ -1,0 +1,348 @@
+"""Finds a car charger's power in a batch of loads, then the sessions of that power."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
+from fmar_spark.kernels.usage_patterns import Blocks, Habits, describe_habits
+from fmar_spark.kernels.window import Bools, Floats, Ints
+
+POWER_BINS: Final = 120
+NEAR_LOG: Final = 0.1
+TAPER_SHARE: Final = 0.4
+"""A slot of this share of the power may be followed by a last one of less: a battery that is nearly full."""
+SHARP_SHARE: Final = 0.05
+USUAL_KW: Final = 3.5
+BESIDE_FROM_LOG: Final = 0.16
+BESIDE_TO_LOG: Final = 0.46
+NIGHT_FROM_HOUR: Final = 22
+NIGHT_TO_HOUR: Final = 6
+RISE_KW: Final = (2.5, 3.3, 4.5, 6.0, 9.0)
+"""Steps up that tell chargers apart from what else a home switches on in a half-hour."""
+
+
+class EvSearch(NamedTuple):
+    """What counts as charging."""
+
+    lowest_kw: float = 1.7
+    """Below the weakest lead in use (8 A, 1.8 kW)."""
+    highest_kw: float = 30.0
+    """Above the strongest domestic charge point (three-phase, 22 kW)."""
+    least_step_kw: float = 1.2
+    """Lowest step up that may start a session: cooking that ends as the car starts hides part of its step."""
+    least_step_share: float = 0.35
+    """The same as a share of the charger's power."""
+    noise_factor: float = 4.0
+    """A step must be this many times the typical half-hourly change."""
+    longest_hours: float = 16.0
+    """A longer plateau is not a session."""
+    lookback_hours: float = 3.0
+    """How far before a step the idle level is sought."""
+    power_tolerance: float = 0.15
+    """How far one session's power may lie from the charger's, relative."""
+    short_tolerance: float = 0.09
+    """The same for a session of under three whole slots of a weak charger."""
+    partial_share: float = 0.15
+    """Share of the charger's power from which the first or last slot counts as charging."""
+    brief_share: float = 0.5
+    """Share of the charger's power that a session too short to fill a slot must reach."""
+    brief_kw: float = 4.0
+    """Level that such a session must reach: kettles, ovens and showers stay below it over a half-hour. A charger is
+    called weak if its own power is below."""
+    most_brief: float = 0.75
+    """Where more than this many such sessions come to one that fills a half-hour (twice as many for an hour), something
+    else makes them."""
+    company_kw: float = 2.5
+    """What else may run all through a session of a charger that is not weak."""
+    doubtful_hours: float = 2.25
+    """Blocks of a weak charger up to this long must stand out among short blocks of other powers."""
+    doubtful_excess: float = 2.0
+    """How many times the number expected from other powers they must reach."""
+    most_candidates: int = 5
+    """Powers that are compared before one is taken for the charger's."""
+    fewest_hours_seen: float = 20.0
+    """Hours that a day must have been read to say anything of that day."""
+
+
+class Charging(NamedTuple):
+    """A charger and its sessions as if every meter had one; arrays of shape (meters,) but for the sessions."""
+
+    charger_kw: Floats
+    """NaN where no power stands out."""
+    spread: Floats
+    """Relative standard deviation of the sessions' power."""
+    concentration: Floats
+    """Share of the energy of all flat blocks that has the charger's power."""
+    likeness: Floats
+    """How much the blocks of that power look like charging, rough log odds; NaN where there are none."""
+    second_kw: Floats
+    """Power that comes second; NaN where there is no other."""
+    second_likeness: Floats
+    """The same of the power that comes second."""
+    rise_days: Floats
+    """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night, shape (meters, 2 x 5)."""
+    sessions: Blocks
+
+
+def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSearch) -> Charging:
+    """Find the power that looks most like a charger's in each meter, and its sessions.
+
+    Args:
+        grid: the load.
+        typical_kw: typical change from slot to slot, shape (meters,); NaN leaves a meter out.
+        seen: days that were read well enough, shape (meters, days).
+        search: what counts as charging.
+    """
+    floor_kw = np.maximum(search.least_step_kw, search.noise_factor * typical_kw)
+    rises = find_rises(grid, np.where(np.isnan(floor_kw), np.inf, floor_kw))
+    flat = find_flat_blocks(grid, rises, search)
+    choice = _choose_charger(flat, seen, grid.slots_per_day, search)
+    trusted = _trust_short_blocks(flat, choice.power_kw, search)
+    sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
+    charger_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
+    return Charging(
+        charger_kw,
+        spread,
+        choice.share,
+        choice.likeness,
+        choice.second_kw,
+        choice.second_likeness,
+        _share_rise_days(grid, rises, seen),
+        sessions,
+    )
+
+
+def find_flat_blocks(grid: SlotGrid, rises: Rises, search: EvSearch) -> Blocks:
+    """Find plateaus of any power that fill at least an hour."""
+    least = round(1.0 / grid.step_hours)
+    place, step = rises
+    before = grid.flat_kw[place - 1]
+    lasting = (step >= search.lowest_kw) & (grid.flat_kw[place + least] - before >= 0.7 * step)
+    place, step = place[lasting], step[lasting]
+    idle = _seek_idle(grid, place, search)
+    after = follow_rises(grid, place, idle + 0.7 * step)
+    power = after.lowest_kw - np.fmin(idle, after.after_kw)
+    kept = (after.length >= least) & (after.length < grid.longest)
+    kept &= (power >= search.lowest_kw) & (power <= search.highest_kw)
+    return _cut_blocks(grid, place, idle, after, np.maximum(power, search.lowest_kw), search.partial_share).take(kept)
+
+
+def _seek_idle(grid: SlotGrid, place: Ints, search: EvSearch) -> Floats:
+    return seek_idle(grid, place, round(search.lookback_hours / grid.step_hours))
+
+
+def _cut_blocks(grid: SlotGrid, place: Ints, idle_kw: Floats, after: Plateaus, height_kw: Floats, partial: float) -> Blocks:
+    """Blocks of ``height_kw`` over idle, with the first and last slot counted by their share."""
+    floor_kw = np.fmin(idle_kw, after.after_kw)
+    power = after.lowest_kw - floor_kw
+    first = np.clip((grid.flat_kw[place] - idle_kw) / height_kw, 0.0, 1.0)
+    last = np.clip((after.ending_kw - floor_kw) / height_kw, 0.0, 1.0)
+    first, last = np.where(first >= partial, first, 0.0), np.where(last >= partial, last, 0.0)
+    tail = np.clip((grid.flat_kw[place + 2 + after.length] - floor_kw) / height_kw, 0.0, 1.0)
+    tail = np.where((tail >= 1.5 * partial) & (tail <= last) & (last >= TAPER_SHARE), tail, 0.0)
+    step_up = grid.flat_kw[place + 1] - idle_kw
+    step_down = grid.flat_kw[place + after.length] - after.after_kw
+    hours = (after.length + first + last + tail) * grid.step_hours
+    slot = grid.slot_of(place)
+    return Blocks(
+        meter=grid.meter_of(place),
+        start=slot + (first == 0.0),
+        end=slot + 1 + after.length + (last > 0.0) + (tail > 0.0),
+        hours=hours,
+        power_kw=power,
+        energy_kwh=hours * np.minimum(power, height_kw),
+        mismatch=np.abs(step_up - step_down) / height_kw,
+    )
+
+
+class _Choice(NamedTuple):
+    """Shape (meters,) each."""
+
+    power_kw: Floats
+    share: Floats
+    likeness: Floats
+    second_kw: Floats
+    second_likeness: Floats
+
+
+def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSearch) -> _Choice:
+    """Among the powers with most energy the one most like a charger's, and its share of all flat blocks' energy."""
+    meters = seen.shape[0]
+    weight = flat.energy_kwh / (1.0 + 4.0 * np.minimum(np.nan_to_num(flat.mismatch, nan=0.5), 2.0))
+    peaks = find_power_peaks(flat, weight, meters, search)
+    kinds = len(peaks)
+    near = [np.flatnonzero(np.abs(flat.power_kw / peak[flat.meter] - 1.0) <= search.power_tolerance) for peak in peaks]
+    picked = np.concatenate(near)
+    blocks, weight = flat.take(picked), weight[picked]
+    blocks = blocks._replace(meter=blocks.meter + np.repeat(np.arange(kinds) * meters, [rows.size for rows in near]))
+    power_kw = _average(blocks.power_kw, weight, blocks.meter, meters * kinds)
+    total = np.tile(np.bincount(flat.meter, flat.energy_kwh, meters), kinds)
+    share = np.bincount(blocks.meter, blocks.energy_kwh, meters * kinds) / np.maximum(total, 1e-9)
+    is_sharp = np.abs(blocks.power_kw / power_kw[blocks.meter] - 1.0) <= SHARP_SHARE
+    sharpness = _average(is_sharp.astype(np.float64), weight, blocks.meter, meters * kinds)
+    prominence = _measure_prominence(flat, power_kw.reshape(kinds, meters))
+    habits = describe_habits(blocks, seen, slots_per_day, kinds)
+    likeness = _score_charger(habits, power_kw, share, sharpness, prominence)
+    likeness = likeness.reshape(kinds, meters)
+    second, best = np.argsort(np.where(np.isnan(likeness), -np.inf, likeness), axis=0)[-2:]
+    row = np.arange(meters)
+    return _Choice(
+        power_kw=power_kw.reshape(kinds, meters)[best, row],
+        share=share.reshape(kinds, meters)[best, row],
+        likeness=likeness[best, row],
+        second_kw=power_kw.reshape(kinds, meters)[second, row],
+        second_likeness=likeness[second, row],
+    )
+
+
+def _share_rise_days(grid: SlotGrid, rises: Rises, seen: Bools) -> Floats:
+    """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night.
+
+    A session that is too short to fill a slot, or that runs beside something else, leaves no flat block, but its step is there.
+    """
+    meters, days = seen.shape
+    slot = grid.slot_of(rises.place) + 1
+    day = np.minimum(slot // grid.slots_per_day, days - 1)
+    hour = slot % grid.slots_per_day * grid.step_hours
+    at_night = (hour >= NIGHT_FROM_HOUR) | (hour < NIGHT_TO_HOUR)
+    read_days = np.maximum(seen.sum(axis=1), 1)
+    shares = []
+    for counted in (np.ones(slot.size, dtype=np.bool_), at_night):
+        highest = np.zeros(meters * days, dtype=np.float32)
+        np.maximum.at(highest, (grid.meter_of(rises.place) * days + day)[counted], rises.step_kw[counted])
+        shares += [(highest.reshape(meters, days) >= kw).sum(axis=1) / read_days for kw in RISE_KW]
+    return np.stack(shares, axis=1)
+
+
+def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:
+    """Log of the hours of blocks at each power over those expected from the powers beside it, shape (kinds x meters,)."""
+    hours = np.minimum(flat.hours, 4.0)
+    meters = power_kw.shape[1]
+    ratios = []
+    for kind_kw in power_kw:
+        apart = np.abs(np.log(flat.power_kw / kind_kw[flat.meter]))
+        beside = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
+        at_power = np.bincount(flat.meter, hours * (apart <= NEAR_LOG), meters)
+        background = np.bincount(flat.meter, hours * beside, meters) * NEAR_LOG / (BESIDE_TO_LOG - BESIDE_FROM_LOG)
+        ratios.append(np.log((at_power + 1.0) / (background + 1.0)))
+    return np.concatenate(ratios)
+
+
+def _score_charger(habits: Habits, power_kw: Floats, share: Floats, sharpness: Floats, prominence: Floats) -> Floats:
+    """How much a power's blocks look like charging, in rough log odds; NaN where there are none.
+
+    Weights are rounded from a logistic fit to simulated homes: a charger's blocks have one sharp power of 3.5 kW or
+    more, much energy, long sessions at no fixed hour, and not every day.
+    """
+    size = np.log(power_kw / USUAL_KW)
+    return np.asarray(
+        0.5 * np.log(np.maximum(np.minimum(habits.kwh_per_day, 15.0), 0.02))
+        + 4.0 * np.minimum(size, 0.0)
+        - 0.7 * np.maximum(size, 0.0)
+        + 1.0 * share
+        - 4.5 * np.minimum(habits.active_day_share, 1.0)
+        + 1.2 * np.log(habits.hours_mean)
+        + 2.0 * np.nan_to_num(habits.start_spread, nan=0.5)
+        - 1.3 * np.minimum(np.nan_to_num(habits.gap_cv, nan=1.0), 3.0)
+        - 3.5 * habits.mismatch
+        + 2.3 * sharpness
+        + 0.6 * prominence
+    )
+
+
+def find_power_peaks(flat: Blocks, weight: Floats, meters: int, search: EvSearch) -> list[Floats]:
+    """The highest peaks of a smoothed histogram of power in equal ratios, strongest first, shape (meters,) each."""
+    scale = POWER_BINS / np.log(search.highest_kw / search.lowest_kw)
+    place = np.clip((np.log(flat.power_kw / search.lowest_kw) * scale).astype(np.int64), 0, POWER_BINS - 1)
+    mass = np.zeros((meters, POWER_BINS + 4))
+    tally = np.bincount(flat.meter * POWER_BINS + place, weight, meters * POWER_BINS)
+    mass[:, 2:-2] = tally.reshape(meters, POWER_BINS)
+    smooth = mass[:, :-4] + mass[:, 4:] + 2.0 * (mass[:, 1:-3] + mass[:, 3:-1]) + 3.0 * mass[:, 2:-2]
+    column = np.arange(POWER_BINS)
+    peaks = []
+    for _ in range(search.most_candidates):
+        peak = smooth.argmax(axis=1)
+        peaks.append(search.lowest_kw * np.exp((peak + 0.5) / scale))
+        smooth[np.abs(column - peak[:, None]) <= 1.3 * scale * search.power_tolerance] = 0.0
+    return peaks
+
+
+def _average(values: Floats, weight: Floats, group: Ints, groups: int) -> Floats:
+    total = np.bincount(group, weight, groups)
+    return np.asarray(np.bincount(group, values * weight, groups) / np.where(total > 0, total, np.nan))
+
+
+def _trust_short_blocks(flat: Blocks, charger_kw: Floats, search: EvSearch) -> Bools:
+    """Whether short blocks of the charger's power clearly outnumber those of powers beside it, shape (meters,).
+
+    Cooking and washing give short blocks of every power; a charger's stand out. The geometric mean of the counts below
+    and above is what a smooth spread of powers would give between them, and one other appliance cannot raise it much.
+    """
+    meters = charger_kw.size
+    short = flat.take(flat.hours <= search.doubtful_hours)
+    apart = np.log(short.power_kw / charger_kw[short.meter])
+    below = (apart < -BESIDE_FROM_LOG) & (apart >= -BESIDE_TO_LOG)
+    above = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
+    at_power = np.bincount(short.meter[np.abs(apart) <= NEAR_LOG], minlength=meters)
+    sides = np.bincount(short.meter[below], minlength=meters) * np.bincount(short.meter[above], minlength=meters)
+    background = np.sqrt(sides) * 2.0 * NEAR_LOG / (BESIDE_TO_LOG - BESIDE_FROM_LOG)
+    return np.asarray(at_power > search.doubtful_excess * background + 1.0)
+
+
+def _find_sessions(grid: SlotGrid, rises: Rises, charger_kw: Floats, trusted: Bools, search: EvSearch) -> Blocks:
+    """Blocks of each meter's charger power, with those too short to fill a slot where nothing else is as strong."""
+    place = rises.place
+    wanted = charger_kw[grid.meter_of(place)]
+    brief_kw = np.maximum(search.brief_share * wanted, search.brief_kw / np.sqrt(2.0 * grid.step_hours))
+    top = np.fmax(grid.flat_kw[place], np.fmax(grid.flat_kw[place + 1], grid.flat_kw[place + 2]))
+    full_kw = (1.0 - search.power_tolerance) * wanted
+    started = (rises.step_kw >= search.least_step_kw) & (rises.step_kw >= search.least_step_share * wanted)
+    started &= top >= np.fmin(full_kw, brief_kw)
+    place, wanted, brief_kw, full_kw = place[started], wanted[started], brief_kw[started], full_kw[started]
+    idle = _seek_idle(grid, place, search)
+    after = follow_rises(grid, place, idle + full_kw)
+    blocks = _cut_blocks(grid, place, idle, after, wanted, search.partial_share)
+    strong = brief_kw < wanted
+    tolerance = np.where((after.length > 2) | strong, search.power_tolerance, search.short_tolerance)
+    excess = blocks.power_kw - wanted
+    kept = np.abs(excess) <= tolerance * wanted
+    kept |= strong & (excess >= 0) & (excess <= search.company_kw)
+    kept &= (after.length >= 1) & (after.length < grid.longest)
+    kept &= (after.length > 1) | strong | (blocks.mismatch <= search.power_tolerance)
+    kept &= strong | trusted[blocks.meter] | (blocks.hours > search.doubtful_hours)
+    brief, is_brief = _cut_brief(grid, place, idle, wanted, search)
+    is_brief &= (after.length == 0) & strong & (brief.power_kw >= brief_kw)
+    whole_count = np.bincount(blocks.meter[kept], minlength=grid.meters)
+    brief_count = np.bincount(brief.meter[is_brief], minlength=grid.meters)
+    is_brief &= (brief_count <= 2.0 * grid.step_hours * search.most_brief * whole_count)[brief.meter]
+    brief = brief._replace(power_kw=wanted)
+    blocks = Blocks(*(np.where(is_brief, short, whole) for short, whole in zip(brief, blocks, strict=True))).take(kept | is_brief)
+    return blocks.take(drop_overlaps(blocks.meter, blocks.start, blocks.end))
+
+
+def _cut_brief(grid: SlotGrid, place: Ints, idle_kw: Floats, charger_kw: Floats, search: EvSearch) -> tuple[Blocks, Bools]:
+    """Charging over up to three slots without filling any, its height as ``power_kw``, and whether it ends in time."""
+    floor_kw = np.fmin(idle_kw, grid.flat_kw[place + 3])
+    over = np.nan_to_num(grid.flat_kw[place[:, None] + np.arange(4)] - floor_kw[:, None])
+    tallest = over[:, :3].max(axis=1)
+    share = np.clip(over / charger_kw[:, None], 0.0, 1.0)
+    ends = (share[:, 3] < 2 * search.partial_share) & (tallest <= charger_kw + search.company_kw)
+    used = np.where(share[:, :3] >= search.partial_share, share[:, :3], 0.0)
+    hours = used.sum(axis=1) * grid.step_hours
+    slot = grid.slot_of(place)
+    start = slot + np.argmax(used > 0, axis=1)
+    end = slot + 3 - np.argmax(used[:, ::-1] > 0, axis=1)
+    unseen = np.full(hours.size, np.nan)
+    return Blocks(grid.meter_of(place), start, end, hours, tallest, hours * charger_kw, unseen), ends
+
+
+def _refine_charger(sessions: Blocks, charger_kw: Floats, tolerance: float) -> tuple[Floats, Floats]:
+    """Charger power as the mean of its sessions, and their relative spread, shape (meters,)."""
+    meters = charger_kw.size
+    sessions = sessions.take(np.abs(sessions.power_kw / charger_kw[sessions.meter] - 1.0) <= tolerance)
+    weight = np.minimum(sessions.hours, 4.0) ** 2
+    mean = _average(sessions.power_kw, weight, sessions.meter, meters)
+    centre = np.where(np.isnan(mean), charger_kw, mean)
+    off = (sessions.power_kw / centre[sessions.meter] - 1.0) ** 2
+    return centre, np.sqrt(_average(off, weight, sessions.meter, meters))

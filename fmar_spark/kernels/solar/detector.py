@@ -1,0 +1,334 @@
+"""Finds solar PV behind a boundary meter, sizes it and estimates what it generated."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.solar.fit import (
+    BLOCK_DAYS,
+    CLEAR_SHARE,
+    DARK_W_M2,
+    USABLE_W_M2,
+    ArrayFit,
+    Blocks,
+    average_known,
+    describe_blocks,
+    find_weekends,
+    list_layouts,
+    to_blocks,
+    to_hours,
+    trace_planes,
+)
+from fmar_spark.kernels.solar.output import Output, Sky, estimate_output, find_spells, mark_days, mark_exports
+from fmar_spark.kernels.solar.sizing import Evidence, size_fits
+from fmar_spark.kernels.sun import align_sky
+from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+
+FEATURES: Final[tuple[str, ...]] = (
+    "pv_export_day_share",
+    "pv_export_sun_share",
+    "pv_export_fit",
+    "pv_sky_correlation",
+    "pv_sky_best_block",
+    "pv_sky_block_share",
+    "pv_below_base_share",
+    "pv_low_noon",
+    "pv_season_contrast",
+    "pv_clear_correlation",
+    "pv_noon_unrest",
+    "pv_scale_ratio",
+)
+
+
+_PART_METERS: Final = 64
+TELLING_EXPORT: Final = 0.1
+"""Share of sunny hours with export from which a block's envelope is the array's."""
+
+
+class PvRules(NamedTuple):
+    """What a person may wish to change."""
+
+    performance_ratio: float = 0.74
+    """AC kW per kWp at 1 kW/m2 on the modules, inverter, heat and some years of age included: 0.73 to 0.8 on British roofs."""
+    sky_reliability: float = 0.75
+    """Share of the variance of measured irradiance that the meter's own sky shares; 1 if measured on the roof."""
+    export_days: float = 0.3
+    """Least share of days with export in the sun, in the best four weeks, before generation is taken out."""
+    export_fit: float = 0.8
+    """Least agreement of the export's envelope with an array of modules for the same."""
+    export_sun: float = 0.5
+    """Least mean height of the sun while energy is exported, against the day's highest, for the same."""
+    below_base: float = 0.3
+    """Least share of sunny hours below half the base load, in the best twelve weeks, where there is no export register."""
+    sky_correlation: float = 0.12
+    """Least correlation of import with measured irradiance, as well."""
+
+
+class PvFindings(NamedTuple):
+    """What was found, and the generation to take out before any other detector looks."""
+
+    findings: Findings
+    generation_kw: Floats
+    """Shape (meters, days, 48); zero where no PV is plausible."""
+
+
+class _Skies(NamedTuple):
+    """What all meters of a batch share, by area."""
+
+    slots: Sky
+    measured: Floats
+    """kW/m2, shape (areas, blocks, 28, 24), NaN where unknown."""
+    likely: Floats
+    """Same, or the usual share of the clear one."""
+    clear: Floats
+    ratio: Floats
+    """Irradiance on every layout over that on the horizontal, shape (areas, blocks, 24, layouts)."""
+    weekend: Bools
+
+
+def examine(window: MeterWindow, rules: PvRules | None = None) -> PvFindings:
+    """Look for PV in every meter of the batch.
+
+    Without an export register import is net power cut off at zero, and the array shows only as far as the load reaches.
+    """
+    rules = rules or PvRules()
+    skies = _share_skies(window)
+    meters = len(window.area)
+    starts = range(0, max(meters, 1), _PART_METERS)
+    parts = [_examine_part(_take(window, slice(start, start + _PART_METERS)), skies, rules) for start in starts]
+    events = [part.findings.events for part in parts]
+    events = [found._replace(meter=found.meter + start) for found, start in zip(events, starts, strict=True)]
+    findings = Findings(
+        features=np.concatenate([part.findings.features for part in parts]),
+        daily=np.concatenate([part.findings.daily for part in parts]),
+        events=Events(*(np.concatenate(columns) for columns in zip(*events, strict=True))),
+        sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.findings.sizes for part in parts), strict=True))),
+    )
+    return PvFindings(findings, np.concatenate([part.generation_kw for part in parts]))
+
+
+def _take(window: MeterWindow, rows: slice | Bools) -> MeterWindow:
+    """The same window with some of its meters."""
+    return window._replace(
+        import_kw=window.import_kw[rows],
+        export_kw=window.export_kw[rows],
+        has_export=window.has_export[rows],
+        interval_minutes=window.interval_minutes[rows],
+        area=window.area[rows],
+    )
+
+
+def _share_skies(window: MeterWindow) -> _Skies:
+    clear = (window.clear_w_m2 / 1000).astype(np.float32)
+    measured = (align_sky(window.ghi_w_m2, window.clear_w_m2) / 1000).astype(np.float32)
+    likely = np.where(np.isnan(measured), np.float32(CLEAR_SHARE) * clear, measured)
+    return _Skies(
+        slots=Sky(likely, clear),
+        measured=to_blocks(to_hours(measured)),
+        likely=to_blocks(to_hours(likely)),
+        clear=to_blocks(to_hours(clear)),
+        ratio=trace_planes(window, list_layouts()),
+        weekend=find_weekends(window),
+    )
+
+
+def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindings:
+    """Look at few enough meters for their hours to stay in the processor's own memory."""
+    hours = to_hours(window.import_kw)
+    exports = to_blocks(to_hours(np.nan_to_num(window.export_kw[window.has_export])))
+    days = hours.shape[1]
+    net = to_blocks(hours)
+    net[window.has_export] -= exports
+    blocks = describe_blocks(net, skies.measured[window.area], skies.clear[window.area], skies.weekend)
+    evidence = _weigh_evidence(blocks, net)
+    export_shares, has_exports = _share_exports(window, exports, blocks)
+    by_sky, fit = size_fits(window, (blocks, evidence, has_exports), skies.ratio, rules.sky_reliability)
+    has_sky: Bools = np.any(blocks.sky_square > 0, axis=(1, 2))
+    features = _list_features(window, (evidence, *export_shares), (by_sky, fit), has_sky, blocks)
+    suspect, plausible = _judge(window, features, rules)
+    likely = _take(window, suspect)
+    output = estimate_output(
+        likely,
+        skies.slots,
+        Blocks(*(column[suspect] for column in blocks)),
+        ArrayFit(*(column[suspect] for column in fit)),
+        (evidence.dark_kw[suspect], evidence.sparing[suspect]),
+    )
+    generation_kw = np.zeros_like(window.import_kw)
+    generation_kw[plausible] = output.generation_kw[plausible[suspect]]
+    daily = mark_days(net, skies.likely[window.area], blocks, fit, skies.weekend)
+    mine = Blocks(*(column[window.has_export] for column in blocks))
+    own = ArrayFit(*(column[window.has_export] for column in fit))
+    is_read: Bools = ~np.all(np.isnan(net[window.has_export]), axis=3)
+    daily[window.has_export] = mark_exports(daily[window.has_export], exports, is_read, mine, own)
+    findings = Findings(
+        features=features,
+        daily=daily[:, :days],
+        events=find_spells(output, suspect),
+        sizes=_size_arrays(window, fit, (suspect, output), rules),
+    )
+    return PvFindings(findings, generation_kw)
+
+
+def _judge(window: MeterWindow, features: Floats, rules: PvRules) -> tuple[Bools, Bools]:
+    """Meters whose generation is worth estimating, and those that are sure enough for it to be taken out."""
+    column = dict(zip(FEATURES, np.nan_to_num(features.T), strict=True))
+    by_export = (column["pv_export_day_share"] > rules.export_days) & (column["pv_export_fit"] > rules.export_fit)
+    by_export &= column["pv_export_sun_share"] > rules.export_sun
+    by_import = (column["pv_below_base_share"] > rules.below_base) & (column["pv_sky_correlation"] > rules.sky_correlation)
+    plausible = np.where(window.has_export, by_export, by_import)
+    hint = (column["pv_export_day_share"] > 0) | (column["pv_below_base_share"] > 0.1) | (column["pv_sky_correlation"] > 0.2)
+    no_sky = np.isnan(features[:, FEATURES.index("pv_scale_ratio")])
+    hint |= no_sky & (column["pv_clear_correlation"] > 0.2)
+    return plausible | (hint & (no_sky | (column["pv_scale_ratio"] > 0.3))), plausible
+
+
+def _best_blocks(values: Floats, count: int = 3) -> Floats:
+    """Mean of the highest blocks: (meters, blocks) -> (meters,), so that an array that came late still shows."""
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    ranked = -np.sort(-np.where(np.isnan(values), -np.inf, values), axis=1)[:, :count]
+    return average_known(np.where(np.isinf(ranked), np.nan, ranked), 1)
+
+
+def _mean_where(mask: Bools, values: Floats) -> Floats:
+    """Mean over the hours of a mask: (meters, blocks, 24) -> (meters, blocks), NaN where none."""
+    count = mask.sum(axis=2)
+    return np.where(count > 0, np.where(mask, values, 0.0).sum(axis=2) / np.maximum(count, 1), np.nan)
+
+
+def _find_sunny(blocks: Blocks) -> Bools:
+    """Hours round noon of blocks that were read enough."""
+    high = blocks.clear > np.maximum(2e-3 * USABLE_W_M2, 0.6 * blocks.clear.max(axis=2, keepdims=True, initial=0.0))
+    return np.asarray(high & (blocks.days >= BLOCK_DAYS // 4))
+
+
+def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
+    """Reduce hours to what sun and darkness tell of each meter."""
+    sunny = _find_sunny(blocks)
+    dark = (blocks.days >= BLOCK_DAYS // 4) & (blocks.clear * 1000 < DARK_W_M2)
+    dark_kw, noon_kw, base_kw = (
+        _mean_where(mask, values) for mask, values in ((dark, blocks.mean_kw), (sunny, blocks.mean_kw), (dark, blocks.low_kw))
+    )
+    sparing = np.clip(np.nansum(base_kw, axis=1) / np.maximum(np.nansum(dark_kw, axis=1), 1e-6), 0.5, 0.95)
+    least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
+    base_days_kw = np.maximum(average_known(np.where(np.isinf(least), np.float32(np.nan), least), 2), 0.0)
+    below = (net < (0.5 * base_days_kw)[..., None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
+    unrest = np.sqrt(blocks.load_square / np.maximum(blocks.days, 1))
+    quiet = np.maximum(_mean_where(dark, unrest), 1e-3)
+    return Evidence(
+        below_base_share=_best_blocks(_mean_where(sunny, below) - _mean_where(dark, below)),
+        low_noon=_best_blocks(-_mean_where(sunny, blocks.low_kw) / np.maximum(base_days_kw, 0.01)),
+        season_contrast=_contrast_seasons(dark_kw - noon_kw, blocks),
+        clear_correlation=_correlate_clear(blocks),
+        noon_unrest=_best_blocks(np.log(np.maximum(_mean_where(sunny, unrest), 1e-3) / quiet)),
+        dark_kw=dark_kw,
+        base_kw=base_kw,
+        sparing=sparing,
+        open_share=1 - below,
+    )
+
+
+def _share_exports(window: MeterWindow, exports: Floats, blocks: Blocks) -> tuple[tuple[Floats, Floats], Bools]:
+    """Share of sunny hours with export in the best blocks, and of exported energy by the height of its sun; (meters,) each.
+
+    And in which blocks there was enough of it to tell, shape (meters, blocks).
+
+    Args:
+        window: the meters.
+        exports: kW, shape (meters with export, blocks, 28, 24).
+        blocks: of all meters.
+    """
+    mine = Blocks(*(column[window.has_export] for column in blocks))
+    moved = (exports > 0.05 * np.abs(mine.mean_kw)[:, :, None]).sum(axis=2, dtype=np.int8) / np.maximum(mine.days, 1)
+    energy = np.nan_to_num(exports).sum(axis=2)
+    height = mine.clear / np.maximum(mine.clear.max(axis=2, keepdims=True, initial=1e-6), 1e-6)
+    day_share, sun_share = np.full(len(window.area), np.nan), np.full(len(window.area), np.nan)
+    by_block = _mean_where(_find_sunny(mine), moved)
+    has_exports = np.zeros(blocks.days.shape[:2], dtype=np.bool_)
+    has_exports[window.has_export] = np.nan_to_num(by_block) > TELLING_EXPORT
+    day_share[window.has_export] = _best_blocks(by_block)
+    sun_share[window.has_export] = (energy * np.nan_to_num(height)).sum(axis=(1, 2)) / np.maximum(energy.sum(axis=(1, 2)), 1e-9)
+    return (day_share, sun_share), has_exports
+
+
+def _contrast_seasons(dip_kw: Floats, blocks: Blocks) -> Floats:
+    """How much deeper noon lies below darkness in bright blocks than in dull ones, over the mean load; NaN without both."""
+    sun = np.where(np.isnan(dip_kw), np.nan, blocks.clear.sum(axis=2))
+    spread = np.nan_to_num(sun - average_known(sun, 1)[:, None])
+    variation = (spread**2).sum(axis=1)
+    slope = (spread * np.nan_to_num(dip_kw)).sum(axis=1) / np.maximum(variation, 1e-9)
+    return np.where(variation > 4.0, slope / _usual_kw(blocks), np.nan)
+
+
+def _usual_kw(blocks: Blocks) -> Floats:
+    return np.asarray(np.maximum(np.nan_to_num(average_known(np.abs(blocks.mean_kw), (1, 2))), 1e-3))
+
+
+def _correlate_clear(blocks: Blocks) -> Floats:
+    """Correlation of the fall of mean power with the clear sky once each hour's and each block's own mean is gone."""
+    known = ~np.isnan(blocks.mean_kw)
+
+    def centre(values: Floats) -> Floats:
+        bare = np.where(known, values, np.nan).astype(np.float64)
+        for axis in (1, 2, 1, 2):
+            bare = bare - np.expand_dims(average_known(bare, axis), axis)
+        return np.nan_to_num(bare)
+
+    load, sun = centre(blocks.mean_kw), centre(blocks.clear)
+    power = np.sqrt((load**2).sum(axis=(1, 2)) * (sun**2).sum(axis=(1, 2)))
+    return np.where(power > 1e-9, -(load * sun).sum(axis=(1, 2)) / np.maximum(power, 1e-9), np.nan)
+
+
+def _block_correlation(blocks: Blocks) -> Floats:
+    """Correlation of the fall of net power with the sky in each block, shape (meters, blocks); NaN without both."""
+    power = np.sqrt(blocks.sky_square.sum(axis=2) * np.where(blocks.clear > 0, blocks.load_square, 0.0).sum(axis=2))
+    return np.where(power > 1e-6, blocks.cross.sum(axis=2) / np.maximum(power, 1e-6), np.nan)
+
+
+def _list_features(
+    window: MeterWindow,
+    seen: tuple[Evidence, Floats, Floats],
+    fits: tuple[ArrayFit, ArrayFit],
+    has_sky: Bools,
+    blocks: Blocks,
+) -> Floats:
+    """Features in the order of ``FEATURES``; what needs an export register or a measured sky is NaN without it."""
+    evidence, day_share, sun_share = seen
+    by_sky, fit = fits
+    exporting = window.has_export
+    by_block = _block_correlation(blocks)
+    follows = (np.nan_to_num(by_block) > 0.15).sum(axis=1) / np.maximum((~np.isnan(by_block)).sum(axis=1), 1)
+    columns = (
+        day_share,
+        sun_share,
+        np.where(exporting, fit.correlation, np.nan),
+        np.where(has_sky, by_sky.correlation, np.nan),
+        np.where(has_sky, _best_blocks(by_block), np.nan),
+        np.where(has_sky, follows, np.nan),
+        evidence.below_base_share,
+        evidence.low_noon,
+        evidence.season_contrast,
+        evidence.clear_correlation,
+        evidence.noon_unrest,
+        np.where(exporting | has_sky, fit.scale_kw / _usual_kw(blocks), np.nan),
+    )
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _size_arrays(window: MeterWindow, fit: ArrayFit, seen: tuple[Bools, Output], rules: PvRules) -> Sizes:
+    """AC and DC size of each array as if it were there."""
+    suspect, output = seen
+    known = fit.scale_kw > 0
+    highest_kw = np.full(len(known), np.nan)
+    highest_kw[suspect] = output.highest_kw
+    clear_kw = fit.scale_kw * fit.peak_ratio
+    spread = np.where(window.has_export, 0.1, 0.3) + 0.5 * (1 - fit.correlation)
+    unknown = np.full(len(known), np.nan)
+    return Sizes(
+        import_kw=unknown,
+        export_kw=np.where(known, np.where(window.has_export, highest_kw, clear_kw), np.nan),
+        spread=np.where(known, spread, np.nan),
+        storage_kwh=unknown,
+        peak_kwp=np.where(known, fit.scale_kw / rules.performance_ratio, np.nan),
+    )

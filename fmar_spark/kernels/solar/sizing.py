@@ -1,0 +1,145 @@
+"""Fits an array to what the export's envelope or the measured sky shows, and says in which weeks it stood."""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.kernels.solar.fit import (
+    CLEAR_SHARE,
+    USABLE_W_M2,
+    ArrayFit,
+    Blocks,
+    average_known,
+    choose_layout,
+    sum_neighbours,
+    weigh_presence,
+)
+from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
+
+OPEN_SHARE: Final = 0.5
+"""Share of a block's sun in which import must answer a change of load, for the block to say whether there is an array."""
+
+
+class Evidence(NamedTuple):
+    """What sun and darkness tell of each meter; shape (meters,) unless said otherwise."""
+
+    below_base_share: Floats
+    low_noon: Floats
+    season_contrast: Floats
+    clear_correlation: Floats
+    noon_unrest: Floats
+    dark_kw: Floats
+    """Mean power in the dark, shape (meters, blocks)."""
+    base_kw: Floats
+    """Mean over dark hours of the least power, same shape."""
+    sparing: Floats
+    """Least over mean power in the dark."""
+    open_share: Floats
+    """Share of each block's hours in which import shows a change of load at all, shape (meters, blocks, 24)."""
+
+
+def size_fits(
+    window: MeterWindow, seen: tuple[Blocks, Evidence, Bools], ratio: Floats, sky_reliability: float
+) -> tuple[ArrayFit, ArrayFit]:
+    """The array as the measured sky shows it, and the best there is to say of it.
+
+    That is the export's envelope where there is one; else the sky's, made up for what clipping at zero and a distant sky hide; else
+    the season's.
+
+    Args:
+        window: the meters.
+        seen: statistics, evidence, and the blocks with export enough to tell, shape (meters, blocks).
+        ratio: of every layout, shape (areas, blocks, 24, layouts).
+        sky_reliability: share of the variance of measured irradiance that the meter's own sky shares.
+    """
+    blocks, evidence, has_exports = seen
+    whole_share = np.ones_like(blocks.cross)
+    by_sky = _fit_sky(window.area, blocks, ratio, whole_share, None)
+    fit = ArrayFit(*(column.copy() for column in by_sky))
+    steady = weigh_presence(sum_neighbours(blocks.cross.sum(axis=2)), sum_neighbours(blocks.sky_square.sum(axis=2)))
+    steady = np.where(_find_open(blocks, evidence) | window.has_export[:, None], steady, np.nan)
+    for mine in (window.has_export, ~window.has_export):
+        area, part = window.area[mine], Blocks(*(column[mine] for column in blocks))
+        if mine is window.has_export:
+            own = _fit_export(area, part, (evidence.base_kw[mine], evidence.sparing[mine]), ratio)
+            presence = _join_presence(own.presence, steady[mine], has_exports[mine])
+        else:
+            own = _fit_sky(area, part, ratio, evidence.open_share[mine], by_sky.presence[mine])
+            by_season_kw = np.where((part.sky_square > 0).any(axis=(1, 2)), 0.0, _scale_by_season(part))
+            own = own._replace(scale_kw=own.pooled_kw / sky_reliability + by_season_kw)
+            presence = steady[mine]
+        for whole, column in zip(fit, own._replace(presence=presence), strict=True):
+            whole[mine] = column
+    peak_ratio = (fit.plane_ratio * blocks.clear).max(axis=(1, 2), initial=0.0)
+    return by_sky, fit._replace(peak_ratio=peak_ratio)
+
+
+def _find_open(blocks: Blocks, evidence: Evidence) -> Bools:
+    """Blocks in whose sunny hours import is not cut off at zero most of the time, shape (meters, blocks)."""
+    weight = np.nan_to_num(blocks.clear)
+    share = (evidence.open_share * weight).sum(axis=2) / np.maximum(weight.sum(axis=2), 1e-6)
+    return np.asarray(share > OPEN_SHARE)
+
+
+def _fit_sky(area: Ints, blocks: Blocks, ratio: Floats, open_share: Floats, presence: Floats | None) -> ArrayFit:
+    """Fit the array to how net power follows the measured sky from day to day.
+
+    Where import is cut off at zero for part of the days it follows the sky by that much less: the slope of each hour is
+    made up for it, and hours that are mostly cut off count for little.
+    """
+    weight = np.where(blocks.clear * 1000 > USABLE_W_M2, open_share**3, 0.0)
+    cross = np.where(weight > 0, blocks.cross * weight / np.maximum(open_share, 0.05), 0.0)
+    square = blocks.sky_square * weight
+    if presence is None:
+        presence = weigh_presence(cross.sum(axis=2), square.sum(axis=2))
+    return choose_layout(cross, square, ratio, area, presence, (blocks.load_square * weight).sum(axis=2))
+
+
+def _scale_by_season(blocks: Blocks) -> Floats:
+    """What is left to go by without export and without a measured sky: how each hour falls as its block's sun rises, shape (meters,).
+
+    Each hour is compared with itself over the year, so that the site's own day and night do not enter.
+    """
+    known = ~np.isnan(blocks.mean_kw)
+    sun = np.where(known, CLEAR_SHARE * np.nan_to_num(blocks.clear), np.nan)
+    spread = np.nan_to_num(sun - average_known(sun, 1)[:, None])
+    fall = (spread * np.nan_to_num(blocks.mean_kw)).sum(axis=(1, 2)) / np.maximum((spread**2).sum(axis=(1, 2)), 1e-3)
+    return np.asarray(np.maximum(-fall, 0.0))
+
+
+def _join_presence(own: Floats, by_sky: Floats, has_exports: Bools) -> Floats:
+    """Presence of the array by block: its own where it exports; elsewhere what follows the measured sky over three blocks.
+
+    A busy site may take all of it for months, and export nothing: its net power still follows the sky. Without a measured
+    sky such a block says what the envelope says.
+    """
+    told = ~np.isnan(by_sky) & ~has_exports & (np.abs(by_sky) > 1e-6)
+    return np.where(told, by_sky, own)
+
+
+def _fit_export(area: Ints, blocks: Blocks, dark: tuple[Floats, Floats], ratio: Floats) -> ArrayFit:
+    """Fit the array to the highest output of every block and hour.
+
+    At the brightest moment of a block the load is at least what the dark hours never go below, and as sparing, against
+    the mean that the first round implies, as it is in the dark. Hours in which the fit would pass the highest output
+    ever seen are left out of the next round: there the inverter may have clipped.
+    """
+    usable = (blocks.clear * 1000 > USABLE_W_M2) & ~np.isnan(blocks.low_kw)
+    seen = np.where(usable, blocks.sky_high, 0.0)
+    base_kw, sparing = np.nan_to_num(np.maximum(dark[0], 0.0))[..., None], dark[1][:, None, None]
+    height_kw = np.where(usable, base_kw - blocks.low_kw, 0.0)
+    presence = weigh_presence((height_kw * seen).sum(axis=2), (seen**2).sum(axis=2))
+    fit = choose_layout(height_kw * seen, seen**2, ratio, area, presence, _square(height_kw))
+    there = np.clip(np.nan_to_num(presence), 0.0, 1.0)
+    for _ in range(3):
+        output_kw = (fit.scale_kw[:, None] * there)[..., None] * fit.plane_ratio
+        load_kw = np.maximum(base_kw, sparing * (blocks.mean_kw + output_kw * blocks.sky))
+        height_kw = np.where(usable, load_kw - blocks.low_kw, 0.0)
+        clipped = output_kw * blocks.sky_high > 1.03 * height_kw.max(axis=(1, 2), keepdims=True, initial=0.0)
+        kept_kw, kept = np.where(clipped, 0.0, height_kw), np.where(clipped, 0.0, seen)
+        fit = choose_layout(kept_kw * kept, kept**2, ratio, area, presence, _square(kept_kw))
+    return fit
+
+
+def _square(height_kw: Floats) -> Floats:
+    return np.asarray((np.maximum(height_kw, 0.0) ** 2).sum(axis=2))

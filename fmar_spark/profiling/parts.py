@@ -1,0 +1,329 @@
+"""The nested columns of a meter profile: detections, changes, capabilities, availabilities and events."""
+
+from datetime import date
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from fmar_spark import clock
+from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, AssetClass, Direction
+from fmar_spark.kernels.changes import KINDS, Changes, History
+from fmar_spark.kernels.examination import Examination
+from fmar_spark.kernels.parameters import count_weeks, derive_availability, derive_capability, group_quantiles
+from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
+from fmar_spark.profiling.nested import Values, build_structs, group_by_meter, list_rows, to_dates
+from fmar_spark.profiling.verdicts import Scorer, TierRules, name_tiers
+from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
+
+APPEARED, REMOVED = KINDS.index("appeared"), KINDS.index("removed")
+DIRECTIONS: Final = ((Direction.IMPORT, True), (Direction.EXPORT, False))
+FULL_EVIDENCE_EVENTS: Final = 10.0
+_SIGHT_OF_CLASS: Final = {
+    AssetClass.EV: "block",
+    AssetClass.HEAT_PUMP: "of heating",
+    AssetClass.BATTERY: "drawn or given",
+    AssetClass.SOLAR_PV: "of generation",
+    AssetClass.DEMAND_RESPONSE: "held back",
+}
+"""What a person sees of a class in its episodes."""
+_AT_THEIR_HOUR: Final = frozenset({AssetClass.EV, AssetClass.SOLAR_PV, AssetClass.DEMAND_RESPONSE})
+"""Classes of which an episode is told by when it begins and ends; the others run at all hours."""
+_FIRST_DAY_SLOT, _FIRST_NIGHT_SLOT = 12, 42
+"""06:00 and 21:00 by the local clock."""
+_CAPABILITY_FIGURES: Final = (
+    "rated_kw_p10",
+    "rated_kw_p50",
+    "rated_kw_p90",
+    "rated_kw_max",
+    "duration_minutes_min",
+    "duration_minutes_p10",
+    "duration_minutes_p50",
+    "duration_minutes_p90",
+    "duration_minutes_max",
+    "ramp_kw_per_min_lower_bound",
+    "energy_kwh_day",
+)
+
+
+class Judged(NamedTuple):
+    """A batch after the classifier: what the nested columns are made from."""
+
+    window: MeterWindow
+    examination: Examination
+    probability: Floats
+    """Of having been there at some time, shape (meters, 5); NaN unless characterised."""
+    present_probability: Floats
+    """Of being there on the last day; NaN unless characterised."""
+    reported: Bools
+    """Classes that get events and parameters, shape (meters, 5)."""
+    histories: dict[AssetClass, History]
+    last_slot: Ints
+    """Last slot read, shape (meters,)."""
+    slot_starts: np.ndarray[tuple[int], np.dtype[np.datetime64]]
+    """UTC start of each local slot of the window, NaT where the clock skipped it."""
+
+
+class _Routines(NamedTuple):
+    """What the episodes of one class have in common, arrays of shape (meters,)."""
+
+    days: Ints
+    """Days on which one began, at most the days seen."""
+    start_slot: Ints
+    """Clock slot in which most begin."""
+    length_slots: Floats
+    """Middle length; NaN without an episode."""
+    peak_kw: Floats
+    """Middle peak; NaN without an episode."""
+
+
+class _Routine(NamedTuple):
+    """The same of one meter."""
+
+    days: int
+    start_slot: int
+    length_slots: float
+    peak_kw: float
+
+
+def read_slot_starts(first_utc_date: date, days: int, time_zone: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
+    """UTC start of each local slot, shape (days * 48,), ``datetime64[us]``."""
+    index = clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date).reshape(-1)
+    starts = np.datetime64(first_utc_date, "us") + index.astype(np.int64) * np.timedelta64(SLOT_MINUTES, "m")
+    return np.where(index == clock.NO_SLOT, np.datetime64("NaT"), starts)
+
+
+def change_dates(judged: Judged) -> dict[str, Values]:
+    """Appearance and removal dates with their intervals, each flattened meter by meter over the five classes."""
+    shape = judged.probability.shape
+    start = judged.window.calendar.start_date
+    columns: dict[str, Values] = {}
+    for name, kind, takes_first in (("appeared", APPEARED, True), ("removed", REMOVED, False)):
+        days = np.full((3, *shape), np.nan)
+        for position, asset in enumerate(ASSET_CLASSES):
+            changes = judged.histories[asset].changes
+            rows = np.flatnonzero(changes.kind == kind)
+            ordered = rows[::-1] if takes_first else rows
+            for target, source in zip(days, (changes.day, changes.p10_day, changes.p90_day), strict=True):
+                target[changes.meter[ordered], position] = source[ordered]
+        wanted = judged.reported & (np.ones(shape, bool) if takes_first else judged.present_probability < 0.5)
+        for suffix, target in zip(("", "_p10", "_p90"), days, strict=True):
+            columns[f"{name}{suffix}_date"] = to_dates(target, start, wanted & ~np.isnan(target)).reshape(-1)
+    return columns
+
+
+def describe_evidence(judged: Judged, days_seen: Ints) -> list[str | None]:
+    """One sentence for each answer, flattened meter by meter."""
+    meters = len(days_seen)
+    sentences: list[list[str | None]] = [[None] * len(ASSET_CLASSES) for _ in range(meters)]
+    for position, asset in enumerate(ASSET_CLASSES):
+        routine = _sum_up(judged.examination.findings[asset].events, days_seen)
+        for meter in np.flatnonzero(~np.isnan(judged.probability[:, position])).tolist():
+            mine = _Routine(*(column[meter].item() for column in routine))
+            sentences[meter][position] = _describe(asset, mine, int(days_seen[meter]), bool(judged.reported[meter, position]))
+    return [sentence for row in sentences for sentence in row]
+
+
+def build_changes(judged: Judged, kind: pa.ListType) -> pa.ListArray:
+    """Dated changes of the reported classes, one list a meter."""
+    parts = []
+    start = judged.window.calendar.start_date
+    for position, asset in enumerate(ASSET_CLASSES):
+        changes = judged.histories[asset].changes
+        wanted = judged.reported[changes.meter, position]
+        parts.append((position, type(changes)(*(field[wanted] for field in changes))))
+    meter = np.concatenate([changes.meter for _, changes in parts])
+    order = np.lexsort((np.concatenate([changes.day for _, changes in parts]), meter))
+    sizes = [_scale_to_kw(judged, ASSET_CLASSES[position], changes) for position, changes in parts]
+    everywhere = np.ones(len(meter), dtype=bool)
+    columns: dict[str, Values] = {
+        "asset_class": np.concatenate([[ASSET_CLASSES[p].value] * len(c.meter) for p, c in parts]).astype(object)[order],
+        "changed_date": to_dates(np.concatenate([c.day for _, c in parts])[order], start, everywhere),
+        "kind": np.array(KINDS, dtype=object)[np.concatenate([c.kind for _, c in parts])[order]],
+        "changed_p10_date": to_dates(np.concatenate([c.p10_day for _, c in parts])[order], start, everywhere),
+        "changed_p90_date": to_dates(np.concatenate([c.p90_day for _, c in parts])[order], start, everywhere),
+        "kw_before": np.concatenate([before for before, _ in sizes])[order],
+        "kw_after": np.concatenate([after for _, after in sizes])[order],
+    }
+    return group_by_meter(build_structs(columns, kind.value_type), meter[order], judged.probability.shape[0], kind)
+
+
+def build_events(judged: Judged, kind: pa.ListType) -> pa.ListArray:
+    """Episodes of the reported classes on days on which the asset is there, one list a meter."""
+    parts = [_kept_events(judged, position) for position in range(len(ASSET_CLASSES))]
+    meter = np.concatenate([events.meter for events in parts])
+    order = np.lexsort((np.concatenate([events.start_slot for events in parts]), meter))
+    joined = Events(*(np.concatenate(fields)[order] for fields in zip(*parts, strict=True)))
+    half_hour = np.timedelta64(SLOT_MINUTES, "m")
+    last = np.maximum(joined.end_slot - 1, joined.start_slot)
+    ended = judged.slot_starts[last] + half_hour
+    ended[joined.end_slot > judged.last_slot[joined.meter]] = np.datetime64("NaT")
+    names = np.repeat([asset.value for asset in ASSET_CLASSES], [len(events.meter) for events in parts]).astype(object)
+    columns: dict[str, Values] = {
+        "asset_class": names[order],
+        "started_at": judged.slot_starts[joined.start_slot],
+        "ended_at": ended,
+        "energy_kwh": joined.energy_kwh,
+        "peak_kw": joined.peak_kw,
+        "is_import": joined.is_import,
+        "probability": joined.probability,
+    }
+    return group_by_meter(build_structs(columns, kind.value_type), joined.meter, judged.probability.shape[0], kind)
+
+
+def build_capabilities(judged: Judged, scorer: Scorer, rules: TierRules, kind: pa.ListType) -> pa.ListArray:
+    """Sizes and figures of each reported class and direction, one list a meter."""
+    parts: list[dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]] = []
+    for position, asset in enumerate(ASSET_CLASSES):
+        events = _kept_events(judged, position)
+        figures = derive_capability(
+            events,
+            _site_power(judged, asset),
+            judged.window.interval_minutes,
+            judged.histories[asset].present,
+            holds_back=asset is AssetClass.DEMAND_RESPONSE,
+        )
+        for place, (direction, is_import) in enumerate(DIRECTIONS):
+            size = judged.examination.findings[asset].sizes.import_kw if is_import else judged.examination.findings[asset].sizes.export_kw
+            wanted = judged.reported[:, position] & ((figures.events_seen[:, place] > 0) | ~np.isnan(size))
+            part = _size_columns(judged, scorer, position, is_import)
+            part |= {name: getattr(figures, name)[:, place] for name in _CAPABILITY_FIGURES}
+            part["events_seen"] = figures.events_seen[:, place]
+            part["rated_kw"] = np.where(np.isnan(part["rated_kw"]), part["rated_kw_p90"], part["rated_kw"])
+            part["confidence"] = _weigh(judged.present_probability[:, position], part["events_seen"], part.pop("spread"))
+            part["asset_class"] = np.full(len(wanted), asset.value, dtype=object)
+            part["direction"] = np.full(len(wanted), direction.value, dtype=object)
+            parts.append({**{name: values[wanted] for name, values in part.items()}, "meter": np.flatnonzero(wanted)})
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(joined["meter"], kind="stable")
+    columns: dict[str, Values] = {name: values[order] for name, values in joined.items()}
+    columns["tier"] = name_tiers(joined["confidence"][order], rules)
+    return group_by_meter(build_structs(columns, kind.value_type), joined["meter"][order], judged.probability.shape[0], kind)
+
+
+def build_availabilities(judged: Judged, kind: pa.ListType) -> pa.ListArray:
+    """7 x 48 matrices of each reported class, direction and season with readings, one list a meter."""
+    meters = judged.probability.shape[0]
+    cells: list[tuple[np.ndarray[tuple[int, ...], np.dtype[np.generic]], ...]] = []
+    for position, asset in enumerate(ASSET_CLASSES):
+        rows = np.flatnonzero(judged.reported[:, position])
+        events = _kept_events(judged, position)
+        if rows.size == 0 or events.meter.size == 0:
+            continue
+        place = np.full(meters, -1, dtype=np.int64)
+        place[rows] = np.arange(rows.size)
+        mine = events._replace(meter=place[events.meter])
+        present = judged.histories[asset].present[rows]
+        weeks = count_weeks(_site_power(judged, asset)[rows], judged.window.calendar, present)
+        for direction, is_import in DIRECTIONS:
+            has_events = np.zeros(rows.size, dtype=bool)
+            has_events[mine.meter[mine.is_import == is_import]] = True
+            if not has_events.any():
+                continue
+            found = derive_availability(mine, weeks, judged.window.calendar, present, is_import=is_import)
+            for code, season in enumerate(SEASONS):
+                seen = weeks[:, code].max(axis=2)
+                chosen = np.flatnonzero(has_events & (seen.max(axis=1) > 0))
+                labels = np.tile(np.array([asset.value, direction.value, season.value], dtype=object), (chosen.size, 1))
+                flat = (chosen.size, clock.DAYS_PER_WEEK * clock.SLOTS_PER_DAY)
+                matrices = (found.probability[chosen, code].reshape(flat), found.kw_p50[chosen, code].reshape(flat))
+                cells.append((rows[chosen], labels, seen[chosen], *matrices))
+    if not cells:
+        return pa.array([[] for _ in range(meters)], type=kind)
+    meter, labels, seen, probability, kw_p50 = (np.concatenate(parts) for parts in zip(*cells, strict=True))
+    order = np.argsort(meter, kind="stable")
+    fields = {kind.value_type.field(place).name: kind.value_type.field(place).type for place in range(kind.value_type.num_fields)}
+    columns: dict[str, Values] = {
+        "asset_class": labels[order, 0],
+        "direction": labels[order, 1],
+        "season": labels[order, 2],
+        "weeks_observed": list_rows(seen[order].astype(np.int32), fields["weeks_observed"]),
+        "probability": list_rows(probability[order].astype(np.float32), fields["probability"]),
+        "kw_p50": list_rows(kw_p50[order].astype(np.float32), fields["kw_p50"]),
+    }
+    return group_by_meter(build_structs(columns, kind.value_type), meter[order], meters, kind)
+
+
+def _kept_events(judged: Judged, position: int) -> Events:
+    asset = ASSET_CLASSES[position]
+    events = judged.examination.findings[asset].events
+    days = judged.window.import_kw.shape[1]
+    day = np.minimum(events.start_slot // clock.SLOTS_PER_DAY, days - 1)
+    wanted = judged.reported[events.meter, position] & judged.histories[asset].present[events.meter, day]
+    wanted &= ~np.isnat(judged.slot_starts[events.start_slot])
+    return Events(*(field[wanted] for field in events))
+
+
+def _site_power(judged: Judged, asset: AssetClass) -> Floats:
+    return judged.examination.net_kw if asset is AssetClass.SOLAR_PV else judged.examination.load_kw
+
+
+def _size_columns(judged: Judged, scorer: Scorer, position: int, is_import: bool) -> dict[str, Floats]:
+    asset = ASSET_CLASSES[position]
+    sizes = judged.examination.findings[asset].sizes
+    name = "import_kw" if is_import else "export_kw"
+    rated = getattr(sizes, name)
+    lower, upper = scorer.bound_size(asset, name, rated, sizes.spread)
+    peak_lower, peak_upper = scorer.bound_size(asset, "peak_kwp", sizes.peak_kwp, sizes.spread)
+    return {
+        "rated_kw": rated,
+        "rated_kw_lower": lower,
+        "rated_kw_upper": upper,
+        "storage_kwh": sizes.storage_kwh,
+        "peak_kwp": sizes.peak_kwp,
+        "peak_kwp_lower": peak_lower,
+        "peak_kwp_upper": peak_upper,
+        "spread": sizes.spread,
+    }
+
+
+def _weigh(probability: Floats, events_seen: Floats, spread: Floats) -> Floats:
+    """Detection probability, less what few episodes and a wide estimate take from it."""
+    evidence = np.minimum(1.0, events_seen / FULL_EVIDENCE_EVENTS)
+    return np.asarray(probability * evidence * np.exp(-np.nan_to_num(spread, nan=0.5)))
+
+
+def _scale_to_kw(judged: Judged, asset: AssetClass, changes: Changes) -> tuple[Floats, Floats]:
+    """Sizes before and after a change, kW: the size now, scaled by the levels of the mark."""
+    meter, before, after = changes.meter, changes.level_before, changes.level_after
+    sizes = judged.examination.findings[asset].sizes
+    rated = np.where(np.isnan(sizes.import_kw), sizes.export_kw, sizes.import_kw)
+    on_level = judged.histories[asset].presence.on_level[meter]
+    scale = rated[meter] / np.maximum(on_level, 1e-9)
+    return np.where(before == 0, 0.0, before * scale), np.where(after == 0, 0.0, after * scale)
+
+
+def _sum_up(events: Events, days_seen: Ints) -> _Routines:
+    """What the episodes of each meter have in common."""
+    meters = len(days_seen)
+    day = events.start_slot // clock.SLOTS_PER_DAY
+    has_begun = np.zeros((meters, int(day.max(initial=0)) + 1), dtype=np.bool_)
+    has_begun[events.meter, day] = True
+    cell = events.meter * clock.SLOTS_PER_DAY + events.start_slot % clock.SLOTS_PER_DAY
+    starts = np.bincount(cell, minlength=meters * clock.SLOTS_PER_DAY).reshape(meters, clock.SLOTS_PER_DAY)
+    return _Routines(
+        # A day of which too little was read to count as seen may still show an episode.
+        days=np.minimum(np.count_nonzero(has_begun, axis=1), days_seen),
+        start_slot=starts.argmax(axis=1),
+        length_slots=group_quantiles((events.end_slot - events.start_slot).astype(np.float64), events.meter, meters, (0.5,))[:, 0],
+        peak_kw=group_quantiles(events.peak_kw, events.meter, meters, (0.5,))[:, 0],
+    )
+
+
+def _describe(asset: AssetClass, routine: _Routine, days_seen: int, is_reported: bool) -> str:
+    if np.isnan(routine.length_slots):
+        return f"no episode like this class in {days_seen} days"
+    start, length = routine.start_slot, routine.length_slots
+    if asset in _AT_THEIR_HOUR:
+        when = f"most often between {_write_clock(start)} and {_write_clock(start + round(length))}"
+    else:
+        when = f"in runs of {length * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
+    unit = "nights" if asset is AssetClass.EV and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
+    doubt = "" if is_reported else "; not regular enough to be this class"
+    return f"{routine.peak_kw:.1f} kW {_SIGHT_OF_CLASS[asset]}, {when}, on {routine.days} of {days_seen} {unit}{doubt}"
+
+
+def _write_clock(slot: int) -> str:
+    """Local time at which a clock slot begins; slots past midnight are those of the next day."""
+    within = slot % clock.SLOTS_PER_DAY
+    return f"{within // 2:02d}:{within % 2 * SLOT_MINUTES:02d}"

@@ -1,0 +1,187 @@
+"""One pass over the history of every meter: from meter-days to the wide row of ``silver.meter_profiles``."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from fmar_spark.contracts.profiles import METER_PROFILES
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM
+from fmar_spark.engine.bridge import map_whole_keys
+from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.kernels.dating import date_asset, presence_evidence
+from fmar_spark.kernels.examination import Examination, examine_meters
+from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
+from fmar_spark.kernels.window import Bools, Floats
+from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
+from fmar_spark.profiling.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
+from fmar_spark.profiling.parts import (
+    Judged,
+    build_availabilities,
+    build_capabilities,
+    build_changes,
+    build_events,
+    change_dates,
+    describe_evidence,
+    read_slot_starts,
+)
+from fmar_spark.profiling.verdicts import Scorer, TierRules, find_answerable, name_statuses, name_tiers
+from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
+from fmar_spark.settings.sections import Settings
+
+WEATHER_KNOWN_SHARE = 0.5
+
+
+class ProfileRules(NamedTuple):
+    """What a person may set about the pass."""
+
+    min_days: int
+    max_missing_share: float
+    window_months: int
+    report_probability: float
+    tiers: TierRules
+    baseline: ScoreRules
+
+
+def read_profile_rules(settings: Settings) -> ProfileRules:
+    """The rules as the settings have them."""
+    return ProfileRules(
+        min_days=settings.sufficiency.min_days,
+        max_missing_share=settings.sufficiency.max_missing_share,
+        window_months=settings.sufficiency.window_months,
+        report_probability=settings.characterise.report_probability,
+        tiers=TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
+        baseline=read_rules(settings.baseline),
+    )
+
+
+class _Look(NamedTuple):
+    """Meters that share a calendar, before any classifier has judged them."""
+
+    group: MeterGroup
+    sufficiency: Sufficiency
+    examination: Examination
+
+
+@dataclass(frozen=True)
+class ProfilePass:
+    """Turns the rows of whole meters into profiles; picklable, and testable on an Arrow table."""
+
+    scorer: Scorer
+    weather: WeatherBook
+    rules: ProfileRules
+    run_id: str
+    run_date: date
+
+    def __call__(self, chunk: pa.Table) -> Iterator[pa.RecordBatch]:
+        """One record batch of profiles for each group of meters that share a calendar; all are scored at once."""
+        looks = [self._look_at(group) for group in group_meters(chunk, self.weather, self.rules.window_months)]
+        if not looks:
+            return
+        scores = self.scorer.predict(np.concatenate([look.examination.features for look in looks]))
+        ends = np.cumsum([len(look.group.mpan_ids) for look in looks])
+        for look, raw in zip(looks, np.split(scores, ends[:-1]), strict=True):
+            yield self._profile(look, raw)
+
+    def _look_at(self, group: MeterGroup) -> _Look:
+        sufficiency = judge_history(group.window, self.rules.min_days, self.rules.max_missing_share)
+        return _Look(group, sufficiency, examine_meters(group.window, sufficiency))
+
+    def _profile(self, look: _Look, raw: Floats) -> pa.RecordBatch:
+        """Profiles of meters that share a calendar, one row each."""
+        group, sufficiency, examination = look
+        judged, statuses = self._judge(group, sufficiency, examination, raw)
+        baseline = score_baselines(group.window, examination.net_kw, sufficiency, self.rules.baseline)
+        return self._build_rows(group, sufficiency, judged, statuses, baseline)
+
+    def _judge(
+        self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, raw: Floats
+    ) -> tuple[Judged, tuple[list[str], list[str | None]]]:
+        characterised, untellable = find_answerable(examination.findings, sufficiency)
+        probability = np.where(characterised, raw, np.nan)
+        present = np.full_like(probability, np.nan)
+        reported: Bools = np.nan_to_num(probability) >= self.rules.report_probability
+        histories = {}
+        for position, asset in enumerate(ASSET_CLASSES):
+            history = date_asset(examination.findings[asset], asset, reported[:, position])
+            histories[asset] = history
+            still = self.scorer.predict_present(asset, raw[:, position], presence_evidence(history))
+            present[:, position] = np.where(characterised[:, position], still, np.nan)
+        read = ~np.isnan(group.window.import_kw).reshape(len(group.mpan_ids), -1)
+        judged = Judged(
+            window=group.window,
+            examination=examination,
+            probability=probability,
+            present_probability=present,
+            reported=reported,
+            histories=histories,
+            last_slot=read.shape[1] - 1 - read[:, ::-1].argmax(axis=1),
+            slot_starts=read_slot_starts(group.first_utc_date, group.window.import_kw.shape[1], group.time_zone),
+        )
+        return judged, name_statuses(characterised, untellable, sufficiency)
+
+    def _build_rows(
+        self,
+        group: MeterGroup,
+        sufficiency: Sufficiency,
+        judged: Judged,
+        statuses: tuple[list[str], list[str | None]],
+        baseline: BaselineStanding,
+    ) -> pa.RecordBatch:
+        schema = arrow_schema(METER_PROFILES)
+        meters = len(group.mpan_ids)
+        start = group.window.calendar.start_date
+        any_seen = sufficiency.days_seen > 0
+        as_of = to_dates(sufficiency.last_day, start, any_seen)
+        as_of[~any_seen] = np.datetime64(self.run_date, "D")
+        columns: dict[str, Values] = {
+            "mpan_id": group.mpan_ids,
+            "gsp_group_id": group.gsp_group_ids,
+            "is_domestic": group.is_domestic,
+            "verdict": np.array(VERDICTS, dtype=object)[sufficiency.verdict],
+            "first_date": to_dates(sufficiency.first_day, start, any_seen),
+            "days_seen": sufficiency.days_seen,
+            "missing_share": sufficiency.missing_share,
+            "has_export": group.window.has_export,
+            "has_weather": sufficiency.weather_share >= WEATHER_KNOWN_SHARE,
+            "interval_minutes": group.window.interval_minutes,
+            "features": list_rows(judged.examination.features, schema.field("features").type),
+            "detections": self._build_detections(judged, sufficiency, statuses, schema.field("detections").type),
+            "changes": build_changes(judged, schema.field("changes").type),
+            "capabilities": build_capabilities(judged, self.scorer, self.rules.tiers, schema.field("capabilities").type),
+            "availabilities": build_availabilities(judged, schema.field("availabilities").type),
+            "events": build_events(judged, schema.field("events").type),
+            "baseline": build_standing(baseline, start, schema.field("baseline").type),
+            "model_version": [self.scorer.version] * meters,
+            "run_id": [self.run_id] * meters,
+            "as_of_date": as_of,
+        }
+        return pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
+
+    def _build_detections(
+        self, judged: Judged, sufficiency: Sufficiency, statuses: tuple[list[str], list[str | None]], kind: pa.ListType
+    ) -> pa.ListArray:
+        meters = judged.probability.shape[0]
+        present = judged.present_probability.reshape(-1)
+        columns: dict[str, Values] = {
+            "asset_class": [asset.value for asset in ASSET_CLASSES] * meters,
+            "probability": judged.probability.reshape(-1),
+            "present_probability": present,
+            "is_present": pa.array(present >= PRESENT_FROM, mask=np.isnan(present)),
+            "tier": name_tiers(present, self.rules.tiers),
+            "status": statuses[0],
+            "status_reason": statuses[1],
+            **change_dates(judged),
+            "evidence": describe_evidence(judged, sufficiency.days_seen),
+        }
+        owner = np.repeat(np.arange(meters), len(ASSET_CLASSES))
+        return group_by_meter(build_structs(columns, kind.value_type), owner, meters, kind)
+
+
+def profile_meters(meter_days: DataFrame, profile_pass: ProfilePass, meters_per_chunk: int, partitions: int) -> DataFrame:
+    """One profile per meter from eligible meter-days, in one shuffle and one pass."""
+    return map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, meters_per_chunk, partitions)

@@ -1,0 +1,160 @@
+"""What a person checks a verdict by: one meter's history in a few small series."""
+
+from datetime import date
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark import clock
+from fmar_spark.domain.words import SEASONS
+from fmar_spark.kernels.assembly import build_calendar
+from fmar_spark.kernels.window import Bools, Floats, Ints
+from fmar_spark.profiling.public_holidays import find_holidays, holiday_region
+from fmar_spark.report.histories import History, Place
+from fmar_spark.report.packing import count_day, round_values
+from fmar_spark.units import HOURS_PER_SLOT
+
+SATURDAY: Final = 6
+BASE_QUANTILE: Final = 0.25
+"""Quantile of the telling imports that is the base load."""
+
+
+class EvidenceRules(NamedTuple):
+    """What a person may wish to change."""
+
+    midday_from_slot: int = 20
+    """Start of the hours whose net power is set against the sun, local clock slot."""
+    midday_to_slot: int = 30
+    """End, exclusive."""
+    heating_below_c: float = 15.5
+    """Days colder than this tell the heating slope."""
+    least_heating_days: int = 20
+    """Fewer tell none."""
+    base_share: float = 0.1
+    """Import below this share of its mean tells nothing of the base load: a battery or a roof may be covering it."""
+    near_zero_share: float = 0.25
+    """Net power up to this share of the base load counts as held near zero."""
+    flat_slots: int = 4
+    """Least half-hours in a row near zero that are a flat run."""
+    baseline_days: int = 7
+    """Last local days with predictions that are shown."""
+
+
+def derive_evidence(history: History, place: Place, rules: EvidenceRules) -> dict[str, Any]:
+    """Daily totals, typical days, net power at midday, heating slope and flat runs."""
+    offset = (history.first_date - place.first_date).days
+    days = len(history.import_kw)
+    temp_c = place.temp_c[offset : offset + days]
+    midday = slice(rules.midday_from_slot, rules.midday_to_slot)
+    import_kwh = _sum_days(history.import_kw)
+    return {
+        "start": count_day(history.first_date),
+        "import_kwh": round_values(import_kwh, 2),
+        "export_kwh": round_values(_sum_days(history.export_kw), 2),
+        "unread": [int(count) for count in np.isnan(history.import_kw).sum(axis=1)],
+        "typical": typical_days(history),
+        "midday_kw": round_values(_mean(history.net_kw[:, midday], 1), 3),
+        "heating": fit_heating(_scale_to_whole_days(history.import_kw, import_kwh), _mean(temp_c, 1), rules),
+        "flat": find_flat_share(history, rules),
+    }
+
+
+def describe_place(place: Place, rules: EvidenceRules) -> dict[str, Any]:
+    """Mean temperature of each local day and mean irradiance of its midday hours."""
+    midday = slice(rules.midday_from_slot, rules.midday_to_slot)
+    return {
+        "start": count_day(place.first_date),
+        "temp_c": round_values(_mean(place.temp_c, 1), 1),
+        "sun_w_m2": round_values(_mean(place.sun_w_m2[:, midday], 1), 0),
+        "is_sun_measured": place.is_measured,
+    }
+
+
+def typical_days(history: History) -> list[list[list[float | int | None]]]:
+    """Mean net power, kW, by season (``SEASONS``), working days then others, and clock slot; null where nothing was read."""
+    season, is_working = _find_day_kinds(history)
+    return [
+        [round_values(_mean(history.net_kw[(season == code) & (is_working == wanted)], 0), 3) for wanted in (True, False)]
+        for code in range(len(SEASONS))
+    ]
+
+
+def fit_heating(import_kwh: Floats, temp_c: Floats, rules: EvidenceRules) -> dict[str, float] | None:
+    """Straight line through the cold days: more kWh a day for each degree colder; none where too few days are known.
+
+    Args:
+        import_kwh: of each day, NaN where unread.
+        temp_c: mean of each day, NaN where unknown.
+        rules: where cold begins.
+    """
+    cold = (temp_c < rules.heating_below_c) & ~np.isnan(import_kwh)
+    if cold.sum() < rules.least_heating_days or np.ptp(temp_c[cold]) == 0:
+        return None
+    slope, level = np.polyfit(temp_c[cold], import_kwh[cold], 1)
+    kept = float(np.corrcoef(temp_c[cold], import_kwh[cold])[0, 1]) if np.ptp(import_kwh[cold]) else 0.0
+    return {
+        "kwh_per_degree": round(-float(slope), 3),
+        "kwh_at_zero": round(float(level), 3),
+        "r_squared": round(kept**2, 3),
+        "days": int(cold.sum()),
+        "below_c": rules.heating_below_c,
+    }
+
+
+def find_flat_share(history: History, rules: EvidenceRules) -> dict[str, Any]:
+    """How often each clock slot lies in a run of net power held near zero, in the dark and in the light half of the year."""
+    net_kw = history.net_kw
+    read = ~np.isnan(net_kw)
+    imports = history.import_kw[~np.isnan(history.import_kw)]
+    telling = imports[imports > rules.base_share * imports.mean()] if imports.size else imports
+    threshold_kw = rules.near_zero_share * float(np.quantile(telling, BASE_QUANTILE)) if telling.size else 0.0
+    runs = _keep_long_runs((np.abs(np.where(read, net_kw, np.inf)) <= threshold_kw).reshape(-1), rules.flat_slots).reshape(net_kw.shape)
+    season, _ = _find_day_kinds(history)
+    is_dark = (season == SEASONS.index("autumn")) | (season == SEASONS.index("winter"))
+    shares = [_divide(runs[wanted].sum(axis=0), read[wanted].sum(axis=0)) for wanted in (is_dark, ~is_dark)]
+    return {"threshold_kw": round(threshold_kw, 3), "dark": round_values(shares[0], 3), "light": round_values(shares[1], 3)}
+
+
+def _find_day_kinds(history: History) -> tuple[Ints, Bools]:
+    """Season of each local day, and whether it is a working day."""
+    zone = history.meter["time_zone"] or clock.LONDON
+    region = holiday_region(zone, history.meter["gsp_group_id"])
+    return _tell_days(history.first_date, len(history.import_kw), region, (history.meter["latitude"] or 0.0) < 0)
+
+
+@lru_cache(maxsize=256)
+def _tell_days(first_date: date, days: int, region: str, southern: bool) -> tuple[Ints, Bools]:
+    calendar = build_calendar(first_date, days, find_holidays(region), southern)
+    return calendar.season, (calendar.weekday < SATURDAY) & ~calendar.is_holiday
+
+
+def _keep_long_runs(marks: Bools, least: int) -> Bools:
+    """The marks that stand in a run of at least so many."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], marks, [False]]).astype(np.int8)))
+    kept = np.zeros(len(marks), dtype=bool)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        kept[start:end] = end - start >= least
+    return kept
+
+
+def _sum_days(power_kw: Floats) -> Floats:
+    """Energy of the read half-hours of each day, NaN where none was read."""
+    read = ~np.isnan(power_kw)
+    return np.where(read.any(axis=1), np.nansum(power_kw, axis=1) * HOURS_PER_SLOT, np.nan)
+
+
+def _scale_to_whole_days(power_kw: Floats, energy_kwh: Floats) -> Floats:
+    """Energy of the day if the unread half-hours were like the read ones; NaN where under half was read."""
+    share = (~np.isnan(power_kw)).mean(axis=1)
+    return np.where(share >= 0.5, energy_kwh / np.maximum(share, 0.5), np.nan)
+
+
+def _mean(values: Floats, axis: int) -> Floats:
+    """Mean of what is known, NaN where nothing is."""
+    known = ~np.isnan(values)
+    return _divide(np.nansum(values, axis=axis), known.sum(axis=axis))
+
+
+def _divide(total: Floats, count: Floats) -> Floats:
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,158 @@
+"""The meters that were looked at: one row each of what is known about them, and their answers by class."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pyarrow as pa
+
+from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, Direction, Status, Tier
+from fmar_spark.report.lake_rows import LakeRows, Row
+from fmar_spark.report.packing import count_day, list_columns, round_values
+from fmar_spark.report.provenance import KINDS, name_kind
+
+DIRECTIONS: Final = tuple(Direction)
+STATUSES: Final = tuple(Status)
+TIERS: Final = tuple(Tier)
+LABEL_NAMES: Final = tuple(LABEL_OF_CLASS[asset] for asset in ASSET_CLASSES)
+"""In the order of the classes."""
+LABEL_SIZES: Final = ("ev_kw", "heat_pump_kw", "battery_kw", "pv_kwp")
+SIZE_FIGURES: Final = (
+    "rated_kw",
+    "rated_kw_lower",
+    "rated_kw_upper",
+    "rated_kw_p50",
+    "rated_kw_max",
+    "duration_minutes_p50",
+    "duration_minutes_max",
+    "energy_kwh_day",
+    "storage_kwh",
+    "peak_kwp",
+    "peak_kwp_lower",
+    "peak_kwp_upper",
+)
+_METERS: Final = f"""
+    WITH looked_at AS (
+        SELECT mpan_id, max(days_seen) AS days_seen, max(as_of_date) AS as_of_date FROM gold.asset_detections GROUP BY mpan_id
+    ), known AS (
+        SELECT mpan_id, any_value(provenance) AS provenance, any_value(confusers) AS confusers,
+            {", ".join(f"any_value({name}) AS {name}" for name in (*LABEL_NAMES, *LABEL_SIZES))}
+        FROM silver.labels GROUP BY mpan_id
+    ), named AS (SELECT mpan_id, min(series_id) AS series_id FROM silver.series GROUP BY mpan_id)
+    SELECT looked_at.*, coalesce(named.series_id, looked_at.mpan_id) AS name, points.source, points.gsp_group_id, points.is_domestic,
+        points.interval_minutes, points.time_zone, points.latitude, points.longitude, points.weather_area,
+        known.* EXCLUDE (mpan_id), profiles.verdict, profiles.missing_share, profiles.has_export, profiles.has_weather
+    FROM looked_at
+    LEFT JOIN silver.meter_points points USING (mpan_id)
+    LEFT JOIN known USING (mpan_id)
+    LEFT JOIN named USING (mpan_id)
+    LEFT JOIN profiles USING (mpan_id)
+"""
+
+
+def define_meters(lake: LakeRows) -> None:
+    """``meters`` is then a table of the lake: one row a meter that was looked at, with its kind."""
+    wanted = "mpan_id, verdict, missing_share, has_export, has_weather"
+    lake.define("profiles", f"SELECT {wanted} FROM silver.meter_profiles")
+    lake.define("unnamed_meters", _METERS)
+    origins = lake.rows("SELECT DISTINCT provenance, source FROM unnamed_meters")
+    kinds = [name_kind(row["provenance"], row["source"]).value for row in origins]
+    columns = {name: pa.array([row[name] for row in origins], pa.string()) for name in ("provenance", "source")}
+    lake.add("kinds", pa.table({**columns, "kind": pa.array(kinds, pa.string())}))
+    joined = "k.provenance IS NOT DISTINCT FROM m.provenance AND k.source IS NOT DISTINCT FROM m.source"
+    lake.define("meters", f"SELECT m.*, k.kind FROM unnamed_meters m JOIN kinds k ON {joined} ORDER BY name, mpan_id")
+
+
+def list_meters(lake: LakeRows, most: int) -> list[Row]:
+    """The rows of ``meters``, at most so many, those with an asset first where not all go on the page."""
+    lake.define("present", "SELECT DISTINCT mpan_id FROM gold.asset_detections WHERE is_present")
+    chosen = "SELECT * FROM meters ORDER BY mpan_id IN (SELECT mpan_id FROM present) DESC, name, mpan_id LIMIT $most"
+    return lake.rows(f"SELECT * FROM ({chosen}) ORDER BY name, mpan_id", most=most)
+
+
+def describe_meters(meters: Sequence[Row]) -> dict[str, Any]:
+    """The meters for the page: columns, in order."""
+    kinds = [kind.value for kind in KINDS]
+    plain = ("mpan_id", "name", "gsp_group_id", "is_domestic", "days_seen", "interval_minutes", "has_export", "verdict", "provenance")
+    return {
+        **list_columns(meters, plain),
+        "kind": [kinds.index(row["kind"]) for row in meters],
+        "missing_share": round_values((row["missing_share"] for row in meters), 4),
+        "as_of_day": [count_day(row["as_of_date"]) for row in meters],
+        "confusers": [row["confusers"] for row in meters],
+        "labels": [[row[name] for name in LABEL_NAMES] for row in meters],
+        "label_sizes": [round_values((row[name] for name in LABEL_SIZES), 2) for row in meters],
+    }
+
+
+def describe_answers(lake: LakeRows, meters: Sequence[Row]) -> dict[str, Any]:
+    """Detections, sizes, changes and day-ahead errors of the meters; each row begins with the place of its meter."""
+    lake.add("shown", pa.table({"mpan_id": [row["mpan_id"] for row in meters], "place": list(range(len(meters)))}))
+    return {
+        "detections": _list_detections(lake),
+        "sizes": _list_sizes(lake),
+        "changes": _list_changes(lake),
+        "baselines": _list_baselines(lake),
+    }
+
+
+def _list_detections(lake: LakeRows) -> list[list[Any]]:
+    days = ("appeared_date", "appeared_p10_date", "appeared_p90_date", "removed_date", "removed_p10_date", "removed_p90_date")
+    wanted = "asset_class, probability, present_probability, is_present, tier, status, status_reason, evidence"
+    found = lake.rows(
+        f"SELECT place, {wanted}, {', '.join(days)} FROM gold.asset_detections JOIN shown USING (mpan_id) ORDER BY place, asset_class"
+    )
+    return [
+        [
+            row["place"],
+            ASSET_CLASSES.index(row["asset_class"]),
+            *round_values((row["probability"], row["present_probability"]), 4),
+            row["is_present"],
+            None if row["tier"] is None else TIERS.index(row["tier"]),
+            STATUSES.index(row["status"]),
+            row["status_reason"],
+            row["evidence"],
+            *(count_day(row[name]) for name in days),
+        ]
+        for row in found
+    ]
+
+
+def _list_sizes(lake: LakeRows) -> list[list[Any]]:
+    found = lake.rows(
+        f"SELECT place, asset_class, direction, {', '.join(SIZE_FIGURES)}, events_seen, tier "
+        "FROM gold.capability JOIN shown USING (mpan_id) ORDER BY place, asset_class, direction DESC"
+    )
+    return [
+        [
+            row["place"],
+            ASSET_CLASSES.index(row["asset_class"]),
+            DIRECTIONS.index(row["direction"]),
+            *round_values((row[name] for name in SIZE_FIGURES), 2),
+            row["events_seen"],
+            None if row["tier"] is None else TIERS.index(row["tier"]),
+        ]
+        for row in found
+    ]
+
+
+def _list_changes(lake: LakeRows) -> list[list[Any]]:
+    found = lake.rows(
+        "SELECT place, asset_class, kind, changed_date, changed_p10_date, changed_p90_date, kw_before, kw_after "
+        "FROM gold.asset_changes JOIN shown USING (mpan_id) ORDER BY place, changed_date, asset_class"
+    )
+    return [
+        [
+            row["place"],
+            ASSET_CLASSES.index(row["asset_class"]),
+            row["kind"],
+            *(count_day(row[name]) for name in ("changed_date", "changed_p10_date", "changed_p90_date")),
+            *round_values((row["kw_before"], row["kw_after"]), 2),
+        ]
+        for row in found
+    ]
+
+
+def _list_baselines(lake: LakeRows) -> list[list[Any]]:
+    figures = ("cv_rmse", "bl01_cv_rmse", "nmbe", "interval_coverage")
+    found = lake.rows(f"SELECT place, model, {', '.join(figures)} FROM gold.baselines JOIN shown USING (mpan_id) ORDER BY place")
+    return [[row["place"], row["model"], *round_values((row[name] for name in figures), 3)] for row in found]

@@ -1,0 +1,1 @@
+"""The register of commercial agreements: its API, its ledger, its database."""

@@ -1,0 +1,142 @@
+"""Who may see and do what: a caller's party and roles from our own table, turned into a reach over rows and into fields."""
+
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, true
+from sqlalchemy.sql.selectable import FromClause
+
+from fmar_spark.domain.markets import MARKETS_OF_ROLE, Market, Role
+from fmar_spark.services.register.tables import AGREEMENTS
+from fmar_spark.services.web.problems import ForbiddenError
+
+
+class Action(StrEnum):
+    """Everything that an endpoint may let a caller do."""
+
+    READ_AGREEMENTS = "read_agreements"
+    """Look up terms and their history."""
+    WRITE_AGREEMENTS = "write_agreements"
+    """Create, amend and end one's own, uploads included."""
+    READ_OVERRIDES = "read_overrides"
+    """See what was declared of an asset."""
+    WRITE_OVERRIDES = "write_overrides"
+    """Declare of one's own portfolio."""
+    READ_CONFIRMATIONS = "read_confirmations"
+    """See answers to detections."""
+    WRITE_CONFIRMATIONS = "write_confirmations"
+    """Answer for one's own portfolio."""
+    READ_PARTIES = "read_parties"
+    """See who takes part."""
+    APPOINT = "appoint"
+    """Add and change parties and their clients."""
+
+
+ACTIONS_OF_ROLE: Final = {
+    Role.FSP: frozenset(
+        {
+            Action.READ_AGREEMENTS,
+            Action.WRITE_AGREEMENTS,
+            Action.READ_OVERRIDES,
+            Action.WRITE_OVERRIDES,
+            Action.READ_CONFIRMATIONS,
+            Action.WRITE_CONFIRMATIONS,
+        }
+    ),
+    Role.DNO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
+    Role.NESO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
+    Role.ADMINISTRATOR: frozenset(
+        {Action.READ_AGREEMENTS, Action.READ_OVERRIDES, Action.READ_CONFIRMATIONS, Action.READ_PARTIES, Action.APPOINT}
+    ),
+}
+"""What is not listed is refused."""
+
+RECORDER_FIELDS: Final = frozenset({"recorded_by_client_id"})
+"""Which of a party's clients recorded a version is that party's and the administrator's affair."""
+
+
+class Reach(NamedTuple):
+    """The rows that a caller may see."""
+
+    fsp_id: str = ""
+    """Sees and writes what this FSP owns."""
+    distributor_ids: tuple[str, ...] = ()
+    """Sees local flexibility on these networks (first two digits of the MPAN)."""
+    markets: tuple[str, ...] = ()
+    """Sees these markets everywhere."""
+    is_everything: bool = False
+    """Sees all rows."""
+
+
+NOTHING: Final = Reach()
+EVERYTHING: Final = Reach(is_everything=True)
+
+
+class Caller(NamedTuple):
+    """A party behind a token that was believed."""
+
+    party_id: str
+    client_id: str
+    roles: frozenset[Role]
+    distributor_ids: tuple[str, ...]
+
+    def require(self, action: Action) -> None:
+        """Nothing, if one of the caller's roles allows the action.
+
+        Raises:
+            ForbiddenError: none does.
+        """
+        if not any(action in ACTIONS_OF_ROLE[role] for role in self.roles):
+            raise ForbiddenError("role-not-allowed", f"none of the party's roles allows {action}")
+
+    @property
+    def reach(self) -> Reach:
+        """The union of what the caller's roles may see."""
+        return Reach(
+            fsp_id=self.party_id if Role.FSP in self.roles else "",
+            distributor_ids=self.distributor_ids if Role.DNO in self.roles else (),
+            markets=tuple(sorted(MARKETS_OF_ROLE[Role.NESO])) if Role.NESO in self.roles else (),
+            is_everything=Role.ADMINISTRATOR in self.roles,
+        )
+
+    def visible(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row without the fields that the caller may not see."""
+        if Role.ADMINISTRATOR in self.roles or row.get("fsp_id") == self.reach.fsp_id:
+            return row
+        return {name: value for name, value in row.items() if name not in RECORDER_FIELDS}
+
+
+def agreements_within(reach: Reach, table: FromClause = AGREEMENTS) -> ColumnElement[bool]:
+    """The condition on agreements that a reach comes to; nothing at all unless something allows it."""
+    if reach.is_everything:
+        return true()
+    ways: list[ColumnElement[bool]] = []
+    if reach.fsp_id:
+        ways.append(table.c.fsp_id == reach.fsp_id)
+    if reach.distributor_ids:
+        ways.append(and_(table.c.market == str(Market.DSO_LOCAL), table.c.distributor_id.in_(reach.distributor_ids)))
+    if reach.markets:
+        ways.append(table.c.market.in_(reach.markets))
+    return or_(*ways) if ways else false()
+
+
+def overrides_within(reach: Reach, table: FromClause) -> ColumnElement[bool]:
+    """One's own, and those of an FSP whose agreement on the same asset one may see."""
+    if reach.is_everything:
+        return true()
+    agreements = AGREEMENTS.alias("reached")
+    seen = exists().where(
+        agreements.c.fsp_id == table.c.fsp_id,
+        agreements.c.mpan_id == table.c.mpan_id,
+        agreements.c.amsid == table.c.amsid,
+        agreements.c.known_to_at.is_(None),
+        agreements_within(reach._replace(fsp_id=""), agreements),
+    )
+    return or_(confirmations_within(reach, table), seen)
+
+
+def confirmations_within(reach: Reach, table: FromClause) -> ColumnElement[bool]:
+    """One's own alone."""
+    if reach.is_everything:
+        return true()
+    return table.c.fsp_id == reach.fsp_id if reach.fsp_id else false()

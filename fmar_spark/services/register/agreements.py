@@ -1,0 +1,222 @@
+"""Terms of dispatch rights: created, amended and ended by the FSP that holds them, looked up by those whom they concern."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from fmar_spark.domain.markets import Market
+from fmar_spark.domain.terms import Conflict, Term, TermRule, find_conflict
+from fmar_spark.services.register.access import Caller, agreements_within
+from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.records import AMENDED, ENDED, Change, Draft, Row, find_one, known_at, valid_at
+from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, format_moment
+from fmar_spark.services.web.identifiers import new_id
+from fmar_spark.services.web.problems import ConflictError, ForbiddenError, InvalidError, MissingError, StaleError
+
+SENTENCES: Final = {
+    TermRule.EXCLUSIVE_OVERLAP: "an exclusive right to this AMSID in this market overlaps the term",
+    TermRule.PRIMACY_TAKEN: "a shared right to this AMSID has the same primacy tier during the term",
+}
+
+
+class Search(NamedTuple):
+    """What a look-up asks for; None = any."""
+
+    mpan_id: str | None = None
+    amsid: str | None = None
+    fsp_id: str | None = None
+    market: str | None = None
+    valid_at: datetime | None = None
+    """Who held rights at this moment."""
+    known_at: datetime | None = None
+    """As the register knew it at this moment; None = now."""
+
+
+def create_agreement(change: Change, caller: Caller, values: Row) -> Row:
+    """The first version of a term that the caller's party holds.
+
+    Raises:
+        ConflictError: another term stands in its way.
+    """
+    agreement_id = new_id()
+    candidate = term_of({**values, "agreement_id": agreement_id})
+    conflict = find_conflict(candidate, standing_terms(change, [candidate.amsid]))
+    if conflict:
+        raise conflict_error(change, caller, conflict)
+    drafts = [Draft(agreement_id, {**values, "fsp_id": caller.party_id})]
+    return _with_second_wall(lambda: change.create(AGREEMENT, drafts)[0])
+
+
+def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_version: int | None, values: Row) -> Row:
+    """A new version of one's own term that says ``values`` from now on; what was known before stays.
+
+    Raises:
+        MissingError, ForbiddenError: not there, or not one's own.
+        StaleError: not the version that the caller had seen.
+        InvalidError: the term would end before it begins, or nothing changes.
+        ConflictError: another term stands in its way.
+    """
+    current = _own_current(change, caller, agreement_id, expected_version)
+    row = {**current, **values}
+    if all(current[name] == value for name, value in values.items()):
+        raise InvalidError("nothing-changes", "the agreement already says all of that")
+    check_forward(row["valid_from_at"], row["valid_to_at"])
+    candidate = term_of(row)
+    conflict = find_conflict(candidate, standing_terms(change, [candidate.amsid]))
+    if conflict:
+        raise conflict_error(change, caller, conflict)
+    return _with_second_wall(lambda: change.replace(AGREEMENT, current, values, AMENDED))
+
+
+def end_agreement(change: Change, caller: Caller, agreement_id: str, expected_version: int | None, ends_at: datetime | None) -> Row:
+    """A new version of one's own term that ends earlier: now, or when told.
+
+    A term that ends where it begins was never in force: that is how a slip of the pen is taken back.
+
+    Raises:
+        InvalidError: the end lies before the beginning, or after the end that stands.
+    """
+    current = _own_current(change, caller, agreement_id, expected_version)
+    end = ends_at or max(change.now, current["valid_from_at"])
+    if end < current["valid_from_at"]:
+        raise InvalidError("end-before-begin", "a term cannot end before it begins; end it where it begins if it was never in force")
+    if current["valid_to_at"] is not None and end >= current["valid_to_at"]:
+        raise InvalidError("end-not-earlier", f"the term ends at {format_moment(current['valid_to_at'])} already")
+    return change.replace(AGREEMENT, current, {"valid_to_at": end}, ENDED)
+
+
+def find_agreement(connection: Connection, caller: Caller, agreement_id: str, moment: datetime | None) -> Row:
+    """The version that was known at a moment, if the caller may see it.
+
+    Raises:
+        MissingError: there is none, or none that the caller may know of.
+    """
+    row = find_one(connection, AGREEMENT, agreement_id, known_at(AGREEMENT, moment), agreements_within(caller.reach))
+    if row is None:
+        raise missing_agreement()
+    return row
+
+
+def conditions_of(search: Search, caller: Caller) -> list[ColumnElement[bool]]:
+    """What a search comes to, within the caller's reach."""
+    conditions = [agreements_within(caller.reach), known_at(AGREEMENT, search.known_at)]
+    conditions += [AGREEMENTS.c[name] == value for name in ("fsp_id", "market") if (value := getattr(search, name)) is not None]
+    place = [AGREEMENTS.c[name] == value for name in ("mpan_id", "amsid") if (value := getattr(search, name)) is not None]
+    if place:
+        # As a set of ids: a planner without statistics would walk all of an FSP's rows in order instead of the few of a place.
+        conditions += [*place, AGREEMENTS.c.agreement_id.in_(select(AGREEMENTS.c.agreement_id).where(*place))]
+    if search.valid_at is not None:
+        conditions.append(valid_at(AGREEMENT, search.valid_at))
+    return conditions
+
+
+def standing_rows(change: Change, amsids: Sequence[str]) -> list[Row]:
+    """Every party's current versions on these assets; for the rules alone.
+
+    Which of them are current is told apart here: PostgreSQL without statistics, as during an upload, would rather walk a whole
+    partial index of current versions than look up the assets.
+    """
+    wanted = select(AGREEMENTS).where(AGREEMENTS.c.amsid.in_(amsids))
+    with change.database.seeing_everything(change.connection, change.reach):
+        return [dict(row) for row in change.connection.execute(wanted).mappings() if row["known_to_at"] is None]
+
+
+def standing_terms(change: Change, amsids: Sequence[str]) -> list[Term]:
+    """Every party's current terms on these assets; for the rules alone."""
+    return [term_of(row) for row in standing_rows(change, amsids)]
+
+
+def conflict_error(change: Change, caller: Caller, conflict: Conflict) -> ConflictError:
+    """The refusal that names the term which stood first, and its holder to those who may know."""
+    described = describe_conflict(change, caller, conflict)
+    return ConflictError("term-conflict", SENTENCES[conflict.rule], {"conflict": described})
+
+
+def describe_conflict(change: Change, caller: Caller, conflict: Conflict) -> dict[str, Any]:
+    """The term that stood first: when, where and how ranked."""
+    term = conflict.term
+    described: dict[str, Any] = {
+        "rule": str(conflict.rule),
+        "market": str(term.market),
+        "is_exclusive": term.is_exclusive,
+        "primacy_tier": term.primacy_tier,
+        "valid_from_at": format_moment(term.valid_from_at),
+        "valid_to_at": format_moment(term.valid_to_at) if term.valid_to_at else None,
+    }
+    holder = find_one(change.connection, AGREEMENT, term.agreement_id, AGREEMENTS.c.known_to_at.is_(None), agreements_within(caller.reach))
+    if holder is not None:
+        described.update(agreement_id=term.agreement_id, fsp_id=holder["fsp_id"])
+    return described
+
+
+def check_forward(valid_from_at: datetime, valid_to_at: datetime | None) -> None:
+    """Nothing, if the term has a moment at which it holds.
+
+    Raises:
+        InvalidError: it has none.
+    """
+    if valid_to_at is not None and valid_to_at <= valid_from_at:
+        raise InvalidError("term-backwards", "valid_to_at must be later than valid_from_at")
+
+
+def term_of(row: Any) -> Term:
+    """What the rules look at."""
+    return Term(
+        row["agreement_id"],
+        row["amsid"],
+        Market(row["market"]),
+        row["primacy_tier"],
+        bool(row["is_exclusive"]),
+        row["valid_from_at"],
+        row["valid_to_at"],
+    )
+
+
+def missing_agreement() -> MissingError:
+    """One answer for what is not there and for what is another's."""
+    return MissingError("no-such-agreement", "there is no such agreement")
+
+
+def check_version(current: Row, expected_version: int | None) -> None:
+    """Nothing, if the caller had seen the current version or does not mind.
+
+    Raises:
+        StaleError: somebody changed it since.
+    """
+    if expected_version is not None and current["version"] != expected_version:
+        raise StaleError("stale-version", f"version {current['version']} stands, If-Match named version {expected_version}")
+
+
+def actor_of(caller: Caller) -> Actor:
+    """On whose account the caller's changes are recorded."""
+    return Actor(caller.party_id, caller.client_id)
+
+
+def _own_current(change: Change, caller: Caller, agreement_id: str, expected_version: int | None) -> Row:
+    row = find_agreement(change.connection, caller, agreement_id, None)
+    if row["fsp_id"] != caller.party_id:
+        raise ForbiddenError("not-yours", "the agreement belongs to another party")
+    check_version(row, expected_version)
+    return row
+
+
+def _with_second_wall(store: Callable[[], Row]) -> Row:
+    """Run a write; PostgreSQL's own constraints say no where the rules above should have."""
+    try:
+        return store()
+    except IntegrityError as error:
+        raise ConflictError("term-conflict", "the database found an overlapping right") from error
+
+
+def portfolio_terms(change: Change, fsp_id: str, mpan_id: str, amsid: str) -> list[Row]:
+    """An FSP's current terms on one MPAN and AMSID."""
+    wanted = select(AGREEMENTS).where(
+        AGREEMENTS.c.fsp_id == fsp_id,
+        AGREEMENTS.c.mpan_id == mpan_id,
+        AGREEMENTS.c.amsid == amsid,
+        AGREEMENTS.c.known_to_at.is_(None),
+    )
+    return [dict(row) for row in change.connection.execute(wanted).mappings()]

@@ -1,0 +1,208 @@
+"""Connections to PostgreSQL or SQLite: whose rows a transaction may see, and one writer at a time.
+
+Every write takes the end of the ledger first and holds it until it commits. So writes are one after the other on either
+database, the rules between terms are checked against what is truly there, and the chain has no forks.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.services.register.access import EVERYTHING, Reach
+from fmar_spark.services.web.problems import BusyError
+from fmar_spark.settings.sections import RegisterSettings
+
+SQLITE: Final = "sqlite"
+POSTGRESQL: Final = "postgresql"
+_IS_WRITE: Final = "fmar_is_write"
+_BUSY_STATES: Final = ("55P03", "57014", "53300", "57P01", "57P03", "40001", "40P01")
+_SET_REACH: Final = text(
+    "SELECT set_config('fmar.scope', :scope, true), set_config('fmar.fsp_id', :fsp_id, true), "
+    "set_config('fmar.distributor_ids', :distributor_ids, true), set_config('fmar.markets', :markets, true), "
+    "set_config('lock_timeout', :lock_timeout, true)"
+)
+
+
+class RegisterDatabase:
+    """One service's connections to the register."""
+
+    def __init__(self, settings: RegisterSettings) -> None:
+        """Nothing is connected before the first transaction.
+
+        Raises:
+            ConfigError: the URL names neither PostgreSQL nor a SQLite file.
+        """
+        url = make_url(settings.database_url)
+        self.dialect = url.get_backend_name()
+        self._lock_timeout_seconds = settings.lock_timeout_seconds
+        self._writer = threading.Lock()
+        if self.dialect == POSTGRESQL:
+            self.engine = create_engine(
+                url.set(drivername="postgresql+psycopg"),
+                pool_size=settings.pool_size,
+                max_overflow=settings.pool_size,
+                pool_timeout=settings.lock_timeout_seconds,
+                pool_pre_ping=True,
+                hide_parameters=True,
+                connect_args={"connect_timeout": 5, "application_name": "fmar-register"},
+            )
+        elif self.dialect == SQLITE and url.database and url.database != ":memory:":
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            self.engine = create_engine(
+                url,
+                hide_parameters=True,
+                pool_size=settings.pool_size,
+                max_overflow=settings.pool_size,
+                connect_args={"check_same_thread": False, "timeout": settings.lock_timeout_seconds},
+            )
+            _prepare_sqlite(self.engine)
+        else:
+            raise ConfigError("agreements.database_url: sqlite:///FILE or postgresql://... wanted")
+
+    @contextmanager
+    def reading(self, reach: Reach) -> Iterator[Connection]:
+        """A transaction that sees one moment's rows within the reach."""
+        with _answering_busy(), self.engine.connect() as plain:
+            level = {"isolation_level": "REPEATABLE READ"} if self.dialect == POSTGRESQL else {}
+            connection = plain.execution_options(**level)
+            with connection.begin():
+                self._limit(connection, reach)
+                yield connection
+
+    @contextmanager
+    def writing(self, reach: Reach) -> Iterator[Connection]:
+        """A transaction that commits at the end of the block, and rolls back on any error."""
+        with self._turn(), _answering_busy(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{_IS_WRITE: True})
+            with connection.begin():
+                self._limit(connection, reach)
+                yield connection
+
+    @contextmanager
+    def seeing_everything(self, connection: Connection, reach: Reach) -> Iterator[None]:
+        """For the rules alone: within the block the transaction sees other parties' rows too."""
+        if self.dialect == POSTGRESQL and not reach.is_everything:
+            connection.execute(text("SELECT set_config('fmar.scope', 'rules', true)"))
+            yield
+            connection.execute(text("SELECT set_config('fmar.scope', '', true)"))
+        else:
+            yield
+
+    def now(self, connection: Connection) -> datetime:
+        """The database's own time where it has a clock, so that services with differing clocks agree."""
+        return read_clock(connection)
+
+    def refresh_statistics(self, connection: Connection) -> None:
+        """After many new rows: PostgreSQL would otherwise plan look-ups without knowing of them, until it looks by itself."""
+        if self.dialect == POSTGRESQL:
+            connection.execute(text("ANALYZE agreement_versions, ledger"))
+
+    def is_ready(self) -> bool:
+        """Whether the database answers and has its tables."""
+        try:
+            with self.reading(EVERYTHING) as connection:
+                return connection.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
+        except (BusyError, DBAPIError):
+            return False
+
+    def require_ready(self) -> None:
+        """Refuse a database that does not answer or has no tables yet, for those who cannot ask again in a moment.
+
+        Raises:
+            ConfigError: with its address, without a password.
+        """
+        if not self.is_ready():
+            raise ConfigError(
+                f"agreements.database_url: no register answers at {self.engine.url.render_as_string()}; "
+                "start its database, or give it its tables: scripts/register --database URL migrate"
+            )
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def _limit(self, connection: Connection, reach: Reach) -> None:
+        """Tell PostgreSQL's row security whose transaction this is; in SQLite the queries' own conditions are the only wall."""
+        if self.dialect != POSTGRESQL:
+            return
+        told = {
+            "scope": "all" if reach.is_everything else "",
+            "fsp_id": reach.fsp_id,
+            "distributor_ids": ",".join(reach.distributor_ids),
+            "markets": ",".join(reach.markets),
+            "lock_timeout": f"{int(self._lock_timeout_seconds * 1000)}ms",
+        }
+        connection.execute(_SET_REACH, told)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite's own wait polls; within one process writers queue instead."""
+        if self.dialect != SQLITE:
+            yield
+            return
+        if not self._writer.acquire(timeout=self._lock_timeout_seconds):
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+
+def read_clock(connection: Connection) -> datetime:
+    """What time it is for the register, in UTC."""
+    if connection.dialect.name == POSTGRESQL:
+        moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """Readers beside one writer, durable commits, and transactions that we begin ourselves."""
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        native: Any = connection
+        native.isolation_level = None
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "recursive_triggers = ON"):
+            native.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        is_write = connection.get_execution_options().get(_IS_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+@contextmanager
+def _answering_busy() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeoutError as error:
+        raise _busy() from error
+    except OperationalError as error:
+        if _is_passing(error):
+            raise _busy() from error
+        raise
+
+
+def _is_passing(error: OperationalError) -> bool:
+    """Whether the same statement may work later: locks, lost or refused connections."""
+    sqlite_name = getattr(error.orig, "sqlite_errorname", None)
+    if sqlite_name is not None:
+        return str(sqlite_name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None or state in _BUSY_STATES or state.startswith("08")
+
+
+def _busy() -> BusyError:
+    return BusyError("busy", "the register is busy with other changes; send the same request again", headers={"Retry-After": "1"})

@@ -1,0 +1,133 @@
+"""What happens to every request before and after its route: an id, a bound on its size, a time, a row of audit, no leak on failure."""
+
+import json
+import logging
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fmar_spark.services.register.service import Service
+from fmar_spark.services.web.identifiers import new_id
+from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, RegisterError, TooLargeError, describe_problem
+
+UPLOADS_PATH: Final = "/v1/uploads"
+_UNKNOWN_ROUTE: Final = "(none)"
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_log = logging.getLogger(__name__)
+
+
+class Gate:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, service: Service) -> None:
+        """Wraps the application."""
+        self._app = app
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let HTTP through under watch; anything else as it is."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        passage = _Passage(self._service, scope, send)
+        try:
+            bounded = passage.bounded(receive)
+            await self._app(scope, bounded, passage.send)
+        except RegisterError as error:
+            await passage.refuse(error)
+        except Exception as error:
+            # Not the message: database errors repeat values, and no MPAN belongs in a log.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("request %s failed: %s\n%s", passage.request_id, type(error).__name__, frames)
+            await passage.refuse(RegisterError("failed", "the register failed; quote the instance when you report it"))
+        finally:
+            passage.leave()
+
+
+class _Passage:
+    """One request on its way through."""
+
+    def __init__(self, service: Service, scope: Scope, send: Send) -> None:
+        self.request_id = new_id()
+        self._service = service
+        self._scope = scope
+        self._send = send
+        self._began = time.perf_counter()
+        self._began_at = datetime.now(UTC)
+        self._status = 0
+        self._is_answered = False
+        scope.setdefault("state", {})["request_id"] = self.request_id
+
+    def bounded(self, receive: Receive) -> Receive:
+        """The request's body, up to the size that its route takes."""
+        settings = self._service.settings
+        most = settings.max_upload_bytes if self._scope["path"] == UPLOADS_PATH else settings.max_body_bytes
+        too_large = TooLargeError("body-too-large", f"at most {most} bytes wanted")
+        declared = Headers(scope=self._scope).get("content-length", "0")
+        if not declared.isascii() or not declared.isdigit() or int(declared[:18]) > most:
+            raise too_large
+        received = 0
+
+        async def receive_some() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > most:
+                # FastAPI turns any other exception while it reads a body into a 400.
+                raise HTTPException(too_large.status, too_large.detail)
+            return message
+
+        return receive_some
+
+    async def send(self, message: Message) -> None:
+        """The answer, with its id and headers that keep browsers out."""
+        if message["type"] == "http.response.start":
+            self._is_answered = True
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self.request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+    async def refuse(self, error: RegisterError) -> None:
+        """A problem document, unless the answer has begun."""
+        if self._is_answered:
+            return
+        self._scope["state"]["problem"] = error.name
+        body = json.dumps(describe_problem(error, self.request_id)).encode()
+        named = {"content-type": PROBLEM_MEDIA_TYPE, "content-length": str(len(body)), **error.headers}
+        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+        await self.send({"type": "http.response.start", "status": error.status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def leave(self) -> None:
+        """Count, log and audit."""
+        state: dict[str, Any] = self._scope["state"]
+        seconds = time.perf_counter() - self._began
+        method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
+        route = getattr(self._scope.get("route"), "path", _UNKNOWN_ROUTE)
+        metrics = self._service.metrics
+        metrics.requests.labels(method, route, str(self._status)).inc()
+        metrics.seconds.labels(method, route).observe(seconds)
+        if state.get("problem"):
+            metrics.problems.labels(state["problem"]).inc()
+        _log.info("request %s %s %s %s %.1f ms", self.request_id, method, route, self._status, seconds * 1000)
+        self._service.audit.add(
+            {
+                "request_id": self.request_id,
+                "requested_at": self._began_at,
+                "party_id": state.get("party_id"),
+                "client_id": state.get("client_id"),
+                "method": method,
+                "route": route,
+                "status": self._status,
+                "problem": state.get("problem"),
+                "seconds": seconds,
+            }
+        )

@@ -1,0 +1,156 @@
+"""What an operator does to a register: look, migrate, verify, bring rows in, take them out, let parties take part."""
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+from sqlalchemy import select
+
+from fmar_spark.domain.markets import Role
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.services.register.access import EVERYTHING, Caller
+from fmar_spark.services.register.csv_rows import UploadRow, check_file, defuse, read_rows
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.parties import add_party, appoint_client, change_party, find_party, join_list, split_list
+from fmar_spark.services.register.records import Row, change_of
+from fmar_spark.services.register.schema import find_pending
+from fmar_spark.services.register.tables import FSP_OWNED, PARTY, format_moment
+from fmar_spark.services.register.uploads import Order, apply_upload, find_upload_rows
+from fmar_spark.services.register.verification import Anchor
+from fmar_spark.services.web.problems import MissingError, RegisterError
+from fmar_spark.settings.sections import RegisterSettings
+
+OPERATOR: Final = "operator"
+_REFUSALS_SHOWN: Final = 100
+
+
+class PartyPlan(NamedTuple):
+    """How a party shall be."""
+
+    party_id: str
+    name: str
+    roles: tuple[Role, ...]
+    distributor_ids: tuple[str, ...]
+    client_ids: tuple[str, ...]
+
+
+def open_register(settings: RegisterSettings) -> RegisterDatabase:
+    """Connections to a migrated register.
+
+    Raises:
+        ConfigError: it does not answer, or has steps to run first.
+    """
+    database = RegisterDatabase(settings)
+    pending = find_pending(database)
+    if pending:
+        raise ConfigError(f"{len(pending)} migrations are pending; run scripts/register migrate first")
+    return database
+
+
+def describe_party_change(database: RegisterDatabase, plan: PartyPlan) -> str:
+    """What would change of a party that is there already; empty where it is new or stays as it is."""
+    with database.reading(EVERYTHING) as connection:
+        try:
+            current = find_party(connection, plan.party_id)
+        except MissingError:
+            return ""
+    told = _values_of(plan)
+    changes = [f"{name}: {current[name]!r} -> {value!r}" for name, value in told.items() if current[name] != value]
+    return "; ".join(changes)
+
+
+def set_party(database: RegisterDatabase, plan: PartyPlan, actor: Actor) -> Row:
+    """The party is as planned and its clients speak for it; what is so already stays as it is."""
+    values = _values_of(plan)
+    with change_of(database, EVERYTHING, actor) as change:
+        try:
+            row = find_party(change.connection, plan.party_id)
+            if any(row[name] != value for name, value in values.items()):
+                row = change_party(change, row, values)
+        except MissingError:
+            row = add_party(change, plan.party_id, {name: value for name, value in values.items() if name != "is_active"})
+        for client_id in plan.client_ids:
+            appoint_client(change, client_id, plan.party_id, True)
+    return row
+
+
+def import_agreements(
+    database: RegisterDatabase, settings: RegisterSettings, fsp_id: str, path: Path, order: Order, tell: Callable[[int], None]
+) -> tuple[Row, list[Row]]:
+    """Take a file on behalf of an FSP, as an upload by it would be; how it stands, and the first refused rows.
+
+    Raises:
+        InputError: the FSP does not take part, or the file cannot be read as a whole.
+    """
+    caller = _caller_for(database, fsp_id)
+    try:
+        with path.open("rb") as file:
+            check_file(file, settings.max_upload_rows)
+            rows = (_counted(number, row, tell) for number, row in enumerate(read_rows(file, settings.is_check_digit_enforced), 1))
+            upload = apply_upload(database, caller, rows, order)
+    except RegisterError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    with database.reading(caller.reach) as connection:
+        return upload, find_upload_rows(connection, upload["upload_id"], 0, _REFUSALS_SHOWN, True)
+
+
+def export_versions(database: RegisterDatabase, kind: str, file: IO[str]) -> int:
+    """Write every version of one kind as CSV, formulas defused; how many."""
+    subject = next(subject for subject in (*FSP_OWNED, PARTY) if subject.kind == kind)
+    names = [column.name for column in subject.table.columns if column.name != "distributor_id"]
+    writer = csv.writer(file)
+    writer.writerow(names)
+    count = 0
+    with database.reading(EVERYTHING) as connection:
+        wanted = select(subject.table).order_by(subject.table.c.ledger_seq)
+        for row in connection.execution_options(yield_per=5000).execute(wanted).mappings():
+            writer.writerow(_cells(row[name] for name in names))
+            count += 1
+    return count
+
+
+def parse_anchor(text: str) -> Anchor:
+    """An anchor as ``verify`` prints it, ``SEQ:HASH``.
+
+    Raises:
+        ConfigError: any other form.
+    """
+    seq, colon, digest = text.partition(":")
+    if not (colon and seq.isdigit() and len(digest) == 64):
+        raise ConfigError(f"anchor: {text!r} found, SEQ:HASH wanted as verify prints it")
+    return Anchor(int(seq), digest)
+
+
+def _values_of(plan: PartyPlan) -> Row:
+    return {
+        "name": plan.name,
+        "roles": join_list([str(role) for role in plan.roles]),
+        "distributor_ids": join_list(list(plan.distributor_ids)),
+        "is_active": True,
+    }
+
+
+def _caller_for(database: RegisterDatabase, fsp_id: str) -> Caller:
+    with database.reading(EVERYTHING) as connection:
+        try:
+            party = find_party(connection, fsp_id)
+        except MissingError as error:
+            raise InputError(f"{fsp_id}: no such party; add it with scripts/register add-party") from error
+    roles = frozenset(Role(role) for role in split_list(party["roles"]))
+    if Role.FSP not in roles or not party["is_active"]:
+        raise InputError(f"{fsp_id}: takes no part as an FSP")
+    return Caller(fsp_id, OPERATOR, frozenset({Role.FSP}), ())
+
+
+def _counted(number: int, row: UploadRow, tell: Callable[[int], None]) -> UploadRow:
+    tell(number)
+    return row
+
+
+def _cells(values: Iterator[object]) -> list[str]:
+    return [format_moment(value) if isinstance(value, datetime) else defuse(value) for value in values]

@@ -1,0 +1,70 @@
+"""A small register and lake to try things with: two FSPs at one meter point, a network, the system operator, an office."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from fmar_spark.domain.markets import Market, Role
+from fmar_spark.services.register.access import EVERYTHING, Caller
+from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
+from fmar_spark.services.register.bodies import parse_moment
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.operation import PartyPlan, set_party
+from fmar_spark.services.register.records import change_of, find_page
+from fmar_spark.services.register.tables import AGREEMENT
+
+SAMPLE_MPAN: Final = "2000056535971"
+SAMPLE_PARTIES: Final = (
+    PartyPlan("ALPHA", "Alpha Flex (sample)", (Role.FSP,), (), ("alpha",)),
+    PartyPlan("BRAVO", "Bravo Flex (sample)", (Role.FSP,), (), ("bravo",)),
+    PartyPlan("SOUTHERN", "Southern networks (sample)", (Role.DNO,), ("20",), ("southern",)),
+    PartyPlan("NESO", "System operator (sample)", (Role.NESO,), (), ("neso",)),
+    PartyPlan("OFFICE", "Register office (sample)", (Role.ADMINISTRATOR,), (), ("office",)),
+)
+_AGREEMENTS: Final = (
+    ("ALPHA", SAMPLE_MPAN, "AMS-EV-1", Market.DSO_LOCAL, 1, True),
+    ("ALPHA", SAMPLE_MPAN, "AMS-EV-1", Market.WHOLESALE, 2, False),
+    ("BRAVO", SAMPLE_MPAN, "AMS-PV-2", Market.NESO_BM, 1, False),
+    ("BRAVO", "1200023305967", "AMS-HP-3", Market.DSO_LOCAL, 1, True),
+)
+
+
+def fill_register(database: RegisterDatabase) -> None:
+    """The sample parties take part and hold their rights; a second time changes nothing."""
+    for plan in SAMPLE_PARTIES:
+        set_party(database, plan, Actor("operator", "sample"))
+    for fsp_id, mpan_id, amsid, market, primacy_tier, is_exclusive in _AGREEMENTS:
+        values: dict[str, Any] = {
+            "mpan_id": mpan_id,
+            "amsid": amsid,
+            "market": market,
+            "primacy_tier": primacy_tier,
+            "is_exclusive": is_exclusive,
+            "valid_from_at": parse_moment("2026-01-01T00:00:00Z"),
+            "valid_to_at": None,
+        }
+        caller = Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ())
+        with change_of(database, EVERYTHING, actor_of(caller)) as change:
+            same = conditions_of(Search(amsid=amsid, market=market), caller)
+            if not find_page(change.connection, AGREEMENT, "", 1, *same):
+                create_agreement(change, caller, values)
+
+
+def write_sample_lake(root: Path) -> None:
+    """Two gold tables with one meter point, so that overrides have something beside them and a detection asks for an answer."""
+    of_meter = {"mpan_id": SAMPLE_MPAN, "as_of_date": date(2026, 1, 5)}
+    capability = [
+        {**of_meter, "asset_class": "ev", "direction": "import", "rated_kw": 7.1, "tier": "medium"},
+        {**of_meter, "asset_class": "solar_pv", "direction": "export", "rated_kw": 3.6, "tier": "high"},
+    ]
+    detections = [
+        {**of_meter, "asset_class": "ev", "present_probability": 0.78, "is_present": True, "tier": "medium"},
+        {**of_meter, "asset_class": "solar_pv", "present_probability": 0.98, "is_present": True, "tier": "high"},
+    ]
+    told = [{**row, "status": "characterised", "model_version": "sample"} for row in detections]
+    for name, rows in (("capability", capability), ("asset_detections", told)):
+        write_deltalake(str(root / "gold" / name), pa.Table.from_pylist(rows), mode="overwrite")

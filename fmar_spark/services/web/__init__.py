@@ -1,0 +1,1 @@
+"""What all services share: tokens, roles, problem details, paging, limits."""

@@ -1,0 +1,43 @@
+"""How often one caller may ask: a bucket of tokens for each, refilled at an even rate."""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from fmar_spark.services.web.problems import TooManyError
+from fmar_spark.settings.sections import RegisterSettings
+
+_MOST_BUCKETS: Final = 10_000
+
+
+class RateLimit:
+    """Counts within one service; several services each allow the rate."""
+
+    def __init__(self, settings: RegisterSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        """All buckets begin full."""
+        self._per_second = settings.requests_per_minute / 60
+        self._burst = float(settings.request_burst)
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, caller: str) -> None:
+        """Count one request of a caller.
+
+        Raises:
+            TooManyError: the bucket is empty; Retry-After says for how long.
+        """
+        with self._lock:
+            now = self._clock()
+            left, at = self._buckets.pop(caller, (self._burst, now))
+            left = min(self._burst, left + (now - at) * self._per_second)
+            is_allowed = left >= 1
+            self._buckets[caller] = (left - 1 if is_allowed else left, now)
+            if len(self._buckets) > _MOST_BUCKETS:
+                self._buckets.popitem(last=False)
+        if not is_allowed:
+            wait = max(1, math.ceil((1 - left) / self._per_second))
+            raise TooManyError("too-many-requests", f"try again in {wait} s", headers={"Retry-After": str(wait)})

@@ -1,0 +1,108 @@
+"""The issuer's public keys: fetched when wanted, kept, and fetched again for an unknown key id at most once an interval."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey, import_key
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.services.web.problems import BusyError, UnauthenticatedError
+from fmar_spark.settings.sections import RegisterSettings
+
+PublicKey = RSAKey | ECKey
+FetchKeys = Callable[[], Awaitable[dict[str, Any]]]
+_log = logging.getLogger(__name__)
+_FETCH_TIMEOUT_SECONDS: Final = 5.0
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_MOST_KEYS: Final = 100
+
+
+class SigningKeys:
+    """Keys by their id."""
+
+    def __init__(self, fetch: FetchKeys, settings: RegisterSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is fetched before the first question."""
+        self._fetch = fetch
+        self._refetch_seconds = settings.jwks_refetch_seconds
+        self._max_age_seconds = settings.jwks_max_age_seconds
+        self._clock = clock
+        self._keys: dict[str, PublicKey] = {}
+        self._tried_at = float("-inf")
+        self._fetched_at = float("-inf")
+        self._turn = asyncio.Lock()
+
+    async def find(self, key_id: str) -> PublicKey:
+        """The issuer's key of that id.
+
+        Raises:
+            UnauthenticatedError: the issuer publishes no such key.
+            BusyError: no key at all could be fetched so far.
+        """
+        if self._is_wanted(key_id):
+            async with self._turn:
+                if self._is_wanted(key_id):
+                    await self._refresh()
+        if not self._keys:
+            raise BusyError("issuer-unreachable", "the issuer's keys cannot be fetched at the moment", headers={"Retry-After": "5"})
+        if key_id not in self._keys:
+            raise UnauthenticatedError("invalid-token", "the token is signed by a key that the issuer does not publish")
+        return self._keys[key_id]
+
+    def _is_wanted(self, key_id: str) -> bool:
+        now = self._clock()
+        is_due = key_id not in self._keys or now - self._fetched_at > self._max_age_seconds
+        pause = self._refetch_seconds if self._keys else min(_FIRST_PAUSE_SECONDS, self._refetch_seconds)
+        return is_due and now - self._tried_at >= pause
+
+    async def _refresh(self) -> None:
+        """Replace the keys; those that were there stay while the issuer cannot be reached."""
+        self._tried_at = self._clock()
+        try:
+            published = await self._fetch()
+            self._keys = _import_keys(published)
+            self._fetched_at = self._clock()
+        except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
+            _log.warning("the issuer's keys cannot be fetched: %s", type(error).__name__)
+
+
+def fetch_from(url: str, environment: str) -> FetchKeys:
+    """Fetches a JWKS document.
+
+    Raises:
+        ConfigError: the URL is missing, or not https outside local and test.
+    """
+    if not url:
+        raise ConfigError("agreements.jwks_url: the URL of the issuer's keys wanted")
+    if not url.startswith("https://") and environment not in {"local", "test"}:
+        raise ConfigError(f"agreements.jwks_url: https wanted in environment {environment}")
+
+    async def fetch() -> dict[str, Any]:
+        async with httpx.AsyncClient(timeout=_FETCH_TIMEOUT_SECONDS, follow_redirects=False) as client:
+            answer = await client.get(url)
+            answer.raise_for_status()
+            document: dict[str, Any] = answer.json()
+            return document
+
+    return fetch
+
+
+def _import_keys(document: dict[str, Any]) -> dict[str, PublicKey]:
+    """Public RSA and EC keys for signatures; anything else in the document is passed over."""
+    keys: dict[str, PublicKey] = {}
+    for entry in list(document["keys"])[:_MOST_KEYS]:
+        key_id = entry.get("kid")
+        if not isinstance(key_id, str) or entry.get("kty") not in {"RSA", "EC"} or entry.get("use", "sig") != "sig":
+            continue
+        try:
+            key = import_key({name: value for name, value in entry.items() if name not in {"d", "p", "q", "dp", "dq", "qi"}})
+        except (JoseError, ValueError):
+            _log.warning("a key of the issuer cannot be read and is passed over")
+            continue
+        if isinstance(key, RSAKey | ECKey):
+            keys[key_id] = key
+    return keys

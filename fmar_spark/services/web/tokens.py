@@ -1,0 +1,96 @@
+"""Which client a bearer token speaks for, if it can be believed: signature, issuer, audience and times."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jws import extract_compact
+from joserfc.jwt import JWTClaimsRegistry
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.services.web.problems import UnauthenticatedError
+from fmar_spark.services.web.signing_keys import SigningKeys
+from fmar_spark.settings.sections import RegisterSettings
+
+_MOST_TOKEN_CHARACTERS: Final = 8192
+_MOST_CLIENT_CHARACTERS: Final = 128
+_ASYMMETRIC: Final = {
+    "RS256": "RSA",
+    "RS384": "RSA",
+    "RS512": "RSA",
+    "PS256": "RSA",
+    "PS384": "RSA",
+    "PS512": "RSA",
+    "ES256": "EC",
+    "ES384": "EC",
+}
+
+
+class TokenJudge:
+    """Believes tokens of one issuer for one audience."""
+
+    def __init__(self, settings: RegisterSettings, keys: SigningKeys, clock: Callable[[], float] = time.time) -> None:
+        """Settings are checked at once.
+
+        Raises:
+            ConfigError: no issuer, or an algorithm that is not an asymmetric signature.
+        """
+        if not settings.issuer or not settings.audience:
+            raise ConfigError("agreements.issuer and agreements.audience: both wanted")
+        refused = sorted(set(settings.algorithms) - set(_ASYMMETRIC))
+        if refused or not settings.algorithms:
+            raise ConfigError(f"agreements.algorithms: {', '.join(refused) or 'nothing'} found, of {', '.join(_ASYMMETRIC)} wanted")
+        self._settings = settings
+        self._keys = keys
+        self._clock = clock
+
+    async def find_client(self, token: str) -> str:
+        """The client id of a token that can be believed.
+
+        Raises:
+            UnauthenticatedError: it cannot; the detail says why in general, never what the token held.
+            BusyError: the issuer's keys cannot be fetched.
+        """
+        algorithm, key_id = self._read_header(token)
+        key = await self._keys.find(key_id)
+        if key.key_type != _ASYMMETRIC[algorithm]:
+            raise _refuse("the token's algorithm does not suit its key")
+        try:
+            claims = jwt.decode(token, key, algorithms=[algorithm]).claims
+            self._claims_registry().validate(claims)
+        except (JoseError, ValueError, TypeError) as error:
+            raise _refuse(f"the token cannot be believed ({getattr(error, 'error', 'malformed')})") from error
+        for name in self._settings.client_claims:
+            client = claims.get(name)
+            if isinstance(client, str) and 0 < len(client) <= _MOST_CLIENT_CHARACTERS and client.isprintable():
+                return client
+        raise _refuse("the token names no client")
+
+    def _read_header(self, token: str) -> tuple[str, str]:
+        if len(token) > _MOST_TOKEN_CHARACTERS:
+            raise _refuse("the token is too long")
+        try:
+            header = extract_compact(token.encode("ascii")).headers()
+        except (JoseError, ValueError, TypeError, AttributeError) as error:
+            raise _refuse("the token is not a signed JWT") from error
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if algorithm not in self._settings.algorithms:
+            raise _refuse("the token's algorithm is not one that is believed")
+        if not isinstance(key_id, str) or "crit" in header:
+            raise _refuse("the token's header lacks a key id, or asks for what is not understood")
+        return str(algorithm), key_id
+
+    def _claims_registry(self) -> JWTClaimsRegistry:
+        return JWTClaimsRegistry(
+            now=int(self._clock()),
+            leeway=self._settings.leeway_seconds,
+            iss={"essential": True, "value": self._settings.issuer},
+            aud={"essential": True, "value": self._settings.audience},
+            exp={"essential": True},
+        )
+
+
+def _refuse(detail: str) -> UnauthenticatedError:
+    return UnauthenticatedError("invalid-token", detail)

@@ -1,1 +1,0 @@
-"""What answers over the network: the register of commercial agreements, its rules of access and its ledger. No Spark here."""

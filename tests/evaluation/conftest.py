@@ -1,0 +1,51 @@
+"""The small world, and its evaluation."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evaluation_world import write_world
+from threadpoolctl import threadpool_limits
+
+from fmar_spark.evaluation.scorecard import Order, evaluate_lake
+from fmar_spark.learning.resampling import DrawRules
+from fmar_spark.settings.sections import Settings
+
+RULES = DrawRules(draws=20, least_meters=3)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Trees this small only wait for each other on several threads."""
+    with threadpool_limits(1, user_api="openmp"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake; see ``evaluation_world``."""
+    return write_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="session")
+def home_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a user knows of the own series: little."""
+    path = tmp_path_factory.mktemp("labels") / "labels.csv"
+    rows = [
+        "series_id,has_ev,has_heat_pump,has_pv,has_battery,has_dr,provenance",
+        'home0,1,,0,,,"real, of our street"',
+        "home1,0,,0,,,real",
+        "home2,,,,,,real",
+        "home3,1,0,,,,SEMI-SYNTHETIC: a home and a car",
+        "elsewhere,1,,,,,real",
+    ]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def document(world: Path, home_labels: Path) -> dict[str, Any]:
+    """Everything about the world's lake, in other circumstances as well."""
+    order = Order(labels=(world.parent / "landing", home_labels), has_circumstances=True, mistakes=2, rules=RULES)
+    return evaluate_lake(world, order, Settings(), lambda stage: None)

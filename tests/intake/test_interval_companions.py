@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.companions import SiteRow, read_labels, read_sites
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "beside.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_sites_say_what_they_know_and_no_more(tmp_path: Path) -> None:
+    sites = read_sites(write(tmp_path, "series_id,latitude,longitude,time_zone,gsp_group\na,52.2,0.1,,a\nb,,,Australia/Sydney,\n"))
+    assert sites == {"a": SiteRow(52.2, 0.1, None, "_A"), "b": SiteRow(time_zone="Australia/Sydney")}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("a,91,0,", "latitude is 91, -90 to 90 wanted"),
+        ("a,1,x,", "longitude is 'x', a number wanted"),
+        ("a,1,1,London", "time_zone is 'London'"),
+    ],
+)
+def test_a_wrong_site_is_named_by_line(tmp_path: Path, row: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=f"beside.csv:2: {told}"):
+        read_sites(write(tmp_path, f"series_id,latitude,longitude,time_zone\n{row}\n"))
+
+
+def test_an_empty_label_stays_unknown(tmp_path: Path) -> None:
+    table = read_labels(write(tmp_path, "series_id,has_ev,has_pv,ev_kw,provenance,notes\na,1.0,,7.2,real,\nb,0,1,,,\n")).to_pylist()
+    assert [(row["has_ev"], row["has_pv"], row["has_dr"], row["ev_kw"], row["provenance"]) for row in table] == [
+        (True, None, None, 7.2, "real"),
+        (False, True, None, None, "not told"),
+    ]
+
+
+def test_a_label_that_is_no_answer_is_named_by_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"beside.csv:3: has_ev is 'maybe', 1, 0 or nothing wanted"):
+        read_labels(write(tmp_path, "series_id,has_ev\na,1\nb,maybe\n"))

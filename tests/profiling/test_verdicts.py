@@ -1,0 +1,90 @@
+"""Names for answers: tier and status."""
+
+import numpy as np
+import pytest
+
+from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
+from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
+from fmar_spark.profiling.verdicts import REASON_NO_EVIDENCE, TierRules, find_answerable, name_statuses, name_tiers
+
+RULES = TierRules(0.9, 0.7)
+
+
+def sufficiency_of(*verdicts: int) -> Sufficiency:
+    count = len(verdicts)
+    days = np.arange(count) * 10
+    return Sufficiency(np.array(verdicts), days, days, days, np.zeros(count), np.ones(count))
+
+
+def findings_of(features: dict[AssetClass, Floats], meters: int) -> dict[AssetClass, Findings]:
+    plain = np.zeros((meters, 10))
+    return {
+        asset: Findings(features.get(asset, plain), np.zeros((meters, 3)), no_events(), unknown_sizes(meters)) for asset in ASSET_CLASSES
+    }
+
+
+@pytest.mark.parametrize(
+    ("probability", "tier"),
+    [
+        (0.95, Tier.HIGH),
+        (0.9, Tier.HIGH),
+        (0.89, Tier.MEDIUM),
+        (0.7, Tier.MEDIUM),
+        (0.69, Tier.LOW),
+        (0.5, Tier.LOW),
+        (0.31, Tier.LOW),
+        (0.3, Tier.MEDIUM),
+        (0.1, Tier.HIGH),
+        (0.0, Tier.HIGH),
+        (np.nan, None),
+    ],
+)
+def test_a_tier_is_the_confidence_in_the_answer_whichever_way_it_goes(probability: float, tier: Tier | None) -> None:
+    assert name_tiers(np.array([probability]), RULES).tolist() == [None if tier is None else tier.value]
+
+
+def test_tiers_keep_the_order_of_many_and_none_have_none() -> None:
+    assert name_tiers(np.array([0.99, np.nan, 0.6]), RULES).tolist() == ["high", None, "low"]
+    assert name_tiers(np.zeros(0), RULES).tolist() == []
+
+
+def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter() -> None:
+    features = np.zeros((3, 10))
+    features[0, :9], features[1, :8] = np.nan, np.nan
+    findings = findings_of({AssetClass.SOLAR_PV: features}, 3)
+    characterised, untellable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT))
+    sun = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
+    assert untellable[:, sun].tolist() == [True, False, False]
+    assert characterised[:, sun].tolist() == [False, True, True]
+    assert np.delete(characterised, sun, axis=1).all()
+
+
+def test_too_little_history_is_neither_answered_nor_called_unobservable() -> None:
+    features = np.full((2, 10), np.nan)
+    findings = findings_of(dict.fromkeys(ASSET_CLASSES, features), 2)
+    characterised, untellable = find_answerable(findings, sufficiency_of(TOO_FEW_DAYS, SUFFICIENT))
+    assert not characterised.any()
+    assert untellable.any(axis=1).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "word"), [(NO_READINGS, "no_readings"), (TOO_FEW_DAYS, "too_few_days"), (TOO_MANY_GAPS, "too_many_gaps")]
+)
+def test_what_is_in_progress_says_why_and_how_long_the_history_is(verdict: int, word: str) -> None:
+    answered = np.array([[True] * 5, [False] * 5])
+    statuses, reasons = name_statuses(answered, np.zeros((2, 5), dtype=bool), sufficiency_of(SUFFICIENT, verdict))
+    assert statuses == [Status.CHARACTERISED] * 5 + [Status.IN_PROGRESS] * 5
+    assert reasons == [None] * 5 + [f"{word}: 10 days read"] * 5
+
+
+def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
+    untellable = np.array([[False, True, False, False, False]])
+    statuses, reasons = name_statuses(~untellable, untellable, sufficiency_of(SUFFICIENT))
+    assert statuses == [Status.NOT_OBSERVABLE if place == 1 else Status.CHARACTERISED for place in range(5)]
+    assert reasons == [REASON_NO_EVIDENCE if place == 1 else None for place in range(5)]
+
+
+def test_no_meters_have_no_statuses() -> None:
+    none = np.zeros((0, 5), dtype=bool)
+    assert name_statuses(none, none, sufficiency_of()) == ([], [])

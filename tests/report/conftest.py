@@ -1,0 +1,63 @@
+"""The small lake, the page about it, and a browser that may not reach any network."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from report_browser import FLAGS
+from report_world import write_lake
+
+from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.report.meters import define_meters
+from fmar_spark.report.page import Order, write_report
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven meters; see ``report_world``."""
+    return write_lake(tmp_path_factory.mktemp("small") / "lake")
+
+
+@pytest.fixture(scope="session")
+def lake(small_lake: Path) -> LakeRows:
+    """The small lake with the table ``meters``."""
+    rows = LakeRows(small_lake)
+    define_meters(rows)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def report(small_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page about the small lake."""
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(small_lake, out, Order(), lambda stage: None)
+    return out
+
+
+@pytest.fixture(scope="session")
+def data(report: Path) -> dict[str, Any]:
+    """What the page carries."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', report.read_text(encoding="utf-8"), re.S)
+    assert found
+    read: dict[str, Any] = json.loads(found[1])
+    return read
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, or the reason why there is none; its event loop must not outlive the tests of pages."""
+    found = subprocess.run([str(ROOT / "scripts" / "chromium_for_tests")], capture_output=True, text=True, check=False)
+    if found.returncode == 3:
+        pytest.skip(f"no Chromium: {found.stderr.strip().splitlines()[-1]}")
+    assert found.returncode == 0, found.stderr
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+        yield running
+        running.close()

@@ -1,0 +1,64 @@
+from typing import Any
+
+from report_world import BOTH, CAR
+
+from fmar_spark.report.fleet import ANSWERS, CLASS_NAMES, SIZE_EDGES_KW, describe_fleet
+from fmar_spark.report.intake import describe_intake
+from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.report.provenance import Kind
+
+
+def by_kind(lake: LakeRows) -> dict[str, dict[str, Any]]:
+    return {one["kind"]: one for one in describe_fleet(lake)}
+
+
+def test_kinds_are_never_counted_together(lake: LakeRows) -> None:
+    found = by_kind(lake)
+    assert {kind: one["meters"] for kind, one in found.items()} == {
+        Kind.REAL: 1,
+        Kind.SEMI_SYNTHETIC: 1,
+        Kind.SIMULATED: 3,
+        Kind.UNLABELLED: 1,
+    }
+    for one in found.values():
+        assert [sum(row) for row in one["answers"]] == [one["meters"]] * len(CLASS_NAMES)
+
+
+def test_answers_sizes_areas_and_months_are_those_of_the_tables(lake: LakeRows) -> None:
+    simulated, real = by_kind(lake)[Kind.SIMULATED], by_kind(lake)[Kind.REAL]
+    assert dict(zip(ANSWERS, simulated["answers"][0], strict=True)) == {
+        "present_high": 1,
+        "present_medium": 0,
+        "present_low": 1,
+        "absent": 1,
+        "in_progress": 0,
+        "not_observable": 0,
+    }
+    sizes = {SIZE_EDGES_KW[place]: count for place, count in enumerate(simulated["sizes"]["counts"][0]) if count}
+    assert sizes == {6: 2}
+    assert simulated["sizes"]["totals"][0] == [2, 13.0, 6.5, "import"]
+    assert real["sizes"]["totals"][3] == [1, 1.5, 1.5, "export"]
+    assert real["areas"] == [["_A", "Eastern", 1, 0, 0, 0, 1, 0]]
+    assert real["months"] == [["2024-04", 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]]
+    assert [row[0] for row in simulated["months"]] == ["2024-03", "2024-04"]
+    assert simulated["since_start"] == [2, 0, 0, 0, 0]
+
+
+def test_an_answer_in_progress_says_why(lake: LakeRows) -> None:
+    found = by_kind(lake)[Kind.SEMI_SYNTHETIC]["unanswered"]
+    assert [(status, reason, meters) for status, reason, _, meters in found] == [("in_progress", "too_few_days", 1)] * len(CLASS_NAMES)
+
+
+def test_what_was_refused_is_counted_by_rule_without_the_refused_text(lake: LakeRows) -> None:
+    found = describe_intake(lake, examples=1)
+    assert [(rule["rule"], rule["rows_refused"], rule["sources"], len(rule["examples"])) for rule in found["refused"]] == [
+        ("kwh_negative", 2, 1, 1),
+        ("not_json", 1, 1, 1),
+    ]
+    assert "SECRET" not in str(found)
+    assert found["connections"] == {"known": 7, "looked_at": 6, "meter_points": 8}
+    assert [(run[0], run[3]) for run in found["runs"]] == [("ingest_dip", 12.5), ("characterise", 31.0)]
+
+
+def test_a_name_of_a_meter_stands_for_it(lake: LakeRows) -> None:
+    assert {row["mpan_id"] for row in lake.rows("SELECT mpan_id FROM meters WHERE name = mpan_id")} >= {CAR, BOTH}

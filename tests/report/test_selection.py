@@ -1,0 +1,24 @@
+import pytest
+from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, ROOF, SHORT
+
+from fmar_spark.errors import InputError
+from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.report.selection import choose_meters
+
+
+def test_everyone_is_chosen_where_there_is_room(lake: LakeRows) -> None:
+    assert len(choose_meters(lake, (), 1000)) == 6
+
+
+def test_the_surest_and_the_closest_calls_of_each_kind_come_first(lake: LakeRows) -> None:
+    assert {CAR, ROOF, BOTH, HOSTILE} <= set(choose_meters(lake, (), 5))
+
+
+def test_named_meters_come_first_and_count_whatever_the_limit(lake: LakeRows) -> None:
+    assert choose_meters(lake, (SHORT, HOSTILE_NAME), 0) == [SHORT, HOSTILE]
+    assert choose_meters(lake, (SHORT, "stranger"), 3)[0] == SHORT
+
+
+def test_only_strangers_are_refused_by_name(lake: LakeRows) -> None:
+    with pytest.raises(InputError, match="stranger"):
+        choose_meters(lake, ("stranger",), 10)

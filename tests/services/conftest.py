@@ -1,0 +1,83 @@
+"""Fixtures of the register: each test that touches a database runs on SQLite and on PostgreSQL."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from register_world import ROOT, Served, appoint_parties, empty_postgres, serve, settings_of
+
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.schema import migrate
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A throw-away PostgreSQL, or the reason why there is none."""
+    script = str(ROOT / "scripts" / "postgres_for_tests")
+    started = subprocess.run(
+        [script, "start"],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHON": sys.executable, "OWNER_PID": str(os.getpid())},
+    )
+    if started.returncode == 3:
+        pytest.skip(f"no PostgreSQL: {started.stderr.strip().splitlines()[-1]}")
+    assert started.returncode == 0, started.stderr
+    folder, port = started.stdout.split()
+    try:
+        yield f"postgresql://fmar_register@127.0.0.1:{port}"
+    finally:
+        subprocess.run([script, "stop", folder], check=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_register(postgres: str) -> str:
+    """A migrated register on PostgreSQL, emptied before each test."""
+    with psycopg.connect(f"{postgres}/postgres", autocommit=True) as connection:
+        connection.execute("CREATE DATABASE register")
+    with closing(RegisterDatabase(settings_of(f"{postgres}/register"))) as database:
+        migrate(database)
+    return f"{postgres}/register"
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that others are copied from."""
+    path = tmp_path_factory.mktemp("template") / "register.db"
+    with closing(RegisterDatabase(settings_of(f"sqlite:///{path}"))) as database:
+        migrate(database)
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated register of one's own."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "register.db")
+        yield f"sqlite:///{tmp_path / 'register.db'}"
+        return
+    url = request.getfixturevalue("postgres_register")
+    empty_postgres(url)
+    yield url
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[RegisterDatabase]:
+    """Connections to the register, with its parties in it."""
+    with closing(RegisterDatabase(settings_of(url))) as database:
+        appoint_parties(database)
+        yield database
+
+
+@pytest.fixture
+def served(database: RegisterDatabase, url: str) -> Iterator[Served]:
+    """The service over the register."""
+    made = serve(database, url)
+    with made.http:
+        yield made

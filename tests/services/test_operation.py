@@ -1,0 +1,133 @@
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from register_world import MPAN, ROOT, Served, caller_of
+
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.agreements import create_agreement
+from fmar_spark.services.register.bodies import NewAgreement, NewOverride
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.derived import LakeDerived
+from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.operation import export_versions
+from fmar_spark.services.register.overrides import declare_override
+from fmar_spark.services.register.records import change_of
+from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
+from fmar_spark.services.register.verification import verify_ledger
+
+HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
+
+
+def operate(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "operate_register.py"), "--database", url, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=ROOT)
+
+
+def test_an_operators_day(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new' / 'register.db'}"
+    early = operate(url, "verify")
+    assert (early.returncode, early.stderr) == (2, "register: 2 migrations are pending; run scripts/register migrate first\n")
+    unasked = operate(url, "migrate")
+    assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
+    assert operate(url, "--yes", "migrate").stdout == "register: done: 0001_tables, 0002_guards\n"
+    assert operate(url, "add-party", "ALPHA", "--name", "Alpha", "--role", "fsp", "--client", "alpha").returncode == 0
+    changed = operate(url, "add-party", "ALPHA", "--name", "Beta", "--role", "fsp")
+    assert (changed.returncode, "name: 'Alpha' -> 'Beta'" in changed.stderr) == (2, True)
+
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{HEADER}\n{MPAN},A1,dso_local,1,true,2026-01-01T00:00:00Z\n{MPAN},=A2,dso_local,1,true,2026-01-01T00:00:00Z\n")
+    assert operate(url, "import", str(file), "--fsp", "ALPHA").returncode == 2
+    tried = operate(url, "import", str(file), "--fsp", "ALPHA", "--dry-run")
+    assert (tried.returncode, "line 3: amsid" in tried.stdout, "checked: 2 rows, 1 accepted" in tried.stdout) == (1, True, True)
+    assert operate(url, "--yes", "import", str(file), "--fsp", "ALPHA", "--mode", "partial").returncode == 1
+
+    out = tmp_path / "out.csv"
+    assert operate(url, "export", "agreement", "--out", str(out)).returncode == 0
+    assert [row["amsid"] for row in csv.DictReader(out.open())] == ["A1"]
+    assert operate(url, "export", "agreement", "--out", str(out)).returncode == 2
+    whole = operate(url, "verify")
+    anchor = whole.stdout.split()[-1]
+    assert (whole.returncode, whole.stdout.startswith("whole: 3 entries")) == (0, True)
+    assert operate(url, "verify", "--anchor", anchor).returncode == 0
+    broken = operate(url, "verify", "--anchor", f"2:{'0' * 64}")
+    assert (broken.returncode, "BROKEN  ledger: seq 2" in broken.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["import", "/nowhere.csv", "--fsp", "ALPHA", "--dry-run"], "cannot be read: No such file"),
+        (["import", "/nowhere.csv", "--fsp", "NOBODY", "--dry-run"], "no such party"),
+        (["import", "/nowhere.csv", "--fsp", "NESO", "--dry-run"], "takes no part as an FSP"),
+        (["verify", "--anchor", "x"], "SEQ:HASH wanted"),
+    ],
+)
+def test_an_operators_mistakes_are_one_clear_line(served: Served, url: str, arguments: list[str], said: str) -> None:
+    done = operate(url, *arguments)
+    assert done.returncode in {1, 2}
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_unreachable_database_is_one_clear_line() -> None:
+    done = operate("postgresql://nobody@127.0.0.1:9/none", "verify")
+    assert (done.returncode, done.stderr.count("\n"), "is it reachable" in done.stderr) == (1, 1, True)
+
+
+def test_exported_text_is_no_formula(database: RegisterDatabase) -> None:
+    caller = caller_of("ALPHA")
+    place = {"mpan_id": MPAN, "amsid": "A1", "valid_from_at": "2026-01-01T00:00:00Z"}
+    agreement = NewAgreement(**place, market="dso_local", primacy_tier=1, is_exclusive=True)
+    override = NewOverride(
+        **place, asset_class="ev", direction="import", parameter="rated_kw", value=7, unit="kW", reason='=HYPERLINK("http://x")'
+    )
+    with change_of(database, EVERYTHING, Actor("ALPHA", "alpha-client")) as change:
+        create_agreement(change, caller, agreement.model_dump())
+        declare_override(change, caller, override.model_dump())
+    text = io.StringIO()
+    assert export_versions(database, "override", text) == 1
+    assert next(csv.DictReader(io.StringIO(text.getvalue())))["reason"] == '\'=HYPERLINK("http://x")'
+
+
+def test_the_sample_is_filled_once(served: Served, tmp_path: Path) -> None:
+    fill_register(served.database)
+    entries = verify_ledger(served.database).entries
+    fill_register(served.database)
+    assert verify_ledger(served.database).entries == entries
+    write_sample_lake(tmp_path)
+    assert [found.tier for found in LakeDerived(str(tmp_path)).find_detections(SAMPLE_MPAN)] == ["medium", "high"]
+
+
+def test_serve_prints_tokens_that_work_and_is_refused_outside_local(tmp_path: Path) -> None:
+    script = [sys.executable, str(ROOT / "scripts" / "serve_register.py")]
+    refused = subprocess.run([*script, "--env", "azure"], capture_output=True, text=True, cwd=ROOT)
+    assert (refused.returncode, refused.stderr) == (2, "serve: development issuer: refused in environment 'azure'; it is for local alone\n")
+    unset = subprocess.run([*script, "--env", "azure", "--issuer", "configured"], capture_output=True, text=True, cwd=ROOT)
+    assert unset.returncode == 2
+
+    port = 18_431
+    place = ["--port", str(port), "--database", f"sqlite:///{tmp_path / 'r.db'}", "--lake", str(tmp_path)]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*script, *place], stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+        try:
+            assert process.stdout is not None
+            lines = []
+            while not (lines and lines[-1].startswith("curl -s http")):
+                lines.append(process.stdout.readline())
+            exports = [line.split()[1].partition("=") for line in lines if line.startswith("export ")]
+            tokens = {name: token for name, _, token in exports}
+            assert set(tokens) == {plan.party_id for plan in SAMPLE_PARTIES}
+            transport = httpx.HTTPTransport(retries=20)
+            with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                headers = {"Authorization": f"Bearer {tokens['SOUTHERN']}"}
+                answer = client.get("/v1/agreements", params={"mpan_id": SAMPLE_MPAN}, headers=headers)
+            assert [row["market"] for row in answer.json()["items"]] == ["dso_local"]
+        finally:
+            process.terminate()
+            process.wait(30)
+    assert SAMPLE_MPAN not in (tmp_path / "log").read_text()

@@ -1,0 +1,221 @@
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+from register_world import Served, settings_of
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.services.web.development import DEVELOPMENT_ISSUER, DevelopmentIssuer
+from fmar_spark.services.web.problems import BusyError, UnauthenticatedError
+from fmar_spark.services.web.signing_keys import SigningKeys, fetch_from
+from fmar_spark.services.web.tokens import TokenJudge
+from fmar_spark.settings.sections import RegisterSettings
+
+NOW = 1_780_000_000
+RSA, OTHER_RSA = (RSAKey.generate_key(2048, parameters={"kid": "rsa"}) for _ in range(2))
+EC = ECKey.generate_key("P-256", parameters={"kid": "ec"})
+SETTINGS = settings_of("sqlite:///unused.db", issuer="https://issuer.example", leeway_seconds=30)
+
+
+def claims(**changes: object) -> dict[str, Any]:
+    told = {"iss": "https://issuer.example", "aud": "fmar-register", "client_id": "alpha-client", "iat": NOW, "exp": NOW + 300, **changes}
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def sign(told: dict[str, Any], key: Any = RSA, **header: object) -> str:
+    named = {"alg": "RS256", "kid": "rsa", **header}
+    return jwt.encode({name: value for name, value in named.items() if value is not None}, told, key, algorithms=[str(named["alg"])])
+
+
+def unsigned(header: dict[str, object], signature: str = "") -> str:
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims())]
+    return ".".join([*parts, signature])
+
+
+def signed_with_public_key() -> str:
+    """The classic confusion: HMAC with the published key as its secret."""
+    token = unsigned({"alg": "HS256", "kid": "rsa"}).rstrip(".")
+    digest = hmac.new(RSA.as_pem(private=False), token.encode(), hashlib.sha256).digest()
+    return f"{token}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+
+
+def altered(token: str) -> str:
+    head, body, signature = token.split(".")
+    told = json.loads(base64.urlsafe_b64decode(body + "=="))
+    changed = base64.urlsafe_b64encode(json.dumps({**told, "client_id": "office-client"}).encode()).rstrip(b"=").decode()
+    return ".".join([head, changed, signature])
+
+
+class Published:
+    """An issuer's JWKS document, how often it was fetched, and whether it can be."""
+
+    def __init__(self, *keys: Any) -> None:
+        self.keys = list(keys)
+        self.fetched = 0
+        self.is_down = False
+
+    async def fetch(self) -> dict[str, Any]:
+        self.fetched += 1
+        if self.is_down:
+            raise httpx.ConnectError("down")
+        return {"keys": [key.as_dict(private=False) for key in self.keys]}
+
+
+def judge(published: Published, settings: RegisterSettings = SETTINGS, clock: Callable[[], float] = time.monotonic) -> TokenJudge:
+    return TokenJudge(settings, SigningKeys(published.fetch, settings, clock), lambda: float(NOW))
+
+
+def believed(token: str) -> str:
+    return asyncio.run(judge(Published(RSA, EC)).find_client(token))
+
+
+def test_good_tokens_are_believed() -> None:
+    assert believed(sign(claims())) == "alpha-client"
+    assert believed(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
+    assert believed(sign(claims(aud=["other", "fmar-register"]))) == "alpha-client"
+    assert believed(sign(claims(client_id=None, azp="azp-client"))) == "azp-client"
+
+
+@pytest.mark.parametrize(("changes"), [{"exp": NOW - 29}, {"nbf": NOW + 29}, {"iat": NOW + 29}])
+def test_a_little_clock_skew_is_forgiven(changes: dict[str, object]) -> None:
+    assert believed(sign(claims(**changes))) == "alpha-client"
+
+
+FORGERIES = {
+    "expired": sign(claims(exp=NOW - 31)),
+    "not yet valid": sign(claims(nbf=NOW + 31)),
+    "issued in the future": sign(claims(iat=NOW + 31)),
+    "without expiry": sign(claims(exp=None)),
+    "expiry as text": sign(claims(exp="tomorrow")),
+    "expiry not a number": sign(claims(exp=[NOW + 300])),
+    "wrong audience": sign(claims(aud="other")),
+    "without audience": sign(claims(aud=None)),
+    "audience a prefix": sign(claims(aud="fmar-register-2")),
+    "wrong issuer": sign(claims(iss="https://issuer.example.evil")),
+    "without issuer": sign(claims(iss=None)),
+    "without client": sign(claims(client_id=None)),
+    "client a list": sign(claims(client_id=["alpha-client"])),
+    "client with a control character": sign(claims(client_id="alpha\nclient")),
+    "altered payload": altered(sign(claims())),
+    "signed by another key under the same id": sign(claims(), OTHER_RSA),
+    "unknown key id": sign(claims(), OTHER_RSA, kid="mine"),
+    "without key id": sign(claims(), RSA, kid=None),
+    "no algorithm": unsigned({"alg": "none", "kid": "rsa"}),
+    "no algorithm, odd case": unsigned({"alg": "nOnE", "kid": "rsa"}),
+    "algorithm a list": unsigned({"alg": ["RS256"], "kid": "rsa"}),
+    "empty signature": unsigned({"alg": "RS256", "kid": "rsa"}),
+    "public key as a shared secret": signed_with_public_key(),
+    "algorithm of the other key": sign(claims(), EC, alg="ES256", kid="rsa"),
+    "algorithm not on the list": sign(claims(), RSA, alg="RS512"),
+    "a key of its own in the header": sign(claims(), OTHER_RSA, jwk=OTHER_RSA.as_dict(private=False)),
+    "critical extension": unsigned({"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": False}),
+    "not a token": "abc",
+    "five parts": "a.b.c.d.e",
+    "not ASCII": "é.é.é",
+    "not base64": "!.!.!",
+    "header a list": base64.urlsafe_b64encode(b"[1]").decode() + ".e30.x",
+    "much too long": "a" * 9000,
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("token", FORGERIES.values(), ids=FORGERIES.keys())
+def test_forgeries_are_refused(token: str) -> None:
+    with pytest.raises(UnauthenticatedError) as refused:
+        believed(token)
+    assert "alpha" not in refused.value.detail
+
+
+def test_an_unknown_key_id_fetches_once_an_interval_and_a_new_key_is_found_then() -> None:
+    moment = [0.0]
+    published = Published(RSA)
+    judged = judge(published, clock=lambda: moment[0])
+
+    async def story() -> None:
+        assert await judged.find_client(sign(claims())) == "alpha-client"
+        published.keys.append(EC)
+        for _ in range(50):
+            with pytest.raises(UnauthenticatedError):
+                await judged.find_client(sign(claims(), EC, alg="ES256", kid="ec"))
+        assert published.fetched == 1
+        moment[0] = SETTINGS.jwks_refetch_seconds
+        assert await judged.find_client(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
+        assert published.fetched == 2
+        moment[0] += SETTINGS.jwks_max_age_seconds + 1
+        published.keys.remove(RSA)
+        with pytest.raises(UnauthenticatedError):
+            await judged.find_client(sign(claims()))
+        assert published.fetched == 3
+
+    asyncio.run(story())
+
+
+def test_an_issuer_that_is_down_stops_nobody_whose_key_is_known() -> None:
+    moment = [0.0]
+    published = Published(RSA)
+    published.is_down = True
+    judged = judge(published, clock=lambda: moment[0])
+
+    async def story() -> None:
+        with pytest.raises(BusyError):
+            await judged.find_client(sign(claims()))
+        published.is_down = False
+        moment[0] = 2.0
+        assert await judged.find_client(sign(claims())) == "alpha-client"
+        published.is_down = True
+        moment[0] = SETTINGS.jwks_max_age_seconds * 2
+        assert await judged.find_client(sign(claims())) == "alpha-client"
+
+    asyncio.run(story())
+
+
+def test_symmetric_and_unreadable_keys_of_a_document_are_passed_over() -> None:
+    async def fetch() -> dict[str, Any]:
+        secret = {"kty": "oct", "kid": "secret", "k": "c2VjcmV0"}
+        return {"keys": [secret, {"kty": "RSA", "kid": "broken", "n": "!", "e": "!"}, {"kty": "EC"}, RSA.as_dict(private=False)]}
+
+    keys = SigningKeys(fetch, SETTINGS)
+    assert asyncio.run(keys.find("rsa")).key_type == "RSA"
+    for name in ("secret", "broken"):
+        with pytest.raises(UnauthenticatedError):
+            asyncio.run(keys.find(name))
+
+
+def test_settings_that_would_believe_anyone_are_refused() -> None:
+    keys = SigningKeys(Published().fetch, SETTINGS)
+    with pytest.raises(ConfigError, match="HS256"):
+        TokenJudge(SETTINGS.model_copy(update={"algorithms": ("RS256", "HS256")}), keys)
+    with pytest.raises(ConfigError, match="issuer"):
+        TokenJudge(SETTINGS.model_copy(update={"issuer": ""}), keys)
+    with pytest.raises(ConfigError, match="https wanted"):
+        fetch_from("http://issuer.example/keys", "azure")
+    with pytest.raises(ConfigError, match="jwks_url"):
+        fetch_from("", "azure")
+
+
+@pytest.mark.parametrize("environment", ["azure", "test", "production", ""])
+def test_the_development_issuer_is_refused_outside_local(environment: str) -> None:
+    with pytest.raises(ConfigError, match="development issuer"):
+        DevelopmentIssuer(environment)
+
+
+def test_what_a_caller_without_a_token_gets(served: Served) -> None:
+    bare = served.http.get("/v1/agreements")
+    assert (bare.status_code, bare.headers["WWW-Authenticate"], bare.json()["type"]) == (401, "Bearer", "urn:fmar:problem:no-token")
+    assert bare.headers["Content-Type"] == "application/problem+json"
+    forged = served.http.get("/v1/agreements", headers={"Authorization": f"Bearer {sign(claims(iss=DEVELOPMENT_ISSUER))}"})
+    assert (forged.status_code, "invalid_token" in forged.headers["WWW-Authenticate"]) == (401, True)
+    basic = served.http.get("/v1/agreements", headers={"Authorization": "Basic YTpi"})
+    assert basic.status_code == 401
+    stranger = served.issuer.sign("stranger", "fmar-register")
+    unknown = served.http.get("/v1/agreements", headers={"Authorization": f"Bearer {stranger}"})
+    assert (unknown.status_code, unknown.json()["type"]) == (403, "urn:fmar:problem:unknown-client")

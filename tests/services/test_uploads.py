@@ -1,0 +1,240 @@
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from register_world import LONDON_MPAN, MPAN, ROOT, Served, caller_of, serve, settings_of
+from sqlalchemy import func, select, text
+
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.csv_rows import REQUIRED, check_file, defuse, read_rows
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.tables import AGREEMENTS, UPLOADS
+from fmar_spark.services.register.uploads import find_upload
+from fmar_spark.services.register.verification import verify_ledger
+from fmar_spark.services.web.problems import InvalidError
+
+HEADER = ",".join([*REQUIRED, "valid_to_at"])
+
+
+def line(amsid: str, **changes: str) -> str:
+    cells = {
+        "mpan_id": MPAN,
+        "amsid": amsid,
+        "market": "dso_local",
+        "primacy_tier": "1",
+        "is_exclusive": "true",
+        "valid_from_at": "2026-01-01T00:00:00Z",
+        "valid_to_at": "",
+        **changes,
+    }
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(cells.values())
+    return buffer.getvalue().rstrip()
+
+
+def send(served: Served, content: bytes | str | Iterator[bytes], party_id: str = "ALPHA", **asked: Any) -> Any:
+    headers = {"Content-Type": "text/csv; charset=utf-8", **asked.pop("headers", {})}
+    return served.call(party_id, "POST", "/v1/uploads", content=content, headers=headers, params=asked)
+
+
+def report(served: Served, upload: dict[str, Any]) -> list[tuple[int, str, str | None]]:
+    rows = served.call("ALPHA", "GET", f"/v1/uploads/{upload['upload_id']}/rows").json()["items"]
+    return [(row["line"], row["outcome"], row["rule"]) for row in rows]
+
+
+def stored(served: Served) -> list[str]:
+    return [row["amsid"] for row in served.call("OFFICE", "GET", "/v1/agreements").json()["items"]]
+
+
+MIXED = "\n".join([HEADER, line("A1"), line("A2", market="dso"), line("A1"), "", line("A3", mpan_id=LONDON_MPAN)]) + "\n"
+
+
+def test_all_or_nothing_stores_nothing_when_one_row_is_refused(served: Served) -> None:
+    upload = send(served, MIXED).json()
+    assert (upload["state"], upload["rows_read"], upload["rows_accepted"], upload["rows_refused"]) == ("refused", 4, 2, 1)
+    assert report(served, upload) == [(2, "accepted", None), (3, "refused", "market"), (4, "unchanged", None), (6, "accepted", None)]
+    assert stored(served) == []
+
+
+def test_partial_stores_what_the_rules_allow_and_the_same_file_again_changes_nothing(served: Served) -> None:
+    served.create("BRAVO", amsid="A3", mpan_id=LONDON_MPAN)
+    upload = send(served, MIXED, mode="partial").json()
+    assert upload["state"] == "partly_applied"
+    assert report(served, upload)[-1] == (6, "refused", "exclusive_overlap")
+    assert "BRAVO" not in served.call("ALPHA", "GET", f"/v1/uploads/{upload['upload_id']}/rows").text
+    assert stored(served) == ["A3", "A1"]
+    again = send(served, MIXED, mode="partial").json()
+    assert (again["rows_accepted"], again["rows_unchanged"], again["rows_refused"]) == (0, 2, 2)
+    refused = served.call("ALPHA", "GET", f"/v1/uploads/{again['upload_id']}/rows", params={"only_refused": True}).json()["items"]
+    assert [row["line"] for row in refused] == [3, 6]
+    assert verify_ledger(served.database).breaks == ()
+
+
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+def test_a_dry_run_judges_and_stores_nothing(served: Served, mode: str) -> None:
+    entries = verify_ledger(served.database).entries
+    upload = send(served, MIXED, mode=mode, dry_run=True).json()
+    assert (upload["state"], upload["rows_accepted"], upload["is_dry_run"]) == ("checked", 2, True)
+    assert (stored(served), verify_ledger(served.database).entries) == ([], entries)
+
+
+def test_a_whole_good_file_is_applied_once_under_its_key(served: Served) -> None:
+    content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(2500))]) + "\n"
+    first = send(served, content, headers={"Idempotency-Key": "file-1"})
+    second = send(served, content, headers={"Idempotency-Key": "file-1"})
+    assert (first.status_code, first.json()["state"], first.json()) == (201, "applied", second.json())
+    assert send(served, MIXED, headers={"Idempotency-Key": "file-1"}).status_code == 422
+    path = f"/v1/uploads/{first.json()['upload_id']}"
+    assert served.call("ALPHA", "GET", path).json()["rows_accepted"] == 2500
+    page = served.call("ALPHA", "GET", f"{path}/rows", params={"limit": 1000}).json()
+    assert [row["line"] for row in page["items"]] == list(range(2, 1002))
+    following = served.call("ALPHA", "GET", f"{path}/rows", params={"limit": 1000, "cursor": page["next_cursor"]}).json()
+    assert following["items"][0]["line"] == 1002
+    verified = verify_ledger(served.database)
+    assert (verified.breaks, verified.entries) == ((), 10 + 2500)
+
+
+HOSTILE_ROWS = [
+    (line("=HYPERLINK(1)"), "amsid"),
+    (line("+A1"), "amsid"),
+    (line("-A1"), "amsid"),
+    (line("@SUM(A1)"), "amsid"),
+    (line("\tA1"), "amsid"),
+    (line("A'; DROP TABLE ledger; --"), "amsid"),
+    (line("A\u202e1"), "amsid"),
+    (line("A" * 41), "amsid"),
+    (line(""), "amsid"),
+    (line("A1", mpan_id="2.00006E+12"), "mpan_id"),
+    (line("A1", mpan_id="2000056535972"), "mpan_id"),
+    (line("A1", mpan_id="２０００056535971"), "mpan_id"),
+    (line("A1", mpan_id=f" {MPAN}"), "mpan_id"),
+    (line("A1", market="DSO_LOCAL"), "market"),
+    (line("A1", primacy_tier="0"), "primacy_tier"),
+    (line("A1", primacy_tier="1.5"), "primacy_tier"),
+    (line("A1", primacy_tier="9" * 5000), "primacy_tier"),
+    (line("A1", is_exclusive="maybe"), "is_exclusive"),
+    (line("A1", valid_from_at="01/02/2026"), "valid_from_at"),
+    (line("A1", valid_from_at="2026-01-01T00:00:00"), "valid_from_at"),
+    (line("A1", valid_from_at="1767225600"), "valid_from_at"),
+    (line("A1", valid_from_at="9999-12-31T23:59:59-14:00"), "valid_from_at"),
+    (line("A1", valid_to_at="2026-01-01T00:00:00Z"), "term"),
+    (line("A1") + ",extra", "cells"),
+    (MPAN, "cells"),
+    (line("A1").replace("A1", '"A1\nA2"'), "amsid"),
+]
+
+
+@pytest.mark.parametrize(("row", "rule"), HOSTILE_ROWS, ids=range(len(HOSTILE_ROWS)))
+def test_hostile_rows_are_refused_by_name(row: str, rule: str) -> None:
+    rows = list(read_rows(io.BytesIO(f"{HEADER}\n{row}\n{line('GOOD')}\n".encode()), True))
+    assert [(found.rule, found.values is None) for found in rows] == [(rule, True), ("", False)]
+    assert rows[0].line == 2
+    assert MPAN not in rows[0].detail
+
+
+def test_an_open_quote_refuses_the_rest_and_keeps_its_line() -> None:
+    content = f'{HEADER}\n{line("A1")}\n"{"x" * 200_000}'.encode()
+    found = list(read_rows(io.BytesIO(content), True))
+    assert [(row.line, row.rule) for row in found] == [(2, ""), (3, "unreadable")]
+
+
+HOSTILE_FILES = {
+    "UTF-16": (HEADER + "\n").encode("utf-16"),
+    "Latin-1": f"{HEADER}\n{line('A1')}é\n".encode("latin-1"),
+    "a cut character": f"{HEADER}\n".encode() + "é".encode()[:1],
+    "NUL": f"{HEADER}\n\0\n".encode(),
+    "semicolons": HEADER.replace(",", ";").encode(),
+    "no header": f"{line('A1')}\n".encode(),
+    "a column twice": f"{HEADER},amsid\n".encode(),
+    "a column too many": f"{HEADER},fsp_id\n".encode(),
+    "empty": b"",
+    "a zip": b"PK\x03\x04" + bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE_FILES.values(), ids=HOSTILE_FILES.keys())
+def test_hostile_files_are_refused_whole(served: Served, content: bytes) -> None:
+    answer = send(served, content)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2] in {"csv-encoding", "csv-header"}) == (422, True), answer.text
+
+
+def test_a_byte_order_mark_windows_lines_and_any_order_of_columns_are_fine() -> None:
+    header = ",".join(reversed(HEADER.split(",")))
+    row = ",".join(reversed(line("A1").split(",")))
+    content = b"\xef\xbb\xbf" + f"{header}\r\n{row}\r\n".encode()
+    check_file(io.BytesIO(content), 10)
+    assert [found.values["amsid"] for found in read_rows(io.BytesIO(content), True) if found.values] == ["A1"]
+
+
+def test_too_much_is_refused(database: RegisterDatabase, url: str) -> None:
+    small = serve(database, url, max_upload_rows=3, max_upload_bytes=1024)
+    with small.http:
+        assert send(small, "\n".join([HEADER, *(line(f"A{number}") for number in range(4))]) + "\n").status_code == 413
+        assert send(small, b"x" * 2000).status_code == 413
+        assert (
+            small.call(
+                "ALPHA", "POST", "/v1/uploads", content=(b"x" * 600 for _ in range(3)), headers={"Content-Type": "text/csv"}
+            ).status_code
+            == 413
+        )
+        assert small.call("ALPHA", "POST", "/v1/uploads", json={}).status_code == 415
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_exported_cells_are_no_formulas(cell: str) -> None:
+    assert defuse(cell) == f"'{cell}"
+    assert defuse("A=1") == "A=1"
+
+
+def test_an_encoding_fault_names_its_line() -> None:
+    with pytest.raises(InvalidError, match="line 3"):
+        check_file(io.BytesIO(f"{HEADER}\n{line('A1')}\n".encode() + b"\xff\n"), 10)
+
+
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+def test_kill_9_in_the_middle_leaves_nothing_half_written(database: RegisterDatabase, url: str, tmp_path: Path, mode: str) -> None:
+    content = tmp_path / "many.csv"
+    content.write_text("\n".join([HEADER, *(line(f"A{number:06d}") for number in range(200_000))]) + "\n")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests/services/upload_in_process.py"), url, str(content), mode], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"3000 rows read\n"
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    verified = verify_ledger(database)
+    with database.reading(EVERYTHING) as connection:
+        count = connection.execute(select(func.count()).select_from(AGREEMENTS)).scalar_one()
+        upload = connection.execute(select(UPLOADS)).mappings().one()
+        stands = find_upload(connection, caller_of("ALPHA"), upload["upload_id"], database.now(connection))
+    assert (verified.breaks, verified.entries) == ((), 10 + count)
+    assert stands["state"] == "interrupted"
+    if mode == "all_or_nothing":
+        assert (count, upload["rows_accepted"]) == (0, 0)
+    else:
+        assert count == upload["rows_accepted"]
+        assert count % 1000 == 0
+        assert count > 0
+    with closing(RegisterDatabase(settings_of(url))) as other:
+        assert verify_ledger(other).breaks == ()
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+def test_after_an_upload_postgresql_knows_how_large_the_table_is(served: Served, mode: str) -> None:
+    """Without statistics it walks every current version for a look-up of one meter point."""
+    content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(1500))]) + "\n"
+    assert send(served, content, mode=mode).json()["state"] == "applied"
+    with served.database.reading(EVERYTHING) as connection:
+        rows = connection.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'agreement_versions'")).scalar_one()
+    assert rows == 1500

@@ -1,0 +1,25 @@
+"""Uploads a file as ALPHA in a process of its own that a test can kill: prints how far it has read."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from register_world import caller_of, settings_of
+
+from fmar_spark.services.register.csv_rows import UploadRow, read_rows
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.uploads import Mode, Order, apply_upload
+
+url, path, mode = sys.argv[1:]
+
+
+def told() -> Iterator[UploadRow]:
+    with Path(path).open("rb") as file:
+        for number, row in enumerate(read_rows(file, True)):
+            if number == 3000:
+                sys.stdout.write("3000 rows read\n")
+                sys.stdout.flush()
+            yield row
+
+
+apply_upload(RegisterDatabase(settings_of(url)), caller_of("ALPHA"), told(), Order(Mode(mode), False, 1000))
