@@ -20,7 +20,7 @@ SOURCES = [*PACKAGE, *JOBS, *SCRIPTS, *TESTS]
 FORBIDDEN_STEMS = {"utils", "util", "misc", "common", "helpers", "base", "core", "manager", "handler"}
 TWINS = {"types", "io", "logging", "json", "mlflow", "delta", "spark", "numpy"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_NESTING = 400, 60, 6, 3
-FREE_TEST_FOLDERS = {"scripts", "jobs", "notebooks", "end_to_end"}
+FREE_TEST_FOLDERS = {"worlds", "scripts", "jobs", "notebooks", "end_to_end"}
 """Folders of tests that mirror no sub-package."""
 ENTRY_POINT_IMPORTS = {"argparse", "sys", "tempfile", "datetime", "pathlib", "typing", "collections", "fmar_spark"}
 DEPENDENCY_OF_MODULE = {"sklearn": "scikit-learn", "yaml": "pyyaml", "delta": "delta-spark", "starlette": "fastapi"}

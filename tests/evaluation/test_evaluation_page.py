@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.tables import list_tables
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "evaluate_lake.py"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 HOSTILE = "</script><script>window.caught=1</script><img src=x onerror='window.caught=2'>"

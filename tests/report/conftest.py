@@ -16,7 +16,7 @@ from fmar_spark.report.lake_rows import LakeRows
 from fmar_spark.report.meters import define_meters
 from fmar_spark.report.page import Order, write_report
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.report.packing import unpack
 from fmar_spark.report.page import Order, write_report
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def say_nothing(stage: str) -> None:
