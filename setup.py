@@ -4,41 +4,46 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+ROOT = Path(__file__).resolve().parent
+PACKAGE = ROOT / "fmar_spark"
 VERSION = next(
-    line.split('"')[1] for line in Path("fmar_spark/__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
+    line.split('"')[1] for line in (PACKAGE / "__init__.py").read_text(encoding="utf-8").splitlines() if line.startswith("__version__")
 )
-
-DATA_FILES = sorted(
-    str(path.relative_to("fmar_spark")) for path in Path("fmar_spark").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}
-)
+DATA_FILES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"})
 
 setup(
     name="fmar-spark",
     version=VERSION,
     description="Flexible-asset register for Great Britain: derives what every connection can do from its meter.",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["fmar_spark", "fmar_spark.*"]),
     package_data={"fmar_spark": DATA_FILES},
-    scripts=sorted(str(path) for path in Path("jobs").glob("*.py")),
+    scripts=sorted(str(path.relative_to(ROOT)) for path in (ROOT / "jobs").glob("*.py")),
     install_requires=[
         "numpy",
         "scipy",
         "pandas<3",
         "pyarrow",
         "scikit-learn",
-        "ruptures",
+        "skops",
         "msgspec",
         "pydantic>=2",
+        "pydantic-settings",
         "PyYAML",
         "holidays",
-        "skops",
-        "mlflow",
+        "narwhals",
+        "ruptures",
         "rich",
-        "plotly",
+        "typer",
     ],
     extras_require={
-        "local": ["pyspark==4.1.1", "delta-spark==4.3.1", "duckdb", "deltalake"],
-        "serving": [
+        "spark": ["pyspark==4.1.1", "delta-spark==4.3.1", "deltalake"],
+        "train": ["mlflow"],
+        "serve": [
             "fastapi",
             "uvicorn",
             "sqlalchemy>=2.1",
@@ -48,10 +53,13 @@ setup(
             "httpx",
             "prometheus-client",
             "deltalake",
-            "duckdb",
+            "limits",
+            "uuid-utils",
         ],
+        "report": ["plotly", "deltalake", "duckdb"],
         "test": [
             "pytest>=9",
+            "pytest-xdist",
             "chispa",
             "hypothesis",
             "import-linter",
@@ -64,6 +72,9 @@ setup(
             "schemathesis",
             "databricks-bundles",
             "playwright",
+            "polars",
+            "pvlib",
+            "nemreader",
             "setuptools>=68",
         ],
     },

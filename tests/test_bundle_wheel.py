@@ -19,7 +19,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Built from a copy of the sources, without the network."""
     copy = tmp_path_factory.mktemp("wheel") / "source"
     copy.mkdir()
-    for name in ("setup.py", "pyproject.toml"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
     for name in ("fmar_spark", "jobs"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -56,7 +56,7 @@ def test_a_cluster_keeps_its_own_spark(metadata: Message) -> None:
     always = {need.split()[0].split("=")[0].split("<")[0].split(">")[0].lower() for need in needs if "extra ==" not in need}
     assert "numpy" in always
     assert SPARK & always == set()
-    assert {name for name in SPARK if any(need.startswith(f"{name}==") and 'extra == "local"' in need for need in needs)} == SPARK
+    assert {name for name in SPARK if any(need.startswith(f"{name}==") and 'extra == "spark"' in need for need in needs)} == SPARK
 
 
 def test_the_wheel_runs_on_the_pythons_that_are_tested(metadata: Message) -> None:

@@ -23,8 +23,26 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_NESTING = 400, 60, 6, 3
 FREE_TEST_FOLDERS = {"worlds", "scripts", "jobs", "notebooks", "end_to_end"}
 """Folders of tests that mirror no sub-package."""
 ENTRY_POINT_IMPORTS = {"argparse", "sys", "tempfile", "datetime", "pathlib", "typing", "collections", "fmar_spark"}
-DEPENDENCY_OF_MODULE = {"sklearn": "scikit-learn", "yaml": "pyyaml", "delta": "delta-spark", "starlette": "fastapi"}
-LAYERS_WITH_EXTRAS = {"services"}
+DEPENDENCY_OF_MODULE = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "delta": "delta-spark",
+    "starlette": "fastapi",
+    "py4j": "pyspark",
+}
+EXTRAS_OF_ROOM = {
+    "app": {"spark"},
+    "engine": {"spark"},
+    "intake/dip": {"spark"},
+    "profiling/profiles": {"spark"},
+    "steps": {"spark", "train"},
+    "transforms": {"spark"},
+    "learning": {"train", "report"},
+    "report": {"report"},
+    "evaluation": {"report", "train"},
+    "services": {"serve"},
+}
+"""What must be installed beside the wheel's own needs for a room to be imported; the others need nothing more."""
 
 
 def relative(path: Path) -> str:
@@ -200,16 +218,38 @@ def test_spark_and_delta_are_the_versions_that_fit_together() -> None:
     assert "io.delta:delta-spark_4.1_2.13:4.3.1" in (ROOT / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
 
 
-def test_the_wheel_asks_for_every_package_that_it_imports() -> None:
-    required = {re.split(r"[\[<>=; ]", line)[0].lower() for line in importlib.metadata.requires("fmar-spark") or ()}
-    always = {
-        re.split(r"[\[<>=; ]", line)[0].lower() for line in importlib.metadata.requires("fmar-spark") or () if "extra ==" not in line
-    } | {"pyspark", "delta-spark", "py4j", "deltalake"}
+def read_requirements() -> dict[str, set[str]]:
+    """Names of the packages that setup.py asks for, by extra; '' = always."""
+    call = next(node for node in ast.walk(parse(ROOT / "setup.py")) if isinstance(node, ast.Call) and ast.unparse(node.func) == "setup")
+    given = {word.arg: word.value for word in call.keywords}
+    by_extra = {"": ast.literal_eval(given["install_requires"]), **ast.literal_eval(given["extras_require"])}
+    return {extra: {re.split(r"[\[<>=; ]", line)[0].lower() for line in lines} for extra, lines in by_extra.items()}
+
+
+def test_the_wheel_asks_for_every_package_that_a_room_imports() -> None:
+    required = read_requirements()
     missing = []
     for path in PACKAGE:
-        layer = path.relative_to(ROOT / "fmar_spark").parts[0]
-        known = required if layer in LAYERS_WITH_EXTRAS else always
+        place = path.relative_to(ROOT / "fmar_spark").with_suffix("").parts
+        extras = EXTRAS_OF_ROOM.get(place[0]) or EXTRAS_OF_ROOM.get("/".join(place[:2])) or set()
+        known = required[""].union(*(required[extra] for extra in extras))
         for root in imported_roots(path) - set(sys.stdlib_module_names) - {"fmar_spark", ""}:
             if DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() not in known:
                 missing.append(f"{relative(path)}: {root}")
     assert missing == []
+
+
+def test_without_extras_neither_spark_nor_mlflow_is_installed() -> None:
+    assert read_requirements()[""] & {"pyspark", "delta-spark", "mlflow", "deltalake"} == set()
+
+
+def test_every_pin_is_of_a_package_that_something_asks_for() -> None:
+    pins = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()}
+    asked = set().union(*read_requirements().values())
+    for name in sorted(pins):
+        try:
+            lines = importlib.metadata.requires(name) or ()
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        asked |= {re.split(r"[\[<>=!~; (]", line)[0].lower().replace("_", "-") for line in lines}
+    assert sorted(pins - asked) == []
