@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fmar_spark.learning.bundled_classifier import save_bundled, save_reference
 from fmar_spark.learning.evaluation import evaluate_classifier
 from fmar_spark.learning.feature_reference import summarise_features
-from fmar_spark.learning.registry import save_bundled, save_reference
 from fmar_spark.learning.simulated_examples import simulate_examples
 from fmar_spark.learning.training import TreeShape, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, TrainingFleet, describe_plan

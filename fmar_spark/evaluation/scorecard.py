@@ -26,10 +26,11 @@ from fmar_spark.evaluation.submetered import TrueRuns, read_true_runs
 from fmar_spark.evaluation.transfer import compare_transfer, has_measured_meters, summarise_lake
 from fmar_spark.kernels.window import Bools
 from fmar_spark.learning.answers import Scored, score_window, take_meters
+from fmar_spark.learning.bundled_classifier import load_reference
 from fmar_spark.learning.event_scores import score_half_hours
 from fmar_spark.learning.groups import score_groups
 from fmar_spark.learning.labelled import Labels
-from fmar_spark.learning.registry import find_trained_on, load_reference, load_version
+from fmar_spark.learning.registry import find_trained_on, load_version
 from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.learning.scores import Question, score_class, score_detection
 from fmar_spark.report.lake_rows import LakeRows

@@ -5,6 +5,8 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -165,3 +167,31 @@ def check_features(classifier: AssetClassifier) -> None:
 def digest_classifier(stored: bytes) -> str:
     """Eight hex digits that name the stored bytes."""
     return hashlib.sha256(stored).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class StoredScorer:
+    """A stored classifier and the name that every row states."""
+
+    stored: bytes
+    version: str
+
+    def predict(self, features: Floats) -> Floats:
+        """Calibrated probability that each class was there at some time, shape (meters, 5)."""
+        return self._loaded().predict(features)
+
+    def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
+        """Probability that it is there at the end, shape (meters,)."""
+        return self._loaded().predict_present(asset, probability, evidence)
+
+    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Both ends of the 80 % interval of a size, shape (meters,) each."""
+        return self._loaded().bound_size(asset, size_name, size, spread)
+
+    def _loaded(self) -> AssetClassifier:
+        return _load_once(self.stored)
+
+
+@lru_cache(maxsize=2)
+def _load_once(stored: bytes) -> AssetClassifier:
+    return load_classifier(stored)

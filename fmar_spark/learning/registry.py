@@ -1,13 +1,11 @@
-"""Where classifiers live: the MLflow registry, and the one that the package carries. The only file that imports mlflow."""
+"""The MLflow registry of classifiers, and the choice between its champion and the bundled one. The only file that imports mlflow."""
 
-import json
 import logging
 import os
 import tempfile
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import mlflow
 import mlflow.sklearn
@@ -19,17 +17,12 @@ from mlflow.tracking import MlflowClient
 
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, check_features, digest_classifier, store_classifier
+from fmar_spark.learning.bundled_classifier import BUNDLED_PREFIX, load_bundled, read_card
+from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, StoredScorer, check_features, store_classifier
 from fmar_spark.learning.evaluation import Report
-from fmar_spark.learning.feature_reference import FeatureReference, read_reference
-from fmar_spark.learning.scoring import StoredScorer
 from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, read_trained_on
 from fmar_spark.settings.sections import LearningSettings
 
-BUNDLED_MODEL: Final = "asset_classifier.skops"
-BUNDLED_CARD: Final = "asset_classifier.json"
-BUNDLED_REFERENCE: Final = "feature_reference.json"
-BUNDLED_PREFIX: Final = "bundled-"
 EXPERIMENT: Final = "asset_classifier"
 EVALUATIONS: Final = "asset_classifier_evaluation"
 TRAINED_ON_FILE: Final = f"{CARD_KEY}.json"
@@ -66,19 +59,6 @@ def choose_scorer(settings: LearningSettings) -> StoredScorer:
     return load_bundled()
 
 
-def load_bundled() -> StoredScorer:
-    """The classifier that the package carries.
-
-    Raises:
-        ModelError: the file is not there.
-    """
-    file = resources.files("fmar_spark.learning").joinpath("bundled", BUNDLED_MODEL)
-    if not file.is_file():
-        raise ModelError("classifier: none in the package; run scripts/rebuild_classifier.py")
-    stored = file.read_bytes()
-    return StoredScorer(stored, f"{BUNDLED_PREFIX}{digest_classifier(stored)}")
-
-
 def load_version(settings: LearningSettings, version: str) -> StoredScorer:
     """The classifier that rows of that version were scored by.
 
@@ -102,7 +82,7 @@ def load_version(settings: LearningSettings, version: str) -> StoredScorer:
 def find_trained_on(settings: LearningSettings, version: str) -> TrainedOn | None:
     """The meters that a version was trained on; none where it was stored without, or is no longer at hand."""
     if version.startswith(BUNDLED_PREFIX):
-        card = _read_bundled(BUNDLED_CARD)
+        card = read_card()
         return read_trained_on(card[CARD_KEY]) if card.get("version") == version and CARD_KEY in card else None
     if not _has_server(settings.tracking_uri):
         return None
@@ -113,28 +93,6 @@ def find_trained_on(settings: LearningSettings, version: str) -> TrainedOn | Non
         return read_trained_on(mlflow.artifacts.load_dict(f"runs:/{run_id}/{TRAINED_ON_FILE}"))
     except (MlflowException, OSError):
         return None
-
-
-def load_reference() -> FeatureReference | None:
-    """How the evidence is distributed over the meters that the carried classifier was trained on; none where none fits this code's."""
-    told = _read_bundled(BUNDLED_REFERENCE)
-    return read_reference(told) if told else None
-
-
-def save_bundled(classifier: AssetClassifier, card: dict[str, object], folder: Path) -> str:
-    """Write the classifier and its card where the package carries them; its version."""
-    folder.mkdir(parents=True, exist_ok=True)
-    stored = store_classifier(classifier)
-    version = f"{BUNDLED_PREFIX}{digest_classifier(stored)}"
-    (folder / BUNDLED_MODEL).write_bytes(stored)
-    (folder / BUNDLED_CARD).write_text(json.dumps({"version": version, **card}, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return version
-
-
-def save_reference(reference: FeatureReference, folder: Path) -> None:
-    """Write how the evidence is distributed beside the carried classifier."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / BUNDLED_REFERENCE).write_text(json.dumps(reference.as_json(), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def register_classifier(
@@ -210,13 +168,6 @@ def log_evaluation(
         except MlflowException as error:
             _log.warning("evaluation: %s is not in the registry, only its run is logged: %s", version, str(error).splitlines()[0])
     return str(run.info.run_id)
-
-
-def _read_bundled(name: str) -> dict[str, Any]:
-    """A JSON file beside the carried classifier; empty where there is none."""
-    file = resources.files("fmar_spark.learning").joinpath("bundled", name)
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return found
 
 
 def _has_server(uri: str) -> bool:

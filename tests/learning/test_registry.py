@@ -1,6 +1,5 @@
 """Where classifiers live: logged, registered, promoted through the gates, and found again."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,8 @@ from mlflow.tracking import MlflowClient
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning import registry
-from fmar_spark.learning.classifier import AssetClassifier, load_classifier, store_classifier
+from fmar_spark.learning.bundled_classifier import load_bundled
+from fmar_spark.learning.classifier import AssetClassifier, StoredScorer
 from fmar_spark.learning.evaluation import Report
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.registry import (
@@ -21,13 +21,10 @@ from fmar_spark.learning.registry import (
     Registered,
     choose_scorer,
     find_trained_on,
-    load_bundled,
     load_version,
     log_evaluation,
     register_classifier,
-    save_bundled,
 )
-from fmar_spark.learning.scoring import StoredScorer
 from fmar_spark.learning.training_meters import TrainedOn, mark_names
 from fmar_spark.settings.sections import LearningSettings
 
@@ -169,22 +166,3 @@ def test_looking_for_a_champion_creates_no_database(tmp_path: Path, monkeypatch:
     settings = LearningSettings(tracking_uri=f"sqlite:///{tmp_path}/none.db")
     assert choose_scorer(settings).version == "bundled-0"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_carried_classifier_is_written_with_its_card_and_named_by_its_bytes(
-    classifier: AssetClassifier, examples: Examples, tmp_path: Path
-) -> None:
-    version = save_bundled(classifier, {"plan": [4, "2022-10-01"]}, tmp_path)
-    again = save_bundled(classifier, {"plan": [4, "2022-10-01"]}, tmp_path / "again")
-    assert version == again
-    assert version.startswith("bundled-")
-    assert json.loads((tmp_path / registry.BUNDLED_CARD).read_text(encoding="utf-8")) == {"plan": [4, "2022-10-01"], "version": version}
-    stored = (tmp_path / registry.BUNDLED_MODEL).read_bytes()
-    assert stored == store_classifier(classifier)
-    np.testing.assert_array_equal(load_classifier(stored).predict(examples.features[:9]), classifier.predict(examples.features[:9]))
-
-
-def test_the_package_carries_a_classifier_that_fits_its_own_features() -> None:
-    scorer = load_bundled()
-    assert scorer.predict(np.zeros((1, len(FEATURES)))).shape == (1, 5)
-    assert scorer.version.startswith("bundled-")

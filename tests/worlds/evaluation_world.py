@@ -16,7 +16,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.learning.registry import load_bundled
+from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.profiling.baselines import ScoreRules
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.profiling.windows import build_weather_book
