@@ -1,15 +1,13 @@
-"""Turns contracts into Spark and Arrow schemas, and brings frames into the form of their contract."""
+"""Turns contracts into Spark schemas, and brings frames into the format of their contract."""
 
-import re
 from typing import Final
 
-import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.arrow_schema import split_nested
 from fmar_spark.errors import ContractError
 
 _PRIMITIVES: Final[dict[str, T.DataType]] = {
@@ -35,13 +33,9 @@ def parse_type(text: str) -> T.DataType:
     """
     if text in _PRIMITIVES:
         return _PRIMITIVES[text]
-    nested = re.fullmatch(r"(array|map|struct)<(.*)>", text, re.DOTALL)
-    if nested is None:
-        raise ContractError(f"type: {text!r} is not one that a contract may use")
-    kind, inner = nested.groups()
-    parts = _split_outer(inner)
+    kind, parts = split_nested(text)
     if kind == "array":
-        return T.ArrayType(parse_type(inner))
+        return T.ArrayType(parse_type(parts[0]))
     if kind == "map":
         return T.MapType(parse_type(parts[0]), parse_type(parts[1]))
     fields = (part.partition(":") for part in parts)
@@ -53,11 +47,6 @@ def struct_type(contract: TableContract) -> T.StructType:
     return T.StructType(
         [T.StructField(column.name, parse_type(column.type), column.nullable, {"comment": column.doc}) for column in contract.columns]
     )
-
-
-def arrow_schema(contract: TableContract) -> pa.Schema:
-    """The Arrow schema of a contract, timestamps in UTC."""
-    return to_arrow_schema(struct_type(contract))
 
 
 def conform(rows: DataFrame, contract: TableContract) -> DataFrame:
@@ -76,14 +65,3 @@ def conform(rows: DataFrame, contract: TableContract) -> DataFrame:
                 f"{contract.full_name}: {column.name} is {found[column.name].simpleString()}, wants {wanted.simpleString()}"
             )
     return rows.select(*(F.col(name) for name in contract.names))
-
-
-def _split_outer(text: str) -> list[str]:
-    """Parts between the commas that no bracket encloses."""
-    parts, depth, start = [], 0, 0
-    for position, letter in enumerate(text):
-        depth += (letter == "<") - (letter == ">")
-        if letter == "," and depth == 0:
-            parts.append(text[start:position].strip())
-            start = position + 1
-    return [*parts, text[start:].strip()]

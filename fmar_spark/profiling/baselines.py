@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from fmar_spark import clock
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, to_dates
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.baseline.day_ahead import MODELS, NONE, BaselineDays, BaselineRules, predict_days
 from fmar_spark.kernels.baseline.days import is_plain_working
 from fmar_spark.kernels.baseline.interval import IntervalRules
@@ -19,7 +20,6 @@ from fmar_spark.kernels.baseline.stack import StackRules
 from fmar_spark.kernels.baseline.years import cut_calendar, predict_by_year
 from fmar_spark.kernels.sufficiency import Sufficiency
 from fmar_spark.kernels.window import Floats, Ints, MeterWindow
-from fmar_spark.profiling.nested import Values, build_column, build_structs, to_dates
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.settings.sections import BaselineSettings
 from fmar_spark.units import SLOT_MINUTES, kwh_from_kw

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from fmar_spark import clock
 from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, AssetClass, Direction
+from fmar_spark.engine.arrow_columns import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
 from fmar_spark.kernels.parameters import count_weeks, derive_availability, derive_capability, group_quantiles
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
-from fmar_spark.profiling.nested import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.profiling.verdicts import Scorer, TierRules, name_tiers
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 

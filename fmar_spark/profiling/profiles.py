@@ -7,18 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
 
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM
-from fmar_spark.engine.bridge import map_whole_keys
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import Examination, examine_meters
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
-from fmar_spark.profiling.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.profiling.parts import (
     Judged,
     build_availabilities,
@@ -180,8 +178,3 @@ class ProfilePass:
         }
         owner = np.repeat(np.arange(meters), len(ASSET_CLASSES))
         return group_by_meter(build_structs(columns, kind.value_type), owner, meters, kind)
-
-
-def profile_meters(meter_days: DataFrame, profile_pass: ProfilePass, meters_per_chunk: int, partitions: int) -> DataFrame:
-    """One profile per meter from eligible meter-days, in one shuffle and one pass."""
-    return map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, meters_per_chunk, partitions)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from fmar_spark import clock
 from fmar_spark.domain.words import Quantity
-from fmar_spark.engine.bridge import day_arrays, number_keys
+from fmar_spark.engine.arrow_columns import day_arrays, number_keys
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.public_holidays import find_holidays, holiday_region

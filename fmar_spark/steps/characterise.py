@@ -11,10 +11,11 @@ from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVA
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer
-from fmar_spark.profiling.profiles import ProfilePass, profile_meters, read_profile_rules
+from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, name_meters, read_eligible_days
 from fmar_spark.transforms.gold import (
@@ -65,7 +66,8 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
         run_id=run.run_id,
         run_date=until_date,
     )
-    profiles = profile_meters(meter_days, profile_pass, settings.characterise.meters_per_chunk, settings.characterise.partitions)
+    chunking = settings.characterise
+    profiles = map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, chunking.meters_per_chunk, chunking.partitions)
     where = name_meters(store, request.meters) if request.meters else ""
     store.overwrite(profiles, METER_PROFILES, where)
     written = store.last_metrics(METER_PROFILES).get("numOutputRows", 0)

@@ -15,9 +15,10 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import Column, Layer, TableContract, mpan_column
 from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass, Quantity
+from fmar_spark.engine.arrow_columns import build_column, list_rows
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
-from fmar_spark.engine.schema import arrow_schema
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
@@ -29,7 +30,6 @@ from fmar_spark.learning.examples import Examples, describe_window
 from fmar_spark.learning.registry import register_classifier
 from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
-from fmar_spark.profiling.nested import build_column, list_rows
 from fmar_spark.profiling.windows import WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days

@@ -10,10 +10,10 @@ from pyspark.sql import DataFrame
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.contracts.readings import READING_VERSIONS, READINGS
-from fmar_spark.engine.bridge import day_arrays, map_whole_keys, number_keys
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_columns import Values, build_column, day_arrays, list_rows, number_keys
+from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.kernels.window import Bools, Floats, Ints
-from fmar_spark.profiling.nested import Values, build_column, list_rows
 
 OPTED_OUT: Final = 1
 """DIP's estimation reason of a customer who opted out."""

@@ -10,7 +10,7 @@ import pytest
 
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.assembly import build_calendar
 from fmar_spark.kernels.baseline.day_ahead import CORRECTED, MODELS, NONE, BaselineRules, predict_days
 from fmar_spark.kernels.baseline.days import is_plain_working

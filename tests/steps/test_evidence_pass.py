@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmar_spark.contracts.readings import READING_VERSIONS
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.transforms.readings_fold import fold_chunk
 
 SCHEMA = arrow_schema(READING_VERSIONS)

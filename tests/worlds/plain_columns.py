@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.schema import arrow_schema
+from fmar_spark.engine.arrow_schema import arrow_schema
 
 
 def plain_schema(contract: TableContract) -> pa.Schema:

@@ -1,12 +1,24 @@
 """Numpy columns to nested Arrow arrays."""
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmar_spark.profiling.nested import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
+from fmar_spark.engine.arrow_columns import (
+    Values,
+    build_column,
+    build_structs,
+    cut_whole_keys,
+    day_arrays,
+    group_by_meter,
+    list_rows,
+    number_keys,
+    to_dates,
+)
 
 PAIR = pa.struct([("name", pa.string()), ("kw", pa.float64())])
 
@@ -71,3 +83,33 @@ def test_day_indices_become_dates_and_unknown_ones_none() -> None:
     assert found.dtype == np.dtype("datetime64[D]")
     assert [str(one) for one in found] == ["2023-01-31", "2023-03-02", "NaT", "NaT"]
     assert build_column(found, pa.date32()).null_count == 2
+
+
+@given(st.lists(st.integers(1, 8), min_size=1, max_size=12), st.lists(st.integers(0, 60), max_size=6), st.integers(1, 5))
+def test_keys_stay_whole_wherever_batches_are_cut(lengths: list[int], cuts: list[int], keys_per_chunk: int) -> None:
+    keys = [f"{key:03d}" for key, length in enumerate(lengths) for _ in range(length)]
+    table = pa.table({"key": keys, "row": range(len(keys))})
+    bounds = sorted({0, len(keys), *(cut for cut in cuts if cut < len(keys))})
+    batches = [batch for low, high in pairwise(bounds) for batch in table.slice(low, high - low).to_batches()]
+    chunks = list(cut_whole_keys(batches, "key", keys_per_chunk))
+    assert [row for chunk in chunks for row in chunk["row"].to_pylist()] == list(range(len(keys)))
+    found = [sorted(set(chunk["key"].to_pylist())) for chunk in chunks]
+    assert sorted(key for chunk in found for key in chunk) == sorted(set(keys))
+    assert all(len(chunk) == keys_per_chunk for chunk in found[:-1])
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    assert list(cut_whole_keys(iter([]), "key", 3)) == []
+
+
+def test_null_slots_become_nan_and_short_days_are_refused() -> None:
+    column = pa.chunked_array([pa.array([[1.0, None], [3.0, 4.0]], pa.list_(pa.float32()))])
+    np.testing.assert_array_equal(day_arrays(column, 2), np.array([[1, np.nan], [3, 4]], dtype=np.float32))
+    with pytest.raises(ValueError, match="3 a row wanted"):
+        day_arrays(column, 3)
+
+
+def test_keys_are_numbered_in_order_of_appearance() -> None:
+    names, place = number_keys(pa.chunked_array([["b", "b"], ["a"]]))
+    assert names == ["b", "a"]
+    assert place.tolist() == [0, 0, 1]
