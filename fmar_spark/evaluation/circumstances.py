@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, Quantity
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.evaluation.lake_answers import FACT_NAMES
 from fmar_spark.kernels.window import Bools, Ints
 from fmar_spark.learning.answers import Answers, Facts, Scored, lay_answers, score_window, to_numbers
@@ -17,7 +18,6 @@ from fmar_spark.profiling.baselines import ScoreRules
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.profiling.verdicts import Scorer
 from fmar_spark.profiling.windows import build_weather_book, empty_weather
-from fmar_spark.report.lake_rows import LakeRows
 from fmar_spark.settings.sections import Settings
 
 SHORTEST_GAP, LONGEST_GAP = 3, 21

@@ -13,12 +13,12 @@ import pyarrow.parquet as arrow_parquet
 
 from fmar_spark.contracts.readings import LABELS
 from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
+from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.companions import AssetDays, read_label_dates, read_labels
 from fmar_spark.intake.intervals.files import find_files, list_columns
 from fmar_spark.learning.labelled import LABEL_NAMES, SIZE_NAMES, Labels
-from fmar_spark.report.lake_rows import LakeRows, Row
-from fmar_spark.report.packing import count_day
+from fmar_spark.report.frame import count_day
 from fmar_spark.report.provenance import name_kind
 
 TRUTH_FOLDER: Final = "_truth"

@@ -1,18 +1,21 @@
-"""What a lake answers about the labelled meters, and which of them its classifier has learnt from."""
+"""What a lake answers about the labelled meters, which of them its classifier was trained on, and the most confident mistakes."""
 
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
-from fmar_spark.domain.words import Quantity
+from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass, Quantity
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.known_meters import KnownMeters, read_plan
-from fmar_spark.learning.answers import Answers, Facts, lay_answers, to_numbers
-from fmar_spark.learning.labelled import Labels
+from fmar_spark.learning.answers import Answers, Facts, Scored, lay_answers, to_numbers
+from fmar_spark.learning.labelled import SIZES, Labels
+from fmar_spark.learning.scores import Question, read_question
 from fmar_spark.learning.training_meters import Refusal, TrainedOn, mark_days, refuse_days, refuse_fleet, refuse_names
-from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.report.frame import EPOCH, round_values
 from fmar_spark.report.provenance import Kind
 
 ASKED: Final = "asked"
@@ -93,3 +96,66 @@ def count_unplanned(known: KnownMeters) -> int:
     planned = {folder for folder in known.truth_folders if read_plan(folder) is not None}
     pairs = zip(known.labels.mpan_id, known.labels.kind, strict=True)
     return sum(kind == Kind.SIMULATED and known.fleet_of.get(mpan) not in planned for mpan, kind in pairs)
+
+
+def list_mistakes(scored: Scored, most: int) -> dict[str, list[dict[str, Any]]]:
+    """By class, the wrong answers on whether it was there at some time, surest first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for place, asset in enumerate(ASSET_CLASSES):
+        stated, truth = read_question(scored, asset, Question.EVER)
+        said = stated >= PRESENT_FROM
+        is_wrong = ~np.isnan(stated) & ~np.isnan(truth) & (said != (truth == 1))
+        rows = np.flatnonzero(is_wrong)
+        surest = rows[np.argsort(-np.maximum(stated[rows], 1 - stated[rows]), kind="stable")][:most]
+        found[asset.value] = [_describe(scored, int(row), place) for row in surest]
+    return found
+
+
+def list_answers(scored: Scored) -> list[dict[str, Any]]:
+    """Every question whose answer is known, meter by meter: for sets too small for figures."""
+    return [
+        _describe(scored, row, place)
+        for row in range(len(scored.labels.mpan_id))
+        for place in range(len(ASSET_CLASSES))
+        if not np.isnan(scored.truth.ever[row, place])
+    ]
+
+
+def _describe(scored: Scored, row: int, place: int) -> dict[str, Any]:
+    labels, answers, facts = scored.labels, scored.answers, scored.facts
+    probability, present = round_values((answers.probability[row, place], answers.present_probability[row, place]), 3)
+    days, missing, export, weather = round_values(
+        (facts.days_seen[row], facts.missing_share[row], facts.has_export[row], facts.has_weather[row]), 3
+    )
+    ever, is_there = round_values((scored.truth.ever[row, place], scored.truth.present[row, place]), 0)
+    confusers = labels.confusers[row]
+    return {
+        "name": labels.name[row],
+        "mpan_id": labels.mpan_id[row],
+        "asset_class": ASSET_CLASSES[place].value,
+        "true_ever": ever,
+        "true_present": is_there,
+        "true_sizes": _known_sizes(scored, row, ASSET_CLASSES[place]),
+        "true_appeared": _write_day(scored.truth.appeared_day[row, place]),
+        "true_removed": _write_day(scored.truth.removed_day[row, place]),
+        "status": answers.status[row, place],
+        "probability": probability,
+        "present_probability": present,
+        "tier": answers.tier[row, place],
+        "evidence": answers.evidence[row, place],
+        "confusers": None if confusers is None else list(confusers),
+        "also_there": [asset.value for other, asset in enumerate(ASSET_CLASSES) if other != place and scored.truth.ever[row, other] == 1],
+        "days_seen": days,
+        "missing_share": missing,
+        "has_export": export,
+        "has_weather": weather,
+    }
+
+
+def _known_sizes(scored: Scored, row: int, asset: AssetClass) -> dict[str, float]:
+    known = {size.name: scored.labels.sizes[size.name][row] for size in SIZES if size.asset is asset}
+    return {name: round(float(value), 2) for name, value in known.items() if not np.isnan(value)}
+
+
+def _write_day(day: float) -> str | None:
+    return None if np.isnan(day) else str(EPOCH + timedelta(days=int(day)))

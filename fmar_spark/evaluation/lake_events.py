@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 from fmar_spark import clock
 from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.evaluation.known_meters import read_truth
 from fmar_spark.evaluation.submetered import TrueRuns
 from fmar_spark.kernels.window import Bools, Ints
 from fmar_spark.learning.answers import Scored
 from fmar_spark.learning.event_scores import Episodes, HalfHours, count_half_hours, join_episodes, take_episodes
+from fmar_spark.report.frame import EPOCH
 from fmar_spark.report.histories import read_histories
-from fmar_spark.report.lake_rows import LakeRows
-from fmar_spark.report.packing import EPOCH
 from fmar_spark.units import SLOT_MINUTES
 
 METERS_AT_ONCE: Final = 200

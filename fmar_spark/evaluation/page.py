@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.evaluation.tables import SUBJECT_WORDS, TextTable
-from fmar_spark.report.frame import read_page_file, render_frame
-from fmar_spark.report.packing import write_json
+from fmar_spark.report.frame import read_page_file, render_frame, write_json
 
 SHARED_SCRIPTS: Final = ("page.js", "charts.js")
 """What this page and the report both run."""

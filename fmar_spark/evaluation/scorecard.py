@@ -9,6 +9,7 @@ import numpy as np
 
 from fmar_spark import __version__
 from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
 from fmar_spark.evaluation.circumstances import largest_difference, see_again
 from fmar_spark.evaluation.known_meters import KnownMeters, gather_labels
@@ -16,12 +17,13 @@ from fmar_spark.evaluation.lake_answers import (
     ask_for,
     count_unplanned,
     find_version,
+    list_answers,
+    list_mistakes,
     read_answers,
     read_facts,
     refuse_training_meters,
 )
 from fmar_spark.evaluation.lake_events import ClassCounts, count_events
-from fmar_spark.evaluation.mistakes import list_answers, list_mistakes
 from fmar_spark.evaluation.submetered import TrueRuns, read_true_runs
 from fmar_spark.evaluation.transfer import compare_transfer, has_measured_meters, summarise_lake
 from fmar_spark.kernels.window import Bools
@@ -33,7 +35,6 @@ from fmar_spark.learning.labelled import Labels
 from fmar_spark.learning.registry import find_trained_on, load_version
 from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.learning.scores import Question, score_class, score_detection
-from fmar_spark.report.lake_rows import LakeRows
 from fmar_spark.report.provenance import KINDS
 from fmar_spark.settings.sections import Settings
 

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS
@@ -14,7 +15,6 @@ from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.classifier import StoredScorer, load_classifier
 from fmar_spark.learning.feature_reference import LEAST_REAL, FeatureReference, compare_features, summarise_features
 from fmar_spark.learning.labelled import Labels
-from fmar_spark.report.lake_rows import LakeRows
 from fmar_spark.report.meters import define_meters
 from fmar_spark.report.provenance import KINDS, Kind
 

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 
 from fmar_spark import clock
 from fmar_spark.domain.words import Quantity
+from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.kernels.assembly import Site, trace_clear_sky
 from fmar_spark.kernels.window import Floats, Ints
-from fmar_spark.report.lake_rows import LakeRows, Row
-from fmar_spark.report.packing import EPOCH
+from fmar_spark.report.frame import EPOCH
 from fmar_spark.units import kw_from_kwh
 
 LONGEST_DAYS: Final = 731

@@ -1,4 +1,4 @@
-"""The meters that were looked at: one row each of what is known about them, and their answers by class."""
+"""The meters that were examined: one row each, their answers by class, and the choice of those that get their evidence on the page."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,8 +6,9 @@ from typing import Any, Final
 import pyarrow as pa
 
 from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, Direction, Status, Tier
-from fmar_spark.report.lake_rows import LakeRows, Row
-from fmar_spark.report.packing import count_day, list_columns, round_values
+from fmar_spark.engine.lake_sql import LakeRows, Row
+from fmar_spark.errors import InputError
+from fmar_spark.report.frame import count_day, list_columns, round_values
 from fmar_spark.report.provenance import KINDS, name_kind
 
 DIRECTIONS: Final = tuple(Direction)
@@ -156,3 +157,40 @@ def _list_baselines(lake: LakeRows) -> list[list[Any]]:
     figures = ("cv_rmse", "bl01_cv_rmse", "nmbe", "interval_coverage")
     found = lake.rows(f"SELECT place, model, {', '.join(figures)} FROM gold.baselines JOIN shown USING (mpan_id) ORDER BY place")
     return [[row["place"], row["model"], *round_values((row[name] for name in figures), 3)] for row in found]
+
+
+def choose_meters(lake: LakeRows, named: Sequence[str], most: int) -> list[str]:
+    """The named meters, then up to ``most`` in all: of every kind and class the surest finds and the closest calls in turn.
+
+    Args:
+        lake: with the table ``meters``.
+        named: MPANs or series ids.
+        most: meters that are chosen unless more are named.
+
+    Raises:
+        InputError: none of the named meters was looked at.
+    """
+    chosen = _find_named(lake, named)
+    ranked = lake.rows(
+        """WITH ranked AS (
+            SELECT d.mpan_id,
+                row_number() OVER (one_class ORDER BY d.present_probability DESC NULLS LAST, d.mpan_id) AS surest,
+                row_number() OVER (one_class ORDER BY abs(d.present_probability - 0.5) NULLS LAST, d.mpan_id) AS closest
+            FROM gold.asset_detections d JOIN meters m USING (mpan_id) WINDOW one_class AS (PARTITION BY m.kind, d.asset_class)
+        )
+        SELECT mpan_id FROM ranked GROUP BY mpan_id ORDER BY min(least(surest, closest)), mpan_id LIMIT $most""",
+        most=most,
+    )
+    return list(dict.fromkeys([*chosen, *(row["mpan_id"] for row in ranked)]))[: max(most, len(chosen))]
+
+
+def _find_named(lake: LakeRows, named: Sequence[str]) -> list[str]:
+    if not named:
+        return []
+    lake.add("named", pa.table({"name": list(named), "place": list(range(len(named)))}))
+    found = lake.rows("SELECT m.mpan_id FROM named n JOIN meters m ON n.name IN (m.mpan_id, m.name) ORDER BY n.place")
+    if not found:
+        raise InputError(
+            f"--meters: {named[0]}: neither it nor any other of the {len(named)} named meters was characterised in {lake.root}"
+        )
+    return [row["mpan_id"] for row in found]

@@ -10,27 +10,24 @@ from typing import Any, Final, NamedTuple
 from fmar_spark import __version__
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.domain.words import ASSET_CLASSES, SEASONS
+from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import ConfigError
-from fmar_spark.report.derived import Derived
-from fmar_spark.report.evidence import EvidenceRules, derive_evidence, describe_place
-from fmar_spark.report.fleet import ANSWERS, MAIN_DIRECTION, describe_fleet
-from fmar_spark.report.frame import read_page_file, render_frame
+from fmar_spark.report.evidence import Derived, EvidenceRules, derive_evidence, describe_place
+from fmar_spark.report.fleet import ANSWERS, MAIN_DIRECTION, describe_fleet, describe_intake
+from fmar_spark.report.frame import encode_power, pack, read_page_file, render_frame, write_json
 from fmar_spark.report.histories import read_histories, read_places
-from fmar_spark.report.intake import describe_intake
-from fmar_spark.report.lake_rows import LakeRows, Row
 from fmar_spark.report.meters import (
     DIRECTIONS,
     SIZE_FIGURES,
     STATUSES,
     TIERS,
+    choose_meters,
     define_meters,
     describe_answers,
     describe_meters,
     list_meters,
 )
-from fmar_spark.report.packing import encode_power, pack, write_json
 from fmar_spark.report.provenance import KINDS
-from fmar_spark.report.selection import choose_meters
 
 SCRIPTS: Final = ("page.js", "charts.js", "fleet.js", "evidence.js", "verdicts.js", "meters.js", "start.js")
 Progress = Callable[[str], None]

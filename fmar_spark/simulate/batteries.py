@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.words import AssetClass
-from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.plan import Bools, FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.units import HOURS_PER_SLOT

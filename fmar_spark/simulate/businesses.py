@@ -6,8 +6,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import Uses, cycle_at_demand, hum_squarely, join_uses, paint_uses
+from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.loads import Uses, cycle_at_demand, hum_squarely, join_uses, paint_uses
 from fmar_spark.simulate.plan import BUSINESSES, HOMES, Floats, Ints
 from fmar_spark.simulate.population import Population
 from fmar_spark.simulate.weather import wander

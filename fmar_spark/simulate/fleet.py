@@ -9,9 +9,9 @@ from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR, number_mpans
 from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.batteries import MODES, simulate_batteries
 from fmar_spark.simulate.businesses import simulate_businesses
-from fmar_spark.simulate.civil import Civil, lay_out_calendar
+from fmar_spark.simulate.calendars import Civil, lay_out_calendar
 from fmar_spark.simulate.heat_pumps import KINDS, simulate_heat_pumps
-from fmar_spark.simulate.homes import simulate_homes
+from fmar_spark.simulate.homes import awake_at_home, draw_habits, simulate_homes
 from fmar_spark.simulate.lookalikes import simulate_lookalikes
 from fmar_spark.simulate.metering import read_registers, slow_start_track
 from fmar_spark.simulate.plan import (
@@ -32,7 +32,6 @@ from fmar_spark.simulate.population import Population, draw_population
 from fmar_spark.simulate.response import SCHEMES, price_index, simulate_response
 from fmar_spark.simulate.solar import simulate_solar
 from fmar_spark.simulate.truth import TrueAssets, TrueEvents, find_runs, list_assets, typical_held_back_kw
-from fmar_spark.simulate.usage_patterns import awake_at_home, draw_habits
 from fmar_spark.simulate.vehicles import TIMINGS, simulate_vehicles
 from fmar_spark.simulate.weather import Weather, make_weather
 

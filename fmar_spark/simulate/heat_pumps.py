@@ -6,8 +6,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from fmar_spark.domain.words import AssetClass
-from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import Uses, cycle_at_demand, paint_uses
+from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.loads import Uses, cycle_at_demand, paint_uses
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 

@@ -1,15 +1,221 @@
-"""The load of a home before any asset: what never sleeps, and what its people switch on."""
+"""The load of a home before any asset: when its people are up and in, what they switch on, and what never sleeps."""
+
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.simulate.appliances import use_appliances
-from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import hum_squarely, paint_uses
-from fmar_spark.simulate.plan import Floats
+from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.loads import Uses, hum_squarely, join_uses, paint_uses
+from fmar_spark.simulate.plan import Bools, Floats, Ints
 from fmar_spark.simulate.population import Population
-from fmar_spark.simulate.usage_patterns import Habits
 from fmar_spark.simulate.weather import wander
+
+LIVES = 2
+"""A home has a first and a second life: new occupants, or the same ones with changed habits; most never reach the second."""
+
+
+class Habits(NamedTuple):
+    """Daily frame of each home in local slots, shape (meters, days) unless said."""
+
+    life: Ints
+    """0 or 1: which set of habits holds that day."""
+    wake: Floats
+    leave: Floats
+    back: Floats
+    bed: Floats
+    is_out: Bools
+    """Nobody in between ``leave`` and ``back``."""
+    is_away: Bools
+    """Nobody in all day: holiday or vacancy."""
+    activity: Floats
+    """How busy the day is, mean about 1."""
+    regularity: Floats
+    """(meters,) spread of habitual times, slots: small for people of fixed habits."""
+
+
+def _change_days(rng: np.random.Generator, people: Population, days: int) -> Ints:
+    """Row of the day from which the second life holds, ``days`` where it never does, shape (meters, days) of 0 or 1."""
+    meters = len(people.area)
+    changed = people.looks_like("new_occupants") | people.looks_like("habit_change")
+    at = (rng.uniform(0.12, 0.88, meters) * days).astype(np.int64)
+    lasting = np.where(people.looks_like("new_occupants"), days, rng.integers(30, 160, meters))
+    day = np.arange(days)[None]
+    return np.asarray(changed[:, None] & (day >= at[:, None]) & (day < (at + lasting)[:, None])).astype(np.int64)
+
+
+def _absences(rng: np.random.Generator, people: Population, days: int) -> Bools:
+    meters = len(people.area)
+    away = np.zeros((meters, days), bool)
+    day = np.arange(days)[None]
+    trips = rng.poisson(np.where(people.is_domestic, rng.gamma(1.5, 1.6, meters), 0.0) * days / 365.0)
+    for trip in range(7):
+        start = rng.integers(0, max(days, 1), meters)
+        length = np.minimum(2 + rng.geometric(0.14, meters), 28)
+        gone = (trips > trip)[:, None]
+        away |= gone & (day >= start[:, None]) & (day < (start + length)[:, None])
+    start = rng.integers(0, max(days - 20, 1), meters)
+    length = rng.integers(25, 200, meters)
+    away |= people.looks_like("vacancy")[:, None] & (day >= start[:, None]) & (day < (start + length)[:, None])
+    return away
+
+
+def draw_habits(rng: np.random.Generator, people: Population, civil: Civil) -> Habits:
+    """Days of every home: rota, lie-ins, shift work, working from home, trips and a busyness that wanders."""
+    meters, days = len(people.area), civil.days
+    life = _change_days(rng, people, days)
+    row = np.arange(meters)[:, None]
+    rest = civil.is_rest_day[None]
+    shape = (LIVES, meters)
+    wake = rng.normal(13.6, 1.8, shape)[life, row] + rest * rng.gamma(2.0, 0.8, shape)[life, row]
+    bed = rng.normal(45.8, 2.2, shape)[life, row] + rest * rng.gamma(1.5, 0.7, shape)[life, row]
+    shift = rng.choice([0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 14.0, 24.0, -6.0], shape)[life, row]
+    rota = (civil.local_day[0] + np.arange(days))[None] // np.array([4, 7, 10**6])[rng.integers(0, 3, shape)][life, row] % 2
+    shift = shift * np.where(rng.random(shape)[life, row] < 0.4, rota, 1)
+    regular = np.exp(rng.normal(0.35, 0.75, shape))
+    wobble = rng.standard_normal((4, meters, days)) * regular[life, row]
+    out_chance = np.array([0.02, 0.25, 0.6, 0.9])[rng.choice(4, shape, p=(0.25, 0.25, 0.2, 0.3))]
+    rest_chance = rng.beta(1.5, 3.0, shape)
+    works = out_chance[life, row] * (1 - rest) + rest * rest_chance[life, row]
+    confined = people.looks_like("habit_change")[:, None] & (life == 1) & (rng.random((meters, 1)) < 0.6)
+    is_out = rng.random((meters, days)) < np.where(confined, 0.05, works)
+    leave = wake + 2.2 + np.abs(wobble[1]) + rest * 4
+    lasting = rng.normal(17.5, 4.0, shape)[life, row]
+    back = np.maximum(leave + 2, leave + lasting + wobble[2] * 1.5)
+    busy = rng.gamma(6.0, 1 / 6.0, (meters, days)) * np.exp(0.22 * wander(rng.standard_normal((meters, days)), 9.0))
+    busy = busy * np.where(rest, rng.normal(1.12, 0.12, (meters, 1)).clip(0.7, 1.6), 1.0)
+    return Habits(
+        life=life,
+        wake=wake + shift + wobble[0],
+        leave=leave + shift,
+        back=back + shift,
+        bed=np.maximum(bed + wobble[3], wake + 20) + shift,
+        is_out=is_out,
+        is_away=_absences(rng, people, days),
+        activity=busy,
+        regularity=regular[0],
+    )
+
+
+def awake_at_home(habits: Habits, civil: Civil) -> Bools:
+    """Whether somebody is up and in, on UTC slots, shape (meters, slots)."""
+    clock = np.asarray(civil.local_slot, dtype=np.float32)[None]
+
+    def within(start: Floats, end: Floats) -> Bools:
+        first = civil.spread_days(start.astype(np.float32))
+        return np.asarray((clock - first) % SLOTS_PER_DAY < civil.spread_days((end - start).astype(np.float32)))
+
+    out = within(habits.leave, habits.back) & civil.spread_days(habits.is_out)
+    return np.asarray(within(habits.wake, habits.bed) & ~out & ~civil.spread_days(habits.is_away))
+
+
+class Appliance(NamedTuple):
+    """Ranges across homes (low, high); a home draws its own power, length and rate from them."""
+
+    name: str
+    kw: tuple[float, float]
+    minutes: tuple[float, float]
+    uses_per_day: tuple[float, float]
+    hours: str
+    """Five weights: on rising, midday, coming home, evening, any hour of the day or night."""
+    owners: float
+    winter: float = 0.0
+    """Relative rise of the rate in mid-winter."""
+    is_habitual: bool = False
+    """Used at the home's own hours rather than at everyone's."""
+
+
+APPLIANCES: Final = (
+    Appliance("kettle", (1.8, 3.0), (1.5, 4.5), (1.5, 9.0), "42331", 0.96),
+    Appliance("toaster", (0.8, 1.6), (2, 5), (0.2, 2.0), "81110", 0.8),
+    Appliance("microwave", (0.9, 1.5), (1.5, 9), (0.3, 3.0), "23421", 0.9),
+    Appliance("hob", (1.0, 2.4), (8, 35), (0.3, 2.0), "12620", 0.55),
+    Appliance("oven", (1.2, 2.6), (20, 70), (0.1, 0.9), "02710", 0.75, is_habitual=True),
+    Appliance("wash", (1.8, 2.3), (12, 28), (0.1, 1.0), "33221", 0.95, is_habitual=True),
+    Appliance("wash_spin", (0.2, 0.5), (30, 90), (0.1, 1.0), "33221", 0.9),
+    Appliance("dishwasher", (1.7, 2.3), (14, 34), (0.15, 1.1), "12154", 0.5, is_habitual=True),
+    Appliance("dryer", (0.7, 2.8), (30, 100), (0.05, 0.7), "23221", 0.5, 0.8, True),
+    Appliance("iron", (1.2, 2.6), (8, 40), (0.02, 0.3), "21241", 0.7),
+    Appliance("vacuum", (0.6, 1.8), (8, 35), (0.05, 0.5), "25210", 0.9),
+    Appliance("hair_dryer", (0.9, 2.1), (3, 12), (0.1, 1.3), "71021", 0.5),
+    Appliance("screen", (0.06, 0.35), (45, 260), (0.6, 3.0), "11471", 0.97, 0.2),
+    Appliance("computer", (0.05, 0.55), (60, 420), (0.2, 2.0), "24242", 0.8),
+    Appliance("lights", (0.03, 0.35), (60, 280), (0.8, 3.0), "31681", 1.0, 1.0),
+    Appliance("fan_heater", (0.8, 3.0), (15, 160), (0.02, 0.7), "41452", 0.16, 3.0),
+    Appliance("dehumidifier", (0.18, 0.7), (90, 500), (0.1, 1.2), "22226", 0.14, 1.2),
+    Appliance("towel_rail", (0.1, 0.5), (40, 200), (0.6, 2.0), "81231", 0.12, 0.8, True),
+    Appliance("tools", (0.4, 2.2), (4, 50), (0.02, 0.5), "15310", 0.25),
+    Appliance("air_fryer", (1.1, 1.9), (10, 28), (0.2, 1.3), "13710", 0.4),
+    Appliance("electric_blanket", (0.06, 0.2), (40, 400), (0.2, 1.0), "00190", 0.2, 3.0),
+    Appliance("pump_or_filter", (0.3, 1.2), (20, 300), (0.3, 2.0), "22222", 0.06, 0.0, True),
+    Appliance("bath_heater", (1.0, 2.6), (8, 35), (0.3, 1.6), "61131", 0.08, 1.5),
+)
+
+
+class Anchors(NamedTuple):
+    """The moments around which things are used, local slots, shape (meters, days) each."""
+
+    rising: Floats
+    midday: Floats
+    homecoming: Floats
+    evening: Floats
+
+
+def _anchors(habits: Habits) -> Anchors:
+    home = np.where(habits.is_out, habits.back + 1.0, (habits.wake + habits.bed) / 2 + 5.0)
+    return Anchors(
+        rising=habits.wake + 0.7,
+        midday=(habits.wake + habits.bed) / 2 - 3.0,
+        homecoming=home,
+        evening=np.maximum(habits.bed - 5.0, home + 1.0),
+    )
+
+
+def _start_times(rng: np.random.Generator, anchors: Anchors, habits: Habits, uses: tuple[Ints, Ints], appliance: Appliance) -> Floats:
+    """Local slots, and NaN for a use that falls while nobody is in."""
+    meter, day = uses
+    weight = np.array([float(digit) for digit in appliance.hours])
+    taste = rng.gamma(np.maximum(weight, 0.02) * 1.2, 1.0, (len(habits.regularity), 5))
+    share = np.cumsum(taste / taste.sum(axis=1, keepdims=True), axis=1)
+    pick = np.minimum((rng.random(len(meter))[:, None] > share[meter]).sum(axis=1), 4)
+    at = np.choose(np.minimum(pick, 3), [anchor[meter, day] for anchor in anchors])
+    own = rng.normal(0, 2.2 if appliance.is_habitual else 0.8, (LIVES, len(habits.regularity)))[habits.life[meter, day], meter]
+    spread = habits.regularity[meter] * (0.7 if appliance.is_habitual else 1.8)
+    at = at + own + rng.standard_normal(len(meter)) * spread
+    at = np.where(pick == 4, rng.uniform(0, 48, len(meter)), at)
+    out = habits.is_out[meter, day] & (at > habits.leave[meter, day]) & (at < habits.back[meter, day])
+    return np.where(out & (rng.random(len(meter)) < 0.9), np.nan, at)
+
+
+def use_appliances(rng: np.random.Generator, people: Population, habits: Habits, civil: Civil) -> Uses:
+    """Every switching of every home, on UTC slots."""
+    meters = len(habits.life)
+    anchors = _anchors(habits)
+    cold = 0.5 + 0.5 * np.cos(civil.year_phase - 0.25)[None]
+    demand = people.scale_kw[:, None] ** 0.6 / 0.3**0.6 * habits.activity * np.where(habits.is_away, 0.0, 1.0)
+    demand = demand * people.is_domestic[:, None]
+    row = np.arange(meters)[:, None]
+    parts = []
+    for appliance in APPLIANCES:
+        owned = rng.random((LIVES, meters)) < appliance.owners
+        low, high = np.log(appliance.uses_per_day)
+        rate = owned * np.exp(rng.normal((low + high) / 2, (high - low) / 2.6, (LIVES, meters)))
+        low, high = np.log(appliance.kw)
+        power = np.exp(rng.uniform(low, high, (LIVES, meters)))
+        low, high = np.log(appliance.minutes)
+        minutes = np.exp(rng.uniform(low, high, (LIVES, meters)))
+        count = rng.poisson(np.minimum(rate[habits.life, row] * demand * np.maximum(1 + appliance.winter * (cold - 0.4), 0.05), 14.0))
+        meter, day = np.nonzero(count)
+        repeat = count[meter, day]
+        meter, day = np.repeat(meter, repeat), np.repeat(day, repeat)
+        start = _start_times(rng, anchors, habits, (meter, day), appliance)
+        kept = np.isfinite(start)
+        meter, day, start = meter[kept], day[kept], start[kept]
+        life = habits.life[meter, day]
+        length = minutes[life, meter] / 30.0 * np.exp(0.4 * rng.standard_normal(len(meter)))
+        kw = power[life, meter] * np.where(length > 1.5, rng.uniform(0.55, 1.0, len(meter)), rng.uniform(0.85, 1.0, len(meter)))
+        parts.append(Uses(meter, day * 48 + start - civil.utc_shift_slots[day], length, kw))
+    return join_uses(parts)
 
 
 def _hum_fridges(rng: np.random.Generator, meters: int, slots: int, warmth: Floats) -> Floats:

@@ -5,12 +5,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.heat_pumps import lag_weather
-from fmar_spark.simulate.paint import Uses, cycle_at_demand, paint_uses
+from fmar_spark.simulate.homes import Habits
+from fmar_spark.simulate.loads import Uses, cycle_at_demand, paint_uses
 from fmar_spark.simulate.plan import Bools, Floats, Ints
 from fmar_spark.simulate.population import Population
-from fmar_spark.simulate.usage_patterns import Habits
 
 
 class Scene(NamedTuple):

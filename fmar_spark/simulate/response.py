@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.words import AssetClass
-from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import Uses, paint_uses, select_uses
+from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.loads import Uses, paint_uses, select_uses
 from fmar_spark.simulate.plan import PREMISES, FleetPlan, Floats, Ints, open_stream
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import Weather, wander

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.words import AssetClass
-from fmar_spark.simulate.civil import Civil
-from fmar_spark.simulate.paint import Uses, join_uses, paint_uses, select_uses
+from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.loads import Uses, join_uses, paint_uses, select_uses
 from fmar_spark.simulate.plan import Bools, FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import wander

@@ -8,9 +8,9 @@ import pytest
 from evaluation_world import HOMES, PLAN, write_truth
 
 from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.known_meters import gather_labels, read_plan
-from fmar_spark.report.lake_rows import LakeRows
 from fmar_spark.simulate.fleet import prepare_setting, simulate_block
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from evaluation_world import HOMES, PLAN
 
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError, ModelError
 from fmar_spark.evaluation import scorecard
 from fmar_spark.evaluation.circumstances import CIRCUMSTANCES
 from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
 from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.learning.training_meters import TrainedOn, TrainingFleet, describe_plan, mark_days, mark_names
-from fmar_spark.report.lake_rows import LakeRows
 from fmar_spark.settings.sections import Settings
 
 QUICK = DrawRules(draws=2, least_meters=1)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 from report_browser import FLAGS
 from report_world import write_lake
 
-from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.report.meters import define_meters
 from fmar_spark.report.page import Order, write_report
 

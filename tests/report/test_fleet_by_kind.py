@@ -2,9 +2,8 @@ from typing import Any
 
 from report_world import BOTH, CAR
 
-from fmar_spark.report.fleet import ANSWERS, CLASS_NAMES, SIZE_EDGES_KW, describe_fleet
-from fmar_spark.report.intake import describe_intake
-from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.report.fleet import ANSWERS, CLASS_NAMES, SIZE_EDGES_KW, describe_fleet, describe_intake
 from fmar_spark.report.provenance import Kind
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from report_world import BOTH, CAR, DAYS, FIRST, HOSTILE, ROOF, SHORT
 
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.report.histories import History, lay_local, read_histories, read_places
-from fmar_spark.report.lake_rows import LakeRows
 
 
 @pytest.fixture(scope="module")

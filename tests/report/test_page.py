@@ -8,7 +8,7 @@ import pytest
 from report_world import CAR, HOSTILE_NAME, SHORT, write_lake
 
 from fmar_spark.errors import ConfigError
-from fmar_spark.report.packing import unpack
+from fmar_spark.report.frame import unpack
 from fmar_spark.report.page import Order, write_report
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page
 from report_browser import Opened, new_context, open_report
 from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, HOSTILE_REASON, ROOF, SHORT, SILENT
 
-from fmar_spark.report.lake_rows import LakeRows
+from fmar_spark.engine.lake_sql import LakeRows
 
 CLASS_WORDS = ("EV charging", "Heat pump", "Battery", "Solar PV", "Demand response")
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from fmar_spark.simulate.civil import Civil, lay_out_calendar
+from fmar_spark.simulate.calendars import Civil, lay_out_calendar
 from fmar_spark.simulate.fleet import Fleet, simulate_fleet
 from fmar_spark.simulate.permissions import Permissions, draw_permissions
 from fmar_spark.simulate.plan import FleetPlan, mix_from

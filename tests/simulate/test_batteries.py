@@ -5,7 +5,7 @@ import pytest
 
 from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.batteries import MODES, Batteries, simulate_batteries
-from fmar_spark.simulate.civil import lay_out_calendar
+from fmar_spark.simulate.calendars import lay_out_calendar
 from fmar_spark.simulate.plan import FleetPlan, Floats, mix_from
 from fmar_spark.simulate.population import Population, draw_population
 

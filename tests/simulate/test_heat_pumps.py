@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.heat_pumps import KINDS, HeatPumps, lag_weather, simulate_heat_pumps
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.population import Population

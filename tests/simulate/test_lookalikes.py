@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.homes import awake_at_home, draw_habits
 from fmar_spark.simulate.lookalikes import simulate_lookalikes
 from fmar_spark.simulate.plan import CONFUSERS, Floats
 from fmar_spark.simulate.population import Population
-from fmar_spark.simulate.usage_patterns import awake_at_home, draw_habits
 from fmar_spark.simulate.weather import Weather
 
 ADDS_NO_LOAD = {"vacancy", "habit_change", "new_occupants", "slow_start"}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.plan import FleetPlan, Floats
 from fmar_spark.simulate.population import Population
 from fmar_spark.simulate.response import SCHEMES, Response, price_index, simulate_response

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.civil import Civil
+from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.plan import TARIFFS, FleetPlan
 from fmar_spark.simulate.population import Life, Population
 from fmar_spark.simulate.vehicles import TIMINGS, Vehicles, limit_life, scale_life, simulate_vehicles

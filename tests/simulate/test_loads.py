@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmar_spark.simulate.paint import Uses, cycle_at_demand, hum_squarely, join_uses, paint_uses, select_uses
+from fmar_spark.simulate.loads import Uses, cycle_at_demand, hum_squarely, join_uses, paint_uses, select_uses
 from fmar_spark.simulate.plan import Floats
 
 SLOTS, METERS = 20, 3

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.civil import lay_out_calendar
+from fmar_spark.simulate.calendars import lay_out_calendar
 from fmar_spark.simulate.plan import FleetPlan
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmar_spark.report.packing import LARGEST_CODE, UNREAD, count_day, encode_power, pack, round_values, unpack, write_json
+from fmar_spark.report.frame import LARGEST_CODE, UNREAD, count_day, encode_power, pack, round_values, unpack, write_json
 
 
 @given(st.text())

@@ -1,9 +1,9 @@
 import pytest
 from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, ROOF, SHORT
 
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
-from fmar_spark.report.lake_rows import LakeRows
-from fmar_spark.report.selection import choose_meters
+from fmar_spark.report.meters import choose_meters
 
 
 def test_everyone_is_chosen_where_there_is_room(lake: LakeRows) -> None:
