@@ -33,6 +33,7 @@ DEPENDENCY_OF_MODULE = {
 EXTRAS_OF_ROOM = {
     "app": {"spark"},
     "engine": {"spark"},
+    "engine/lake_sql": {"report"},
     "intake/dip": {"spark"},
     "profiling/profiles": {"spark"},
     "steps": {"spark", "train"},
@@ -231,7 +232,7 @@ def test_the_wheel_asks_for_every_package_that_a_room_imports() -> None:
     missing = []
     for path in PACKAGE:
         place = path.relative_to(ROOT / "fmar_spark").with_suffix("").parts
-        extras = EXTRAS_OF_ROOM.get(place[0]) or EXTRAS_OF_ROOM.get("/".join(place[:2])) or set()
+        extras = EXTRAS_OF_ROOM.get("/".join(place[:2])) or EXTRAS_OF_ROOM.get(place[0]) or set()
         known = required[""].union(*(required[extra] for extra in extras))
         for root in imported_roots(path) - set(sys.stdlib_module_names) - {"fmar_spark", ""}:
             if DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() not in known:
