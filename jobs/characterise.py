@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from fmar_spark.app import App, Job, existing_path, run_job
-from fmar_spark.intake.meter_names import read_meter_names
+from fmar_spark.intake.intervals.companions import read_meter_names
 from fmar_spark.steps import characterise
 
 SUMMARY = "Derives what every eligible connection can do from its readings."

@@ -10,8 +10,9 @@ from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LABELS, LEGAL_BASES, METER_POINTS, READING_VERSIONS, READINGS, SERIES, WEATHER
 from fmar_spark.intake.intervals.companions import read_labels, read_sites
 from fmar_spark.intake.intervals.files import find_files
-from fmar_spark.intake.intervals.importing import take_in
+from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.report import describe_intake
+from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.weather import read_weather
 from fmar_spark.steps import build_readings, import_intervals, load_labels, load_weather, record_legal_basis
 from fmar_spark.steps.import_intervals import Surroundings
@@ -46,19 +47,20 @@ def body(app: App) -> None:
     labels = read_labels(arguments.labels) if arguments.labels else None
     weather = read_weather(arguments.weather) if arguments.weather else None
     zones = {name: site.time_zone for name, site in sites.items() if site.time_zone}
-    with tempfile.TemporaryDirectory(prefix="fmar_import_") as staging:
+    with tempfile.TemporaryDirectory(prefix="fmar_import_") as folder:
         files = find_files(arguments.input, tuple(beside))
-        intake = take_in(files, Path(staging), zones, defaults.time_zone, defaults.max_kwh_per_slot)
+        rules = ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot)
+        staged = import_files(files, Path(folder), rules)
         labelled = tuple(labels["series_id"].to_pylist()) if labels is not None else ()
-        sys.stdout.write("\n".join([*describe_intake(intake, sites, weather, labelled, defaults), ""]))
+        sys.stdout.write("\n".join([*describe_intake(staged.intake, sites, weather, labelled, defaults), ""]))
         if arguments.dry_run:
             sys.stdout.write("dry run    nothing was written\n")
             return
         if weather is not None:
             app.run_step("load_weather", lambda store, run: load_weather.run(store, run, weather.days, weather.ignored))
         around = Surroundings(sites, weather, defaults)
-        app.run_step("import_intervals", lambda store, run: import_intervals.run(store, run, intake, around))
-        names = tuple(fact.series_id for fact in intake.series)
+        app.run_step("import_intervals", lambda store, run: import_intervals.run(store, run, staged, around))
+        names = tuple(fact.series_id for fact in staged.intake.series)
         basis, source = arguments.legal_basis, f"import_intervals {arguments.input.name}"
         app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run_for_series(store, run, names, basis, source))
         if labels is not None:

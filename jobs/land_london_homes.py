@@ -11,7 +11,7 @@ from fmar_spark.steps import land_london_homes, load_labels, load_weather, recor
 
 JOB = Job(
     name="land_london_homes",
-    summary="Mend the two London homes of the package opendsm 1.2.7: messages to a landing folder, weather and legal bases to the lake.",
+    summary="Correct the two London homes of the package opendsm 1.2.7: messages to a landing folder, weather and legal bases to the lake.",
     reads=(),
     writes=(WEATHER, LEGAL_BASES, LABELS),
 )
@@ -28,11 +28,11 @@ def body(app: App) -> None:
     package = app.arguments.package
     homes = read_homes(package)
     app.run_step("land_london_homes", lambda store, run: land_london_homes.run(land_london_homes.Order(homes, app.arguments.out)))
-    weather = land_london_homes.tell_weather(package)
+    weather = land_london_homes.build_weather(package)
     app.run_step("load_weather", lambda store, run: load_weather.run(store, run, weather))
-    grants = land_london_homes.tell_legal_bases(homes)
+    grants = land_london_homes.build_legal_bases(homes)
     app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run(store, run, grants))
-    labels = land_london_homes.tell_labels(homes)
+    labels = land_london_homes.build_labels(homes)
     app.run_step("load_labels", lambda store, run: load_labels.run(store, run, labels))
 
 

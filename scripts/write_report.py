@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from fmar_spark.errors import FmarError
-from fmar_spark.intake.meter_names import read_meter_names
+from fmar_spark.intake.intervals.companions import read_meter_names
 from fmar_spark.report.page import Order, write_report
 
 REPORT = "report.html"

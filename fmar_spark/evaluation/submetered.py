@@ -78,12 +78,12 @@ def read_true_runs(argument: str, mpan_of: dict[str, str]) -> list[TrueRuns]:
 def _read_rows(file: InputFile) -> pd.DataFrame:
     """All columns as the file has them, by place of the row in it; a field without text is null."""
     columns = list_columns(file)
-    check_columns(file, tuple(dict.fromkeys(columns)), columns)
+    check_columns(file.name, tuple(dict.fromkeys(columns)), columns)
     parts = []
     for block in read_blocks(file, tuple(columns), ()):
         if block.broken:
-            raise ConfigError(f"--truth: {file.place(block.broken[0][0])}: as many fields as the header wanted")
-        parts.append(block.columns.to_pandas().set_axis([file.place(line) for line in block.line.tolist()]))
+            raise ConfigError(f"--truth: {file.origin.place(block.broken[0][0])}: as many fields as the header wanted")
+        parts.append(block.columns.to_pandas().set_axis([file.origin.place(line) for line in block.line.tolist()]))
     rows = pd.concat(parts) if parts else pd.DataFrame()
     if rows.empty:
         raise InputError(f"--truth: {file.name}: no rows under the header")

@@ -1,4 +1,4 @@
-"""Two measured London homes, as the package opendsm 1.2.7 carries them, with the defects of its files mended and counted.
+"""Two measured London homes, as the package opendsm 1.2.7 carries them, with the defects of its files corrected and counted.
 
 The homes took part in Low Carbon London (UK Power Networks, CC BY 4.0). The files hold kWh by half-hour, stamped with the
 start in GMT all year; their temperatures are hourly, of the same place and time.
@@ -32,17 +32,17 @@ LONDON_GROUP: Final = "_C"
 MEASURED: Final = Origin("LCL", "MEASURED")
 WHOLE_CURRENT: Final = "W"
 SLOT_SECONDS: Final = 1800
-TEMPERATURE_FORM: Final = ("weather_area", "timestamp_utc", "temp_c")
+TEMPERATURE_COLUMNS: Final = ("weather_area", "timestamp_utc", "temp_c")
 
 
-class Mending(NamedTuple):
+class Repairs(NamedTuple):
     """What was found in one file, in rows."""
 
     rows_read: int
     dates_swapped: int
-    """Rows whose day and month were put right."""
+    """Rows whose day and month were corrected."""
     rows_repeated: int
-    """Rows that say again what a row of the same time said."""
+    """Rows that repeat a row of the same time."""
     rows_before_meter: int
     """Zeros before the meter's first reading: never read."""
     half_hours_unread: int
@@ -59,11 +59,11 @@ class Home(NamedTuple):
     first_date: date
     watt_hours: NDArray[np.int64]
     """Shape (days, 48), ``UNREAD`` where never read."""
-    mending: Mending
+    repairs: Repairs
 
 
 def read_homes(package: Path) -> tuple[Home, ...]:
-    """Both homes, mended.
+    """Both homes, corrected.
 
     Args:
         package: the wheel file of opendsm 1.2.7.
@@ -84,12 +84,12 @@ def write_temperatures(package: Path, out_file: Path) -> None:
     rows = _read_rows(package, TEMPERATURES, ("dt", "tempC"))
     with out_file.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(TEMPERATURE_FORM)
+        writer.writerow(TEMPERATURE_COLUMNS)
         writer.writerows((LONDON_GROUP, stamp, celsius) for stamp, celsius in rows)
 
 
 def list_messages(home: Home) -> tuple[StandingMessage, list[DayMessage]]:
-    """What the DIP would say of a home: its standing data, and a message for every UTC day with a reading."""
+    """What the DIP would send of a home: its standing data, and a message for every UTC day with a reading."""
     read = home.watt_hours[home.watt_hours != UNREAD]
     connected_on = home.first_date.isoformat()
     standing = StandingMessage(
@@ -137,9 +137,9 @@ def _read_home(package: Path, number: int, mpan_id: str) -> Home:
     rows = _read_rows(package, member, ("start", "value"))
     swapped = 0
     for text, value in rows:
-        told = _parse(package, member, text)
-        stamp = swap_day_and_month(told) if number in SWAPPED_HOMES else told
-        swapped += stamp != told
+        written = _parse(package, member, text)
+        stamp = swap_day_and_month(written) if number in SWAPPED_HOMES else written
+        swapped += stamp != written
         kwh = float(value)
         if kwh_of_stamp.setdefault(stamp, kwh) != kwh:
             raise InputError(f"{package}: {member}: two values at {stamp} found, one wanted; is this opendsm 1.2.7?")
@@ -151,14 +151,14 @@ def _read_home(package: Path, number: int, mpan_id: str) -> Home:
     days = int(place[-1]) // SLOTS_PER_DAY + 1
     watt_hours = np.full(days * SLOTS_PER_DAY, UNREAD, dtype=np.int64)
     watt_hours[place] = np.rint(np.asarray([kwh_of_stamp[stamp] for stamp in stamps[first:]]) * WATT_HOURS_PER_KWH)
-    mending = Mending(
+    repairs = Repairs(
         rows_read=len(rows),
         dates_swapped=swapped,
         rows_repeated=len(rows) - len(stamps),
         rows_before_meter=first,
         half_hours_unread=int(place[-1] - place[0]) + 1 - len(kept),
     )
-    return Home(number, mpan_id, first_day.item(), watt_hours.reshape(days, SLOTS_PER_DAY), mending)
+    return Home(number, mpan_id, first_day.item(), watt_hours.reshape(days, SLOTS_PER_DAY), repairs)
 
 
 def _parse(package: Path, member: str, text: str) -> datetime:

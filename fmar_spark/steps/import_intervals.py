@@ -1,4 +1,4 @@
-"""Writes what an intake understood: bronze.interval_imports, silver.series, and the refused rows to bronze.quarantine."""
+"""Writes what an intake understood: bronze.interval_imports, silver.series, and the rejected rows to bronze.quarantine."""
 
 import logging
 from collections.abc import Mapping
@@ -11,12 +11,12 @@ from pyspark.sql import types as T
 
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, SERIES
+from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import SiteRow
-from fmar_spark.intake.intervals.importing import Intake, SeriesFacts
-from fmar_spark.intake.intervals.mpans import assign_mpans
+from fmar_spark.intake.intervals.importing import SeriesFacts, StagedIntake
 from fmar_spark.intake.intervals.weather import WeatherFile
 from fmar_spark.settings.sections import ImportSettings
 
@@ -34,34 +34,35 @@ class Surroundings(NamedTuple):
     defaults: ImportSettings
 
 
-def run(store: TableStore, run: Run, intake: Intake, surroundings: Surroundings) -> Written:
+def run(store: TableStore, run: Run, staged: StagedIntake, surroundings: Surroundings) -> Written:
     """The days of the intake stand in bronze.interval_imports, once; its series in silver.series; its faults in bronze.quarantine.
 
     A day whose values are those of the newest import is not added again. Each of the three writes may be repeated, so a
-    run that was killed is mended by the same run again.
+    run that was killed is completed by the same run again.
     """
+    intake = staged.intake
     known = {row["series_id"]: row.asDict() for row in store.read_or_empty(SERIES).collect()}
     facts = {fact.series_id: fact for fact in intake.series}
     mpans = assign_mpans(facts, {name: row["mpan_id"] for name, row in known.items()})
-    rows = [tell_series(fact, mpans[name], known.get(name), surroundings, run.started_at) for name, fact in facts.items()]
+    rows = [build_series_row(fact, mpans[name], known.get(name), surroundings, run.started_at) for name, fact in facts.items()]
     changed = [row for row in rows if not _is_same(row, known.get(str(row["series_id"])))]
     if changed:
         series = store.spark.createDataFrame([Row(**row) for row in changed], struct_type(SERIES))
         store.merge(series, SERIES)
     numbered = _number_series(store, mpans)
-    added = _append_days(store, run, intake, numbered)
+    added = _append_days(store, run, staged, numbered)
     if intake.faults_by_rule:
-        faults = store.spark.read.parquet(intake.faults_path.as_uri())
-        store.insert_new(_tell_faults(faults, numbered, run), QUARANTINE)
+        faults = store.spark.read.parquet(staged.faults_path.as_uri())
+        store.insert_new(_build_faults(faults, numbered, run), QUARANTINE)
     counts = {**intake.counts, "series": len(facts), "series_changed": len(changed), "days_added": added}
     counts |= {f"rule_{name}": count for name, count in intake.faults_by_rule.items()}
     return Written(counts, intake.counts.get("rows_kept", 0), intake.counts.get("rows_quarantined", 0))
 
 
-def tell_series(
+def build_series_row(
     fact: SeriesFacts, mpan_id: str, before: Mapping[str, Any] | None, surroundings: Surroundings, imported_at: datetime
 ) -> dict[str, object]:
-    """The row of a series: what the files say now, on top of what earlier imports said and these do not repeat."""
+    """The row of a series: what the files say now, on top of what earlier imports said and these leave out."""
     old: Mapping[str, Any] = before or {}
     site = surroundings.sites.get(fact.series_id, SiteRow())
     defaults = surroundings.defaults
@@ -75,21 +76,21 @@ def tell_series(
         "first_at": min(first_at, _in_utc(old["first_at"])) if old else first_at,
         "last_at": max(last_at, _in_utc(old["last_at"])) if old else last_at,
         "has_export": fact.has_export or bool(old.get("has_export")),
-        "time_zone": _first_told(site.time_zone, old.get("time_zone"), defaults.time_zone),
+        "time_zone": _first_known(site.time_zone, old.get("time_zone"), defaults.time_zone),
         "rows_read": fact.rows_read,
         "rows_quarantined": fact.rows_quarantined,
-        "gsp_group_id": _first_told(site.gsp_group_id, old.get("gsp_group_id")),
-        "latitude": _first_told(site.latitude, old.get("latitude"), defaults.latitude),
-        "longitude": _first_told(site.longitude, old.get("longitude"), defaults.longitude),
-        "weather_area": _first_told(area, old.get("weather_area")),
-        "is_domestic": _first_told(site.is_domestic, old.get("is_domestic")),
+        "gsp_group_id": _first_known(site.gsp_group_id, old.get("gsp_group_id")),
+        "latitude": _first_known(site.latitude, old.get("latitude"), defaults.latitude),
+        "longitude": _first_known(site.longitude, old.get("longitude"), defaults.longitude),
+        "weather_area": _first_known(area, old.get("weather_area")),
+        "is_domestic": _first_known(site.is_domestic, old.get("is_domestic")),
         "imported_at": imported_at,
     }
 
 
-def _append_days(store: TableStore, run: Run, intake: Intake, numbered: DataFrame) -> int:
+def _append_days(store: TableStore, run: Run, staged: StagedIntake, numbered: DataFrame) -> int:
     """Add the days whose values are not those of the newest import; the number of rows added."""
-    days = store.spark.read.parquet(intake.days_path.as_uri()).join(F.broadcast(numbered), "series_id", "inner")
+    days = store.spark.read.parquet(staged.days_path.as_uri()).join(F.broadcast(numbered), "series_id", "inner")
     if store.has(INTERVAL_IMPORTS):
         own = store.read(INTERVAL_IMPORTS).join(F.broadcast(numbered.select("mpan_id")), "mpan_id", "left_semi")
         newest = own.groupBy(*DAY_KEY).agg(F.max_by("content_hash", "imported_at").alias("newest_hash"))
@@ -100,7 +101,7 @@ def _append_days(store: TableStore, run: Run, intake: Intake, numbered: DataFram
     return store.last_metrics(INTERVAL_IMPORTS).get("numOutputRows", 0)
 
 
-def _tell_faults(faults: DataFrame, numbered: DataFrame, run: Run) -> DataFrame:
+def _build_faults(faults: DataFrame, numbered: DataFrame, run: Run) -> DataFrame:
     identity = F.concat_ws("\x1f", "source", "rule", F.coalesce("raw", F.lit("")))
     return faults.join(F.broadcast(numbered), "series_id", "left").select(
         F.sha2(identity, 256).alias("quarantine_id"),
@@ -135,5 +136,5 @@ def _in_utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-def _first_told(*values: object) -> object:
+def _first_known(*values: object) -> object:
     return next((value for value in values if value is not None), None)

@@ -41,18 +41,18 @@ def run(order: Order) -> Written:
             path.write_text("[" + ",\n".join(texts[first : first + MESSAGES_A_FILE]) + "]", encoding="utf-8")
             counts["files"] += 1
         counts["messages"] += len(texts)
-        for name, rows in home.mending._asdict().items():
+        for name, rows in home.repairs._asdict().items():
             counts[f"home_{home.number}_{name}"] = rows
-        _log.info("land_london_homes: home %s: %s", home.number, describe_mending(home))
+        _log.info("land_london_homes: home %s: %s", home.number, describe_repairs(home))
     return Written(counts, counts["messages"])
 
 
-def describe_mending(home: Home) -> str:
+def describe_repairs(home: Home) -> str:
     """What was wrong with the file, and what became of it."""
-    found = home.mending
+    found = home.repairs
     said = [f"{found.rows_read} rows"]
     if found.dates_swapped:
-        said.append(f"day and month put right in {found.dates_swapped}")
+        said.append(f"day and month corrected in {found.dates_swapped}")
     said.append(f"{found.rows_repeated} repeated rows left out")
     if found.rows_before_meter:
         said.append(f"{found.rows_before_meter} zeros before the first reading left out")
@@ -60,20 +60,20 @@ def describe_mending(home: Home) -> str:
     return ", ".join(said)
 
 
-def tell_weather(package: Path) -> pa.Table:
-    """The homes' temperatures in the form of ``WEATHER_SCHEMA``."""
+def build_weather(package: Path) -> pa.Table:
+    """The homes' temperatures in the format of ``WEATHER_SCHEMA``."""
     with tempfile.TemporaryDirectory(prefix="fmar_homes_") as folder:
         file = Path(folder) / "temperatures.csv"
         write_temperatures(package, file)
         return read_weather(file, SOURCE).days
 
 
-def tell_legal_bases(homes: tuple[Home, ...]) -> pa.Table:
+def build_legal_bases(homes: tuple[Home, ...]) -> pa.Table:
     """On record for each home: its readings are published, without a name, for anyone's use."""
     rows = [{"mpan_id": home.mpan_id, "basis": BASIS, "source": SOURCE} for home in homes]
     return pa.Table.from_pylist(rows, schema=GRANT_SCHEMA)
 
 
-def tell_labels(homes: tuple[Home, ...]) -> pa.Table:
+def build_labels(homes: tuple[Home, ...]) -> pa.Table:
     """Nothing is known of what the homes have, but that they are real."""
     return pa.Table.from_pylist([{"series_id": home.mpan_id, "provenance": "real"} for home in homes], schema=LABEL_SCHEMA)

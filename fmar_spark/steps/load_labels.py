@@ -12,19 +12,19 @@ from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 
 READS = (SERIES,)
 WRITES = (LABELS,)
-MPAN_FORM = "^[0-9]{13}$"
+MPAN_PATTERN = "^[0-9]{13}$"
 _log = logging.getLogger(__name__)
 
 
 def run(store: TableStore, run: Run, labels: pa.Table) -> Written:
-    """The labels (form of ``interval_companions.LABEL_SCHEMA``) stand in silver.labels, newest told wins.
+    """The labels (format of ``LABEL_SCHEMA``) stand in silver.labels; the newest wins.
 
-    A label names a series that was imported, or else an MPAN; of others nothing can be kept, and their number is told.
+    A label names a series that was imported, or else an MPAN; of others nothing can be kept, and they are counted.
     """
-    told = store.spark.createDataFrame(labels.select(LABEL_SCHEMA.names).cast(LABEL_SCHEMA))
+    given = store.spark.createDataFrame(labels.select(LABEL_SCHEMA.names).cast(LABEL_SCHEMA))
     series = store.read_or_empty(SERIES).select("series_id", "mpan_id")
-    is_mpan = F.col("series_id").rlike(MPAN_FORM)
-    named = told.join(series, "series_id", "left").withColumn("mpan_id", F.coalesce("mpan_id", F.when(is_mpan, F.col("series_id"))))
+    is_mpan = F.col("series_id").rlike(MPAN_PATTERN)
+    named = given.join(series, "series_id", "left").withColumn("mpan_id", F.coalesce("mpan_id", F.when(is_mpan, F.col("series_id"))))
     known = named.where(F.col("mpan_id").isNotNull())
     kept = known.count()
     changed = " OR ".join(f"NOT old.{name} <=> new.{name}" for name in LABELS.names if name not in LABELS.key)

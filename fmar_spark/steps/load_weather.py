@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(store: TableStore, run: Run, days: pa.Table, rows_ignored: int = 0) -> Written:
-    """The days (form of ``WEATHER_SCHEMA``) stand in silver.weather; a day that was there before is replaced where it differs."""
+    """The days (format of ``WEATHER_SCHEMA``) stand in silver.weather; a day that was there before is replaced where it differs."""
     rows = store.spark.createDataFrame(days.select(WEATHER_SCHEMA.names).cast(WEATHER_SCHEMA))
     store.merge(rows, WEATHER, update_when=CHANGED)
     _log.info("load_weather: %s area-days", days.num_rows)

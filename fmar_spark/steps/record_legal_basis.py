@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(store: TableStore, run: Run, grants: pa.Table) -> Written:
-    """Each grant (form of ``GRANT_SCHEMA``, one a meter) stands in silver.legal_bases; an equal one keeps its recording time."""
+    """Each grant (format of ``GRANT_SCHEMA``, one a meter) stands in silver.legal_bases; an equal one keeps its recording time."""
     granted = store.spark.createDataFrame(grants.select(GRANT_SCHEMA.names).cast(GRANT_SCHEMA))
     return _record(store, run, granted, grants.num_rows)
 

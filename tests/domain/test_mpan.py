@@ -51,3 +51,18 @@ def test_a_check_digit_is_computed_of_twelve_digits_only(text: str) -> None:
 def test_no_meter_points_have_no_numbers() -> None:
     none = np.zeros(0, dtype=np.int64)
     assert mpan.number_mpans(none, none) == []
+
+
+def test_pseudo_mpans_are_valid_stable_and_of_no_real_distributor() -> None:
+    assigned = mpan.assign_mpans([f"home {number}" for number in range(500)], {})
+    assert len(set(assigned.values())) == 500
+    assert all(mpan.has_valid_check_digit(number) and number.startswith(str(mpan.PSEUDO_DISTRIBUTOR)) for number in assigned.values())
+    assert mpan.assign_mpans(["home 7"], {})["home 7"] == assigned["home 7"]
+
+
+def test_a_number_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fmar_spark.domain.mpan._digest_reference", lambda name, attempt: attempt)
+    first = mpan.assign_mpans(["b", "a"], {})
+    assert first["a"] < first["b"]
+    assert mpan.assign_mpans(["c", "a"], first)["a"] == first["a"]
+    assert mpan.assign_mpans(["c"], first)["c"] not in first.values()

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from fmar_spark.errors import ConfigError
-from fmar_spark.intake.intervals.companions import SiteRow, read_labels, read_sites
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.intervals.companions import SiteRow, read_labels, read_meter_names, read_sites
 
 
 def write(folder: Path, text: str) -> Path:
@@ -18,15 +18,15 @@ def test_sites_say_what_they_know_and_no_more(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "wanted"),
     [
         ("a,91,0,", "latitude is 91, -90 to 90 wanted"),
         ("a,1,x,", "longitude is 'x', a number wanted"),
         ("a,1,1,London", "time_zone is 'London'"),
     ],
 )
-def test_a_wrong_site_is_named_by_line(tmp_path: Path, row: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=f"beside.csv:2: {told}"):
+def test_a_wrong_site_is_named_by_line(tmp_path: Path, row: str, wanted: str) -> None:
+    with pytest.raises(ConfigError, match=f"beside.csv:2: {wanted}"):
         read_sites(write(tmp_path, f"series_id,latitude,longitude,time_zone\n{row}\n"))
 
 
@@ -34,10 +34,32 @@ def test_an_empty_label_stays_unknown(tmp_path: Path) -> None:
     table = read_labels(write(tmp_path, "series_id,has_ev,has_pv,ev_kw,provenance,notes\na,1.0,,7.2,real,\nb,0,1,,,\n")).to_pylist()
     assert [(row["has_ev"], row["has_pv"], row["has_dr"], row["ev_kw"], row["provenance"]) for row in table] == [
         (True, None, None, 7.2, "real"),
-        (False, True, None, None, "not told"),
+        (False, True, None, None, "not stated"),
     ]
 
 
 def test_a_label_that_is_no_answer_is_named_by_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"beside.csv:3: has_ev is 'maybe', 1, 0 or nothing wanted"):
         read_labels(write(tmp_path, "series_id,has_ev\na,1\nb,maybe\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "home 1\n1200000000011\n",
+        "\ufeffseries_id\nhome 1\n\n  1200000000011 \nhome 1\n",
+        'mpan_id,place\n"home 1",London\n1200000000011,Leeds',
+    ],
+)
+def test_a_list_is_one_name_a_line_whatever_made_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text(text, encoding="utf-8")
+    assert read_meter_names(path) == ("home 1", "1200000000011")
+
+
+@pytest.mark.parametrize(("content", "message"), [(b"", "no meters listed"), (b"series_id\n", "no meters listed"), (b"\xff\xfe", "decode")])
+def test_a_list_of_nothing_is_rejected(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "names.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"^--meters: .*names\.txt: .*{message}"):
+        read_meter_names(path)

@@ -8,21 +8,20 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
 
-from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import find_files
-from fmar_spark.intake.intervals.importing import Intake, take_in
-from fmar_spark.intake.intervals.mpans import PSEUDO_DISTRIBUTOR, assign_mpans
+from fmar_spark.intake.intervals.importing import StagedIntake, import_files, import_table
 from fmar_spark.intake.intervals.report import describe_intake
+from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.settings.sections import ImportSettings
 
 HEADER = "series_id,timestamp_utc,kwh_import"
 
 
-def take(source: Path, zones: dict[str, str] | None = None) -> Intake:
+def take(source: Path, zones: dict[str, str] | None = None) -> StagedIntake:
     staging = source.parent / f"_staging_{source.name}"
     staging.mkdir()
-    return take_in(find_files(source), staging, zones or {}, "Europe/London", 50_000.0)
+    return import_files(find_files(source), staging, ReadingRules(zones or {}))
 
 
 def write_csv(folder: Path, lines: list[str], name: str = "homes.csv", header: str = HEADER) -> Path:
@@ -37,36 +36,36 @@ def write_series(folder: Path, start: str, periods: int, minutes: int, kwh: np.n
     return write_csv(folder, [f"{name},{at:%Y-%m-%dT%H:%M:%SZ},{value}" for at, value in zip(times, values, strict=True)])
 
 
-def days_of(intake: Intake) -> dict[tuple[str, str, str], list[float | None]]:
-    rows = arrow_parquet.read_table(intake.days_path).to_pylist()
+def days_of(staged: StagedIntake) -> dict[tuple[str, str, str], list[float | None]]:
+    rows = arrow_parquet.read_table(staged.days_path).to_pylist()
     return {(row["series_id"], row["utc_date"].isoformat(), row["quantity"]): row["kwh"] for row in rows}
 
 
-def faults_of(intake: Intake) -> dict[str, str]:
-    return {row["source"]: row["rule"] for row in arrow_parquet.read_table(intake.faults_path).to_pylist()}
+def faults_of(staged: StagedIntake) -> dict[str, str]:
+    return {row["source"]: row["rule"] for row in arrow_parquet.read_table(staged.faults_path).to_pylist()}
 
 
 def test_half_hours_come_out_in_their_slots_whatever_the_order_of_rows(tmp_path: Path) -> None:
-    intake = take(write_csv(tmp_path, ["a,2024-01-01T01:00:00Z,0.3", "a,2024-01-01 00:30:00+00:00,0.2", "a,2024-01-01T01:00:00+01:00,0.1"]))
-    kwh = days_of(intake)["a", "2024-01-01", "AI"]
+    staged = take(write_csv(tmp_path, ["a,2024-01-01T01:00:00Z,0.3", "a,2024-01-01 00:30:00+00:00,0.2", "a,2024-01-01T01:00:00+01:00,0.1"]))
+    kwh = days_of(staged)["a", "2024-01-01", "AI"]
     assert kwh[:3] == pytest.approx([0.1, 0.2, 0.3])
     assert kwh[3:] == [None] * 45
-    assert intake.series[0].interval_minutes == 30
-    assert intake.series[0].first_at == datetime(2024, 1, 1, tzinfo=UTC)
+    assert staged.intake.series[0].interval_minutes == 30
+    assert staged.intake.series[0].first_at == datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def test_an_hour_becomes_two_equal_halves(tmp_path: Path) -> None:
-    intake = take(write_series(tmp_path, "2024-01-01", 24, 60, np.arange(24) / 10))
-    kwh = days_of(intake)["a", "2024-01-01", "AI"]
+    staged = take(write_series(tmp_path, "2024-01-01", 24, 60, np.arange(24) / 10))
+    kwh = days_of(staged)["a", "2024-01-01", "AI"]
     assert kwh == pytest.approx(np.repeat(np.arange(24) / 20, 2))
-    assert intake.series[0].interval_minutes == 60
+    assert staged.intake.series[0].interval_minutes == 60
 
 
 def test_a_half_hour_with_one_quarter_missing_is_null(tmp_path: Path) -> None:
     lines = [f"a,2024-01-01T00:{minute:02d}:00Z,0.25" for minute in (0, 15, 30)]
     lines += [f"a,2024-01-01T01:{minute:02d}:00Z,0.1" for minute in (0, 15, 30, 45)]
-    intake = take(write_csv(tmp_path, lines))
-    kwh = days_of(intake)["a", "2024-01-01", "AI"]
+    staged = take(write_csv(tmp_path, lines))
+    kwh = days_of(staged)["a", "2024-01-01", "AI"]
     assert kwh[0] == pytest.approx(0.5)
     assert kwh[1] is None
     assert kwh[2:4] == pytest.approx([0.2, 0.2])
@@ -90,8 +89,8 @@ def test_spurious_rows_are_refused_by_line_and_rule_and_all_rows_are_accounted_f
         "a,2024-01-01T00:00:00Z,0.4",
         "a,2024-01-01T00:00:00Z,0.7",
     ]
-    intake = take(write_csv(tmp_path, lines))
-    assert faults_of(intake) == {
+    staged = take(write_csv(tmp_path, lines))
+    assert faults_of(staged) == {
         "homes.csv:22": "kwh_negative",
         "homes.csv:23": "kwh_not_finite",
         "homes.csv:24": "kwh_not_a_number",
@@ -105,11 +104,11 @@ def test_spurious_rows_are_refused_by_line_and_rule_and_all_rows_are_accounted_f
         "homes.csv:34": "kwh_spike",
         "homes.csv:36": "duplicate_conflicts",
     }
-    counts = intake.counts
+    counts = staged.intake.counts
     assert counts["rows_read"] == 34
     assert counts["rows_read"] == sum(counts[f"rows_{kind}"] for kind in ("kept", "quarantined", "duplicate", "unread"))
     assert (counts["rows_duplicate"], counts["rows_unread"]) == (1, 1)
-    assert days_of(intake)["a", "2024-01-01", "AI"][0] == pytest.approx(0.2)
+    assert days_of(staged)["a", "2024-01-01", "AI"][0] == pytest.approx(0.2)
 
 
 def test_parquet_with_float32_zones_gaps_and_columns_that_nobody_asked_for(tmp_path: Path) -> None:
@@ -129,17 +128,17 @@ def test_parquet_with_float32_zones_gaps_and_columns_that_nobody_asked_for(tmp_p
 
 def test_an_export_that_is_always_zero_is_no_export_register(tmp_path: Path) -> None:
     lines = [f"a,2024-01-01T{hour:02d}:30:00Z,0.4,0" for hour in range(24)]
-    intake = take(write_csv(tmp_path, lines, header=HEADER + ",kwh_export"))
-    assert not intake.series[0].has_export
-    assert {quantity for _, _, quantity in days_of(intake)} == {"AI"}
+    staged = take(write_csv(tmp_path, lines, header=HEADER + ",kwh_export"))
+    assert not staged.intake.series[0].has_export
+    assert {quantity for _, _, quantity in days_of(staged)} == {"AI"}
 
 
 def test_a_step_that_is_not_supported_refuses_the_series_and_not_its_neighbours(tmp_path: Path) -> None:
     lines = [f"daily,2024-01-{day:02d},9" for day in range(1, 20)] + [f"a,2024-01-01T0{hour}:00:00Z,0.4" for hour in range(9)]
-    intake = take(write_csv(tmp_path, lines))
-    assert [fact.series_id for fact in intake.series] == ["a"]
-    assert intake.faults_by_rule == {"interval_unsupported": 19}
-    assert intake.counts["rows_naive"] == 19
+    staged = take(write_csv(tmp_path, lines))
+    assert [fact.series_id for fact in staged.intake.series] == ["a"]
+    assert staged.intake.faults_by_rule == {"interval_unsupported": 19}
+    assert staged.intake.counts["rows_naive"] == 19
 
 
 def test_a_folder_is_read_as_one_and_its_bad_files_are_refused_by_name(tmp_path: Path) -> None:
@@ -151,10 +150,10 @@ def test_a_folder_is_read_as_one_and_its_bad_files_are_refused_by_name(tmp_path:
     (folder / "weather.csv").write_text("when,how_warm\n2024,3\n")
     (folder / "broken.parquet").write_bytes(b"PAR1 and no more")
     (folder / "cut.csv.gz").write_bytes(gzip.compress((HEADER + "\na,2024-01-01T00:00:00Z,1\n" * 1000).encode())[:60])
-    intake = take(folder)
-    assert set(days_of(intake)) == {("a", "2024-01-01", "AI"), ("a", "2024-01-02", "AI")}
-    assert faults_of(intake) == {"broken.parquet": "file_unreadable", "cut.csv.gz": "file_unreadable", "weather.csv": "file_columns"}
-    assert intake.series[0].source == "one.csv and 1 more"
+    staged = take(folder)
+    assert set(days_of(staged)) == {("a", "2024-01-01", "AI"), ("a", "2024-01-02", "AI")}
+    assert faults_of(staged) == {"broken.parquet": "file_unreadable", "cut.csv.gz": "file_unreadable", "weather.csv": "file_columns"}
+    assert staged.intake.series[0].source == "one.csv and 1 more"
 
 
 def test_a_file_without_the_wanted_columns_is_refused_in_one_line_that_names_them(tmp_path: Path) -> None:
@@ -182,25 +181,10 @@ def test_many_buckets_give_the_same_days_as_one(tmp_path: Path, monkeypatch: pyt
     assert len(whole) == 60
 
 
-def test_pseudo_mpans_are_valid_stable_and_of_no_real_distributor() -> None:
-    assigned = assign_mpans([f"home {number}" for number in range(500)], {})
-    assert len(set(assigned.values())) == 500
-    assert all(has_valid_check_digit(mpan) and mpan.startswith(str(PSEUDO_DISTRIBUTOR)) for mpan in assigned.values())
-    assert assign_mpans(["home 7"], {})["home 7"] == assigned["home 7"]
-
-
-def test_a_number_that_is_taken_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fmar_spark.intake.intervals.mpans._digest_reference", lambda name, attempt: attempt)
-    first = assign_mpans(["b", "a"], {})
-    assert first["a"] < first["b"]
-    assert assign_mpans(["c", "a"], first)["a"] == first["a"]
-    assert assign_mpans(["c"], first)["c"] not in first.values()
-
-
 def test_the_report_says_what_was_understood(tmp_path: Path) -> None:
-    intake = take(write_csv(tmp_path, ["a,2024-01-01 00:00,0.1", "a,2024-01-01 00:30,-1"]))
-    text = "\n".join(describe_intake(intake, {}, None, (), ImportSettings()))
-    assert "2 read = 1 kept + 1 refused + 0 repeated + 0 without a reading" in text
+    staged = take(write_csv(tmp_path, ["a,2024-01-01 00:00,0.1", "a,2024-01-01 00:30,-1"]))
+    text = "\n".join(describe_intake(staged.intake, {}, None, (), ImportSettings()))
+    assert "2 read = 1 kept + 1 rejected + 0 repeated + 0 without a reading" in text
     assert "homes.csv:3: kwh_negative" in text
     assert "1 times name no zone and are taken as UTC" in text
 
@@ -210,3 +194,16 @@ def test_text_that_looks_like_a_table_of_another_kind_is_not_guessed_at(tmp_path
     arrow_parquet.write_table(pa.table({"series_id": [1], "timestamp_utc": [20240101], "kwh_import": [1.0]}), path)
     with pytest.raises(InputError, match="timestamp_unreadable"):
         take(path)
+
+
+def test_a_table_in_memory_gives_what_its_file_gives(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path, [f"a,2024-01-01T{hour:02d}:{minute}:00Z,{hour}.5" for hour in range(24) for minute in ("00", "30")] + ["a,x,1"]
+    )
+    from_file = take(path)
+    from_table = import_table(pa.Table.from_pandas(pd.read_csv(path)), ReadingRules())
+    assert from_table.days == arrow_parquet.read_table(from_file.days_path)
+    assert from_table.faults["source"].to_pylist() == ["readings:row 49"]
+    assert from_table.intake.counts["rows_kept"] == from_file.intake.counts["rows_kept"] == 48
+    with pytest.raises(ConfigError, match="readings: column kwh_import is missing"):
+        import_table(pa.table({"series_id": ["a"], "timestamp_utc": ["2024-01-01"]}), ReadingRules())

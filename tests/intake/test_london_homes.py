@@ -67,7 +67,7 @@ def test_repeated_midnights_count_once_and_zeros_before_the_meter_are_unread(hom
         48: 250,
         49: 0,
     }
-    assert first.mending == (7, 0, 1, 2, 23)
+    assert first.repairs == (7, 0, 1, 2, 23)
 
 
 def test_exchanged_days_and_months_are_put_right(homes: tuple[Home, ...]) -> None:
@@ -76,7 +76,7 @@ def test_exchanged_days_and_months_are_put_right(homes: tuple[Home, ...]) -> Non
     assert second.watt_hours[0, 47] == 1250
     assert second.watt_hours[1, 0] == 500
     assert second.watt_hours[2, 0] == 750
-    assert second.mending.dates_swapped == 2
+    assert second.repairs.dates_swapped == 2
 
 
 @given(st.datetimes(min_value=datetime(2011, 1, 1), max_value=datetime(2014, 12, 31)))
@@ -84,7 +84,7 @@ def test_exchanging_twice_is_as_never(stamp: datetime) -> None:
     assert swap_day_and_month(swap_day_and_month(stamp)) == stamp
 
 
-def test_a_home_is_told_as_the_dip_tells_it(homes: tuple[Home, ...]) -> None:
+def test_a_home_is_sent_as_the_dip_sends_it(homes: tuple[Home, ...]) -> None:
     standing, days = list_messages(homes[0])
     assert has_valid_check_digit(standing.mpan_id)
     assert standing.gsp_group == "_C"

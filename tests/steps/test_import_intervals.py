@@ -9,7 +9,8 @@ from fmar_spark.engine.journal import Written, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import SiteRow, read_labels
 from fmar_spark.intake.intervals.files import find_files
-from fmar_spark.intake.intervals.importing import take_in
+from fmar_spark.intake.intervals.importing import import_files
+from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.settings.sections import ImportSettings
 from fmar_spark.steps import import_intervals, load_labels, load_weather, record_legal_basis
@@ -26,9 +27,9 @@ def write_homes(path: Path, kwh: float, bad_line: str = "") -> Path:
 def run_import(store: TableStore, source: Path, weather: WeatherFile | None = None, sites: dict[str, SiteRow] | None = None) -> Written:
     staging = source.parent / f"_staging{len(list(source.parent.iterdir()))}"
     staging.mkdir()
-    intake = take_in(find_files(source), staging, {}, "Europe/London", 50_000.0)
+    staged = import_files(find_files(source), staging, ReadingRules())
     around = Surroundings(sites or {}, weather, ImportSettings())
-    return import_intervals.run(store, start_run("import_intervals", None, ""), intake, around)
+    return import_intervals.run(store, start_run("import_intervals", None, ""), staged, around)
 
 
 def rows_of(store: TableStore, contract: TableContract, *order: str) -> list[dict[str, object]]:

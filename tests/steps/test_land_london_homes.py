@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fmar_spark.intake.london_homes import Home, Mending
+from fmar_spark.intake.london_homes import Home, Repairs
 from fmar_spark.simulate.messages import UNREAD
 from fmar_spark.steps import land_london_homes
 
 WATT_HOURS = np.arange(250 * 48).reshape(250, 48) % 700
-HOME = Home(1, "1200000000011", date(2013, 1, 1), np.where(WATT_HOURS == 5, UNREAD, WATT_HOURS), Mending(12000, 0, 2, 3, 4))
+HOME = Home(1, "1200000000011", date(2013, 1, 1), np.where(WATT_HOURS == 5, UNREAD, WATT_HOURS), Repairs(12000, 0, 2, 3, 4))
 
 
 def read_messages(folder: Path) -> list[dict[str, dict[str, dict[str, object]]]]:
@@ -44,12 +44,12 @@ def test_other_messages_in_the_folder_stay(tmp_path: Path) -> None:
 
 
 def test_the_homes_are_on_record_as_real_and_nothing_else_is_claimed_of_them() -> None:
-    labels = land_london_homes.tell_labels((HOME,)).to_pylist()[0]
+    labels = land_london_homes.build_labels((HOME,)).to_pylist()[0]
     assert {name: value for name, value in labels.items() if value is not None} == {"series_id": HOME.mpan_id, "provenance": "real"}
-    assert land_london_homes.tell_legal_bases((HOME,)).to_pylist()[0]["basis"] == "published data"
+    assert land_london_homes.build_legal_bases((HOME,)).to_pylist()[0]["basis"] == "published data"
 
 
-def test_what_was_mended_is_said() -> None:
-    assert land_london_homes.describe_mending(HOME) == (
+def test_what_was_corrected_is_said() -> None:
+    assert land_london_homes.describe_repairs(HOME) == (
         "12000 rows, 2 repeated rows left out, 3 zeros before the first reading left out, 4 half-hours never read stay gaps"
     )

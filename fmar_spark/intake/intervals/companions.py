@@ -1,4 +1,4 @@
-"""Reads the small files that may come with a user's intervals: where the sites are, and what is known of them."""
+"""Reads the small files that a user may add: where the sites are, what is known of them, which meters are meant."""
 
 from datetime import date, datetime
 from pathlib import Path
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pyarrow as pa
 
 from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, check_columns, find_files, list_columns, read_blocks
 
 AssetDays = tuple[date | None, date | None]
@@ -22,7 +22,9 @@ DATES: Final = {
     asset: tuple(f"{flag.removeprefix('has_')}_{what}_date" for what in ("appeared", "removed")) for asset, flag in LABEL_OF_CLASS.items()
 }
 """Columns that say when an asset came and went."""
-PROVENANCE_UNTOLD: Final = "not told"
+PROVENANCE_UNKNOWN: Final = "not stated"
+
+METER_HEADINGS: Final = frozenset({"mpan_id", "series_id"})
 
 LABEL_SCHEMA: Final = pa.schema(
     [
@@ -65,7 +67,7 @@ def read_sites(path: Path) -> dict[str, SiteRow]:
 
 
 def read_labels(path: Path, key: str = "series_id") -> pa.Table:
-    """Labels in the form of ``LABEL_SCHEMA``; an empty field is unknown and stays null.
+    """Labels in the format of ``LABEL_SCHEMA``; an empty field is unknown and stays null.
 
     Args:
         path: a file or a folder of files.
@@ -81,7 +83,7 @@ def read_labels(path: Path, key: str = "series_id") -> pa.Table:
             **{name: _read_flag(place, row, name) for name in FLAGS},
             **{name: _read_number(place, row, name, float("inf")) for name in SIZES},
             "confusers": row.get("confusers") or None,
-            "provenance": row.get("provenance") or PROVENANCE_UNTOLD,
+            "provenance": row.get("provenance") or PROVENANCE_UNKNOWN,
         }
     return pa.Table.from_pylist(list(rows.values()), schema=LABEL_SCHEMA)
 
@@ -101,9 +103,26 @@ def read_label_dates(path: Path, key: str = "series_id") -> dict[str, dict[Asset
     names = tuple(name for pair in DATES.values() for name in pair)
     days: dict[str, dict[AssetClass, AssetDays]] = {}
     for place, row in _read_rows(path, names, key):
-        told = {asset: pair for asset, pair in DATES.items() if any(name in row for name in pair)}
-        days[row["series_id"]] = {asset: _read_stay(place, row, pair) for asset, pair in told.items()}
+        stated = {asset: pair for asset, pair in DATES.items() if any(name in row for name in pair)}
+        days[row["series_id"]] = {asset: _read_stay(place, row, pair) for asset, pair in stated.items()}
     return days
+
+
+def read_meter_names(path: Path) -> tuple[str, ...]:
+    """The MPANs or series ids of a file, one a line, each once; of a CSV the first field, without its heading.
+
+    Raises:
+        InputError: it cannot be read, or names none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--meters: {path}: {error}") from error
+    fields = (line.partition(",")[0].strip().strip('"') for line in lines)
+    names = tuple(dict.fromkeys(field for field in fields if field and field not in METER_HEADINGS))
+    if not names:
+        raise InputError(f"--meters: {path}: no meters listed; MPANs or series ids, one a line, wanted")
+    return names
 
 
 def _read_stay(place: str, row: dict[str, str], names: tuple[str, ...]) -> AssetDays:
@@ -116,21 +135,23 @@ def _read_stay(place: str, row: dict[str, str], names: tuple[str, ...]) -> Asset
 def _read_rows(path: Path, optional: tuple[str, ...], key: str = "series_id") -> list[tuple[str, dict[str, str]]]:
     found = []
     for file in find_files(path):
-        check_columns(file, (key,), list_columns(file))
+        check_columns(file.name, (key,), list_columns(file))
         for block in read_blocks(file, (key,), optional):
             if block.broken:
-                raise ConfigError(f"{file.place(block.broken[0][0])}: {block.broken[0][1]!r} found, as many fields as the header wanted")
+                raise ConfigError(
+                    f"{file.origin.place(block.broken[0][0])}: {block.broken[0][1]!r} found, as many fields as the header wanted"
+                )
             columns = block.columns.rename_columns({key: "series_id"}) if key != "series_id" else block.columns
-            found.extend(_tell_rows(file, columns, block.line.tolist()))
+            found.extend(_name_fields(file, columns, block.line.tolist()))
     return found
 
 
-def _tell_rows(file: InputFile, columns: pa.Table, lines: list[int]) -> list[tuple[str, dict[str, str]]]:
+def _name_fields(file: InputFile, columns: pa.Table, lines: list[int]) -> list[tuple[str, dict[str, str]]]:
     named = []
     for line, row in zip(lines, columns.to_pylist(), strict=True):
         texts = {name: "" if value is None or value != value else str(value).strip() for name, value in row.items()}
         if texts["series_id"]:
-            named.append((file.place(line), texts))
+            named.append((file.origin.place(line), texts))
     return named
 
 

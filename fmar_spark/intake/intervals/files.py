@@ -23,6 +23,18 @@ _CSV_ROW_BYTES: Final = 40
 _GZIP_RATIO: Final = 8
 
 
+class Origin(NamedTuple):
+    """Where rows come from, as messages and the quarantine name it."""
+
+    name: str
+    unit: str
+    """What its rows are counted in: nothing for the lines of a CSV (the header is line 1), "row " for the rows of a table."""
+
+    def place(self, line: int) -> str:
+        """Where a row stands."""
+        return f"{self.name}:{self.unit}{line}"
+
+
 class InputFile(NamedTuple):
     """A file and the name that messages and the quarantine call it."""
 
@@ -34,9 +46,10 @@ class InputFile(NamedTuple):
         """Parquet, else CSV."""
         return self.name.lower().endswith(".parquet")
 
-    def place(self, line: int) -> str:
-        """Where a row stands: a line of a CSV (the header is line 1), a row of a Parquet file."""
-        return f"{self.name}:row {line}" if self.is_parquet else f"{self.name}:{line}"
+    @property
+    def origin(self) -> Origin:
+        """What its rows are called."""
+        return Origin(self.name, "row " if self.is_parquet else "")
 
 
 class RawBlock(NamedTuple):
@@ -45,7 +58,7 @@ class RawBlock(NamedTuple):
     columns: pa.Table
     """The wanted columns, and the optional ones that the file has."""
     line: NDArray[np.int64]
-    """Line of each row, as ``InputFile.place`` means it."""
+    """Line of each row, as ``Origin.place`` means it."""
     broken: list[tuple[int, str]]
     """Lines that do not have as many fields as the header."""
 
@@ -85,17 +98,17 @@ def list_columns(file: InputFile) -> list[str]:
         raise InputError(f"{file.name}: cannot be read: {_first_line(error)}") from error
 
 
-def check_columns(file: InputFile, wanted: tuple[str, ...], found: list[str]) -> None:
+def check_columns(name: str, wanted: tuple[str, ...], found: list[str]) -> None:
     """Nothing happens where all wanted columns are there, each once.
 
     Raises:
         ConfigError: names what was found and what was wanted.
     """
-    missing = [name for name in wanted if name not in found]
-    twice = sorted({name for name in found if name in wanted and found.count(name) > 1})
+    missing = [column for column in wanted if column not in found]
+    twice = sorted({column for column in found if column in wanted and found.count(column) > 1})
     if missing or twice:
         fault = f"column {', '.join(missing)} is missing" if missing else f"column {', '.join(twice)} stands twice"
-        raise ConfigError(f"{file.name}: {fault}; found {', '.join(found)}; wanted {', '.join(wanted)}")
+        raise ConfigError(f"{name}: {fault}; found {', '.join(found)}; wanted {', '.join(wanted)}")
 
 
 def estimate_rows(file: InputFile) -> int:
@@ -114,7 +127,7 @@ def read_blocks(file: InputFile, wanted: tuple[str, ...] = WANTED, optional: tup
         InputError: the file cannot be read, or not to its end; the blocks before are good.
     """
     found = list_columns(file)
-    check_columns(file, wanted, found)
+    check_columns(file.name, wanted, found)
     names = [*wanted, *(name for name in optional if name in found)]
     try:
         yield from _read_parquet(file, found, names) if file.is_parquet else _read_csv(file, found, names)
@@ -149,17 +162,17 @@ def _read_csv(file: InputFile, found: list[str], names: list[str]) -> Iterator[R
             column_types=dict.fromkeys(header, pa.string()), include_columns=names, strings_can_be_null=True, null_values=[""]
         ),
     )
-    next_line, told = 2, 0
+    next_line, handed_on = 2, 0
     for batch in reader:
-        skipped = np.asarray([line for line, _ in broken[told:]], dtype=np.int64)
+        skipped = np.asarray([line for line, _ in broken[handed_on:]], dtype=np.int64)
         line = np.arange(next_line, next_line + batch.num_rows + len(skipped), dtype=np.int64)
         line = line[~np.isin(line, skipped)][: batch.num_rows]
-        yield RawBlock(pa.Table.from_batches([batch]), line, broken[told:])
-        told = len(broken)
+        yield RawBlock(pa.Table.from_batches([batch]), line, broken[handed_on:])
+        handed_on = len(broken)
         next_line += batch.num_rows + len(skipped)
-    if broken[told:]:
+    if broken[handed_on:]:
         empty = pa.table({name: pa.array([], pa.string()) for name in names})
-        yield RawBlock(empty, np.zeros(0, dtype=np.int64), broken[told:])
+        yield RawBlock(empty, np.zeros(0, dtype=np.int64), broken[handed_on:])
 
 
 def _read_header(file: InputFile) -> tuple[str, str]:

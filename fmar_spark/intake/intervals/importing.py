@@ -1,8 +1,8 @@
-"""Takes in a user's intervals, file by file and then series by series, into staged Parquet: memory does not grow with the folder."""
+"""Reads a user's intervals into half-hourly days: of a table in memory, or of files, staged so that memory does not grow with them."""
 
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,28 +15,39 @@ import pyarrow.parquet as arrow_parquet
 from numpy.typing import NDArray
 
 from fmar_spark.errors import ConfigError, FmarError, InputError
-from fmar_spark.intake.intervals.days import (
+from fmar_spark.intake.intervals.anomalies import find_anomalies
+from fmar_spark.intake.intervals.files import (
+    OPTIONAL,
+    WANTED,
+    InputFile,
+    Origin,
+    RawBlock,
+    check_columns,
+    estimate_rows,
+    list_columns,
+    read_blocks,
+)
+from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, ROW_SCHEMA, RULES, ReadingRules, build_file_fault, check_rows
+from fmar_spark.intake.intervals.series import (
     DAY_SCHEMA,
-    Refused,
+    Rejected,
     Rows,
+    build_days,
     drop_duplicates,
-    fold_days,
     infer_steps,
     sort_rows,
     split_by_step,
     split_spikes,
 )
-from fmar_spark.intake.intervals.files import InputFile, estimate_rows, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, ROW_SCHEMA, RULES, judge_rows, tell_file_fault
-from fmar_spark.intake.intervals.signs import notice_signs
 
 ROWS_PER_BUCKET: Final = 3_000_000
 MAX_BUCKETS: Final = 256
+FAULTS_KEPT: Final = 12
 DAYS_FILE, FAULTS_FILE = "days.parquet", "faults.parquet"
 
 
 class SeriesFacts(NamedTuple):
-    """What the files say of one series."""
+    """What the readings say of one series."""
 
     series_id: str
     source: str
@@ -49,101 +60,136 @@ class SeriesFacts(NamedTuple):
 
 
 class Intake(NamedTuple):
-    """Everything that was understood of the files; the days and faults themselves lie in the staging folder."""
+    """What was understood of the readings."""
 
-    staging: Path
     files: tuple[str, ...]
     series: tuple[SeriesFacts, ...]
     counts: dict[str, int]
     """rows_read = rows_kept + rows_quarantined + rows_duplicate + rows_unread."""
     faults_by_rule: dict[str, int]
     first_faults: tuple[str, ...]
-    signs: dict[str, tuple[str, ...]]
-    """Series that bear a sign, by sign."""
+    anomalies: dict[str, tuple[str, ...]]
+    """Series that show an anomaly, by its name."""
 
-    @property
-    def days_path(self) -> Path:
-        """Day rows."""
-        return self.staging / DAYS_FILE
 
-    @property
-    def faults_path(self) -> Path:
-        """Refused rows."""
-        return self.staging / FAULTS_FILE
+class StagedIntake(NamedTuple):
+    """What was understood of files; the days and faults themselves lie in a folder."""
+
+    intake: Intake
+    days_path: Path
+    """Parquet in the format of ``DAY_SCHEMA``."""
+    faults_path: Path
+    """Parquet in the format of ``FAULT_SCHEMA``."""
+
+
+class TableIntake(NamedTuple):
+    """What was understood of a table, with the days and faults in memory."""
+
+    intake: Intake
+    days: pa.Table
+    """Format of ``DAY_SCHEMA``."""
+    faults: pa.Table
+    """Format of ``FAULT_SCHEMA``."""
 
 
 class _Tally:
-    """Counts while files and series pass by, and writes what is refused."""
+    """Counts while rows pass by, and hands on what is rejected."""
 
-    def __init__(self, staging: Path) -> None:
+    def __init__(self, keep: Callable[[pa.Table], None]) -> None:
         self.counts: Counter[str] = Counter()
         self.rules: Counter[str] = Counter()
         self.faults_by_series: Counter[str] = Counter()
         self.first_faults: list[str] = []
-        self._writer = arrow_parquet.ParquetWriter(staging / FAULTS_FILE, FAULT_SCHEMA)
+        self._keep = keep
 
-    def refuse(self, faults: pa.Table, rows: int) -> None:
+    def reject(self, faults: pa.Table, rows: int) -> None:
         """Keep the faults; ``rows`` of them are rows (a fault of a whole file or series is not one row)."""
         if faults.num_rows == 0:
             return
-        self._writer.write_table(faults)
+        self._keep(faults)
         self.counts["rows_quarantined"] += rows
         for name, counter in (("rule", self.rules), ("series_id", self.faults_by_series)):
             counted = pc.value_counts(faults[name].combine_chunks()).to_pylist()
             counter.update({entry["values"]: entry["counts"] for entry in counted if entry["values"] is not None})
-        for fault in faults.slice(0, max(0, 12 - len(self.first_faults))).to_pylist():
+        for fault in faults.slice(0, max(0, FAULTS_KEPT - len(self.first_faults))).to_pylist():
             self.first_faults.append(f"{fault['source']}: {fault['rule']}: {fault['reason']}")
 
-    def close(self) -> None:
-        """Finish the file of faults."""
-        self._writer.close()
 
+class _Combining(NamedTuple):
+    """What the rows of whole series are combined with, and where the results go."""
 
-class _Folding(NamedTuple):
-    """What every bucket is folded with, and where its results go."""
-
-    files: list[InputFile]
-    zones: Mapping[str, str]
-    default_zone: str
-    max_kwh_per_slot: float
+    origins: list[Origin]
+    rules: ReadingRules
     tally: _Tally
-    days: arrow_parquet.ParquetWriter
-    signs: dict[str, list[str]]
+    keep_days: Callable[[pa.Table], None]
+    facts: list[SeriesFacts]
+    anomalies: dict[str, list[str]]
+
+    def summarise(self) -> Intake:
+        """All that was understood.
+
+        Raises:
+            InputError: no usable row.
+        """
+        if not self.facts:
+            first = f" ({self.tally.first_faults[0]})" if self.tally.first_faults else ""
+            name = self.origins[0].name + (f" and {len(self.origins) - 1} more" if len(self.origins) > 1 else "")
+            raise InputError(f"{name}: no usable row found{first}")
+        return Intake(
+            tuple(origin.name for origin in self.origins),
+            tuple(sorted(self.facts)),
+            dict(self.tally.counts),
+            dict(self.tally.rules),
+            tuple(self.tally.first_faults),
+            {name: tuple(sorted(found)) for name, found in self.anomalies.items()},
+        )
 
 
-def take_in(files: list[InputFile], staging: Path, zones: Mapping[str, str], default_zone: str, max_kwh_per_slot: float) -> Intake:
-    """Judge every row, sort the good ones into buckets of whole series, and fold each bucket into days.
+def import_files(files: list[InputFile], staging: Path, rules: ReadingRules) -> StagedIntake:
+    """Check every row, sort the good ones into buckets of whole series, and combine each bucket into days.
 
-    A file that cannot be used is refused by name and the rest goes on.
+    A file that cannot be used is rejected by name and the rest goes on.
 
     Raises:
         ConfigError: the only file lacks a column.
         InputError: the only file cannot be read, or no file holds a single usable row.
     """
-    tally = _Tally(staging)
     buckets = min(MAX_BUCKETS, 1 + sum(estimate_rows(file) for file in files if _is_readable(file)) // ROWS_PER_BUCKET)
-    try:
-        _sort_into_buckets(files, staging, buckets, max_kwh_per_slot, tally)
-        facts: list[SeriesFacts] = []
-        signs: dict[str, list[str]] = {}
-        with arrow_parquet.ParquetWriter(staging / DAYS_FILE, DAY_SCHEMA) as days:
-            folding = _Folding(files, zones, default_zone, max_kwh_per_slot, tally, days, signs)
-            for bucket in range(buckets):
-                facts += _fold_bucket(_bucket_path(staging, bucket), folding)
-    finally:
-        tally.close()
-    if not facts:
-        first = f" ({tally.first_faults[0]})" if tally.first_faults else ""
-        raise InputError(f"{files[0].path if len(files) == 1 else files[0].path.parent}: no usable row found{first}")
-    return Intake(
-        staging,
-        tuple(file.name for file in files),
-        tuple(sorted(facts)),
-        dict(tally.counts),
-        dict(tally.rules),
-        tuple(tally.first_faults),
-        {name: tuple(sorted(found)) for name, found in signs.items()},
-    )
+    days_path, faults_path = staging / DAYS_FILE, staging / FAULTS_FILE
+    with (
+        arrow_parquet.ParquetWriter(faults_path, FAULT_SCHEMA) as faults,
+        arrow_parquet.ParquetWriter(days_path, DAY_SCHEMA) as days,
+    ):
+        tally = _Tally(faults.write_table)
+        _sort_into_buckets(files, staging, buckets, rules, tally)
+        combining = _Combining([file.origin for file in files], rules, tally, days.write_table, [], {})
+        for bucket in range(buckets):
+            _combine(_read_bucket(_bucket_path(staging, bucket)), combining)
+    return StagedIntake(combining.summarise(), days_path, faults_path)
+
+
+def import_table(table: pa.Table, rules: ReadingRules, name: str = "readings") -> TableIntake:
+    """The same for a table in memory, without a file: ``series_id, timestamp_utc, kwh_import[, kwh_export]``.
+
+    Args:
+        table: rows in any order.
+        rules: what is assumed of them.
+        name: what messages call the table; its rows are counted from 1.
+
+    Raises:
+        ConfigError: a column is missing or stands twice.
+        InputError: no usable row.
+    """
+    origin = Origin(name, "row ")
+    check_columns(name, WANTED, table.column_names)
+    columns = table.select([*WANTED, *(column for column in OPTIONAL if column in table.column_names)])
+    faults: list[pa.Table] = [FAULT_SCHEMA.empty_table()]
+    days: list[pa.Table] = [DAY_SCHEMA.empty_table()]
+    tally = _Tally(faults.append)
+    block = RawBlock(columns, np.arange(1, table.num_rows + 1, dtype=np.int64), [])
+    combining = _Combining([origin], rules, tally, days.append, [], {})
+    _combine(_check_block(block, origin, 0, rules, tally), combining)
+    return TableIntake(combining.summarise(), pa.concat_tables(days), pa.concat_tables(faults))
 
 
 def _is_readable(file: InputFile) -> bool:
@@ -158,39 +204,50 @@ def _bucket_path(staging: Path, bucket: int) -> Path:
     return staging / f"bucket-{bucket:03d}.arrow"
 
 
-def _sort_into_buckets(files: list[InputFile], staging: Path, buckets: int, max_kwh_per_slot: float, tally: _Tally) -> None:
+def _read_bucket(path: Path) -> pa.Table:
+    with arrow_ipc.open_file(str(path)) as stored:
+        table = stored.read_all()
+    path.unlink()
+    return table
+
+
+def _sort_into_buckets(files: list[InputFile], staging: Path, buckets: int, rules: ReadingRules, tally: _Tally) -> None:
     schema = ROW_SCHEMA.append(pa.field("file", pa.int64()))
     writers = [arrow_ipc.new_file(str(_bucket_path(staging, bucket)), schema) for bucket in range(buckets)]
     try:
         for number, file in enumerate(files):
             try:
-                _sort_file(file, number, writers, max_kwh_per_slot, tally)
+                _sort_file(file, number, writers, rules, tally)
                 tally.counts["files_read"] += 1
             except (ConfigError, InputError) as error:
-                _refuse_file(file, error, tally, is_only=len(files) == 1)
+                _reject_file(file, error, tally, is_only=len(files) == 1)
     finally:
         for writer in writers:
             writer.close()
 
 
-def _refuse_file(file: InputFile, error: FmarError, tally: _Tally, *, is_only: bool) -> None:
-    """A file among others is refused and named; the only one there is stops the import."""
+def _reject_file(file: InputFile, error: FmarError, tally: _Tally, *, is_only: bool) -> None:
+    """A file among others is rejected and named; the only one there is stops the import."""
     if is_only:
         raise error
     rule = "file_columns" if isinstance(error, ConfigError) else "file_unreadable"
-    tally.refuse(tell_file_fault(file, rule, str(error)), 0)
-    tally.counts["files_refused"] += 1
+    tally.reject(build_file_fault(file.name, rule, str(error)), 0)
+    tally.counts["files_rejected"] += 1
 
 
-def _sort_file(file: InputFile, number: int, writers: list[pa.RecordBatchFileWriter], max_kwh_per_slot: float, tally: _Tally) -> None:
+def _sort_file(file: InputFile, number: int, writers: list[pa.RecordBatchFileWriter], rules: ReadingRules, tally: _Tally) -> None:
     for block in read_blocks(file):
-        judged = judge_rows(block, file, max_kwh_per_slot)
-        tally.refuse(judged.faults, judged.faults.num_rows)
-        tally.counts.update({"rows_read": judged.rows, "rows_unread": judged.unread, "rows_naive": judged.naive})
-        rows = judged.kept.append_column("file", pa.array(np.full(judged.kept.num_rows, number)))
+        rows = _check_block(block, file.origin, number, rules, tally)
         place = _bucket_of(rows["series_id"], len(writers))
         for bucket in np.unique(place):
             writers[bucket].write_table(rows.filter(pa.array(place == bucket)))
+
+
+def _check_block(block: RawBlock, origin: Origin, number: int, rules: ReadingRules, tally: _Tally) -> pa.Table:
+    checked = check_rows(block, origin, rules)
+    tally.reject(checked.faults, checked.faults.num_rows)
+    tally.counts.update({"rows_read": checked.rows, "rows_unread": checked.unread, "rows_naive": checked.naive})
+    return checked.kept.append_column("file", pa.array(np.full(checked.kept.num_rows, number)))
 
 
 def _bucket_of(series: pa.ChunkedArray, buckets: int) -> NDArray[np.int64]:
@@ -199,43 +256,42 @@ def _bucket_of(series: pa.ChunkedArray, buckets: int) -> NDArray[np.int64]:
     return own[np.asarray(coded.indices, dtype=np.int64)] if len(own) else np.zeros(0, dtype=np.int64)
 
 
-def _fold_bucket(path: Path, folding: _Folding) -> list[SeriesFacts]:
-    with arrow_ipc.open_file(str(path)) as stored:
-        table = stored.read_all()
-    path.unlink()
+def _combine(table: pa.Table, combining: _Combining) -> None:
+    """Days and facts of the series whose rows are in the table, and the rows that only the rest of their series shows to be wrong."""
     if table.num_rows == 0:
-        return []
-    tally = folding.tally
+        return
+    tally = combining.tally
     everything = sort_rows(table)
-    refused_before = Counter({name: tally.faults_by_series[name] for name in everything.names})
+    rejected_before = Counter({name: tally.faults_by_series[name] for name in everything.names})
     unique, repeats, conflicts = drop_duplicates(everything)
     steps = infer_steps(unique)
     on_grid, unsupported, beside = split_by_step(unique, steps)
-    kept, spikes, above = split_spikes(on_grid, steps, folding.max_kwh_per_slot)
-    for refused in (conflicts, unsupported, beside, spikes, above):
-        tally.refuse(_tell_refused(refused, folding.files), len(refused.rows.series))
+    kept, spikes, above = split_spikes(on_grid, steps, combining.rules.max_kwh_per_slot)
+    for rejected in (conflicts, unsupported, beside, spikes, above):
+        tally.reject(_build_faults(rejected, combining.origins), len(rejected.rows.series))
     tally.counts.update({"rows_kept": len(kept.series), "rows_duplicate": len(repeats.series)})
     if len(kept.series) == 0:
-        return []
-    marks = notice_signs(kept, conflicts.rows, steps, tuple(folding.zones.get(name, folding.default_zone) for name in kept.names))
+        return
+    zones = tuple(combining.rules.zones.get(name, combining.rules.default_zone) for name in kept.names)
+    marks = find_anomalies(kept, conflicts.rows, steps, zones)
     has_rows = np.bincount(kept.series, minlength=len(kept.names)) > 0
     for name, marked in marks.items():
-        folding.signs.setdefault(name, []).extend(kept.names[at] for at in np.flatnonzero(marked & has_rows))
-    folding.days.write_table(fold_days(kept, steps))
-    return _tell_series(everything, kept, steps.minutes, folding, refused_before)
+        combining.anomalies.setdefault(name, []).extend(kept.names[at] for at in np.flatnonzero(marked & has_rows))
+    combining.keep_days(build_days(kept, steps))
+    combining.facts.extend(_summarise_series(everything, kept, steps.minutes, combining, rejected_before))
 
 
-def _tell_refused(refused: Refused, files: list[InputFile]) -> pa.Table:
-    rows = refused.rows
+def _build_faults(rejected: Rejected, origins: list[Origin]) -> pa.Table:
+    rows = rejected.rows
     raw = [
         f"{rows.names[series]},{np.datetime64(int(second), 's')}Z,{taken:g}" + ("" if np.isnan(given) else f",{given:g}")
         for series, second, taken, given in zip(rows.series, rows.second, rows.kwh_import, rows.kwh_export, strict=True)
     ]
     return pa.table(
         [
-            [files[number].place(int(line)) for number, line in zip(rows.file, rows.line, strict=True)],
-            [refused.rule] * len(raw),
-            [f"{text} found; {RULES[refused.rule]} wanted" for text in raw],
+            [origins[number].place(int(line)) for number, line in zip(rows.file, rows.line, strict=True)],
+            [rejected.rule] * len(raw),
+            [f"{text} found; {RULES[rejected.rule]} wanted" for text in raw],
             raw,
             [rows.names[series] for series in rows.series],
         ],
@@ -243,8 +299,8 @@ def _tell_refused(refused: Refused, files: list[InputFile]) -> pa.Table:
     )
 
 
-def _tell_series(
-    everything: Rows, kept: Rows, minutes: NDArray[np.int64], folding: _Folding, refused_before: Counter[str]
+def _summarise_series(
+    everything: Rows, kept: Rows, minutes: NDArray[np.int64], combining: _Combining, rejected_before: Counter[str]
 ) -> list[SeriesFacts]:
     places = np.arange(len(kept.names))
     starts, ends = np.searchsorted(everything.series, places, "left"), np.searchsorted(everything.series, places, "right")
@@ -257,13 +313,13 @@ def _tell_series(
         found.append(
             SeriesFacts(
                 series_id=name,
-                source=folding.files[own[0]].name + (f" and {len(own) - 1} more" if len(own) > 1 else ""),
+                source=combining.origins[own[0]].name + (f" and {len(own) - 1} more" if len(own) > 1 else ""),
                 interval_minutes=int(minutes[series]),
                 first_at=_time_of(int(kept.second[firsts[series]])),
                 last_at=_time_of(int(kept.second[lasts[series]])),
                 has_export=bool(exported[series] > 0),
-                rows_read=int(ends[series] - starts[series]) + refused_before[name],
-                rows_quarantined=folding.tally.faults_by_series[name],
+                rows_read=int(ends[series] - starts[series]) + rejected_before[name],
+                rows_quarantined=combining.tally.faults_by_series[name],
             )
         )
     return found

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 
+from fmar_spark.intake.intervals.anomalies import ANOMALIES
 from fmar_spark.intake.intervals.companions import SiteRow
 from fmar_spark.intake.intervals.importing import Intake
-from fmar_spark.intake.intervals.signs import SIGNS
 from fmar_spark.intake.intervals.weather import WeatherFile, known_share
 from fmar_spark.settings.sections import ImportSettings
 
@@ -15,7 +15,7 @@ NAMES_SHOWN = 3
 def describe_intake(
     intake: Intake, sites: Mapping[str, SiteRow], weather: WeatherFile | None, labels: tuple[str, ...], defaults: ImportSettings
 ) -> list[str]:
-    """Lines for a person: files, rows, series, surroundings, then a line for everything that looks odd."""
+    """Lines for the user: files, rows, series, surroundings, then a line for everything that looks odd."""
     lines = [*_describe_rows(intake), *_describe_series(intake)]
     own = {fact.series_id for fact in intake.series}
     located = len(own & set(sites))
@@ -23,14 +23,14 @@ def describe_intake(
     lines.append(f"sites      {located} series located; {len(own) - located} taken to be in {place}")
     lines.append(f"weather    {_describe_weather(weather, own)}")
     lines.append(f"labels     {len(own & set(labels))} series labelled" if labels else "labels     none")
-    lines += [f"refused    {fault}" for fault in intake.first_faults[:NAMES_SHOWN]]
+    lines += [f"rejected   {fault}" for fault in intake.first_faults[:NAMES_SHOWN]]
     for rule, count in sorted(intake.faults_by_rule.items()):
-        lines.append(f"warning    {count} refused by {rule}: bronze.quarantine names each by file and line")
+        lines.append(f"warning    {count} rejected by {rule}: bronze.quarantine names each by file and line")
     if intake.counts.get("rows_naive"):
         lines.append(f"warning    {intake.counts['rows_naive']} times name no zone and are taken as UTC")
-    for sign, found in intake.signs.items():
+    for anomaly, found in intake.anomalies.items():
         if found:
-            lines.append(f"warning    {sign}: {_name_some(found)}: {SIGNS[sign]}; read as they stand")
+            lines.append(f"warning    {anomaly}: {_name_some(found)}: {ANOMALIES[anomaly]}; read as they stand")
     for what, names in (("site", set(sites) - own), ("label", set(labels) - own)):
         if names:
             lines.append(f"warning    {len(names)} {what} rows name no series of these files: {_name_some(tuple(sorted(names)))}")
@@ -39,13 +39,13 @@ def describe_intake(
 
 def _describe_rows(intake: Intake) -> list[str]:
     counts = intake.counts
-    refused_files = counts.get("files_refused", 0)
+    rejected_files = counts.get("files_rejected", 0)
     parts = [f"{counts.get('rows_' + kind, 0):,} {word}" for kind, word in _ROW_WORDS]
-    files = f"files      {counts.get('files_read', 0)} read" + (f", {refused_files} refused" if refused_files else "")
+    files = f"files      {counts.get('files_read', 0)} read" + (f", {rejected_files} rejected" if rejected_files else "")
     return [files, f"rows       {counts.get('rows_read', 0):,} read = {' + '.join(parts)}"]
 
 
-_ROW_WORDS = (("kept", "kept"), ("quarantined", "refused"), ("duplicate", "repeated"), ("unread", "without a reading"))
+_ROW_WORDS = (("kept", "kept"), ("quarantined", "rejected"), ("duplicate", "repeated"), ("unread", "without a reading"))
 
 
 def _describe_series(intake: Intake) -> list[str]:

@@ -1,5 +1,7 @@
-"""Judges single rows of a user's intervals: what can be read is brought to one form, the rest is named by rule and line."""
+"""Checks single rows of a user's intervals: what can be read is brought to one format, the rest is named by rule and line."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -8,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fmar_spark.intake.intervals.files import InputFile, RawBlock
+from fmar_spark.clock import LONDON
+from fmar_spark.intake.intervals.files import Origin, RawBlock
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -35,7 +38,7 @@ RULES: Final = {
     "file_unreadable": "a whole CSV or Parquet file",
     "file_columns": "columns series_id, timestamp_utc, kwh_import[, kwh_export]",
 }
-"""Every rule by name, with what it wants."""
+"""Every rule by name, with what is wanted."""
 
 ROW_SCHEMA: Final = pa.schema(
     [("series_id", pa.string()), ("second", pa.int64()), ("kwh_import", pa.float32()), ("kwh_export", pa.float32()), ("line", pa.int64())]
@@ -45,13 +48,24 @@ FAULT_SCHEMA: Final = pa.schema(
 )
 
 
-class JudgedRows(NamedTuple):
-    """A block after judgement; kept + faults + unread = rows of the block."""
+class ReadingRules(NamedTuple):
+    """What is assumed of readings that do not say it, and the most that is believed."""
+
+    zones: Mapping[str, str] = MappingProxyType({})
+    """IANA name of the local clock, by series."""
+    default_zone: str = LONDON
+    """Of series that are not in ``zones``."""
+    max_kwh_per_slot: float = 50_000.0
+    """A larger half-hour is rejected."""
+
+
+class CheckedRows(NamedTuple):
+    """A block after its check; kept + faults + unread = rows of the block."""
 
     kept: pa.Table
-    """Form of ``ROW_SCHEMA``; second = seconds of the interval start since 1970 in UTC."""
+    """Format of ``ROW_SCHEMA``; second = seconds of the interval start since 1970 in UTC."""
     faults: pa.Table
-    """Form of ``FAULT_SCHEMA``."""
+    """Format of ``FAULT_SCHEMA``."""
     rows: int
     unread: int
     """Rows whose energies are both empty: nothing was read then, which is no fault."""
@@ -68,7 +82,7 @@ class Energies(NamedTuple):
     is_infinite: Bools
 
 
-def judge_rows(block: RawBlock, file: InputFile, max_kwh_per_slot: float) -> JudgedRows:
+def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules) -> CheckedRows:
     """Split a block into rows that can be used and rows that break a rule; a row is named by the first rule that it breaks."""
     columns = block.columns
     series = pc.cast(columns["series_id"], pa.string()).combine_chunks()
@@ -81,7 +95,7 @@ def judge_rows(block: RawBlock, file: InputFile, max_kwh_per_slot: float) -> Jud
     is_stamped = np.asarray(pc.is_valid(columns["timestamp_utc"]).combine_chunks())
     is_unread = taken.is_empty & given.is_empty
     is_blank = is_nameless & ~is_stamped & is_unread
-    most = 2 * max_kwh_per_slot
+    most = 2 * rules.max_kwh_per_slot
     broken = {
         "series_missing": is_nameless,
         "timestamp_unreadable": second == NO_SECOND,
@@ -100,11 +114,11 @@ def judge_rows(block: RawBlock, file: InputFile, max_kwh_per_slot: float) -> Jud
         pa.array(is_kept)
     )
     at = np.flatnonzero(first)
-    faults = _tell_faults(columns.take(at), file, block.line[at], names[first[at]], series.take(pa.array(at)))
-    faults = pa.concat_tables([faults, _tell_broken(block, file)])
+    faults = _build_faults(columns.take(at), origin, block.line[at], names[first[at]], series.take(pa.array(at)))
+    faults = pa.concat_tables([faults, _build_broken(block, origin)])
     rows = len(second) - int(is_blank.sum()) + len(block.broken)
     unread = int((is_unread & (first == 0) & ~is_blank).sum())
-    return JudgedRows(kept, faults, rows, unread, int((is_naive & is_kept).sum()))
+    return CheckedRows(kept, faults, rows, unread, int((is_naive & is_kept).sum()))
 
 
 def read_seconds(stamps: pa.ChunkedArray) -> tuple[NDArray[np.int64], Bools]:
@@ -146,9 +160,9 @@ def read_energies(column: pa.ChunkedArray) -> Energies:
     return Energies(np.where(is_empty | is_text | is_infinite, np.nan, numbers), is_empty, is_text, is_infinite)
 
 
-def tell_file_fault(file: InputFile, rule: str, found: str) -> pa.Table:
+def build_file_fault(name: str, rule: str, found: str) -> pa.Table:
     """One fault for a file as a whole."""
-    return pa.table([[file.name], [rule], [f"{found}; {RULES[rule]} wanted"], [None], [None]], schema=FAULT_SCHEMA)
+    return pa.table([[name], [rule], [f"{found}; {RULES[rule]} wanted"], [None], [None]], schema=FAULT_SCHEMA)
 
 
 def _seconds_of_micros(micros: Any) -> NDArray[np.int64]:
@@ -172,18 +186,18 @@ def _no_energies(rows: int) -> Energies:
     return Energies(np.full(rows, np.nan), np.ones(rows, dtype=bool), nothing, nothing)
 
 
-def _tell_faults(rows: pa.Table, file: InputFile, line: NDArray[np.int64], rule: NDArray[np.str_], series: pa.Array) -> pa.Table:
+def _build_faults(rows: pa.Table, origin: Origin, line: NDArray[np.int64], rule: NDArray[np.str_], series: pa.Array) -> pa.Table:
     texts = [[str(value) if value is not None else "" for value in rows[name].to_pylist()] for name in rows.column_names]
     raw = [",".join(parts)[:RAW_CHARS] for parts in zip(*texts, strict=True)]
-    places = [file.place(int(number)) for number in line]
+    places = [origin.place(int(number)) for number in line]
     rules = rule.tolist()
     reasons = [f"{text} found; {RULES[name]} wanted" for text, name in zip(raw, rules, strict=True)]
     return pa.table([places, rules, reasons, raw, series], schema=FAULT_SCHEMA)
 
 
-def _tell_broken(block: RawBlock, file: InputFile) -> pa.Table:
+def _build_broken(block: RawBlock, origin: Origin) -> pa.Table:
     count = len(block.broken)
     raw = [text[:RAW_CHARS] for _, text in block.broken]
-    places = [file.place(line) for line, _ in block.broken]
+    places = [origin.place(line) for line, _ in block.broken]
     reasons = [f"{text} found; {RULES['row_fields']} wanted" for text in raw]
     return pa.table([places, ["row_fields"] * count, reasons, raw, [None] * count], schema=FAULT_SCHEMA)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.intake.intervals.days import SLOT_SECONDS, list_by_day
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
 from fmar_spark.intake.intervals.rows import NO_SECOND, read_energies, read_seconds
+from fmar_spark.intake.intervals.series import SLOT_SECONDS, list_by_day
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,7 +22,7 @@ ALIASES: Final = {
     "ghi_w_m2": ("ghi_w_m2", "global_irradiance_wm2", "ghi_wm2"),
 }
 """Other names that are understood for the two quantities; the first of each is the one that is wanted."""
-FORM: Final = "timestamp_utc, temp_c[, ghi_w_m2][, series_id]"
+COLUMNS: Final = "timestamp_utc, temp_c[, ghi_w_m2][, series_id]"
 OWNERS: Final = ("weather_area", "series_id")
 MAX_BRIDGED_SLOTS: Final = 4
 """Two hours: further apart, what lies between two readings stays unknown."""
@@ -48,7 +48,7 @@ class WeatherFile(NamedTuple):
     """What a weather file holds."""
 
     days: pa.Table
-    """Form of ``WEATHER_SCHEMA``."""
+    """Format of ``WEATHER_SCHEMA``."""
     shared_area: str | None
     """Area for all series, where the file names none."""
     series: frozenset[str]
@@ -89,7 +89,7 @@ def read_weather(path: Path, source: str = "") -> WeatherFile:
     area, second, values_by_kind = np.concatenate(areas), np.concatenate(seconds), np.concatenate(numbers, axis=1)
     temp_c, ghi_w_m2 = _clean(path, values_by_kind[0], values_by_kind[1])
     is_usable = (second != NO_SECOND) & ~(np.isnan(temp_c) & np.isnan(ghi_w_m2))
-    days = _tell_days(area[is_usable], second[is_usable], np.stack([temp_c, ghi_w_m2])[:, is_usable], source or path.name)
+    days = _build_days(area[is_usable], second[is_usable], np.stack([temp_c, ghi_w_m2])[:, is_usable], source or path.name)
     own = frozenset(str(name).removeprefix(SERIES_PREFIX) for name in np.unique(area[is_usable]) if owner_kind == "series_id")
     return WeatherFile(days, None if owner_kind else f"{SHARED_PREFIX}{path.stem}", own, len(second), int((~is_usable).sum()))
 
@@ -118,7 +118,7 @@ def _match_columns(file: InputFile) -> dict[str, str]:
     names.update({owner: owner for owner in OWNERS if owner in found})
     if "timestamp_utc" not in names or "temp_c" not in names:
         others = ", ".join(name for group in ALIASES.values() for name in group[1:])
-        raise ConfigError(f"{file.name}: columns {', '.join(found)} found; {FORM} wanted (also understood: {others})")
+        raise ConfigError(f"{file.name}: columns {', '.join(found)} found; {COLUMNS} wanted (also understood: {others})")
     return names
 
 
@@ -140,18 +140,18 @@ def _clean(path: Path, temp_c: Floats, ghi_w_m2: Floats) -> tuple[Floats, Floats
     return temperature, irradiance
 
 
-def _tell_days(area: NDArray[np.object_], second: Ints, values: Floats, source: str) -> pa.Table:
+def _build_days(area: NDArray[np.object_], second: Ints, values: Floats, source: str) -> pa.Table:
     names, owner = np.unique(area.astype(str), return_inverse=True)
     order = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[order], np.arange(len(names) + 1))
     tables = [
-        _tell_area(str(name), second[order[bounds[at] : bounds[at + 1]]], values[:, order[bounds[at] : bounds[at + 1]]], source)
+        _build_area(str(name), second[order[bounds[at] : bounds[at + 1]]], values[:, order[bounds[at] : bounds[at + 1]]], source)
         for at, name in enumerate(names)
     ]
     return pa.concat_tables(tables) if tables else WEATHER_SCHEMA.empty_table()
 
 
-def _tell_area(name: str, second: Ints, values: Floats, source: str) -> pa.Table:
+def _build_area(name: str, second: Ints, values: Floats, source: str) -> pa.Table:
     slot = second // SLOT_SECONDS
     first_day, last_day = int(slot.min()) // SLOTS_PER_DAY, int(slot.max()) // SLOTS_PER_DAY
     place = slot - first_day * SLOTS_PER_DAY

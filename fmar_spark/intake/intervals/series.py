@@ -1,4 +1,4 @@
-"""Turns judged rows of whole series into half-hourly days: order, duplicates, step, resampling, spikes."""
+"""Turns checked rows of whole series into half-hourly days: order, duplicates, step, resampling, spikes."""
 
 import hashlib
 from typing import Any, Final, NamedTuple
@@ -35,7 +35,7 @@ DAY_SCHEMA: Final = pa.schema(
 
 
 class Rows(NamedTuple):
-    """Judged rows of whole series, sorted by series, time, then place in the files."""
+    """Checked rows of whole series, sorted by series, time, then place in the files."""
 
     series: Ints
     """Index into ``names``."""
@@ -59,7 +59,7 @@ class Rows(NamedTuple):
         )
 
 
-class Refused(NamedTuple):
+class Rejected(NamedTuple):
     """Rows that only the rest of their series shows to be wrong."""
 
     rows: Rows
@@ -76,7 +76,7 @@ class Steps(NamedTuple):
 
 
 def sort_rows(table: pa.Table) -> Rows:
-    """Rows of a table in the form of ``ROW_SCHEMA`` with a column ``file``, sorted."""
+    """Rows of a table in the format of ``ROW_SCHEMA`` with a column ``file``, sorted."""
     coded = pc.dictionary_encode(table["series_id"].combine_chunks())
     names = np.asarray(coded.dictionary.to_pylist(), dtype=object)
     rank = np.argsort(names)
@@ -90,13 +90,13 @@ def sort_rows(table: pa.Table) -> Rows:
     return Rows(series[order], second[order], taken[order], given[order], file[order], line[order], tuple(names[rank].tolist()))
 
 
-def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Refused]:
-    """Keep the first row of each series and time; the repeats that say the same, and those that say something else."""
+def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
+    """Keep the first row of each series and time; the repeats with the same values, and those with others."""
     is_first = np.ones(len(rows.series), dtype=bool)
     is_first[1:] = (np.diff(rows.series) != 0) | (np.diff(rows.second) != 0)
     leader = np.maximum.accumulate(np.where(is_first, np.arange(len(is_first)), 0))
     is_same = _equal(rows.kwh_import, rows.kwh_import[leader]) & _equal(rows.kwh_export, rows.kwh_export[leader])
-    return rows.where(is_first), rows.where(~is_first & is_same), Refused(rows.where(~is_first & ~is_same), "duplicate_conflicts")
+    return rows.where(is_first), rows.where(~is_first & is_same), Rejected(rows.where(~is_first & ~is_same), "duplicate_conflicts")
 
 
 def infer_steps(rows: Rows) -> Steps:
@@ -114,17 +114,17 @@ def infer_steps(rows: Rows) -> Steps:
     return Steps(best.astype(np.int64), offset.astype(np.int64))
 
 
-def split_by_step(rows: Rows, steps: Steps) -> tuple[Rows, Refused, Refused]:
+def split_by_step(rows: Rows, steps: Steps) -> tuple[Rows, Rejected, Rejected]:
     """Rows on their series' grid; rows of series whose step cannot be used; rows beside the grid."""
     minutes = steps.minutes[rows.series]
     is_unsupported = minutes == 0
     grid = np.where(is_unsupported, 60, minutes) * 60
     is_beside = ~is_unsupported & ((rows.second - steps.offset_seconds[rows.series]) % grid != 0)
     kept = rows.where(~is_unsupported & ~is_beside)
-    return kept, Refused(rows.where(is_unsupported), "interval_unsupported"), Refused(rows.where(is_beside), "timestamp_off_grid")
+    return kept, Rejected(rows.where(is_unsupported), "interval_unsupported"), Rejected(rows.where(is_beside), "timestamp_off_grid")
 
 
-def split_spikes(rows: Rows, steps: Steps, max_kwh_per_slot: float) -> tuple[Rows, Refused, Refused]:
+def split_spikes(rows: Rows, steps: Steps, max_kwh_per_slot: float) -> tuple[Rows, Rejected, Rejected]:
     """Rows that the rest of their series makes plausible; spikes; and energies above the permitted maximum of a half-hour."""
     slots = (steps.minutes / SLOT_MINUTES)[rows.series]
     highest = np.fmax(rows.kwh_import, rows.kwh_export) / slots
@@ -136,11 +136,11 @@ def split_spikes(rows: Rows, steps: Steps, max_kwh_per_slot: float) -> tuple[Row
         limit[series] = max(SPIKE_MIN_KWH, SPIKE_RATIO * float(np.quantile(own, 0.995, method="lower")))
     is_spike = ~is_above & (highest > limit[rows.series])
     kept = rows.where(~is_above & ~is_spike)
-    return kept, Refused(rows.where(is_spike), "kwh_spike"), Refused(rows.where(is_above), "kwh_above_maximum")
+    return kept, Rejected(rows.where(is_spike), "kwh_spike"), Rejected(rows.where(is_above), "kwh_above_maximum")
 
 
-def fold_days(rows: Rows, steps: Steps) -> pa.Table:
-    """Day rows in the form of ``DAY_SCHEMA``: 48 energies by UTC slot start, null where nothing (or half a pair) was read.
+def build_days(rows: Rows, steps: Steps) -> pa.Table:
+    """Day rows in the format of ``DAY_SCHEMA``: 48 energies by UTC slot start, null where nothing (or half a pair) was read.
 
     An hour becomes two equal halves; two quarters are summed, and a half-hour with one quarter missing is null. Export
     days are there only for series that ever exported anything.
@@ -151,7 +151,7 @@ def fold_days(rows: Rows, steps: Steps) -> pa.Table:
     tables = []
     for quantity, (series, slot, kwh) in zip(("AI", "AE"), taken, strict=True):
         wanted = ~np.isnan(kwh) if quantity == "AI" else ~np.isnan(kwh) & has_export[series]
-        tables.append(_tell_days(series[wanted], slot[wanted], kwh[wanted], quantity, rows.names))
+        tables.append(_build_grid_rows(series[wanted], slot[wanted], kwh[wanted], quantity, rows.names))
     return pa.concat_tables(tables)
 
 
@@ -173,7 +173,7 @@ def _resample(rows: Rows, kwh: NDArray[np.float32], minutes: Ints) -> tuple[Ints
     )
 
 
-def _tell_days(series: Ints, slot: Ints, kwh: NDArray[np.float32], quantity: str, names: tuple[str, ...]) -> pa.Table:
+def _build_grid_rows(series: Ints, slot: Ints, kwh: NDArray[np.float32], quantity: str, names: tuple[str, ...]) -> pa.Table:
     day = slot // SLOTS_PER_DAY
     first_day = int(day.min()) if len(day) else 0
     span = int(day.max()) - first_day + 1 if len(day) else 1

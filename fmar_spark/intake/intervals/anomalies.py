@@ -1,4 +1,4 @@
-"""Notices what a user's own intervals may mean other than what they say; it warns and never mends."""
+"""Finds what a user's own intervals may mean other than what they say; it warns and never changes a value."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from fmar_spark.intake.intervals.days import Rows, Steps
+from fmar_spark.intake.intervals.series import Rows, Steps
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -20,7 +20,7 @@ REGISTER_RISING_SHARE: Final = 0.999
 MIN_RUNS: Final = 4
 MIXED_DAY_SHARE: Final = 0.03
 
-SIGNS: Final = {
+ANOMALIES: Final = {
     "local_clock": "an hour is missing where the local clock goes forward, or comes twice where it goes back: these look like local times, "
     "UTC is wanted",
     "period_end": "the first stamp is one step after midnight and the last is midnight: these look like period ends, starts are wanted",
@@ -30,11 +30,11 @@ SIGNS: Final = {
     "mixed_steps": "some days have stamps at whole hours only, others between: the step must not change within a series",
     "all_zero": "every energy is zero",
 }
-"""Every sign by name, with the sentence that a person reads."""
+"""Every anomaly by name, with the sentence that the user reads."""
 
 
-def notice_signs(rows: Rows, repeats: Rows, steps: Steps, time_zones: tuple[str, ...]) -> dict[str, Bools]:
-    """Marks of every sign, one entry a series.
+def find_anomalies(rows: Rows, repeats: Rows, steps: Steps, time_zones: tuple[str, ...]) -> dict[str, Bools]:
+    """Which series show each anomaly, one entry a series.
 
     Args:
         rows: kept rows, sorted.
@@ -43,12 +43,12 @@ def notice_signs(rows: Rows, repeats: Rows, steps: Steps, time_zones: tuple[str,
         time_zones: IANA names, one a series.
     """
     return {
-        "local_clock": _notice_local_clock(rows, repeats, time_zones),
-        "period_end": _notice_period_end(rows, steps),
-        "watt_hours": _notice_watt_hours(rows),
-        "register": _notice_register(rows),
-        "swapped_dates": _notice_swapped_dates(rows),
-        "mixed_steps": _notice_mixed_steps(rows, steps),
+        "local_clock": _has_local_clock(rows, repeats, time_zones),
+        "period_end": _has_period_end(rows, steps),
+        "watt_hours": _has_watt_hours(rows),
+        "register": _has_register(rows),
+        "swapped_dates": _has_swapped_dates(rows),
+        "mixed_steps": _has_mixed_steps(rows, steps),
         "all_zero": _sum(rows, np.nan_to_num(rows.kwh_import) != 0) + _sum(rows, rows.kwh_export > 0) == 0,
     }
 
@@ -85,7 +85,7 @@ def _locate_change(zone: ZoneInfo, day: date, before: int, after: int) -> tuple[
     return int(midnight.timestamp()), after - before
 
 
-def _notice_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> Bools:
+def _has_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> Bools:
     count = len(rows.names)
     for_it, against = np.zeros(count), np.zeros(count)
     if len(rows.second) == 0:
@@ -108,13 +108,13 @@ def _count_within(rows: Rows, start: int, end: int) -> Ints:
     return _sum(rows, (rows.second >= start) & (rows.second < end)).astype(np.int64)
 
 
-def _notice_period_end(rows: Rows, steps: Steps) -> Bools:
+def _has_period_end(rows: Rows, steps: Steps) -> Bools:
     first, last = _ends(rows)
     is_late_start = rows.second[first] % DAY_SECONDS == steps.minutes * 60
     return np.asarray((steps.minutes > 0) & is_late_start & (rows.second[last] % DAY_SECONDS == 0) & (last - first >= 48))
 
 
-def _notice_watt_hours(rows: Rows) -> Bools:
+def _has_watt_hours(rows: Rows) -> Bools:
     is_positive = rows.kwh_import > 0
     is_whole = is_positive & (rows.kwh_import == np.round(rows.kwh_import))
     positive = np.maximum(_sum(rows, is_positive), 1)
@@ -122,7 +122,7 @@ def _notice_watt_hours(rows: Rows) -> Bools:
     return (_sum(rows, is_positive) >= 48) & (_sum(rows, is_whole) / positive >= WHOLE_NUMBER_SHARE) & (is_large >= 0.5)
 
 
-def _notice_register(rows: Rows) -> Bools:
+def _has_register(rows: Rows) -> Bools:
     is_same = np.diff(rows.series) == 0
     change = np.diff(rows.kwh_import)
     owner = rows.series[1:]
@@ -133,7 +133,7 @@ def _notice_register(rows: Rows) -> Bools:
     return np.asarray((steps >= 96) & (risen >= REGISTER_RISING_SHARE * steps) & (moved > 0.2 * steps))
 
 
-def _notice_swapped_dates(rows: Rows) -> Bools:
+def _has_swapped_dates(rows: Rows) -> Bools:
     count = len(rows.names)
     if len(rows.second) == 0:
         return np.zeros(count, dtype=bool)
@@ -149,9 +149,9 @@ def _notice_swapped_dates(rows: Rows) -> Bools:
         _count_breaks(np.lexsort((swapped, owner)), swapped, owner, count),
     )
     by_order = _count_descents(shown, owner, count), _count_descents(swapped, owner, count)
-    is_mended = [(before >= MIN_RUNS) & (after < 0.4 * before) for before, after in (by_coverage, by_order)]
+    is_corrected = [(before >= MIN_RUNS) & (after < 0.4 * before) for before, after in (by_coverage, by_order)]
     agrees_with_order = (by_order[0] == 0) | (by_order[1] <= by_order[0])
-    return np.asarray((is_mended[0] & agrees_with_order) | (is_mended[1] & (by_coverage[1] <= by_coverage[0])))
+    return np.asarray((is_corrected[0] & agrees_with_order) | (is_corrected[1] & (by_coverage[1] <= by_coverage[0])))
 
 
 def swap_day_and_month(days: Ints) -> Ints:
@@ -176,7 +176,7 @@ def _count_descents(days: Ints, owner: Ints, count: int) -> Ints:
     return np.bincount(owner[1:][is_descent], minlength=count)
 
 
-def _notice_mixed_steps(rows: Rows, steps: Steps) -> Bools:
+def _has_mixed_steps(rows: Rows, steps: Steps) -> Bools:
     days = rows.second // DAY_SECONDS
     first_day = int(days.min()) if len(days) else 0
     span = int(days.max()) - first_day + 1 if len(days) else 1
