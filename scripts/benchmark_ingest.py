@@ -23,6 +23,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.dip.structs import Message, Period
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.landing import LandingSummary, write_landing
+from fmar_spark.simulate.messages import PeriodFormat
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import build_readings, ingest_dip
 
@@ -45,16 +46,23 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=100_000, help="how many messages at least (default: 100000)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the fleet (default: 1)")
     parser.add_argument("--gzip", action="store_true", help="compress the landing files")
+    parser.add_argument(
+        "--periods",
+        type=PeriodFormat,
+        choices=list(PeriodFormat),
+        default=PeriodFormat.TIME,
+        help="how half-hours are named (default: time)",
+    )
     parser.add_argument("--cold", action="store_true", help="no warm-up: class loading and compilation are counted")
     arguments = parser.parse_args()
     start_logging()
     with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder:
         root = Path(folder)
-        landed = simulate(root / "landing", arguments.messages, arguments.seed, is_compressed=arguments.gzip)
+        landed = simulate(root / "landing", arguments.messages, arguments.seed, arguments.periods, is_compressed=arguments.gzip)
         print(f"{landed.messages} messages in {landed.files} files of {size_of(root / 'landing') / 2**20:.0f} MiB")
         spark = build_session("benchmark_ingest", load_settings("local", []).spark)
         if not arguments.cold:
-            simulate(root / "warm", 2_000, arguments.seed + 1)
+            simulate(root / "warm", 2_000, arguments.seed + 1, arguments.periods)
             ingest(TableStore(spark, str(root / "warm_lake")), root / "warm")
             build(TableStore(spark, str(root / "warm_lake")))
         store = TableStore(spark, str(root / "lake"))
@@ -73,13 +81,13 @@ def main() -> int:
     return 0
 
 
-def simulate(folder: Path, messages: int, seed: int, *, is_compressed: bool = False) -> LandingSummary:
+def simulate(folder: Path, messages: int, seed: int, periods: PeriodFormat, *, is_compressed: bool = False) -> LandingSummary:
     """A landing folder with at least so many messages."""
     days = int(messages / METERS / MESSAGES_A_METER_DAY) + 1
     first = date(2023, 1, 1)
     while True:
         plan = FleetPlan(METERS, first, first + timedelta(days=days - 1), seed)
-        landed = write_landing(plan, folder, is_compressed=is_compressed)
+        landed = write_landing(plan, folder, is_compressed=is_compressed, periods=periods)
         if landed.messages >= messages:
             return landed
         days = int(days * messages / landed.messages) + 1

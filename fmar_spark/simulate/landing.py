@@ -14,7 +14,14 @@ import pyarrow.parquet as pq
 
 from fmar_spark.simulate.faults import FILE_FAULTS, Delivery, Injection, check_faults, inject_faults
 from fmar_spark.simulate.fleet import Fleet, Setting, prepare_setting, simulate_block
-from fmar_spark.simulate.messages import DayMessage, list_connections, list_day_messages, write_message, write_standing_messages
+from fmar_spark.simulate.messages import (
+    DayMessage,
+    PeriodFormat,
+    list_connections,
+    list_day_messages,
+    write_message,
+    write_standing_messages,
+)
 from fmar_spark.simulate.permissions import draw_permissions
 from fmar_spark.simulate.plan import BLOCK_METERS, FleetPlan, check_plan, open_stream
 from fmar_spark.simulate.truth_tables import (
@@ -51,6 +58,11 @@ class _Target(NamedTuple):
     folder: Path
     faults: tuple[str, ...]
     is_compressed: bool
+    periods: PeriodFormat
+
+    def write_messages(self, name: str, messages: Iterable[DayMessage]) -> None:
+        """One file of consumption messages."""
+        self.write(name, (write_message(message, self.periods) for message in messages))
 
     def write(self, name: str, texts: Iterable[str]) -> None:
         """One file that is a JSON array; the same name again replaces it."""
@@ -124,10 +136,10 @@ def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary
         held_back += delivery.held_back
         ledger += delivery.ledger
         if delivery.messages:
-            target.write(f"consumption-b{block:05d}-d{first:04d}", map(write_message, delivery.messages))
+            target.write_messages(f"consumption-b{block:05d}-d{first:04d}", delivery.messages)
             files, count = files + 1, count + len(delivery.messages)
     if held_back:
-        target.write(f"later-b{block:05d}", map(write_message, held_back))
+        target.write_messages(f"later-b{block:05d}", held_back)
         files, count = files + 1, count + len(held_back)
     _write_truths(plan, fleet, target, block)
     if ledger:
@@ -138,7 +150,13 @@ def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary
 
 
 def write_landing(
-    plan: FleetPlan, out_dir: Path, faults: list[str] | None = None, *, is_compressed: bool = False, workers: int = 1
+    plan: FleetPlan,
+    out_dir: Path,
+    faults: list[str] | None = None,
+    *,
+    is_compressed: bool = False,
+    workers: int = 1,
+    periods: PeriodFormat = PeriodFormat.TIME,
 ) -> LandingSummary:
     """The landing folder of a plan is written: the same plan again writes the same files.
 
@@ -148,12 +166,13 @@ def write_landing(
         faults: names from ``fmar_spark.simulate.faults.FAULTS``.
         is_compressed: gzip each file.
         workers: processes that share the blocks; the files do not depend on it.
+        periods: how the ends of the half-hours are written.
 
     Raises:
         ConfigError: a plan without meters or days, or an unknown fault.
     """
     check_plan(plan)
-    target = _Target(Path(out_dir), check_faults(list(faults or [])), is_compressed)
+    target = _Target(Path(out_dir), check_faults(list(faults or [])), is_compressed, periods)
     target.folder.mkdir(parents=True, exist_ok=True)
     blocks = range(-(-plan.meters // BLOCK_METERS))
     job = partial(_write_block, plan, target)

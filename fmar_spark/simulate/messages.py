@@ -1,6 +1,8 @@
 """The fleet's readings and standing data as DIP messages: one meter point, measurement quantity and UTC day a message."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -38,7 +40,6 @@ _HEAD: Final = (
     + '"M0":{"MPANCore":"%s","distributorDIPID":"%s","GSPGroupID":"%s"}},"CustomBlock":{'
 )
 _PERIOD: Final = '{"sp":"%s","v":"%s","q":"%s","e":%s,"arc":null}'
-_ACTUAL_DAY: Final = ",".join(_PERIOD % (end, "%s", ACTUAL, "null") for end in PERIOD_ENDS)
 _CONSUMPTION: Final = (
     '"B044":{"issuingDataServiceDIPID":"'
     + SENDER
@@ -52,6 +53,17 @@ _STANDING: Final = (
     + '"B035List":[%s],"B067":{"connectionTypeIndicator":"%s","connectionTypeEffectiveFromDate":"%s"},'
     + '"B068":{"consentGranularity":"%s"}}}}'
 )
+
+
+class PeriodFormat(StrEnum):
+    """How the end of a period is written."""
+
+    TIME = "time"
+    """``00:30``"""
+    TIME_Z = "time_z"
+    """``00:30Z``"""
+    STAMP = "stamp"
+    """``2026-03-01T00:30:00+00:00``; the last period of a day ends on the next day."""
 
 
 class Origin(NamedTuple):
@@ -99,15 +111,23 @@ def _write_kwh(watt_hours: int) -> str:
     return f"{watt_hours / WATT_HOURS_PER_KWH:.3f}"
 
 
-def _write_periods(message: DayMessage) -> str:
+@lru_cache(maxsize=16)
+def _actual_day(utc_date: str, written: PeriodFormat) -> str:
+    """48 actual half-hours of the day, each with a place for its value."""
+    return ",".join(_PERIOD % (end, "%s", ACTUAL, "null") for end in _name_ends(utc_date, written))
+
+
+def _write_periods(message: DayMessage, written: PeriodFormat) -> str:
     if not message.estimated and min(message.watt_hours) >= 0:
         is_usual = max(message.watt_hours) < len(TEXT_OF_WATT_HOURS)
-        return _ACTUAL_DAY % tuple(map(TEXT_OF_WATT_HOURS.__getitem__ if is_usual else _write_kwh, message.watt_hours))
+        values = map(TEXT_OF_WATT_HOURS.__getitem__ if is_usual else _write_kwh, message.watt_hours)
+        return _actual_day(message.utc_date, written) % tuple(values)
     estimated = set(message.estimated)
     reason = "null" if message.reason is None else str(message.reason)
+    ends = _name_ends(message.utc_date, written)
     return ",".join(
         _PERIOD % (end, _write_kwh(value), *((ESTIMATED, reason) if slot in estimated else (ACTUAL, "null")))
-        for slot, (end, value) in enumerate(zip(PERIOD_ENDS, message.watt_hours, strict=True))
+        for slot, (end, value) in enumerate(zip(ends, message.watt_hours, strict=True))
         if value >= 0
     )
 
@@ -158,15 +178,23 @@ def _write_head(interface: tuple[str, str, str], message: DayMessage | StandingM
     )
 
 
-def write_message(message: DayMessage) -> str:
-    """The message as JSON text."""
+def _name_ends(utc_date: str, written: PeriodFormat) -> tuple[str, ...]:
+    """The ends of the day's periods, by slot."""
+    if written is PeriodFormat.STAMP:
+        next_date = (date.fromisoformat(utc_date) + timedelta(days=1)).isoformat()
+        return tuple(f"{next_date if end == '00:00' else utc_date}T{end}:00+00:00" for end in PERIOD_ENDS)
+    return tuple(f"{end}Z" for end in PERIOD_ENDS) if written is PeriodFormat.TIME_Z else PERIOD_ENDS
+
+
+def write_message(message: DayMessage, written: PeriodFormat = PeriodFormat.TIME) -> str:
+    """The message as JSON text, its periods in the given format."""
     head = _write_head(("PUB-021", "[ActivePower]", "SDS"), message, message.is_replay)
     return head + _CONSUMPTION % (
         message.connection,
         message.connected_on,
         message.quantity,
         message.utc_date,
-        _write_periods(message),
+        _write_periods(message, written),
     )
 
 

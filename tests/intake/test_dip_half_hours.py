@@ -1,5 +1,6 @@
 import json
 import math
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmar_spark.intake.dip.alike import LABELS
+from fmar_spark.intake.dip.alike import LABELS, NO_DAY, Format
 from fmar_spark.intake.dip.faults import FaultLog
 from fmar_spark.intake.dip.half_hours import QUALITIES, HalfHours, decode_half_hours, find_template, parse_decimals, read_half_hours
+from fmar_spark.intake.dip.structs import Period
 
-LABEL_TEXTS = st.sampled_from(LABELS) | st.sampled_from(["24:00", "00:17", "", "0:30", "00:3\u0660", 'x"y'])
+ODD_LABELS = [
+    "24:00",
+    "00:17",
+    "",
+    "0:30",
+    "00:3\u0660",
+    'x"y',
+    "00:17Z",
+    "00:30z",
+    "2023-01-10T00:30:00+01:00",
+    "2023-02-30T00:30:00+00:00",
+]
+STAMPS = st.builds("{}T{}:00+00:00".format, st.sampled_from(["2023-01-10", "2023-01-11", "2024-02-29"]), st.sampled_from(LABELS))
+LABEL_TEXTS = (
+    st.sampled_from(LABELS)
+    | st.sampled_from(LABELS).map("{}Z".format)
+    | STAMPS
+    | st.sampled_from([*ODD_LABELS, "2023-01-1xT00:30:00+00:00", "2023-01-10 00:30:00+00:00", "2023-01-10T00:30:00-00:00"])
+)
 VALUE_TEXTS = st.integers(0, 20_000_000).map(lambda watt_hours: f"{watt_hours / 1000:.3f}") | st.sampled_from(
     ["0", "-1.000", "1e5", "a lot", "", "0.1234", "00000.000", "12345.6789", "0.00:", "0/0.000", "nan", "0.0000", ".500"]
 )
@@ -49,7 +69,7 @@ blocks = st.lists(st.lists(period_texts(), max_size=6), max_size=8).flatmap(
 
 
 def compare(found: HalfHours, expected: HalfHours) -> None:
-    for mine, other in zip(found[:5], expected[:5], strict=True):
+    for mine, other in zip(found[:-1], expected[:-1], strict=True):
         np.testing.assert_array_equal(mine, other)
     assert found.amendment == expected.amendment
 
@@ -69,19 +89,33 @@ def test_a_block_is_read_the_same_whatever_stands_around_it(some: list[bytes], o
     together = read_half_hours(list(enumerate(some + others)), faults)
     alone = FaultLog()
     first = read_half_hours(list(enumerate(some)), alone)
-    compare(HalfHours(*(part[: len(first[at])] for at, part in enumerate(together[:5])), first.amendment), first)
+    begun = {name: getattr(together, name)[: len(getattr(first, name))] for name in HalfHours._fields if name != "amendment"}
+    compare(together._replace(**begun, amendment=first.amendment), first)
     assert {message: fault for message, fault in faults.found.items() if message < len(some)} == alone.found
 
 
-def test_common_half_hours_are_read_without_the_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded: list[int] = []
-    monkeypatch.setattr("fmar_spark.intake.dip.half_hours._decode_block", lambda message, text, faults: decoded.append(message) or [])
-    form = '{"sp":"%s","v":"%s","q":"%s","e":%s,"arc":null}'
-    plain = [form % (label, "1.250", "A", "null") for label in LABELS]
-    mixed = [form % (label, "13.050", "E", "2") if slot % 3 else plain[slot] for slot, label in enumerate(LABELS)]
-    spaced = [text.replace(",", ", ").replace('":', '": ') for text in plain]
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The messages that are left to the decoder."""
+    messages: list[int] = []
+
+    def note(message: int, text: bytes, faults: FaultLog) -> list[Period]:
+        messages.append(message)
+        return []
+
+    monkeypatch.setattr("fmar_spark.intake.dip.half_hours._decode_block", note)
+    return messages
+
+
+PERIOD = '{"sp":"%s","v":"%s","q":"%s","e":%s,"arc":null}'
+PLAIN = [PERIOD % (label, "1.250", "A", "null") for label in LABELS]
+
+
+def test_common_half_hours_are_read_without_the_decoder(decoded: list[int]) -> None:
+    mixed = [PERIOD % (label, "13.050", "E", "2") if slot % 3 else PLAIN[slot] for slot, label in enumerate(LABELS)]
+    spaced = [text.replace(",", ", ").replace('":', '": ') for text in PLAIN]
     found = read_half_hours(
-        [(0, f"[{','.join(plain)}]".encode()), (1, f"[{','.join(mixed)}]".encode()), (2, f"[{', '.join(spaced)}]".encode())], FaultLog()
+        [(0, f"[{','.join(PLAIN)}]".encode()), (1, f"[{','.join(mixed)}]".encode()), (2, f"[{', '.join(spaced)}]".encode())], FaultLog()
     )
     assert decoded == []
     assert found.length.tolist() == [48, 48, 48]
@@ -90,6 +124,19 @@ def test_common_half_hours_are_read_without_the_decoder(monkeypatch: pytest.Monk
     assert found.kwh[48:52].tolist() == [1.25, 13.05, 13.05, 1.25]
     assert found.reason[48:52].tolist() == [-1, 2, 2, -1]
     assert [QUALITIES[code] for code in found.quality[48:52]] == ["A", "E", "E", "A"]
+
+
+def test_half_hours_in_every_format_are_read_without_the_decoder(decoded: list[int]) -> None:
+    zoned = [PERIOD % (f"{label}Z", "1.250", "A", "null") for label in LABELS]
+    dated = [PERIOD % (f"2023-01-1{1 if label == '00:00' else 0}T{label}:00+00:00", "1.250", "A", "null") for label in LABELS]
+    later = [text.replace("2023-01-1", "2024-02-2") for text in dated]
+    found = read_half_hours([(at, f"[{','.join(block)}]".encode()) for at, block in enumerate((PLAIN, zoned, dated, later))], FaultLog())
+    assert decoded == []
+    assert found.place.tolist() == list(range(48)) * 4
+    assert found.format.tolist() == [Format.TIME] * 48 + [Format.TIME_Z] * 48 + [Format.STAMP] * 96
+    assert (found.day[:96] == NO_DAY).all()
+    assert np.diff(found.day[96:99]).tolist() == [-1, 0]
+    assert (found.day[144:] - found.day[96:144]).tolist() == [(date(2024, 2, 20) - date(2023, 1, 10)).days] * 48
 
 
 @given(st.integers(0, 9_999_999))
@@ -120,9 +167,12 @@ def test_zero_has_no_sign() -> None:
         b'{"sp":"00:30","v":"0.100","q":"A","note":"0.100"}',
         b'{"sp":"00\\u003a30","v":"0.100","q":"A"}',
         b'{"sp":"24:00","v":"0.100","q":"A"}',
+        b'{"sp":"2023-02-30T00:30:00+00:00","v":"0.100","q":"A"}',
+        b'{"sp":"2023-01-10T00:30:00+01:00","v":"0.100","q":"A"}',
         b'{"sp":"00:30"}',
     ],
 )
 def test_an_odd_half_hour_is_no_template(text: bytes) -> None:
     assert find_template(text) is None
-    assert find_template(b'{"sp":"00:30","v":"0.100","q":"A"}') is not None
+    for label in (b"00:30", b"00:30Z", b"2023-01-10T00:30:00+00:00"):
+        assert find_template(b'{"sp":"%s","v":"0.100","q":"A"}' % label) is not None

@@ -86,6 +86,11 @@ def swap_label(periods: list[Json]) -> list[Json]:
     return [{**period, "sp": f"{slot // 2:02d}:{slot % 2 * 30:02d}"} for slot, period in enumerate(periods)]
 
 
+def stamp_ends(day: str) -> Callable[[list[Json]], list[Json]]:
+    """The half-hours but the last under full stamps of a day."""
+    return lambda periods: [{**period, "sp": f"{day}T{period['sp']}:00+00:00"} for period in periods[:-1]]
+
+
 MPAN, DELIVERY, B900 = "CommonBlock__M0__MPANCore", "CommonBlock__D0__", "CustomBlock__B900"
 DEEP = b"[" * 2000 + b"]" * 2000
 CASES: dict[str, list[bytes | tuple[bytes, DecodeRules]]] = {
@@ -191,9 +196,33 @@ CASES: dict[str, list[bytes | tuple[bytes, DecodeRules]]] = {
             )
         ),
     ],
-    "ecs_1005_period_misaligned": [array(say_period(sp="00:17"))],
-    "period_outside_day": [array(say_period(sp=text)) for text in ("24:30", "24:00", "0:30", "\u0660\u0660:30", "", "00:30:00", "-1:30")],
+    "ecs_1005_period_misaligned": [
+        array(say_period(sp=text)) for text in ("00:17", "00:17Z", "2023-01-10T00:17:00+00:00", "2023-01-10T00:30:01+00:00")
+    ],
+    "period_outside_day": [
+        array(say_period(sp=text))
+        for text in (
+            "24:30",
+            "24:00",
+            "24:00Z",
+            "00:30z",
+            "0:30",
+            "\u0660\u0660:30",
+            "",
+            "00:30:00",
+            "-1:30",
+            "2023-01-10T24:00:00+00:00",
+            "2023-01-10T00:30:00Z",
+            "2023-01-10 00:30:00+00:00",
+            "2023-02-30T00:30:00+00:00",
+            "2023-01-10T00:30:00+00:00 ",
+            "2023-01-1\u0660T00:30:00+00:00",
+            "0001-01-01T00:00:00+14:00",
+        )
+    ],
     "period_label_mixed": [array(say_periods(swap_label)), (array(say()), DecodeRules(period_label="start"))],
+    "period_against_day": [array(say_periods(stamp_ends("2023-01-11"))), array(say_periods(stamp_ends("2022-01-10")))],
+    "period_format_mixed": [array(say_period(sp="00:30Z")), array(say_period(sp="2023-01-10T00:30:00+00:00"))],
     "ecs_1006_period_twice": [array(say_period(1, sp="00:30"))],
     "ecs_1007_overlap": [array(say_twice())],
     "value_malformed": [

@@ -5,7 +5,11 @@ their place in the text, without an object for each half-hour. Whatever looks di
 decoder: what is read here is what the decoder would read, and only the time that it takes is another.
 """
 
+import re
 from collections.abc import Callable
+from datetime import date
+from enum import IntEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -22,8 +26,14 @@ MAX_TEMPLATES: Final = 4
 WORD: Final = 8
 LABELS: Final = tuple(f"{hour:02d}:{minute}" for hour in range(24) for minute in ("00", "30"))
 LABEL_BYTES: Final = 5
+DATE_BYTES: Final = len("2026-03-01T")
+UNIX_DAY: Final = date(1970, 1, 1).toordinal()
+NO_DAY: Final = np.iinfo(np.int64).min
+"""Stands for the date of a label that has none."""
 VALUE_BYTES: Final = range(len("0.000"), len("0000.000") + 1)
 OPEN, CLOSE, COMMA, SPACE, BEGIN, END = b"{}, []"
+_DAY_MASK: Final = np.uint64(2 ** (8 * (DATE_BYTES - WORD)) - 1)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LABEL_MASK: Final = np.uint64(2 ** (8 * LABEL_BYTES) - 1)
 _LABEL_WORDS: Final = np.asarray([int.from_bytes(label.encode(), "little") for label in LABELS], dtype=np.uint64)
 _LABEL_ORDER: Final = np.argsort(_LABEL_WORDS)
@@ -39,14 +49,33 @@ _WORTH: Final = ((0, 1_000_000), (1, 100_000), (2, 10_000), (3, 1_000), (5, 100)
 """Each digit's byte in the word ``dddd.ddd``, and its worth in watt-hours."""
 
 
+class Format(IntEnum):
+    """How a half-hour's label is written; each holds one of ``LABELS``."""
+
+    TIME = 0
+    """``00:30``"""
+    TIME_Z = 1
+    """``00:30Z``"""
+    STAMP = 2
+    """``2026-03-01T00:30:00+00:00``"""
+
+
+SUFFIX_OF_FORMAT: Final = {Format.TIME: "", Format.TIME_Z: "Z", Format.STAMP: ":00+00:00"}
+"""What follows the time of day in a label of each format."""
+
+
 class Template(NamedTuple):
-    """How a half-hour is written before its label, between label and value, and after its value, and what else it says."""
+    """How a half-hour is written before its label, between label and value, and after its value, and what else it says.
+
+    The label is the time of day alone; of a full stamp the date stands before it and belongs to neither part.
+    """
 
     head: bytes
     middle: bytes
     tail: bytes
     quality: int
     reason: int
+    format: Format = Format.TIME
 
 
 class Alike(NamedTuple):
@@ -60,6 +89,10 @@ class Alike(NamedTuple):
     """Half-hours of each block, shape (blocks,)."""
     place: Ints
     """Index into ``LABELS``, shape (half-hours,)."""
+    format: NDArray[np.int8]
+    """One of ``Format``."""
+    day: Ints
+    """Days since 1970-01-01 of a full stamp's date, else ``NO_DAY``."""
     kwh: NDArray[np.float64]
     quality: NDArray[np.int8]
     reason: NDArray[np.int8]
@@ -97,6 +130,8 @@ def read_alike(blocks: list[bytes], read_template: TemplateReader) -> Alike:
         first=first,
         length=past - first,
         place=np.full(halves, -1, dtype=np.int64),
+        format=np.full(halves, -1, dtype=np.int8),
+        day=np.full(halves, NO_DAY, dtype=np.int64),
         kwh=np.full(halves, np.nan),
         quality=np.full(halves, -1, dtype=np.int8),
         reason=np.full(halves, -1, dtype=np.int8),
@@ -150,7 +185,7 @@ def _are_plain_objects(text: _Text, start: Ints, end: Ints, first: Ints, past: I
 def _fill(found: Alike, text: _Text, which: Ints, template: Template) -> None:
     """Read those of the half-hours that are written like the template."""
     opening, closing = text.opening[which], text.closing[which]
-    label = opening + len(template.head)
+    label = opening + len(template.head) + (DATE_BYTES if template.format == Format.STAMP else 0)
     value = label + LABEL_BYTES + len(template.middle)
     past = closing + 1 - len(template.tail)
     size = past - value
@@ -164,11 +199,47 @@ def _fill(found: Alike, text: _Text, which: Ints, template: Template) -> None:
     is_like &= _SORTED_LABELS[rank] == word
     watt_hours, is_number = _read_digits(text.words[past - WORD], size)
     is_like &= is_number
+    if template.format == Format.STAMP:
+        day = _read_days(text.words, label - DATE_BYTES)
+        is_like &= day != NO_DAY
+        found.day[which[is_like]] = day[is_like]
     told = which[is_like]
+    found.format[told] = template.format
     found.place[told] = _LABEL_ORDER[rank[is_like]]
     found.kwh[told] = watt_hours[is_like] / WATT_HOURS_PER_KWH
     found.quality[told] = template.quality
     found.reason[told] = template.reason
+
+
+def _read_days(words: Words, at: Ints) -> Ints:
+    """The date ``2026-03-01T`` at each place as days since 1970-01-01, ``NO_DAY`` where there is none.
+
+    Neighbours mostly have the same one, so that each run of equal dates is parsed once.
+    """
+    if not len(at):
+        return np.zeros(0, dtype=np.int64)
+    head, tail = words[at], words[at + WORD] & _DAY_MASK
+    is_new = np.concatenate([[True], (head[1:] != head[:-1]) | (tail[1:] != tail[:-1])])
+    first = np.flatnonzero(is_new)
+    parsed = [_parse_day(*pair) for pair in zip(head[first].tolist(), tail[first].tolist(), strict=True)]
+    days: Ints = np.repeat(np.asarray(parsed, dtype=np.int64), np.diff(np.append(first, len(at))))
+    return days
+
+
+@lru_cache(maxsize=4096)
+def _parse_day(head: int, tail: int) -> int:
+    text = head.to_bytes(WORD, "little") + tail.to_bytes(DATE_BYTES - WORD, "little")
+    return parse_iso_day(text[:-1].decode("latin-1")) if text.endswith(b"T") else NO_DAY
+
+
+def parse_iso_day(text: str) -> int:
+    """Days since 1970-01-01 of ``2026-03-01``, ``NO_DAY`` of any other text."""
+    if not _DATE.fullmatch(text):
+        return NO_DAY
+    try:
+        return date.fromisoformat(text).toordinal() - UNIX_DAY
+    except ValueError:
+        return NO_DAY
 
 
 def _matches(words: Words, at: Ints, pattern: bytes) -> Mask:

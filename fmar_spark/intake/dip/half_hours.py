@@ -1,6 +1,8 @@
 """Reads the half-hours of many day blocks into arrays, and notes what cannot be read."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import repeat
 from typing import Final, NamedTuple
 
@@ -9,7 +11,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fmar_spark.intake.dip.alike import LABELS, Template, read_alike
+from fmar_spark.intake.dip.alike import (
+    DATE_BYTES,
+    LABEL_BYTES,
+    LABELS,
+    NO_DAY,
+    SUFFIX_OF_FORMAT,
+    UNIX_DAY,
+    Format,
+    Template,
+    parse_iso_day,
+    read_alike,
+)
 from fmar_spark.intake.dip.faults import FaultLog
 from fmar_spark.intake.dip.structs import Period
 
@@ -27,13 +40,20 @@ QUALITIES: Final = (
     *(f"EA{number}" for number in range(1, 14)),
 )
 NO_REASON, BAD_REASON = -1, -2
-_PLACE_OF_LABEL: Final = {label: place for place, label in enumerate(LABELS)}
+_PLACE_OF_TIME: Final = {
+    label + SUFFIX_OF_FORMAT[written]: (place, int(written), NO_DAY)
+    for written in (Format.TIME, Format.TIME_Z)
+    for place, label in enumerate(LABELS)
+}
 _CODE_OF_QUALITY: Final = {quality: code for code, quality in enumerate(QUALITIES)}
 _CODE_OF_REASON: Final[dict[object, int]] = {None: NO_REASON, "": NO_REASON} | {
     key: code for code in range(1, 11) for key in (code, str(code))
 }
 _DECIMAL: Final = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)")
-_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]Z?")
+_STAMP: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9][+-][0-9]{2}:[0-9]{2}")
+_UNREAD: Final = (-1, -1, NO_DAY)
+_HALF_HOUR: Final = timedelta(minutes=30)
 _read_periods: Final = msgspec.json.Decoder(list[Period]).decode
 _read_period: Final = msgspec.json.Decoder(Period).decode
 
@@ -45,6 +65,10 @@ class HalfHours(NamedTuple):
     """Half-hours of each block, shape (blocks,)."""
     place: Ints
     """Index of the label in ``LABELS``, shape (half-hours,); -1 = no half-hour."""
+    format: NDArray[np.int8]
+    """How the label is written, one of ``Format``; -1 = no half-hour."""
+    day: Ints
+    """Days since 1970-01-01 of the UTC date in the label, ``NO_DAY`` where it has none."""
     kwh: NDArray[np.float64]
     """NaN = no number."""
     quality: NDArray[np.int8]
@@ -71,12 +95,16 @@ def read_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHou
     found = HalfHours(
         length=length,
         place=np.empty(len(is_alike), dtype=np.int64),
+        format=np.empty(len(is_alike), dtype=np.int8),
+        day=np.empty(len(is_alike), dtype=np.int64),
         kwh=np.empty(len(is_alike)),
         quality=np.empty(len(is_alike), dtype=np.int8),
         reason=np.empty(len(is_alike), dtype=np.int8),
         amendment=dict(zip(np.flatnonzero(~is_alike)[list(slow.amendment)].tolist(), slow.amendment.values(), strict=True)),
     )
     found.place[is_alike], found.place[~is_alike] = alike.place[read], slow.place
+    found.format[is_alike], found.format[~is_alike] = alike.format[read], slow.format
+    found.day[is_alike], found.day[~is_alike] = alike.day[read], slow.day
     found.kwh[is_alike], found.kwh[~is_alike] = alike.kwh[read], slow.kwh
     found.quality[is_alike], found.quality[~is_alike] = alike.quality[read], slow.quality
     found.reason[is_alike], found.reason[~is_alike] = alike.reason[read], slow.reason
@@ -106,13 +134,23 @@ def find_template(text: bytes) -> Template | None:
         return None
     quality, reason = _CODE_OF_QUALITY.get(period.q, -1), _CODE_OF_REASON.get(period.e, BAD_REASON)
     label, value = f'"{period.sp}"'.encode(), f'"{period.v}"'.encode()
-    if quality < 0 or reason == BAD_REASON or period.arc is not None or period.sp not in _PLACE_OF_LABEL:
+    written = _find_format(period.sp)
+    if quality < 0 or reason == BAD_REASON or period.arc is not None or written is None:
         return None
     if text.count(label) != 1 or text.count(value) != 1 or label == value or text.index(label) > text.index(value):
         return None
     head, _, rest = text.partition(label)
     middle, _, tail = rest.partition(value)
-    return Template(head + b'"', b'"' + middle + b'"', b'"' + tail, quality, reason)
+    return Template(head + b'"', SUFFIX_OF_FORMAT[written].encode() + b'"' + middle + b'"', b'"' + tail, quality, reason, written)
+
+
+def _find_format(label: str) -> Format | None:
+    """How the label is written; None of what is no half-hour, or whose text is longer than its parts."""
+    if label in _PLACE_OF_TIME:
+        return Format(_PLACE_OF_TIME[label][1])
+    clock, suffix = label[DATE_BYTES : DATE_BYTES + LABEL_BYTES], label[DATE_BYTES + LABEL_BYTES :]
+    is_stamp = suffix == SUFFIX_OF_FORMAT[Format.STAMP] and clock in _PLACE_OF_TIME and label[DATE_BYTES - 1 : DATE_BYTES] == "T"
+    return Format.STAMP if is_stamp and parse_iso_day(label[: DATE_BYTES - 1]) != NO_DAY else None
 
 
 def decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHours:
@@ -122,7 +160,7 @@ def decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfH
     message = np.repeat(np.asarray([message for message, _ in texts], dtype=np.int64), length)
     periods = [period for block in blocks for period in block]
     amendment = {at: str(period.arc) for at, period in enumerate(periods) if period.arc not in (None, "")}
-    place = _read_labels([period.sp for period in periods], message, faults)
+    place, written, day = _read_labels([period.sp for period in periods], message, faults)
     values = [period.v for period in periods]
     kwh = parse_decimals(values)
     faults.note_all("value_malformed", ~np.isfinite(kwh), message, values)
@@ -132,7 +170,7 @@ def decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfH
     reasons = [period.e for period in periods]
     reason = np.fromiter(map(_CODE_OF_REASON.get, reasons, repeat(BAD_REASON)), dtype=np.int8, count=len(periods))
     faults.note_all("reason_unknown", reason == BAD_REASON, message, reasons)
-    return HalfHours(length, place, kwh, quality, reason, amendment)
+    return HalfHours(length, place, written.astype(np.int8), day, kwh, quality, reason, amendment)
 
 
 def _decode_block(message: int, text: bytes, faults: FaultLog) -> list[Period]:
@@ -145,9 +183,34 @@ def _decode_block(message: int, text: bytes, faults: FaultLog) -> list[Period]:
     return []
 
 
-def _read_labels(labels: list[str], message: Ints, faults: FaultLog) -> Ints:
-    place = np.fromiter(map(_PLACE_OF_LABEL.get, labels, repeat(-1)), dtype=np.int64, count=len(labels))
-    for at in np.flatnonzero(place < 0).tolist():
-        rule = "ecs_1005_period_misaligned" if _CLOCK.fullmatch(labels[at]) else "period_outside_day"
-        faults.note(int(message[at]), rule, f"{labels[at]!r} found")
-    return place
+def _read_labels(labels: list[str], message: Ints, faults: FaultLog) -> tuple[Ints, Ints, Ints]:
+    """Place, format and day of each label."""
+    found = [_PLACE_OF_TIME.get(label) or _read_stamp(label) for label in labels]
+    for at, (place, _, _) in enumerate(found):
+        if place < 0:
+            is_time = _CLOCK.fullmatch(labels[at]) or _parse_stamp(labels[at])
+            rule = "ecs_1005_period_misaligned" if is_time else "period_outside_day"
+            faults.note(int(message[at]), rule, f"{labels[at]!r} found")
+    columns = np.asarray(found, dtype=np.int64).reshape(-1, 3)
+    return columns[:, 0], columns[:, 1], columns[:, 2]
+
+
+def _read_stamp(label: str) -> tuple[int, int, int]:
+    """Place, format and UTC day of a full stamp on the half-hour."""
+    at = _parse_stamp(label)
+    if at is None:
+        return _UNREAD
+    midnight = at.replace(hour=0, minute=0, second=0)
+    place, off = divmod(at - midnight, _HALF_HOUR)
+    return _UNREAD if off else (place, int(Format.STAMP), at.toordinal() - UNIX_DAY)
+
+
+@lru_cache(maxsize=4096)
+def _parse_stamp(label: str) -> datetime | None:
+    """The UTC time of ``2026-03-01T00:30:00+00:00``, whatever its offset; None of any other text."""
+    if not _STAMP.fullmatch(label):
+        return None
+    try:
+        return datetime.fromisoformat(label).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

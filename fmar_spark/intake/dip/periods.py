@@ -1,7 +1,5 @@
 """Judges the half-hours of many consumption messages at once and lays them out as UTC days of 48 slots."""
 
-import re
-from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -9,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.intake.dip.alike import LABELS
+from fmar_spark.intake.dip.alike import LABELS, NO_DAY, parse_iso_day
 from fmar_spark.intake.dip.faults import FaultLog
 from fmar_spark.intake.dip.half_hours import ACTUAL, ADJUSTED, NO_REASON, QUALITIES, ZERO_ESTIMATES, HalfHours, read_half_hours
 from fmar_spark.intake.dip.rules import DecodeRules
@@ -21,8 +19,6 @@ FIRST_ESTIMATE: Final = len(ACTUAL) + len(ADJUSTED)
 """Codes from here on are estimates, which need a reason."""
 ZERO_CODES: Final = range(FIRST_ESTIMATE, FIRST_ESTIMATE + len(ZERO_ESTIMATES))
 DE_ENERGISED, DISCONNECTED, AMENDED = 7, 8, 9
-EPOCH: Final = date(1970, 1, 1).toordinal()
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class DayMatrix(NamedTuple):
@@ -67,6 +63,7 @@ def lay_out_days(blocks: list[tuple[int, DayBlock]], rules: DecodeRules, faults:
     block = np.repeat(np.arange(len(blocks)), told.length)
     slot = _find_slots(told.place, block, message, rules, faults)
     placed = _Placed(message[block], block, row_of_block[block], slot, told)
+    _judge_labels(placed, row_day, rules, faults)
     faults.note_all("ecs_1010_negative", told.kwh < 0, placed.message, told.kwh)
     faults.note_all("ecs_1012_above_maximum", np.isfinite(told.kwh) & (told.kwh > rules.max_kwh_per_slot), placed.message, told.kwh)
     _judge_estimates(placed, faults)
@@ -82,11 +79,8 @@ def lay_out_days(blocks: list[tuple[int, DayBlock]], rules: DecodeRules, faults:
 @lru_cache(maxsize=4096)
 def parse_settlement_day(text: str) -> tuple[int, str | None]:
     """Days since 1970-01-01, and the rule that the text breaks, if it does."""
-    if not _DATE.fullmatch(text[:10]):
-        return 0, "day_malformed"
-    try:
-        day = date.fromisoformat(text[:10]).toordinal() - EPOCH
-    except ValueError:
+    day = parse_iso_day(text[:10])
+    if day == NO_DAY:
         return 0, "day_malformed"
     clock_text = text[10:]
     if clock_text in ("", "T00:00:00+00:00"):
@@ -126,6 +120,22 @@ def _find_slots(place: Ints, block: Ints, message: Ints, rules: DecodeRules, fau
         faults.note(int(message[at]), "period_label_mixed", reason)
     slot: Ints = np.where(place < 0, 0, told)
     return slot
+
+
+def _judge_labels(placed: _Placed, row_day: Ints, rules: DecodeRules, faults: FaultLog) -> None:
+    """One format of labels a message, and full stamps of the settlement day under which they stand."""
+    told = placed.told
+    is_other = np.zeros(len(told.format), dtype=np.bool_)
+    is_other[1:] = (told.format[1:] != told.format[:-1]) & (placed.message[1:] == placed.message[:-1])
+    dated = np.flatnonzero(told.day != NO_DAY)
+    halves = (told.day[dated] - row_day[placed.row[dated]]) * SLOTS_PER_DAY + told.place[dated] - (rules.period_label == "end")
+    elsewhere = dated[(halves < 0) | (halves >= SLOTS_PER_DAY)]
+    for at in np.flatnonzero(is_other).tolist():
+        faults.note(int(placed.message[at]), "period_format_mixed", f"{LABELS[told.place[at]]} is written unlike the period before it")
+    for at in elsewhere.tolist():
+        date, day = np.asarray([told.day[at], row_day[placed.row[at]]]).astype("datetime64[D]").astype(str).tolist()
+        reason = f"{LABELS[told.place[at]]} of {date} found under {day}, ingest.period_label is {rules.period_label}"
+        faults.note(int(placed.message[at]), "period_against_day", reason)
 
 
 def _ascends(slot: Ints, block: Ints, blocks: int) -> Mask:

@@ -64,6 +64,8 @@ RULES: Final = (
     Rule("ecs_1005_period_misaligned", "A period does not begin and end on the half-hour.", "1005"),
     Rule("period_outside_day", "A period is named by no time of its UTC day."),
     Rule("period_label_mixed", "Periods are named by their start where ingest.period_label says end, or the other way."),
+    Rule("period_against_day", "A period's full stamp lies outside the settlement day under which it stands."),
+    Rule("period_format_mixed", "The message writes its periods in more than one format: a time of day, one with Z, a full stamp."),
     Rule("ecs_1006_period_twice", "A day block has the same period twice.", "1006"),
     Rule("ecs_1007_overlap", "Two day blocks of the message cover the same period.", "1007"),
     Rule("value_malformed", "An energy is no decimal number."),
