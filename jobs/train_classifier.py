@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from fmar_spark.app import App, Job, run_job
+from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.steps import train_classifier
 
 SUMMARY = "Trains the classifiers and registers them in MLflow."
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         default=train_classifier.MEMORY_TABLE,
         metavar="FILE_OR_TABLE",
-        help="CSV of series_id (or MPAN), has_ev, has_heat_pump, has_pv, has_battery, has_dr, or the table silver.labels (default)",
+        help=f"CSV of series_id (or MPAN), {', '.join(LABEL_OF_CLASS.values())}, or the table silver.labels (default)",
     )
 
 

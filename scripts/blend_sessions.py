@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.assets import LABEL_OF_CLASS, AssetClass
 from fmar_spark.intake.intervals.companions import DATES
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 

@@ -1,9 +1,8 @@
 """Says how right a lake's answers are, by labels: as a table here, and as JSON, text and one offline page in a folder.
 
-Labels are a CSV or Parquet of series_id (or mpan_id), has_ev, has_heat_pump, has_pv, has_battery, has_dr, ev_kw, heat_pump_kw,
-pv_kwp, battery_kw, battery_kwh, confusers, provenance (real, semi-synthetic, simulated), empty where unknown; or a landing folder of
-jobs/simulate_fleet.py. Half-hourly truth (--truth SERIES=FILE) has timestamp_utc and one or more of ev_kwh, heat_pump_kwh,
-battery_charge_kwh, battery_discharge_kwh, pv_kwh, dr_kwh; or event_start_utc, event_end_utc[, level][, asset_class].
+Labels are a CSV or Parquet of series_id (or mpan_id) and the columns of silver.labels (docs/data_dictionary.md), empty where unknown;
+or a landing folder of jobs/simulate_fleet.py. Half-hourly truth (--truth SERIES=FILE) has timestamp_utc and energies of assets
+(docs/evaluation.md); or event_start_utc, event_end_utc[, level][, asset_class].
 """
 
 import argparse

@@ -14,7 +14,8 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIO
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
-from fmar_spark.domain.words import LABEL_OF_CLASS, Quantity, Status
+from fmar_spark.domain.assets import LABEL_OF_CLASS
+from fmar_spark.domain.words import Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.errors import FmarError
 from fmar_spark.report.lake_summary import (

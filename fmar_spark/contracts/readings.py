@@ -3,6 +3,7 @@
 from typing import Final
 
 from fmar_spark.contracts.table import Column, Layer, TableContract, mpan_column
+from fmar_spark.domain.assets import ASSET_FACTS, SIZE_LABELS
 from fmar_spark.domain.words import Sensitivity
 
 _DAY_ARRAYS: Final = (
@@ -108,16 +109,8 @@ LABELS: Final = TableContract(
     columns=(
         Column("series_id", "string", "Series or MPAN.", nullable=False, sensitivity=Sensitivity.PERSONAL),
         mpan_column("MPAN that the engine uses for it."),
-        Column("has_ev", "boolean", "EV present at some time."),
-        Column("has_heat_pump", "boolean", "Heat pump present at some time."),
-        Column("has_pv", "boolean", "Solar PV present at some time."),
-        Column("has_battery", "boolean", "Battery present at some time."),
-        Column("has_dr", "boolean", "Demand response present at some time."),
-        Column("ev_kw", "double", "Charger power.", unit="kW"),
-        Column("heat_pump_kw", "double", "Electrical power.", unit="kW"),
-        Column("pv_kwp", "double", "DC peak.", unit="kWp"),
-        Column("battery_kw", "double", "AC power.", unit="kW"),
-        Column("battery_kwh", "double", "Usable storage.", unit="kWh"),
+        *(Column(facts.label, "boolean", f"{facts.heading} present at some time.") for facts in ASSET_FACTS.values()),
+        *(Column(size.label, "double", size.doc, unit=size.unit) for _, size in SIZE_LABELS),
         Column("confusers", "string", "Comma-separated look-alikes known to be there."),
         Column("provenance", "string", "real, semi-synthetic or simulated.", nullable=False),
     ),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.domain.words import Sensitivity
 from fmar_spark.errors import ContractError
 
@@ -100,7 +101,7 @@ def mpan_column(doc: str = "Meter point number of the boundary (13 digits).") ->
 
 def class_column() -> Column:
     """The asset class, required."""
-    return Column("asset_class", "string", "ev, heat_pump, battery, solar_pv or demand_response.", nullable=False)
+    return Column("asset_class", "string", f"{', '.join(ASSET_CLASSES[:-1])} or {ASSET_CLASSES[-1]}.", nullable=False)
 
 
 def run_columns() -> tuple[Column, ...]:

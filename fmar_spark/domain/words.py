@@ -4,34 +4,6 @@ from enum import StrEnum
 from typing import Final
 
 
-class AssetClass(StrEnum):
-    """What the engine looks for behind a boundary meter."""
-
-    EV = "ev"
-    """Electric vehicle charge point."""
-    HEAT_PUMP = "heat_pump"
-    """Electric heat pump for space heating."""
-    BATTERY = "battery"
-    """Stationary battery."""
-    SOLAR_PV = "solar_pv"
-    """Solar photovoltaic generation."""
-    DEMAND_RESPONSE = "demand_response"
-    """Load that is held back on request or on price."""
-
-
-ASSET_CLASSES: Final = tuple(AssetClass)
-LABEL_OF_CLASS: Final = {
-    AssetClass.EV: "has_ev",
-    AssetClass.HEAT_PUMP: "has_heat_pump",
-    AssetClass.BATTERY: "has_battery",
-    AssetClass.SOLAR_PV: "has_pv",
-    AssetClass.DEMAND_RESPONSE: "has_dr",
-}
-"""Column of silver.labels, and of a user's labels file, that says whether a meter has the class."""
-PRESENT_FROM: Final = 0.5
-"""Probability from which a class is said to be there."""
-
-
 class Direction(StrEnum):
     """Which way power flows at the boundary."""
 
@@ -68,6 +40,10 @@ class Season(StrEnum):
 
 
 SEASONS: Final = tuple(Season)
+
+
+PRESENT_FROM: Final = 0.5
+"""Probability from which a class is said to be there."""
 
 
 class Tier(StrEnum):

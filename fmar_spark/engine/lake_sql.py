@@ -63,15 +63,19 @@ class LakeRows:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
 
     def _declare(self, contract: TableContract) -> None:
+        """A view of the table; columns that were declared since it was written are null."""
+        plain = [column for column in contract.columns if "struct" not in column.type]
         path = self.root / contract.layer / contract.name
         if DeltaTable.is_deltatable(str(path)):
             table = DeltaTable(str(path))
             self.versions[contract.full_name] = table.version()
             stored = f"_{contract.layer}_{contract.name}"
-            self._connection.register(stored, open_rows(table))
-            self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT * FROM {stored}")
+            rows = open_rows(table)
+            self._connection.register(stored, rows)
+            since = (column for column in plain if column.name not in rows.schema.names)
+            unknown = "".join(f", CAST(NULL AS {_name_type(column.type)}) AS {column.name}" for column in since)
+            self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT *{unknown} FROM {stored}")
             return
-        plain = (column for column in contract.columns if "struct" not in column.type)
         declared = ", ".join(f"{column.name} {_name_type(column.type)}" for column in plain)
         self._connection.execute(f"CREATE TABLE {contract.full_name} ({declared})")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, Quantity
+from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.words import PRESENT_FROM, Quantity
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.evaluation.lake_answers import FACT_NAMES
 from fmar_spark.kernels.window import Bools, Ints

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from fmar_spark.contracts.readings import LABELS
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS, AssetClass
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.companions import AssetDays, read_label_dates, read_labels
@@ -24,14 +24,6 @@ from fmar_spark.report.provenance import name_kind
 TRUTH_FOLDER: Final = "_truth"
 PLAN_FILE: Final = "plan.txt"
 KEYS: Final = ("series_id", "mpan_id")
-TRUTH_SIZES: Final = {
-    AssetClass.EV: {"ev_kw": "size_kw"},
-    AssetClass.HEAT_PUMP: {"heat_pump_kw": "size_kw"},
-    AssetClass.BATTERY: {"battery_kw": "size_kw", "battery_kwh": "storage_kwh"},
-    AssetClass.SOLAR_PV: {"pv_kwp": "size_kw", "pv_ac_kw": "ac_kw"},
-    AssetClass.DEMAND_RESPONSE: {"dr_kw": "size_kw"},
-}
-"""Name of a size -> column of the truth's assets."""
 
 
 class KnownMeter(NamedTuple):
@@ -173,7 +165,7 @@ def _read_truth(path: Path) -> list[KnownMeter]:
     meters = []
     for row in read_truth(folder, "labels").to_pylist():
         mine = assets.get(row["mpan_id"], {})
-        sizes = {size: asset[column] for name, asset in mine.items() for size, column in TRUTH_SIZES[name].items()}
+        sizes = {size.label: asset[size.truth] for name, asset in mine.items() for size in ASSET_FACTS[name].sizes}
         days = {name: (asset["appeared_date"], asset["removed_date"]) for name, asset in mine.items()}
         plain = _read_row(row["mpan_id"], row["mpan_id"], row)
         meters.append(plain._replace(sizes={**plain.sizes, **sizes}, days=days, dated=frozenset(ASSET_CLASSES), is_of_fleet=True))

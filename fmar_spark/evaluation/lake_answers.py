@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
-from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass, Quantity
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM, Quantity
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.known_meters import KnownMeters, read_plan

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark import clock
-from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.evaluation.known_meters import read_truth
 from fmar_spark.evaluation.submetered import TrueRuns

@@ -6,9 +6,8 @@ from importlib import resources
 from string import Template
 from typing import Any, Final
 
-from fmar_spark.domain.words import ASSET_CLASSES
 from fmar_spark.evaluation.tables import SUBJECT_WORDS, TextTable
-from fmar_spark.report.frame import read_page_file, render_frame, write_json
+from fmar_spark.report.frame import list_class_words, read_page_file, render_frame, write_json
 
 SHARED_SCRIPTS: Final = ("page.js", "charts.js")
 """What this page and the report both run."""
@@ -26,7 +25,7 @@ def render_page(document: Mapping[str, Any], tables: Sequence[TextTable], eviden
     own = resources.files(__package__).joinpath("page")
     read = {name: own.joinpath(name).read_text(encoding="utf-8") for name in OWN_FILES}
     data = {
-        "words": {"classes": [asset.value for asset in ASSET_CLASSES]},
+        "words": list_class_words(),
         "evaluation": document,
         "tables": [table._asdict() for table in tables],
         "evidence_file": evidence_file,

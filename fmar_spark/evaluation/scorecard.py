@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from fmar_spark import __version__
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
 from fmar_spark.evaluation.circumstances import largest_difference, see_again

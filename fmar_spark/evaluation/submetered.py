@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.domain.words import Direction
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, check_columns, list_columns, read_blocks
 from fmar_spark.kernels.window import Bools, Floats, Ints
@@ -14,12 +15,7 @@ from fmar_spark.learning.event_scores import Episodes, join_episodes
 from fmar_spark.units import SLOT_MINUTES
 
 ENERGIES: Final = {
-    "ev_kwh": (AssetClass.EV, True),
-    "heat_pump_kwh": (AssetClass.HEAT_PUMP, True),
-    "battery_charge_kwh": (AssetClass.BATTERY, True),
-    "battery_discharge_kwh": (AssetClass.BATTERY, False),
-    "pv_kwh": (AssetClass.SOLAR_PV, False),
-    "dr_kwh": (AssetClass.DEMAND_RESPONSE, True),
+    column: (asset, direction is Direction.IMPORT) for asset, facts in ASSET_FACTS.items() for column, direction in facts.submeters
 }
 """Column of a sub-metered file -> class, and whether it is drawn (for demand response: held back)."""
 EVENT_COLUMNS: Final = ("event_start_utc", "event_end_utc")

@@ -3,15 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 
-CLASS_WORDS: Final = {
-    "ev": "EV charging",
-    "heat_pump": "heat pump",
-    "battery": "battery",
-    "solar_pv": "solar PV",
-    "demand_response": "demand response",
-}
+CLASS_WORDS: Final = {asset.value: facts.words for asset, facts in ASSET_FACTS.items()}
 SUBJECT_WORDS: Final = {
     "confuser": "look-alike",
     "history": "days with readings",

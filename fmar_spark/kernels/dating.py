@@ -4,13 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.kernels.changes import ChangeRules, History, find_changes, lay_daily_peaks
 from fmar_spark.kernels.window import Bools, Findings, Floats
 
-SEASONAL: Final = frozenset({AssetClass.BATTERY, AssetClass.HEAT_PUMP, AssetClass.SOLAR_PV})
-HAS_NO_SIZE_OF_ITS_OWN: Final = frozenset({AssetClass.DEMAND_RESPONSE, AssetClass.HEAT_PUMP, AssetClass.SOLAR_PV})
-"""Their episodes follow the weather or the site's load, so an upgrade is read from the daily mark instead."""
 PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
 NEVER_CHANGED_DAYS: Final = 720.0
 
@@ -24,9 +21,9 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
         candidates: meters worth asking, shape (meters,).
     """
     meters, days = findings.daily.shape
-    has_own_size = asset not in HAS_NO_SIZE_OF_ITS_OWN
-    size_kw = lay_daily_peaks(findings.events, meters, days) if has_own_size else None
-    rules = ChangeRules(is_seasonal=asset in SEASONAL, has_own_size=has_own_size)
+    facts = ASSET_FACTS[asset]
+    size_kw = lay_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
+    rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size)
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
 
 

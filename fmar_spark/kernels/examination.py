@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.kernels.battery import detector as battery
 from fmar_spark.kernels.demand_response import detector as demand_response
 from fmar_spark.kernels.ev import detector as ev

@@ -73,12 +73,12 @@ class Events(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Best estimate of each meter's asset, arrays of shape (meters,), NaN where it cannot be told."""
+    """Best estimate of each meter's asset by ``SizeName``, arrays of shape (meters,), NaN where it cannot be told."""
 
-    import_kw: Floats
-    """Size while drawing, AC kW."""
-    export_kw: Floats
-    """Size while giving, AC kW."""
+    rated_import_kw: Floats
+    """Size while drawing, AC kW: ``rated_kw`` of the import row of gold.capability."""
+    rated_export_kw: Floats
+    """Size while giving, AC kW: ``rated_kw`` of the export row."""
     spread: Floats
     """Rough relative error of the estimate, 0.1 = 10 %: widens the interval that conformal calibration sets."""
     storage_kwh: Floats

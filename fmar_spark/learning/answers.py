@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from fmar_spark.domain.words import ASSET_CLASSES, Status
+from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.words import Status
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.labelled import SIZES, Labels, Truth, judge_truth
 

@@ -13,7 +13,7 @@ import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Floats
@@ -24,7 +24,8 @@ TRUSTED_TYPES: Final = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 SCHEMA_MEMBER: Final = "schema.json"
-SIZE_NAMES: Final = ("import_kw", "export_kw", "storage_kwh", "peak_kwp")
+_FORMER_SIZE_NAMES: Final = {"import_kw": SizeName.RATED_IMPORT_KW, "export_kw": SizeName.RATED_EXPORT_KW}
+"""Classifiers that were stored before know the rated sizes by these names."""
 FLOOR, CEILING = 0.01, 0.99
 """No meter is beyond doubt: one in a hundred is kept for what neither the simulation nor the labels have shown."""
 
@@ -76,9 +77,9 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         still_there = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
         return np.where(known, probability * still_there, probability)
 
-    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, NaN where there is none."""
-        low, high = (self.size_quantiles or {}).get(f"{asset.value}/{size_name}", (-1.0, 1.0))
+        low, high = (self.size_quantiles or {}).get(name_size(asset, size_name), (-1.0, 1.0))
         width = 0.05 + np.where(np.isnan(spread), 0.5, spread)
         return size * np.exp(low * width), size * np.exp(high * width)
 
@@ -90,6 +91,11 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         raw = average_members(self.models[asset.value], features[:, columns_of(asset)])
         slope, intercept = self.calibration[asset.value]
         return np.asarray(np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING))
+
+
+def name_size(asset: AssetClass, size_name: SizeName) -> str:
+    """Key under which the interval of a size is stored."""
+    return f"{asset.value}/{size_name.value}"
 
 
 def average_members(members: Sequence[Any], evidence: Floats) -> Floats:
@@ -149,7 +155,13 @@ def load_classifier(stored: bytes) -> AssetClassifier:
     if not isinstance(loaded, AssetClassifier):
         raise ModelError(f"classifier: {type(loaded).__name__} found, an AssetClassifier wanted")
     check_features(loaded)
+    loaded.size_quantiles = {_rename_size(key): bounds for key, bounds in (loaded.size_quantiles or {}).items()}
     return loaded
+
+
+def _rename_size(key: str) -> str:
+    asset, _, name = key.rpartition("/")
+    return f"{asset}/{_FORMER_SIZE_NAMES.get(name, name)}"
 
 
 def check_features(classifier: AssetClassifier) -> None:
@@ -184,7 +196,7 @@ class StoredScorer:
         """Probability that it is there at the end, shape (meters,)."""
         return self._loaded().predict_present(asset, probability, evidence)
 
-    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
         return self._loaded().bound_size(asset, size_name, size, spread)
 

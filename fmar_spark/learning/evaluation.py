@@ -6,20 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier
+from fmar_spark.learning.classifier import AssetClassifier
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.resampling import BINS, DrawRules, draw_weights, weighted_auc, weighted_calibration_error
 
 DRAWS: Final = DrawRules(draws=200)
-SIZE_OF_CLASS: Final = {
-    "ev": "import_kw",
-    "heat_pump": "import_kw",
-    "battery": "import_kw",
-    "solar_pv": "peak_kwp",
-    "demand_response": "import_kw",
-}
 
 
 class Report(NamedTuple):
@@ -138,7 +131,7 @@ def _score_tiers(score: Floats, truth: Floats) -> dict[str, float]:
 
 def _score_sizes(classifier: AssetClassifier, examples: Examples, rows: Bools, index: int) -> dict[str, float]:
     asset = ASSET_CLASSES[index]
-    name = SIZE_OF_CLASS[asset.value]
+    name = ASSET_FACTS[asset].sizes[0].names[0]
     position = SIZE_NAMES.index(name)
     estimate, truth = examples.sizes[rows, index, position], examples.true_sizes[rows, index, position]
     spread = examples.sizes[rows, index, len(SIZE_NAMES)]

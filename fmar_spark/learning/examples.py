@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import examine_meters
 from fmar_spark.kernels.sufficiency import SUFFICIENT, judge_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
-from fmar_spark.learning.classifier import SIZE_NAMES
 
 
 class Examples(NamedTuple):

@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Floats, Ints
 from fmar_spark.learning.classifier import AssetClassifier, average_members, to_logit

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.examination import CONTEXT_FEATURES, FEATURES, FEATURES_OF_CLASS
 from fmar_spark.kernels.window import Floats, Ints
 

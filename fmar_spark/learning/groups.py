@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.answers import Scored, take_meters
 from fmar_spark.learning.resampling import DrawRules

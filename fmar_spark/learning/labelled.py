@@ -4,7 +4,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS, SIZE_LABELS, AssetClass, AssetSize
+from fmar_spark.domain.words import Direction
 from fmar_spark.kernels.window import Bools, Floats
 
 LEAST_STAY_DAYS: Final = 14
@@ -18,22 +19,21 @@ class Size(NamedTuple):
 
     name: str
     asset: AssetClass
-    direction: str
+    direction: Direction
     estimate: str
     lower: str
     """Empty where no interval is stated."""
     upper: str
 
 
-SIZES: Final = (
-    Size("ev_kw", AssetClass.EV, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
-    Size("heat_pump_kw", AssetClass.HEAT_PUMP, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
-    Size("battery_kw", AssetClass.BATTERY, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
-    Size("battery_kwh", AssetClass.BATTERY, "import", "storage_kwh", "", ""),
-    Size("pv_kwp", AssetClass.SOLAR_PV, "export", "peak_kwp", "peak_kwp_lower", "peak_kwp_upper"),
-    Size("pv_ac_kw", AssetClass.SOLAR_PV, "export", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
-    Size("dr_kw", AssetClass.DEMAND_RESPONSE, "import", "rated_kw", "rated_kw_lower", "rated_kw_upper"),
-)
+def _find_size(asset: AssetClass, size: AssetSize) -> Size:
+    """Where gold.capability holds the estimate that a label is held against."""
+    name = size.names[0]
+    lower, upper = (f"{name.column}_{end}" if name.has_interval else "" for end in ("lower", "upper"))
+    return Size(size.label, asset, name.direction or ASSET_FACTS[asset].main_direction, name.column, lower, upper)
+
+
+SIZES: Final = tuple(_find_size(asset, size) for asset, size in SIZE_LABELS)
 SIZE_NAMES: Final = tuple(size.name for size in SIZES)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES
 
 _SAYS: Final = """# Model card: fmar_asset_classifier
 

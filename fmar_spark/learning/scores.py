@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM, AssetClass, Status, Tier
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM, Status, Tier
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.answers import NO_ROW, Scored
 from fmar_spark.learning.evaluation import reliability_curve

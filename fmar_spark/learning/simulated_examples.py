@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark import clock
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_LABELS, SIZE_NAMES
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
 from fmar_spark.kernels.window import Bools, Floats, Ints
-from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.examples import Examples, describe_window, join_examples, take_examples
 from fmar_spark.learning.labelled import LEAST_STAY_DAYS
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, Setting, prepare_setting, simulate_block
@@ -144,11 +143,9 @@ def _read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[
     stay_days = (ends - begins) / clock.SLOTS_PER_DAY
     labels[row, column] = np.where(stay_days >= LEAST_STAY_DAYS, 1.0, np.where(stay_days <= 0, 0.0, np.nan))
     present[row, column] = ends >= slots
-    is_sun = column == ASSET_CLASSES.index(AssetClass.SOLAR_PV)
-    gives = is_sun | (column == ASSET_CLASSES.index(AssetClass.BATTERY))
-    size, ac_kw = assets.size_kw[mine], assets.ac_kw[mine]
-    true_sizes[row, column, SIZE_NAMES.index("import_kw")] = np.where(is_sun, np.nan, size)
-    true_sizes[row, column, SIZE_NAMES.index("export_kw")] = np.where(is_sun, ac_kw, np.where(gives, size, np.nan))
-    true_sizes[row, column, SIZE_NAMES.index("storage_kwh")] = assets.storage_kwh[mine]
-    true_sizes[row, column, SIZE_NAMES.index("peak_kwp")] = np.where(is_sun, size, np.nan)
+    for asset, size in SIZE_LABELS:
+        is_asset = column == ASSET_CLASSES.index(asset)
+        truth = getattr(assets, size.truth)[mine][is_asset]
+        for name in size.names:
+            true_sizes[row[is_asset], column[is_asset], SIZE_NAMES.index(name)] = truth
     return labels, present, true_sizes

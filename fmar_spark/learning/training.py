@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES, AssetClass
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier, average_members, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, name_size, to_logit
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.features import columns_of
 
@@ -132,7 +132,7 @@ def _fit_intervals(examples: Examples, index: int, wanted: Bools) -> dict[str, l
             continue
         error = np.abs(np.log(truth[rows] / estimate[rows])) / width[rows]
         reach = float(np.quantile(error, INTERVAL))
-        found[f"{asset.value}/{name}"] = [-reach, reach]
+        found[name_size(asset, name)] = [-reach, reach]
     return found
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark import clock
-from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, AssetClass, Direction
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
+from fmar_spark.domain.words import SEASONS, Direction
 from fmar_spark.engine.arrow_columns import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
@@ -19,16 +20,6 @@ from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 APPEARED, REMOVED = KINDS.index("appeared"), KINDS.index("removed")
 DIRECTIONS: Final = ((Direction.IMPORT, True), (Direction.EXPORT, False))
 FULL_EVIDENCE_EVENTS: Final = 10.0
-_SIGHT_OF_CLASS: Final = {
-    AssetClass.EV: "block",
-    AssetClass.HEAT_PUMP: "of heating",
-    AssetClass.BATTERY: "drawn or given",
-    AssetClass.SOLAR_PV: "of generation",
-    AssetClass.DEMAND_RESPONSE: "held back",
-}
-"""What a person sees of a class in its episodes."""
-_AT_THEIR_HOUR: Final = frozenset({AssetClass.EV, AssetClass.SOLAR_PV, AssetClass.DEMAND_RESPONSE})
-"""Classes of which an episode is told by when it begins and ends; the others run at all hours."""
 _FIRST_DAY_SLOT, _FIRST_NIGHT_SLOT = 12, 42
 """06:00 and 21:00 by the local clock."""
 _CAPABILITY_FIGURES: Final = (
@@ -181,10 +172,11 @@ def build_capabilities(judged: Judged, scorer: Scorer, rules: TierRules, kind: p
             _site_power(judged, asset),
             judged.window.interval_minutes,
             judged.histories[asset].present,
-            holds_back=asset is AssetClass.DEMAND_RESPONSE,
+            holds_back=ASSET_FACTS[asset].holds_back,
         )
         for place, (direction, is_import) in enumerate(DIRECTIONS):
-            size = judged.examination.findings[asset].sizes.import_kw if is_import else judged.examination.findings[asset].sizes.export_kw
+            sizes = judged.examination.findings[asset].sizes
+            size = sizes.rated_import_kw if is_import else sizes.rated_export_kw
             wanted = judged.reported[:, position] & ((figures.events_seen[:, place] > 0) | ~np.isnan(size))
             part = _size_columns(judged, scorer, position, is_import)
             part |= {name: getattr(figures, name)[:, place] for name in _CAPABILITY_FIGURES}
@@ -255,16 +247,16 @@ def _kept_events(judged: Judged, position: int) -> Events:
 
 
 def _site_power(judged: Judged, asset: AssetClass) -> Floats:
-    return judged.examination.net_kw if asset is AssetClass.SOLAR_PV else judged.examination.load_kw
+    return judged.examination.load_kw if ASSET_FACTS[asset].is_part_of_load else judged.examination.net_kw
 
 
 def _size_columns(judged: Judged, scorer: Scorer, position: int, is_import: bool) -> dict[str, Floats]:
     asset = ASSET_CLASSES[position]
     sizes = judged.examination.findings[asset].sizes
-    name = "import_kw" if is_import else "export_kw"
+    name = SizeName.RATED_IMPORT_KW if is_import else SizeName.RATED_EXPORT_KW
     rated = getattr(sizes, name)
     lower, upper = scorer.bound_size(asset, name, rated, sizes.spread)
-    peak_lower, peak_upper = scorer.bound_size(asset, "peak_kwp", sizes.peak_kwp, sizes.spread)
+    peak_lower, peak_upper = scorer.bound_size(asset, SizeName.PEAK_KWP, sizes.peak_kwp, sizes.spread)
     return {
         "rated_kw": rated,
         "rated_kw_lower": lower,
@@ -287,7 +279,7 @@ def _scale_to_kw(judged: Judged, asset: AssetClass, changes: Changes) -> tuple[F
     """Sizes before and after a change, kW: the size now, scaled by the levels of the mark."""
     meter, before, after = changes.meter, changes.level_before, changes.level_after
     sizes = judged.examination.findings[asset].sizes
-    rated = np.where(np.isnan(sizes.import_kw), sizes.export_kw, sizes.import_kw)
+    rated = np.where(np.isnan(sizes.rated_import_kw), sizes.rated_export_kw, sizes.rated_import_kw)
     on_level = judged.histories[asset].presence.on_level[meter]
     scale = rated[meter] / np.maximum(on_level, 1e-9)
     return np.where(before == 0, 0.0, before * scale), np.where(after == 0, 0.0, after * scale)
@@ -313,14 +305,15 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
 def _describe(asset: AssetClass, routine: _Routine, days_seen: int, is_reported: bool) -> str:
     if np.isnan(routine.length_slots):
         return f"no episode like this class in {days_seen} days"
+    facts = ASSET_FACTS[asset]
     start, length = routine.start_slot, routine.length_slots
-    if asset in _AT_THEIR_HOUR:
+    if facts.has_fixed_hours:
         when = f"most often between {_write_clock(start)} and {_write_clock(start + round(length))}"
     else:
         when = f"in runs of {length * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
-    unit = "nights" if asset is AssetClass.EV and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
+    unit = "nights" if facts.is_nightly and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
     doubt = "" if is_reported else "; not regular enough to be this class"
-    return f"{routine.peak_kw:.1f} kW {_SIGHT_OF_CLASS[asset]}, {when}, on {routine.days} of {days_seen} {unit}{doubt}"
+    return f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {days_seen} {unit}{doubt}"
 
 
 def _write_clock(slot: int) -> str:

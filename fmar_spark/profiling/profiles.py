@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.domain.words import ASSET_CLASSES, PRESENT_FROM
+from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.dating import date_asset, presence_evidence

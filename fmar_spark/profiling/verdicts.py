@@ -4,7 +4,8 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
+from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS, Sufficiency
 from fmar_spark.kernels.window import Bools, Findings, Floats
 
@@ -26,7 +27,7 @@ class Scorer(Protocol):
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that it is there at the end, shape (meters,)."""
 
-    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark import clock
-from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, Direction
+from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.words import SEASONS, Direction
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.kernels.assembly import build_calendar
 from fmar_spark.kernels.window import Bools, Floats, Ints

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Direction, Status, Tier
+from fmar_spark.domain.words import Status, Tier
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.report.provenance import KINDS, Kind
 
@@ -11,7 +12,7 @@ CLASS_NAMES: Final = tuple(asset.value for asset in ASSET_CLASSES)
 SIZE_EDGES_KW: Final = (0, 1, 2, 3, 4, 6, 8, 12, 20, 50, 100, 200, 500)
 MISSING_EDGES: Final = (0, 0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 DAYS_EDGES: Final = (0, 60, 120, 180, 270, 365, 545)
-MAIN_DIRECTION: Final = {asset: Direction.EXPORT if asset is AssetClass.SOLAR_PV else Direction.IMPORT for asset in ASSET_CLASSES}
+MAIN_DIRECTION: Final = {asset: facts.main_direction for asset, facts in ASSET_FACTS.items()}
 """The direction in which a class is sized here."""
 _ANSWER: Final = f"""CASE WHEN status <> '{Status.CHARACTERISED}' THEN status WHEN is_present THEN 'present_' || tier ELSE 'absent' END"""
 ANSWERS: Final = (*(f"present_{tier}" for tier in Tier), "absent", Status.IN_PROGRESS.value, Status.NOT_OBSERVABLE.value)

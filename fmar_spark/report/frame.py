@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.kernels.window import Floats
 
 FRAME: Final = "frame.html"
@@ -24,6 +25,14 @@ def read_page_file(name: str) -> str:
     return resources.files(__package__).joinpath("page", name).read_text(encoding="utf-8")
 
 
+def list_class_words() -> dict[str, Any]:
+    """The asset classes in the order in which data refer to them, and what each is called at the beginning of a line."""
+    return {
+        "classes": [asset.value for asset in ASSET_CLASSES],
+        "class_words": {asset.value: facts.heading for asset, facts in ASSET_FACTS.items()},
+    }
+
+
 def render_frame(title: str, body: str, scripts: Iterable[str]) -> str:
     """The page as text. Data stand in script elements that hold no script; only ``scripts`` are script.
 
@@ -32,9 +41,19 @@ def render_frame(title: str, body: str, scripts: Iterable[str]) -> str:
         body: markup, what came from a lake escaped.
         scripts: texts, in the order in which they run.
     """
+    style = f"{_colour_classes()}\n{read_page_file(STYLE)}"
     return Template(read_page_file(FRAME)).substitute(
-        title=html.escape(title), style=read_page_file(STYLE), body=body, plotly=_read_plotly(), script="\n".join(scripts)
+        title=html.escape(title), style=style, body=body, plotly=_read_plotly(), script="\n".join(scripts)
     )
+
+
+def _colour_classes() -> str:
+    """A variable for the colour of each class, by its name, on light and on dark pages."""
+    lines = []
+    for place, selector in enumerate((":root", ':root[data-theme="dark"]')):
+        colours = " ".join(f"--{asset.value}: {facts.colours[place]};" for asset, facts in ASSET_FACTS.items())
+        lines.append(f"{selector} {{ {colours} }}")
+    return "\n".join(lines)
 
 
 def _read_plotly() -> str:

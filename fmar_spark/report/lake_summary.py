@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, Status, Tier
+from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS
+from fmar_spark.domain.words import Status, Tier
 
 SIMULATED_PROVENANCE: Final = "simulated"
 REAL_PROVENANCE: Final = "real"

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, Direction, Status, Tier
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS
+from fmar_spark.domain.words import Direction, Status, Tier
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import InputError
 from fmar_spark.report.frame import count_day, list_columns, round_values
@@ -16,7 +17,7 @@ STATUSES: Final = tuple(Status)
 TIERS: Final = tuple(Tier)
 LABEL_NAMES: Final = tuple(LABEL_OF_CLASS[asset] for asset in ASSET_CLASSES)
 """In the order of the classes."""
-LABEL_SIZES: Final = ("ev_kw", "heat_pump_kw", "battery_kw", "pv_kwp")
+LABEL_SIZES: Final = tuple(facts.sizes[0].label for facts in ASSET_FACTS.values())
 SIZE_FIGURES: Final = (
     "rated_kw",
     "rated_kw_lower",

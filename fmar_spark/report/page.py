@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple
 
 from fmar_spark import __version__
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
-from fmar_spark.domain.words import ASSET_CLASSES, SEASONS
+from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.words import SEASONS
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import ConfigError
 from fmar_spark.report.evidence import Derived, EvidenceRules, derive_evidence, describe_place
 from fmar_spark.report.fleet import ANSWERS, MAIN_DIRECTION, describe_fleet, describe_intake
-from fmar_spark.report.frame import encode_power, pack, read_page_file, render_frame, write_json
+from fmar_spark.report.frame import encode_power, list_class_words, pack, read_page_file, render_frame, write_json
 from fmar_spark.report.histories import read_histories, read_places
 from fmar_spark.report.meters import (
     DIRECTIONS,
@@ -122,7 +123,7 @@ def _pack_evidence(lake: LakeRows, meters: Sequence[Row], rules: EvidenceRules) 
 def _list_words() -> dict[str, Any]:
     """Closed lists that the data refer to by place."""
     return {
-        "classes": [asset.value for asset in ASSET_CLASSES],
+        **list_class_words(),
         "directions": [direction.value for direction in DIRECTIONS],
         "statuses": [status.value for status in STATUSES],
         "tiers": [tier.value for tier in TIERS],

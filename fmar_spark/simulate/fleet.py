@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR, number_mpans
-from fmar_spark.domain.words import AssetClass
 from fmar_spark.simulate.batteries import MODES, simulate_batteries
 from fmar_spark.simulate.businesses import simulate_businesses
 from fmar_spark.simulate.calendars import Civil, lay_out_calendar

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.signal import lfilter
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.loads import Uses, cycle_at_demand, paint_uses
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints

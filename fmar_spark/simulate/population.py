@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.plan import (
     BUSINESSES,
     CONFUSERS,

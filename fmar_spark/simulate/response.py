@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.calendars import Civil
 from fmar_spark.simulate.loads import Uses, paint_uses, select_uses
 from fmar_spark.simulate.plan import PREMISES, FleetPlan, Floats, Ints, open_stream

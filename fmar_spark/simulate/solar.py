@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.plan import FleetPlan, Floats
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import Weather, wander

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.plan import Floats, Ints
 from fmar_spark.simulate.population import Life
 from fmar_spark.units import HOURS_PER_SLOT

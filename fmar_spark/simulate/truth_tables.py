@@ -7,21 +7,15 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.clock import SLOTS_PER_DAY, utc_slot_starts
-from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass, ChangeKind
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
+from fmar_spark.domain.words import ChangeKind
 from fmar_spark.simulate.fleet import Fleet
 from fmar_spark.simulate.permissions import Permissions
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
 from fmar_spark.simulate.weather import LONDON_GROUP
 
 SOURCE: Final = "simulated"
-CLASS_NAMES: Final = np.array([asset.value for asset in AssetClass])
-SIZE_OF_CLASS: Final = {
-    AssetClass.EV: "ev_kw",
-    AssetClass.HEAT_PUMP: "heat_pump_kw",
-    AssetClass.SOLAR_PV: "pv_kwp",
-    AssetClass.BATTERY: "battery_kw",
-    AssetClass.DEMAND_RESPONSE: "dr_kw",
-}
+CLASS_NAMES: Final = np.array([asset.value for asset in ASSET_CLASSES])
 
 
 def _dates_of(plan: FleetPlan, slots: Ints) -> pa.Array:
@@ -111,18 +105,15 @@ def tabulate_labels(fleet: Fleet) -> pa.Table:
     meters = len(fleet.mpan_id)
     columns: dict[str, object] = {"series_id": fleet.mpan_id, "mpan_id": fleet.mpan_id, "source": [SOURCE] * meters}
     sizes: dict[str, Floats] = {}
-    for number, asset in enumerate(AssetClass):
+    for number, asset in enumerate(ASSET_CLASSES):
         mine = fleet.assets.asset_class == number
         rows = fleet.assets.meter[mine]
-        has, size = np.zeros(meters, bool), np.full(meters, np.nan)
+        has = np.zeros(meters, bool)
         has[rows] = True
-        size[rows] = fleet.assets.size_kw[mine]
-        columns[LABEL_OF_CLASS[asset]] = has
-        sizes[SIZE_OF_CLASS[asset]] = size
-        if asset is AssetClass.BATTERY:
-            storage = np.full(meters, np.nan)
-            storage[rows] = fleet.assets.storage_kwh[mine]
-            sizes["battery_kwh"] = storage
+        columns[ASSET_FACTS[asset].label] = has
+        for size in ASSET_FACTS[asset].sizes:
+            sizes[size.label] = np.full(meters, np.nan)
+            sizes[size.label][rows] = getattr(fleet.assets, size.truth)[mine]
     columns |= {name: pa.array(size, from_pandas=True) for name, size in sizes.items()}
     columns["confusers"] = [",".join(names) for names in fleet.confusers]
     columns["provenance"] = [SOURCE] * meters

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import Column, Layer, TableContract, mpan_column
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass, Quantity
+from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS, SIZE_LABELS, SIZE_NAMES
+from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.arrow_columns import build_column, list_rows
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.bridge import map_whole_keys
@@ -24,7 +25,6 @@ from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Floats
-from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
 from fmar_spark.learning.examples import Examples, describe_window
 from fmar_spark.learning.registry import register_classifier
@@ -36,14 +36,6 @@ from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, LABELS)
 WRITES: Final[tuple[TableContract, ...]] = ()
-SIZE_LABELS: Final = {
-    (AssetClass.EV, "import_kw"): "ev_kw",
-    (AssetClass.HEAT_PUMP, "import_kw"): "heat_pump_kw",
-    (AssetClass.BATTERY, "import_kw"): "battery_kw",
-    (AssetClass.BATTERY, "export_kw"): "battery_kw",
-    (AssetClass.BATTERY, "storage_kwh"): "battery_kwh",
-    (AssetClass.SOLAR_PV, "peak_kwp"): "pv_kwp",
-}
 MEMORY_TABLE: Final = "silver.labels"
 SIMULATED: Final = "simulated"
 """How the provenance of a simulated meter begins."""
@@ -175,9 +167,9 @@ def join_labels(evidence: pa.Table, labels: pd.DataFrame) -> Examples:
     classes, names = len(ASSET_CLASSES), len(SIZE_NAMES)
     matrix = {name: np.array(evidence[name].to_pylist(), dtype=float) for name in ("features", "presence", "sizes")}
     true_sizes = np.full((len(mpan_ids), classes, names), np.nan)
-    for (asset, size_name), column in SIZE_LABELS.items():
-        if column in mine:
-            true_sizes[:, ASSET_CLASSES.index(asset), SIZE_NAMES.index(size_name)] = mine[column].astype(float)
+    for asset, size in SIZE_LABELS:
+        for name in size.names if size.label in mine else ():
+            true_sizes[:, ASSET_CLASSES.index(asset), SIZE_NAMES.index(name)] = mine[size.label].astype(float)
     truth = np.stack([mine[LABEL_OF_CLASS[asset]].astype(float).to_numpy() for asset in ASSET_CLASSES], axis=1)
     absent = [""] * len(mpan_ids)
     return Examples(

@@ -3,13 +3,21 @@
 import inspect
 import re
 from enum import StrEnum
+from types import ModuleType
 
 import pytest
 
-from fmar_spark.domain import words
-from fmar_spark.domain.words import ASSET_CLASSES, SEASONS, AssetClass, Direction, Quantity, Status, Tier
+from fmar_spark.domain import assets, fmar, words
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import SEASONS, Direction, Quantity, Status, Tier
 
-ENUMS = [member for _, member in inspect.getmembers(words, inspect.isclass) if issubclass(member, StrEnum) and member is not StrEnum]
+
+def list_enums(module: ModuleType) -> list[type[StrEnum]]:
+    found = [member for _, member in inspect.getmembers(module, inspect.isclass) if issubclass(member, StrEnum)]
+    return [member for member in found if member.__module__ == module.__name__]
+
+
+ENUMS = [*list_enums(words), *list_enums(assets)]
 
 
 @pytest.mark.parametrize("enum", ENUMS)
@@ -26,6 +34,12 @@ def test_every_member_has_a_meaning_beside_it(enum: type[StrEnum]) -> None:
     source = inspect.getsource(enum)
     for member in enum:
         assert re.search(rf'    {member.name} = "{member.value}"\n    """[^"]+\."""', source)
+
+
+@pytest.mark.parametrize("enum", list_enums(fmar))
+def test_the_code_lists_of_fmar_are_spelt_as_elexon_spells_them(enum: type[StrEnum]) -> None:
+    assert inspect.getdoc(enum)
+    assert all(re.fullmatch(r"[A-Z][A-Z_]*", member.value) and member.name == member.value for member in enum)
 
 
 def test_the_words_that_people_outside_rely_on_are_these() -> None:

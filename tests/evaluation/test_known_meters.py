@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from evaluation_world import HOMES, PLAN, write_truth
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.known_meters import gather_labels, read_plan

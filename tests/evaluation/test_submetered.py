@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.submetered import read_true_runs
 

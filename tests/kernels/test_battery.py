@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.battery.detector import FEATURES, examine
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
@@ -47,7 +47,7 @@ def test_export_in_the_dark_is_evidence_only_with_a_register(lay_window: WindowM
 def test_a_plain_home_gives_no_episodes(lay_window: WindowMaker) -> None:
     found = look(lay_window, restless_home(3))
     assert not found.events.meter.size
-    assert np.isnan(found.sizes.import_kw).all()
+    assert np.isnan(found.sizes.rated_import_kw).all()
     assert not np.nan_to_num(found.daily).any()
 
 
@@ -56,7 +56,7 @@ def test_nightly_charging_at_one_power_is_sized_and_marked(lay_window: WindowMak
     net_kw[:, :, 3:9] += 3.0
     net_kw[:, :, 34:42] = 0.0
     found = look(lay_window, net_kw)
-    assert found.sizes.import_kw[0] == pytest.approx(3.1, abs=0.3)
+    assert found.sizes.rated_import_kw[0] == pytest.approx(3.1, abs=0.3)
     assert found.sizes.storage_kwh[0] == pytest.approx(8.5, rel=0.15)
     assert np.nanmedian(found.daily) > 5
 

@@ -76,7 +76,7 @@ def test_flat_blocks_in_cheap_hours_are_charging_and_give_the_power() -> None:
     net_kw = np.full((1, DAYS, 48), 0.3)
     net_kw[:, :, 4:10] += 3.0
     found = find_episodes(lay_traits(net_kw, may_fill=True))
-    assert found.sizes.import_kw[0] == pytest.approx(3.0, rel=1e-3)
+    assert found.sizes.rated_import_kw[0] == pytest.approx(3.0, rel=1e-3)
     assert found.sizes.storage_kwh[0] == pytest.approx(9.0 * np.sqrt(ROUND_TRIP), rel=1e-3)
     assert count_slots(found, is_import=True) == 6 * DAYS
 

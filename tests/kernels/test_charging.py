@@ -117,7 +117,7 @@ def test_flat_blocks_agree_with_a_naive_loop(seed: int) -> None:
 def test_the_charger_and_its_sessions_are_recovered(charger_kw: float) -> None:
     driven = drive(charger_kw)
     found = charging_of(driven.load_kw)
-    assert found.charger_kw[0] == pytest.approx(charger_kw, rel=0.05)
+    assert found.rated_kw[0] == pytest.approx(charger_kw, rel=0.05)
     assert found.spread[0] < 0.05
     starts = dict(zip(found.sessions.start.tolist(), found.sessions.end.tolist(), strict=True))
     caught = [one for one in driven.sessions if starts.get(one[0]) == sum(one)]
@@ -131,7 +131,7 @@ def test_cooking_of_every_power_does_not_hide_the_charger() -> None:
     flat = driven.load_kw.reshape(-1)
     for start in rng.integers(10, flat.size - 10, 240):
         flat[start : start + rng.integers(1, 3)] += rng.uniform(1.5, 4.0)
-    assert charging_of(driven.load_kw).charger_kw[0] == pytest.approx(7.2, rel=0.1)
+    assert charging_of(driven.load_kw).rated_kw[0] == pytest.approx(7.2, rel=0.1)
 
 
 def test_sessions_of_a_meter_come_in_order_and_never_overlap() -> None:
@@ -150,14 +150,14 @@ def test_each_meter_is_answered_as_if_it_were_alone() -> None:
     together = charging_of(load_kw)
     for meter in range(3):
         alone = charging_of(load_kw[meter : meter + 1])
-        assert together.charger_kw[meter] == alone.charger_kw[0]
+        assert together.rated_kw[meter] == alone.rated_kw[0]
         np.testing.assert_array_equal(together.sessions.start[together.sessions.meter == meter], alone.sessions.start)
 
 
 @pytest.mark.parametrize("load_kw", [np.zeros((0, 9, SLOTS)), np.full((2, 9, SLOTS), np.nan), np.full((2, 9, SLOTS), 0.4)])
 def test_without_a_step_there_is_no_charger(load_kw: Floats) -> None:
     found = charging_of(load_kw)
-    assert found.charger_kw.shape == load_kw.shape[:1]
+    assert found.rated_kw.shape == load_kw.shape[:1]
     assert found.sessions.meter.size == 0
     assert np.isnan(found.likeness).all()
     assert np.nan_to_num(found.concentration).sum() == 0
@@ -183,6 +183,6 @@ def test_the_power_that_comes_second_is_told_beside_the_first() -> None:
     load_kw = drive(7.2).load_kw
     load_kw[0, :, 26:29] += 3.0
     charging = charging_of(load_kw)
-    assert charging.charger_kw[0] == pytest.approx(7.2, rel=0.03)
+    assert charging.rated_kw[0] == pytest.approx(7.2, rel=0.03)
     assert charging.second_kw[0] == pytest.approx(3.0, rel=0.05)
     assert charging.second_likeness[0] < charging.likeness[0]

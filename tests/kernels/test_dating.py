@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.changes import REMOVED, UPGRADED, Changes, History, Presence
 from fmar_spark.kernels.dating import NEVER_CHANGED_DAYS, PRESENCE_EVIDENCE, date_asset, presence_evidence
 from fmar_spark.kernels.ev import detector as ev

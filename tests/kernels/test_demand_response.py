@@ -35,7 +35,7 @@ def test_days_of_held_back_load_are_found_with_their_energy(lay_window: WindowMa
     assert np.median(found.events.probability[true]) > np.median(found.events.probability[~true])
     np.testing.assert_allclose(found.events.energy_kwh[true], 80.0, rtol=0.25)
     assert (found.events.probability[true] > 0.5).all()
-    assert found.sizes.import_kw[0] == pytest.approx(40.0, rel=0.35)
+    assert found.sizes.rated_import_kw[0] == pytest.approx(40.0, rel=0.35)
 
 
 def test_regular_events_lengthen_the_tail_of_drops_and_not_of_bumps(lay_window: WindowMaker) -> None:
@@ -61,7 +61,7 @@ def test_nothing_read_gives_nothing(lay_window: WindowMaker, load_kw: Floats) ->
     found = examine(lay_window(load_kw), load_kw)
     assert not found.events.meter.size
     assert np.isnan(found.features).all()
-    assert np.isnan(found.sizes.import_kw).all()
+    assert np.isnan(found.sizes.rated_import_kw).all()
 
 
 def test_neighbours_that_drop_together_are_aligned(lay_window: WindowMaker) -> None:

@@ -35,7 +35,7 @@ def evening_charges(days: int = 90, charger_kw: float = 7.0) -> Floats:
 def test_a_car_that_charges_every_third_evening_is_described(lay_window: WindowMaker) -> None:
     load_kw = evening_charges()
     found = examine(lay_window(load_kw), load_kw)
-    assert found.sizes.import_kw[0] == pytest.approx(7.0)
+    assert found.sizes.rated_import_kw[0] == pytest.approx(7.0)
     assert found.events.start_slot.tolist() == [day * 48 + 36 for day in range(0, 90, 3)]
     assert found.events.end_slot.tolist() == [day * 48 + 42 for day in range(0, 90, 3)]
     np.testing.assert_allclose(found.events.energy_kwh, 21.0, rtol=1e-5)
@@ -50,7 +50,7 @@ def test_a_car_gives_nothing_back_and_stores_nothing_that_could_be_told(lay_wind
     load_kw = evening_charges()
     found = examine(lay_window(load_kw), load_kw)
     assert found.events.is_import.all()
-    for sizes in (found.sizes.export_kw, found.sizes.storage_kwh, found.sizes.peak_kwp):
+    for sizes in (found.sizes.rated_export_kw, found.sizes.storage_kwh, found.sizes.peak_kwp):
         assert np.isnan(sizes).all()
 
 
@@ -58,7 +58,7 @@ def test_hourly_meters_are_looked_at_hour_by_hour(lay_window: WindowMaker) -> No
     load_kw = np.concatenate([evening_charges(), evening_charges(charger_kw=3.6)])
     window = lay_window(load_kw)._replace(interval_minutes=np.array([60, 30]))
     found = examine(window, load_kw)
-    np.testing.assert_allclose(found.sizes.import_kw, [7.0, 3.6], rtol=1e-5)
+    np.testing.assert_allclose(found.sizes.rated_import_kw, [7.0, 3.6], rtol=1e-5)
     hourly = found.events.meter == 0
     assert (found.events.start_slot[hourly] % 2 == 0).all()
     assert (found.events.end_slot[hourly] % 2 == 0).all()
@@ -113,10 +113,10 @@ def test_events_lie_in_the_window_in_order_and_take_no_more_than_was_drawn(see_f
 def test_chargers_of_simulated_homes_are_sized_and_their_half_hours_found(see_fleet: FleetMaker) -> None:
     plan, fleet, window = see_fleet(home_ev=1.0)
     found = examine(window, window.import_kw)
-    error = np.abs(found.sizes.import_kw / fleet.assets.size_kw - 1)
+    error = np.abs(found.sizes.rated_import_kw / fleet.assets.size_kw - 1)
     assert np.median(error) < 0.08
     assert (error < 0.15).mean() > 0.75
-    assert column(found, "ev_power_kw") == pytest.approx(found.sizes.import_kw)
+    assert column(found, "ev_power_kw") == pytest.approx(found.sizes.rated_import_kw)
     slots = window.import_kw[0].size
     local = clock.local_slot_of_utc(plan.first_date, plan.days, clock.LONDON)
     true_events = fleet.events._replace(start_slot=local[fleet.events.start_slot], end_slot=local[fleet.events.end_slot - 1] + 1)
@@ -139,5 +139,5 @@ def test_nothing_read_finds_nothing(lay_window: WindowMaker, meters: int, days: 
     assert found.daily.shape == (meters, days)
     assert np.isnan(found.features).all()
     assert np.isnan(found.daily).all()
-    assert np.isnan(found.sizes.import_kw).all()
+    assert np.isnan(found.sizes.rated_import_kw).all()
     assert found.events.meter.size == 0

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS, Examination, examine_meters
 from fmar_spark.kernels.sufficiency import judge_history
 from fmar_spark.kernels.window import Floats, MeterWindow
@@ -65,7 +65,7 @@ def test_a_meter_s_findings_do_not_depend_on_its_company(see_fleet: FleetMaker) 
         few, many = alone.findings[asset], together.findings[asset]
         for row, meter in enumerate((17, 20)):
             assert few.events.start_slot[few.events.meter == row].tolist() == many.events.start_slot[many.events.meter == meter].tolist()
-        np.testing.assert_allclose(few.sizes.import_kw, many.sizes.import_kw[[17, 20]], rtol=1e-4)
+        np.testing.assert_allclose(few.sizes.rated_import_kw, many.sizes.rated_import_kw[[17, 20]], rtol=1e-4)
 
 
 def test_episodes_lie_in_the_window_in_order_and_carry_positive_energy(see_fleet: FleetMaker) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.heat_pump.detector import FEATURES, examine
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
@@ -64,7 +64,7 @@ def test_too_few_days_tell_nothing(lay_window: WindowMaker) -> None:
     load_kw = heated(winter_and_summer()[:20])
     found = examine(lay_window(load_kw, temp_c=winter_and_summer()[:20]), load_kw)
     assert np.isnan(found.features).all()
-    assert np.isnan(found.sizes.import_kw).all()
+    assert np.isnan(found.sizes.rated_import_kw).all()
 
 
 def test_simulated_pumps_answer_the_cold_more_than_other_homes(see_fleet: FleetMaker) -> None:
@@ -76,5 +76,5 @@ def test_simulated_pumps_answer_the_cold_more_than_other_homes(see_fleet: FleetM
     found = examine(seen.window, seen.window.net_kw)
     slope = column(found, "heat_pump_relative_slope")
     assert np.median(slope[has]) > 5 * max(float(np.median(slope[~has])), 0.05)
-    kw = found.sizes.import_kw[assets.meter[mine]]
+    kw = found.sizes.rated_import_kw[assets.meter[mine]]
     assert np.nanmedian(np.abs(kw / assets.size_kw[mine] - 1)) < 0.5

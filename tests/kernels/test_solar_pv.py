@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.solar.detector import FEATURES, PvFindings, examine
 from fmar_spark.kernels.sun import clear_cos_zenith
 from fmar_spark.kernels.window import Floats, MeterWindow
@@ -32,7 +32,7 @@ def test_an_array_that_exports_is_seen_and_sized(lay_window: WindowMaker) -> Non
     assert column(found, "pv_export_day_share")[0] > 0.9
     assert column(found, "pv_export_fit")[0] > 0.9
     assert found.findings.sizes.peak_kwp[0] * 0.74 == pytest.approx(4.0, rel=0.15)
-    assert found.findings.sizes.export_kw[0] == pytest.approx(4.0 * 0.88, rel=0.15)
+    assert found.findings.sizes.rated_export_kw[0] == pytest.approx(4.0 * 0.88, rel=0.15)
 
 
 def test_its_generation_covers_what_goes_out_and_what_the_site_takes(lay_window: WindowMaker) -> None:

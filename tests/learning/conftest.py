@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS
-from fmar_spark.learning.classifier import SIZE_NAMES, AssetClassifier
+from fmar_spark.learning.classifier import AssetClassifier
 from fmar_spark.learning.evaluation import Report, evaluate_classifier
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.training import Split, TreeShape, split_by_meter, train_classifier

@@ -9,7 +9,7 @@ import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.classifier import (
@@ -127,14 +127,22 @@ def test_without_evidence_or_without_weights_presence_is_the_probability_itself(
 
 def test_the_interval_of_a_size_widens_with_its_spread_and_is_unknown_with_it(classifier: AssetClassifier) -> None:
     size, spread = np.array([7.0, 7.0, np.nan, 7.0]), np.array([0.05, 0.3, 0.1, np.nan])
-    lower, upper = classifier.bound_size(AssetClass.EV, "import_kw", size, spread)
+    lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, size, spread)
     width = upper / lower
     assert width[3] > width[1] > width[0] > 1
     assert np.isnan([lower[2], upper[2]]).all()
 
 
+def test_a_classifier_that_was_stored_under_former_names_of_sizes_bounds_them_as_before(classifier: AssetClassifier) -> None:
+    now = classifier.size_quantiles or {}
+    before = {key.replace("/rated_", "/"): bounds for key, bounds in now.items()}
+    assert set(before) & {"ev/import_kw"}
+    stored = AssetClassifier(classifier.models, classifier.calibration, classifier.presence, before, classifier.feature_names)
+    assert load_classifier(store_classifier(stored)).size_quantiles == now
+
+
 def test_a_size_that_was_never_calibrated_has_a_wide_interval() -> None:
-    lower, upper = AssetClassifier().bound_size(AssetClass.EV, "import_kw", np.array([7.0]), np.array([0.1]))
+    lower, upper = AssetClassifier().bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, np.array([7.0]), np.array([0.1]))
     assert (lower[0], upper[0]) == pytest.approx((7 * np.exp(-0.15), 7 * np.exp(0.15)))
 
 
@@ -159,7 +167,9 @@ def test_a_scorer_answers_as_its_classifier_does(scorer: StoredScorer, classifie
         classifier.predict_present(AssetClass.HEAT_PUMP, probability, evidence),
     )
     size, spread = np.array([3.0]), np.array([0.2])
-    assert asked.bound_size(AssetClass.EV, "import_kw", size, spread) == classifier.bound_size(AssetClass.EV, "import_kw", size, spread)
+    assert asked.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, size, spread) == classifier.bound_size(
+        AssetClass.EV, SizeName.RATED_IMPORT_KW, size, spread
+    )
 
 
 def test_a_scorer_travels_to_a_worker_whole(scorer: StoredScorer, examples: Examples) -> None:

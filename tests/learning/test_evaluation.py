@@ -7,7 +7,7 @@ import pytest
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.learning.classifier import AssetClassifier
 from fmar_spark.learning.evaluation import (
     Report,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.examination import CONTEXT_FEATURES, FEATURES, FEATURES_OF_CLASS
 from fmar_spark.learning.features import columns_of, select_columns
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.learning.answers import DAY_COLUMNS, NO_ROW, Answers, Facts, Scored, score_window, take_meters
 from fmar_spark.learning.groups import score_groups
 from fmar_spark.learning.labelled import SIZE_NAMES, Labels

@@ -5,9 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.examples import Examples, join_examples, take_examples
 from fmar_spark.learning.simulated_examples import VIEWS, describe_view, simulate_examples
 from fmar_spark.simulate.fleet import FleetPlan, simulate_fleet

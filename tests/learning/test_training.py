@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.classifier import AssetClassifier, average_members, store_classifier, to_logit
@@ -128,7 +128,7 @@ def test_size_intervals_hold_four_truths_of_five_on_meters_never_seen(
 ) -> None:
     rows = split.test & (examples.labels[:, 0] == 1)
     estimate, spread = examples.sizes[rows, 0, 0], examples.sizes[rows, 0, 4]
-    lower, upper = classifier.bound_size(AssetClass.EV, "import_kw", estimate, spread)
+    lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, estimate, spread)
     held = (examples.true_sizes[rows, 0, 0] >= lower) & (examples.true_sizes[rows, 0, 0] <= upper)
     assert rows.sum() > 100
     assert 0.7 < held.mean() < 0.9

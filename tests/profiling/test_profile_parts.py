@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.window import Events
 from fmar_spark.profiling.parts import Judged, describe_evidence
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass, Status, Tier
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
 from fmar_spark.profiling.verdicts import REASON_NO_EVIDENCE, TierRules, find_answerable, name_statuses, name_tiers

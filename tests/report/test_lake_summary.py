@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fmar_spark.domain.words import LABEL_OF_CLASS
+from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.report.lake_summary import (
     Origin,
     choose_meters,

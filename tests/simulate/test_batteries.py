@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.batteries import MODES, Batteries, simulate_batteries
 from fmar_spark.simulate.calendars import lay_out_calendar
 from fmar_spark.simulate.plan import FleetPlan, Floats, mix_from

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import AssetClass
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.plan import BUSINESSES, CONFUSERS, HOMES, PREMISES, TARIFFS, FleetPlan, mix_from
 from fmar_spark.simulate.population import (
     BUSINESS_CONFUSER,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.simulate.fleet import Fleet, simulate_fleet
 from fmar_spark.simulate.plan import FleetPlan, Floats, Mix, mix_from
 from fmar_spark.simulate.population import Life

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from fmar_spark.clock import utc_slot_starts
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass, ChangeKind
+from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS, SIZE_LABELS, AssetClass
+from fmar_spark.domain.words import ChangeKind
 from fmar_spark.simulate.fleet import Fleet
 from fmar_spark.simulate.permissions import Permissions
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.truth_tables import (
-    SIZE_OF_CLASS,
     tabulate_assets,
     tabulate_changes,
     tabulate_confusers,
@@ -118,11 +118,12 @@ def test_changes_retell_the_dates_of_the_assets(plan: FleetPlan, fleet: Fleet, a
 def test_labels_say_of_every_meter_what_it_ever_had(fleet: Fleet, assets: Rows) -> None:
     labels = {row["mpan_id"]: row for row in tabulate_labels(fleet).to_pylist()}
     assert list(labels) == fleet.mpan_id
-    size_of = {(row["mpan_id"], row["asset_class"]): row["size_kw"] for row in assets}
+    assets_of = {(row["mpan_id"], row["asset_class"]): row for row in assets}
     for mpan, row in labels.items():
-        for asset, size_name in SIZE_OF_CLASS.items():
-            assert row[LABEL_OF_CLASS[asset]] == ((mpan, asset) in size_of)
-            assert row[size_name] == size_of.get((mpan, asset))
+        for asset, size in SIZE_LABELS:
+            found = assets_of.get((mpan, asset))
+            assert row[LABEL_OF_CLASS[asset]] == (found is not None)
+            assert row[size.label] == (found and found[size.truth])
         assert row["series_id"] == mpan
         assert row["provenance"] == "simulated"
 

@@ -7,12 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from fmar_spark.domain.words import ASSET_CLASSES, LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS, SIZE_NAMES, AssetClass, SizeName
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.learning.classifier import SIZE_NAMES
 from fmar_spark.learning.training import split_by_meter, train_classifier
 from fmar_spark.profiling.windows import empty_weather
 from fmar_spark.steps.train_classifier import EVIDENCE, EvidencePass, join_labels
@@ -77,6 +76,6 @@ def test_labels_find_their_meter_and_empty_ones_are_unknown() -> None:
     wanted = {"a": [np.nan, np.nan, np.nan, 1.0, np.nan], "b": [1.0, np.nan, np.nan, 0.0, np.nan]}
     for mpan, answers in wanted.items():
         np.testing.assert_array_equal(examples.labels[row[mpan]], answers)
-    assert examples.true_sizes[row["b"], 0, SIZE_NAMES.index("import_kw")] == 7.2
+    assert examples.true_sizes[row["b"], 0, SIZE_NAMES.index(SizeName.RATED_IMPORT_KW)] == 7.2
     assert np.isnan(examples.true_sizes[row["a"]]).all()
     assert [examples.confusers[row[mpan]] for mpan in "ab"] == ["", "immersion"]

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, BASELINES, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.domain.words import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.transforms import gold
 

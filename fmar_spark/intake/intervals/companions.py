@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
-from fmar_spark.domain.words import LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.assets import ASSET_FACTS, LABEL_OF_CLASS, SIZE_LABELS, AssetClass
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, check_columns, find_files, list_columns, read_blocks
 
@@ -15,12 +15,10 @@ AssetDays = tuple[date | None, date | None]
 """Appeared and removed."""
 SITE_COLUMNS: Final = ("latitude", "longitude", "time_zone", "gsp_group", "is_domestic")
 FLAGS: Final = tuple(LABEL_OF_CLASS.values())
-SIZES: Final = ("ev_kw", "heat_pump_kw", "pv_kwp", "battery_kw", "battery_kwh")
+SIZES: Final = tuple(size.label for _, size in SIZE_LABELS)
 YES: Final = frozenset({"1", "1.0", "true", "yes"})
 NO: Final = frozenset({"0", "0.0", "false", "no"})
-DATES: Final = {
-    asset: tuple(f"{flag.removeprefix('has_')}_{what}_date" for what in ("appeared", "removed")) for asset, flag in LABEL_OF_CLASS.items()
-}
+DATES: Final = {asset: tuple(f"{facts.stem}_{what}_date" for what in ("appeared", "removed")) for asset, facts in ASSET_FACTS.items()}
 """Columns that say when an asset came and went."""
 PROVENANCE_UNKNOWN: Final = "not stated"
 

@@ -179,8 +179,8 @@ def _size_batteries(given_kwh: Floats, filling: _Filling) -> Sizes:
     known = np.isfinite(storage_kwh) & (storage_kwh > 0)
     power_kw, storage_kwh = np.where(known, power_kw, np.nan), np.where(known, storage_kwh, np.nan)
     return Sizes(
-        import_kw=power_kw,
-        export_kw=power_kw,
+        rated_import_kw=power_kw,
+        rated_export_kw=power_kw,
         spread=np.where(known, spread, np.nan),
         storage_kwh=storage_kwh,
         peak_kwp=np.full(meters, np.nan),

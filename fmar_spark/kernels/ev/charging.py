@@ -68,7 +68,7 @@ class EvSearch(NamedTuple):
 class Charging(NamedTuple):
     """A charger and its sessions as if every meter had one; arrays of shape (meters,) but for the sessions."""
 
-    charger_kw: Floats
+    rated_kw: Floats
     """NaN where no power stands out."""
     spread: Floats
     """Relative standard deviation of the sessions' power."""
@@ -100,9 +100,9 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
     choice = _choose_charger(flat, seen, grid.slots_per_day, search)
     trusted = _trust_short_blocks(flat, choice.power_kw, search)
     sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
-    charger_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
+    rated_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
     return Charging(
-        charger_kw,
+        rated_kw,
         spread,
         choice.share,
         choice.likeness,
@@ -273,15 +273,15 @@ def _average(values: Floats, weight: Floats, group: Ints, groups: int) -> Floats
     return np.asarray(np.bincount(group, values * weight, groups) / np.where(total > 0, total, np.nan))
 
 
-def _trust_short_blocks(flat: Blocks, charger_kw: Floats, search: EvSearch) -> Bools:
+def _trust_short_blocks(flat: Blocks, rated_kw: Floats, search: EvSearch) -> Bools:
     """Whether short blocks of the charger's power clearly outnumber those of powers beside it, shape (meters,).
 
     Cooking and washing give short blocks of every power; a charger's stand out. The geometric mean of the counts below
     and above is what a smooth spread of powers would give between them, and one other appliance cannot raise it much.
     """
-    meters = charger_kw.size
+    meters = rated_kw.size
     short = flat.take(flat.hours <= search.doubtful_hours)
-    apart = np.log(short.power_kw / charger_kw[short.meter])
+    apart = np.log(short.power_kw / rated_kw[short.meter])
     below = (apart < -BESIDE_FROM_LOG) & (apart >= -BESIDE_TO_LOG)
     above = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
     at_power = np.bincount(short.meter[np.abs(apart) <= NEAR_LOG], minlength=meters)
@@ -290,10 +290,10 @@ def _trust_short_blocks(flat: Blocks, charger_kw: Floats, search: EvSearch) -> B
     return np.asarray(at_power > search.doubtful_excess * background + 1.0)
 
 
-def _find_sessions(grid: SlotGrid, rises: Rises, charger_kw: Floats, trusted: Bools, search: EvSearch) -> Blocks:
+def _find_sessions(grid: SlotGrid, rises: Rises, rated_kw: Floats, trusted: Bools, search: EvSearch) -> Blocks:
     """Blocks of each meter's charger power, with those too short to fill a slot where nothing else is as strong."""
     place = rises.place
-    wanted = charger_kw[grid.meter_of(place)]
+    wanted = rated_kw[grid.meter_of(place)]
     brief_kw = np.maximum(search.brief_share * wanted, search.brief_kw / np.sqrt(2.0 * grid.step_hours))
     top = np.fmax(grid.flat_kw[place], np.fmax(grid.flat_kw[place + 1], grid.flat_kw[place + 2]))
     full_kw = (1.0 - search.power_tolerance) * wanted
@@ -321,28 +321,28 @@ def _find_sessions(grid: SlotGrid, rises: Rises, charger_kw: Floats, trusted: Bo
     return blocks.take(drop_overlaps(blocks.meter, blocks.start, blocks.end))
 
 
-def _cut_brief(grid: SlotGrid, place: Ints, idle_kw: Floats, charger_kw: Floats, search: EvSearch) -> tuple[Blocks, Bools]:
+def _cut_brief(grid: SlotGrid, place: Ints, idle_kw: Floats, rated_kw: Floats, search: EvSearch) -> tuple[Blocks, Bools]:
     """Charging over up to three slots without filling any, its height as ``power_kw``, and whether it ends in time."""
     floor_kw = np.fmin(idle_kw, grid.flat_kw[place + 3])
     over = np.nan_to_num(grid.flat_kw[place[:, None] + np.arange(4)] - floor_kw[:, None])
     tallest = over[:, :3].max(axis=1)
-    share = np.clip(over / charger_kw[:, None], 0.0, 1.0)
-    ends = (share[:, 3] < 2 * search.partial_share) & (tallest <= charger_kw + search.company_kw)
+    share = np.clip(over / rated_kw[:, None], 0.0, 1.0)
+    ends = (share[:, 3] < 2 * search.partial_share) & (tallest <= rated_kw + search.company_kw)
     used = np.where(share[:, :3] >= search.partial_share, share[:, :3], 0.0)
     hours = used.sum(axis=1) * grid.step_hours
     slot = grid.slot_of(place)
     start = slot + np.argmax(used > 0, axis=1)
     end = slot + 3 - np.argmax(used[:, ::-1] > 0, axis=1)
     unseen = np.full(hours.size, np.nan)
-    return Blocks(grid.meter_of(place), start, end, hours, tallest, hours * charger_kw, unseen), ends
+    return Blocks(grid.meter_of(place), start, end, hours, tallest, hours * rated_kw, unseen), ends
 
 
-def _refine_charger(sessions: Blocks, charger_kw: Floats, tolerance: float) -> tuple[Floats, Floats]:
+def _refine_charger(sessions: Blocks, rated_kw: Floats, tolerance: float) -> tuple[Floats, Floats]:
     """Charger power as the mean of its sessions, and their relative spread, shape (meters,)."""
-    meters = charger_kw.size
-    sessions = sessions.take(np.abs(sessions.power_kw / charger_kw[sessions.meter] - 1.0) <= tolerance)
+    meters = rated_kw.size
+    sessions = sessions.take(np.abs(sessions.power_kw / rated_kw[sessions.meter] - 1.0) <= tolerance)
     weight = np.minimum(sessions.hours, 4.0) ** 2
     mean = _average(sessions.power_kw, weight, sessions.meter, meters)
-    centre = np.where(np.isnan(mean), charger_kw, mean)
+    centre = np.where(np.isnan(mean), rated_kw, mean)
     off = (sessions.power_kw / centre[sessions.meter] - 1.0) ** 2
     return centre, np.sqrt(_average(off, weight, sessions.meter, meters))

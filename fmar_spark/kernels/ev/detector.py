@@ -69,7 +69,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
     meters, days, _ = load_kw.shape
     features = np.full((meters, len(FEATURES)), np.nan)
     daily = np.full((meters, days), np.nan, dtype=np.float32)
-    charger_kw, spread = np.full(meters, np.nan), np.full(meters, np.nan)
+    rated_kw, spread = np.full(meters, np.nan), np.full(meters, np.nan)
     found: list[Events] = []
     is_hourly = window.interval_minutes >= HOUR_MINUTES
     for slots_per_step, wanted in ((1, ~is_hourly), (2, is_hourly)):
@@ -77,7 +77,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         grid_kw = load_kw if rows.size == meters else load_kw[rows]
         part = _examine_grid(grid_kw[:, :, ::slots_per_step], window.calendar.season, search)
         features[rows], daily[rows] = part.features, part.daily
-        charger_kw[rows] = part.charging.charger_kw
+        rated_kw[rows] = part.charging.rated_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
         spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt
@@ -87,7 +87,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         features=features,
         daily=daily,
         events=_merge_events(found[0], found[1]),
-        sizes=Sizes(import_kw=charger_kw, export_kw=unknown, spread=spread, storage_kwh=unknown, peak_kwp=unknown),
+        sizes=Sizes(rated_import_kw=rated_kw, rated_export_kw=unknown, spread=spread, storage_kwh=unknown, peak_kwp=unknown),
     )
 
 
@@ -107,11 +107,11 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
     used_kwh = day_kwh.sum(axis=1, dtype=np.float64)
     habits = describe_habits(sessions, seen, slots_per_day)
     columns = (
-        charging.charger_kw,
+        charging.rated_kw,
         charging.spread,
         charging.concentration,
         charging.likeness,
-        charging.charger_kw / np.maximum(typical_kw, METER_STEP_KW),
+        charging.rated_kw / np.maximum(typical_kw, METER_STEP_KW),
         habits.kwh_per_day * seen.sum(axis=1) / np.where(used_kwh > 0, used_kwh, np.nan),
         contrast_seasons(daily, season),
         *habits,
@@ -151,14 +151,14 @@ def _measure_typical_change(load_kw: Floats) -> Floats:
 def _to_events(charging: Charging, rows: Ints, slots_per_step: int) -> Events:
     """Sessions as events of the whole batch, in half-hour slots."""
     sessions = charging.sessions
-    charger_kw = charging.charger_kw[sessions.meter]
-    fit = np.exp(-0.5 * ((sessions.power_kw / charger_kw - 1.0) / 0.1) ** 2)
+    rated_kw = charging.rated_kw[sessions.meter]
+    fit = np.exp(-0.5 * ((sessions.power_kw / rated_kw - 1.0) / 0.1) ** 2)
     return Events(
         meter=rows[sessions.meter],
         start_slot=sessions.start * slots_per_step,
         end_slot=sessions.end * slots_per_step,
         energy_kwh=sessions.energy_kwh.astype(np.float64),
-        peak_kw=np.minimum(sessions.power_kw, charger_kw).astype(np.float64),
+        peak_kw=np.minimum(sessions.power_kw, rated_kw).astype(np.float64),
         is_import=np.ones(fit.size, dtype=np.bool_),
         probability=(1.0 - 0.6 * np.exp(-sessions.hours)) * (0.5 + 0.5 * fit),
     )

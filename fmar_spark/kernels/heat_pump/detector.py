@@ -115,7 +115,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     features = np.concatenate([_describe_slopes(response, marks), _describe_windows(response, marks), _describe_contrast(contrast)], axis=1)
     features[np.isnan(response.fit)] = np.nan
     sizes = _size_pumps(contrast, response)
-    events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.import_kw, rules)
+    events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.rated_import_kw, rules)
     return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes)
 
 
@@ -229,8 +229,8 @@ def _size_pumps(contrast: Contrast, response: Response) -> Sizes:
     unknown = np.full(meters, np.nan)
     spread = 0.25 + 0.4 * (1.0 - np.clip(response.fit, 0.0, 1.0)) + 0.2 * (contrast.gap_c < 8.0)
     return Sizes(
-        import_kw=np.where(told, kw, np.nan),
-        export_kw=unknown,
+        rated_import_kw=np.where(told, kw, np.nan),
+        rated_export_kw=unknown,
         spread=np.where(told, spread, np.nan),
         storage_kwh=unknown,
         peak_kwp=unknown,

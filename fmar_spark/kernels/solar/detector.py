@@ -326,8 +326,8 @@ def _size_arrays(window: MeterWindow, fit: ArrayFit, seen: tuple[Bools, Output],
     spread = np.where(window.has_export, 0.1, 0.3) + 0.5 * (1 - fit.correlation)
     unknown = np.full(len(known), np.nan)
     return Sizes(
-        import_kw=unknown,
-        export_kw=np.where(known, np.where(window.has_export, highest_kw, clear_kw), np.nan),
+        rated_import_kw=unknown,
+        rated_export_kw=np.where(known, np.where(window.has_export, highest_kw, clear_kw), np.nan),
         spread=np.where(known, spread, np.nan),
         storage_kwh=unknown,
         peak_kwp=np.where(known, fit.scale_kw / rules.performance_ratio, np.nan),

@@ -1,13 +1,13 @@
 // What every part of the page shares: the data, words for people, elements made from text only, numbers and days.
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const WORDS = DATA.words;
-const CLASS_WORDS = { ev: "EV charging", heat_pump: "Heat pump", battery: "Battery", solar_pv: "Solar PV", demand_response: "Demand response" };
+const CLASS_WORDS = WORDS.class_words;
 const ANSWER_WORDS = {
   present_high: "present, high", present_medium: "present, medium", present_low: "present, low", absent: "absent",
   in_progress: "in progress", not_observable: "not observable",
 };
 const STATUS_WORDS = { in_progress: "in progress", not_observable: "not observable" };
-const CLASS_NAMES = WORDS.classes.map((name) => CLASS_WORDS[name] || name);
+const CLASS_NAMES = WORDS.classes.map((name) => CLASS_WORDS[name]);
 const DAY_NAMES = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const SLOTS = 48;
 const MILLISECONDS_A_DAY = 86400000;

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.markets import Market, Parameter, Role
-from fmar_spark.domain.words import AssetClass, Direction
+from fmar_spark.domain.words import Direction
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)

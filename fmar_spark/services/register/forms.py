@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.markets import Market
-from fmar_spark.domain.words import AssetClass
 from fmar_spark.services.register.bodies import Amsid, Form, Moment, Mpan, PartyId
 
 Limit = Annotated[int | None, Field(ge=1, le=10_000, description="Rows of a page.")]
