@@ -15,13 +15,18 @@ hypothesis.settings.register_profile("fmar", deadline=None)
 hypothesis.settings.load_profile("fmar")
 """How long an example takes says more of the machine than of the code."""
 SPARK_FIXTURES = {"spark", "store"}
+SHARING_FOLDERS = {"evaluation", "learning", "notebooks", "report", "services", "simulate"}
+"""Their tests share worlds that take long to make: one worker runs them all."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that asks for the session or a lake, so that ``-m 'not spark'`` is the quick lane."""
+    """Mark every test that asks for the session or a lake, so that ``-m 'not spark'`` is the quick lane; group what shares a world."""
     for item in items:
         if SPARK_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.spark)
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder in SHARING_FOLDERS else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -214,8 +214,7 @@ def test_the_folder_mlflow_does_not_hide_the_package() -> None:
 def test_spark_and_delta_are_the_versions_that_fit_together() -> None:
     assert importlib.metadata.version("pyspark") == "4.1.1"
     assert importlib.metadata.version("delta-spark") == "4.3.1"
-    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    assert {"pyspark==4.1.1", "delta_spark==4.3.1"} <= set(pins)
+    assert {"pyspark==4.1.1", "delta-spark==4.3.1"} <= {block.split()[0] for block in read_pins()}
     assert "io.delta:delta-spark_4.1_2.13:4.3.1" in (ROOT / "conf" / "spark-defaults.conf").read_text(encoding="utf-8")
 
 
@@ -244,13 +243,24 @@ def test_without_extras_neither_spark_nor_mlflow_is_installed() -> None:
     assert read_requirements()[""] & {"pyspark", "delta-spark", "mlflow", "deltalake"} == set()
 
 
+def read_pins() -> list[str]:
+    """Every package of constraints.txt: its pin, where it is wanted, and its hashes."""
+    return re.findall(r"^\S.*(?:\n .*)*", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_pin_has_hashes_and_what_setup_asks_for_is_pinned() -> None:
+    assert [pin.split()[0] for pin in read_pins() if not re.search(r"--hash=sha256:[0-9a-f]{64}", pin)] == []
+    pinned = {pin.split("==")[0] for pin in read_pins()}
+    assert set().union(*read_requirements().values()) - pinned == set()
+
+
 def test_every_pin_is_of_a_package_that_something_asks_for() -> None:
-    pins = {line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()}
-    asked = set().union(*read_requirements().values())
+    pins = {pin.split("==")[0] for pin in read_pins()}
+    needed = set().union(*read_requirements().values())
     for name in sorted(pins):
         try:
             lines = importlib.metadata.requires(name) or ()
         except importlib.metadata.PackageNotFoundError:
             continue
-        asked |= {re.split(r"[\[<>=!~; (]", line)[0].lower().replace("_", "-") for line in lines}
-    assert sorted(pins - asked) == []
+        needed |= {re.split(r"[\[<>=!~; (]", line)[0].lower().replace("_", "-") for line in lines}
+    assert sorted(pins - needed) == []
