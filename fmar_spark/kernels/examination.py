@@ -1,5 +1,7 @@
-"""One look at a batch of meters by all five detectors, in the order in which they depend on each other."""
+"""One look at a batch of meters by the detectors of all classes, in the order in which they depend on each other."""
 
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,24 +13,55 @@ from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.heat_pump import detector as heat_pump
 from fmar_spark.kernels.solar import detector as solar_pv
 from fmar_spark.kernels.sufficiency import Sufficiency
-from fmar_spark.kernels.window import Findings, Floats, MeterWindow
+from fmar_spark.kernels.window import Feature, Findings, Floats, MeterWindow, name_columns
 
-CONTEXT_FEATURES: Final = ("log_mean_kw", "load_factor", "log_days_seen", "missing_share", "is_hourly", "has_export", "weather_share")
-FEATURES_OF_CLASS: Final[dict[AssetClass, tuple[str, ...]]] = {
-    AssetClass.EV: ev.FEATURES,
-    AssetClass.HEAT_PUMP: heat_pump.FEATURES,
-    AssetClass.BATTERY: battery.FEATURES,
-    AssetClass.SOLAR_PV: solar_pv.FEATURES,
-    AssetClass.DEMAND_RESPONSE: demand_response.FEATURES,
-}
-FEATURES: Final[tuple[str, ...]] = CONTEXT_FEATURES + tuple(name for names in FEATURES_OF_CLASS.values() for name in names)
+
+class Scene(NamedTuple):
+    """What a detector may look at."""
+
+    window: MeterWindow
+    sun: solar_pv.PvFindings
+    load_kw: Floats
+    """Import less export plus estimated generation, shape (meters, days, 48), NaN where unread."""
+
+
+class Detector(NamedTuple):
+    """What finds one class: its declared evidence, and the function that makes it."""
+
+    features: tuple[Feature, ...]
+    examine: Callable[[Scene], Findings]
+
+
+DETECTORS: Final[Mapping[AssetClass, Detector]] = MappingProxyType(
+    {
+        AssetClass.EV: Detector(ev.FEATURES, lambda scene: ev.examine(scene.window, scene.load_kw)),
+        AssetClass.HEAT_PUMP: Detector(heat_pump.FEATURES, lambda scene: heat_pump.examine(scene.window, scene.load_kw)),
+        AssetClass.BATTERY: Detector(battery.FEATURES, lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw)),
+        AssetClass.SOLAR_PV: Detector(solar_pv.FEATURES, lambda scene: scene.sun.findings),
+        AssetClass.DEMAND_RESPONSE: Detector(demand_response.FEATURES, lambda scene: demand_response.examine(scene.window, scene.load_kw)),
+    }
+)
+CONTEXT_FEATURES: Final = (
+    Feature("log_mean_kw", "log10 kW", "Mean import."),
+    Feature("load_factor", "ratio", "Mean import over its highest half-hour."),
+    Feature("log_days_seen", "log10 days", "Days of which at least half was read."),
+    Feature("missing_share", "share", "Half-hours unread between the first and the last day seen."),
+    Feature("is_hourly", "1 or 0", "The source's step is an hour."),
+    Feature("has_export", "1 or 0", "Some export was read."),
+    Feature("weather_share", "share", "Days seen whose temperature is known."),
+)
+"""The meter's circumstances, beside what the detectors find."""
+FEATURES: Final[tuple[str, ...]] = tuple(
+    feature.name for declared in (CONTEXT_FEATURES, *(detector.features for detector in DETECTORS.values())) for feature in declared
+)
+"""Columns of the evidence that is handed to a classifier and stored with a profile."""
 
 
 class Examination(NamedTuple):
-    """What all detectors found, before any classifier has judged it."""
+    """What all detectors found, before any classifier has scored it."""
 
     features: Floats
-    """Shape (meters, features), in the order of ``FEATURES``."""
+    """Shape (meters, features), float32, in the order of ``FEATURES``."""
     findings: dict[AssetClass, Findings]
     load_kw: Floats
     """Import less export plus estimated generation, shape (meters, days, 48), NaN where unread."""
@@ -37,7 +70,7 @@ class Examination(NamedTuple):
 
 
 def examine_meters(window: MeterWindow, sufficiency: Sufficiency) -> Examination:
-    """Take PV out first, then look for the other four classes in what is left.
+    """Take PV out first, then look for the other classes in what is left.
 
     Args:
         window: meters by local day and slot.
@@ -46,31 +79,32 @@ def examine_meters(window: MeterWindow, sufficiency: Sufficiency) -> Examination
     net_kw = window.net_kw
     sun = solar_pv.examine(window)
     load_kw = net_kw + sun.generation_kw
-    findings = {
-        AssetClass.EV: ev.examine(window, load_kw),
-        AssetClass.HEAT_PUMP: heat_pump.examine(window, load_kw),
-        AssetClass.BATTERY: battery.examine(window, load_kw, sun.generation_kw),
-        AssetClass.SOLAR_PV: sun.findings,
-        AssetClass.DEMAND_RESPONSE: demand_response.examine(window, load_kw),
-    }
-    parts = [_context_features(window, sufficiency), *(findings[asset].features for asset in FEATURES_OF_CLASS)]
-    return Examination(np.concatenate(parts, axis=1).astype(np.float32), findings, load_kw, net_kw)
+    scene = Scene(window, sun, load_kw)
+    findings = {asset: detector.examine(scene) for asset, detector in DETECTORS.items()}
+    columns = describe_context(window, sufficiency)
+    for found in findings.values():
+        columns |= found.features
+    return Examination(stack_features(columns, FEATURES), findings, load_kw, net_kw)
 
 
-def _context_features(window: MeterWindow, sufficiency: Sufficiency) -> Floats:
+def stack_features(columns: Mapping[str, Floats], names: Sequence[str]) -> Floats:
+    """The named columns as one matrix, shape (meters, names), float32."""
+    return np.stack([columns[name] for name in names], axis=1).astype(np.float32)
+
+
+def describe_context(window: MeterWindow, sufficiency: Sufficiency) -> dict[str, Floats]:
+    """The meter's circumstances, by the names of ``CONTEXT_FEATURES``."""
     read = ~np.isnan(window.import_kw)
     filled = np.where(read, window.import_kw, np.float32(0.0))
     mean_kw = filled.sum(axis=(1, 2), dtype=np.float64) / np.maximum(read.sum(axis=(1, 2)), 1)
     peak_kw = filled.max(axis=(1, 2), initial=0.0)
-    return np.stack(
-        [
-            np.log10(np.maximum(mean_kw, 1e-3)),
-            mean_kw / np.maximum(peak_kw, 1e-6),
-            np.log10(np.maximum(sufficiency.days_seen, 1)),
-            sufficiency.missing_share,
-            window.interval_minutes > 30,
-            window.has_export,
-            sufficiency.weather_share,
-        ],
-        axis=1,
-    )
+    columns = {
+        "log_mean_kw": np.log10(np.maximum(mean_kw, 1e-3)),
+        "load_factor": mean_kw / np.maximum(peak_kw, 1e-6),
+        "log_days_seen": np.log10(np.maximum(sufficiency.days_seen, 1)),
+        "missing_share": sufficiency.missing_share,
+        "is_hourly": window.interval_minutes > 30,
+        "has_export": window.has_export,
+        "weather_share": sufficiency.weather_share,
+    }
+    return name_columns(CONTEXT_FEATURES, columns)

@@ -1,4 +1,4 @@
-"""Sums up when, how long and how often blocks of load happen: what tells a driver's habits from a thermostat's."""
+"""When, how long and how often blocks of load happen: what tells a driver from a thermostat."""
 
 from typing import Final, NamedTuple
 
@@ -42,8 +42,8 @@ class Blocks(NamedTuple):
         )
 
 
-class Habits(NamedTuple):
-    """Habits of each meter's blocks, shape (meters,) each; NaN where there are too few blocks."""
+class UsagePattern(NamedTuple):
+    """What each meter's blocks have in common, shape (meters,) each; NaN where there are too few blocks."""
 
     day_share: Floats
     """Observed days on which a block starts."""
@@ -63,7 +63,7 @@ class Habits(NamedTuple):
     mismatch: Floats
 
 
-def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int, kinds: int = 1) -> Habits:
+def describe_usage(blocks: Blocks, seen: Bools, slots_per_day: int, kinds: int = 1) -> UsagePattern:
     """Sum up each meter's blocks.
 
     Args:
@@ -82,7 +82,7 @@ def describe_habits(blocks: Blocks, seen: Bools, slots_per_day: int, kinds: int 
     hours_mean = np.bincount(meter, blocks.hours, meters) / some
     hours_var = np.bincount(meter, blocks.hours**2, meters) / some - hours_mean**2
     mismatch = np.minimum(np.nan_to_num(blocks.mismatch, nan=0.3), 1.0)
-    return Habits(
+    return UsagePattern(
         day_share=days.active / observed_days,
         active_day_share=days.active / np.maximum(days.span, SHORTEST_SPAN_DAYS),
         kwh_per_day=np.bincount(meter, blocks.energy_kwh, meters) / observed_days,

@@ -1,9 +1,12 @@
 """What every kernel looks at: a batch of meters on one local calendar, and what every detector gives back."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fmar_spark.errors import ContractError
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -87,16 +90,51 @@ class Sizes(NamedTuple):
     """DC size of PV, else NaN, and NaN where the orientation cannot be told."""
 
 
-class Findings(NamedTuple):
-    """What one detector found in a batch, before any classifier has judged it."""
+class Feature(NamedTuple):
+    """One column of evidence for the classifier, declared beside the code that makes it."""
 
-    features: Floats
-    """Evidence for the classifier, shape (meters, features), in the order of the detector's ``FEATURES``; NaN = cannot be told."""
+    name: str
+    unit: str
+    meaning: str
+
+
+class Findings(NamedTuple):
+    """What one detector found in a batch, before any classifier has scored it."""
+
+    features: Mapping[str, Floats]
+    """Evidence for the classifier by the names that the detector declares, shape (meters,) each; NaN = cannot be told."""
     daily: Floats
     """Strength of the asset's mark on each day, shape (meters, days); NaN = unread or the day cannot show it. For change dates."""
     events: Events
     """Episodes found as if the asset were there; the caller drops them where the classifier says it is not."""
     sizes: Sizes
+
+    @property
+    def missing_share(self) -> Floats:
+        """Share of the evidence that cannot be told, shape (meters,)."""
+        return np.asarray(np.isnan(np.stack(list(self.features.values()), axis=1)).mean(axis=1))
+
+
+def name_columns(declared: Sequence[Feature], columns: Mapping[str, Floats]) -> dict[str, Floats]:
+    """The columns in the order of their declaration, float64.
+
+    Raises:
+        ContractError: one that is declared is missing, or one is not declared.
+    """
+    names = [feature.name for feature in declared]
+    if set(names) != set(columns):
+        raise ContractError(f"features: {', '.join(sorted(set(names) ^ set(columns)))} declared or made, both wanted")
+    return {name: columns[name].astype(np.float64) for name in names}
+
+
+def join_columns(parts: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    """The columns of all meters from those of parts of them."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def blank_columns(columns: Mapping[str, Floats], is_blank: Bools) -> dict[str, Floats]:
+    """The columns with NaN for the meters that ``is_blank`` marks."""
+    return {name: np.where(is_blank, np.nan, column) for name, column in columns.items()}
 
 
 def count_read(power_kw: Floats) -> Ints:

@@ -15,9 +15,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import ModelError
-from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.kernels.window import Floats
-from fmar_spark.learning.features import columns_of
+from fmar_spark.kernels.examination import DETECTORS, FEATURES
+from fmar_spark.kernels.window import Floats, Ints
 
 TRUSTED_TYPES: Final = (
     "fmar_spark.learning.classifier.AssetClassifier",
@@ -26,6 +25,8 @@ TRUSTED_TYPES: Final = (
 SCHEMA_MEMBER: Final = "schema.json"
 _FORMER_SIZE_NAMES: Final = {"import_kw": SizeName.RATED_IMPORT_KW, "export_kw": SizeName.RATED_EXPORT_KW}
 """Classifiers that were stored before know the rated sizes by these names."""
+_SHARED_CONTEXT: Final = ("log_mean_kw", "log_days_seen", "is_hourly", "has_export", "weather_share")
+"""What every class's evidence holds of the meter's circumstances."""
 FLOOR, CEILING = 0.01, 0.99
 """No meter is beyond doubt: one in a hundred is kept for what neither the simulation nor the labels have shown."""
 
@@ -38,7 +39,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         calibration: class value -> (slope, intercept) on the logit of the trees' probability.
         presence: class value -> (weights..., intercept) of a logistic on the evidence that the asset is still there.
         size_quantiles: "class/size name" -> both ends of the 80 % interval of log(true / estimate) per unit of (0.05 + spread).
-        feature_names: order of the evidence that it was trained on.
+        feature_names: evidence that it was trained on, in the order in which the trees take it.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             raise ModelError("classifier: not trained")
         if len(features) == 0:
             return np.zeros(0)
-        raw = average_members(self.models[asset.value], features[:, columns_of(asset)])
+        raw = average_members(self.models[asset.value], features[:, columns_of(asset, self.feature_names or FEATURES)])
         slope, intercept = self.calibration[asset.value]
         return np.asarray(np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING))
 
@@ -96,6 +97,16 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 def name_size(asset: AssetClass, size_name: SizeName) -> str:
     """Key under which the interval of a size is stored."""
     return f"{asset.value}/{size_name.value}"
+
+
+def columns_of(asset: AssetClass, names: Sequence[str] = FEATURES) -> Ints:
+    """Positions in ``FEATURES`` of the evidence for one class, in the order of ``names``: its own detector's and the circumstances.
+
+    Evidence for other classes is left out on purpose: which assets come together is a habit of a fleet, and a classifier that learns
+    it from one fleet is wrong about the next.
+    """
+    wanted = {*_SHARED_CONTEXT, *(feature.name for feature in DETECTORS[asset].features)}
+    return np.array([FEATURES.index(name) for name in names if name in wanted])
 
 
 def average_members(members: Sequence[Any], evidence: Floats) -> Floats:
@@ -165,15 +176,17 @@ def _rename_size(key: str) -> str:
 
 
 def check_features(classifier: AssetClassifier) -> None:
-    """Refuse a classifier that was trained on other evidence.
+    """Reject a classifier that takes evidence which this code does not make, or that knows nothing of a class.
 
     Raises:
-        ModelError: names the first feature that differs.
+        ModelError: names the first features or classes.
     """
-    trained = list(classifier.feature_names or [])
-    if trained != list(FEATURES):
-        differing = sorted(set(trained) ^ set(FEATURES))
-        raise ModelError(f"classifier: trained on other features ({', '.join(differing[:3]) or 'another order'}); train it again")
+    foreign = sorted(set(classifier.feature_names or ()) - set(FEATURES))
+    if foreign or not classifier.feature_names:
+        raise ModelError(f"classifier: trained on other features ({', '.join(foreign[:3]) or 'none named'}); train it again")
+    unknown = [asset.value for asset in ASSET_CLASSES if asset.value not in (classifier.models or {})]
+    if unknown:
+        raise ModelError(f"classifier: knows nothing of {', '.join(unknown)}; train it again")
 
 
 def digest_classifier(stored: bytes) -> str:

@@ -7,8 +7,7 @@ import numpy as np
 from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Floats, Ints
-from fmar_spark.learning.classifier import AssetClassifier, average_members, to_logit
-from fmar_spark.learning.features import columns_of
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, to_logit
 
 LEVELS: Final = np.array([0.0, 0.01, 0.025, 0.05, *np.arange(2, 19) / 20, 0.95, 0.975, 0.99, 1.0])
 LOW, FIRST_QUARTER, MIDDLE, LAST_QUARTER, HIGH = (
@@ -110,7 +109,7 @@ def measure_sway(features: Floats, classifier: AssetClassifier, seed: int = 0) -
     order = rng.permutation(len(some))
     sway = np.zeros(len(FEATURES))
     for asset in ASSET_CLASSES:
-        columns = columns_of(asset)
+        columns = columns_of(asset, classifier.feature_names or FEATURES)
         evidence = np.asarray(some[:, columns], dtype=np.float32)
         turned = np.tile(evidence, (1 + len(columns), 1, 1))
         for position in range(len(columns)):

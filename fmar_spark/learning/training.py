@@ -11,9 +11,8 @@ from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES, AssetClass
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.learning.classifier import AssetClassifier, average_members, name_size, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, name_size, to_logit
 from fmar_spark.learning.examples import Examples
-from fmar_spark.learning.features import columns_of
 
 MIN_OF_EACH_ANSWER: Final = 20
 INTERVAL: Final = 0.8

@@ -50,7 +50,7 @@ def name_tiers(probability: Floats, rules: TierRules) -> np.ndarray[tuple[int, .
 def find_answerable(findings: dict[AssetClass, Findings], sufficiency: Sufficiency) -> tuple[Bools, Bools]:
     """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, 5) each."""
     enough = (sufficiency.verdict == SUFFICIENT)[:, None]
-    missing = np.stack([np.isnan(findings[asset].features).mean(axis=1) for asset in ASSET_CLASSES], axis=1)
+    missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
     untellable = missing > UNTELLABLE_SHARE
     return enough & ~untellable, enough & untellable
 

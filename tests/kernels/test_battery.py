@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.battery.detector import FEATURES, examine
+from fmar_spark.kernels.battery.detector import examine
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -16,7 +16,7 @@ DAYS = 112
 
 
 def column(found: Findings, name: str) -> Floats:
-    return found.features[:, FEATURES.index(name)]
+    return found.features[name]
 
 
 def look(lay_window: WindowMaker, net_kw: Floats) -> Findings:

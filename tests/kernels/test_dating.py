@@ -24,7 +24,7 @@ def findings_of(daily: Floats, peak_kw: Floats | None = None) -> Findings:
         meter, day = np.nonzero(np.nan_to_num(daily) > 0)
         start = day * 48 + 2
         events = Events(meter, start, start + 6, daily[meter, day], peak_kw[meter, day], np.ones(day.size, bool), np.ones(day.size))
-    return Findings(np.zeros((meters, 1)), daily, events, unknown_sizes(meters))
+    return Findings({}, daily, events, unknown_sizes(meters))
 
 
 def habitual(seed: int = 0) -> Floats:

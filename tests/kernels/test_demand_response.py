@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.demand_response.detector import FEATURES, examine
+from fmar_spark.kernels.demand_response.detector import examine
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -14,7 +14,7 @@ EVENT_DAYS = np.arange(40, 260, 13)
 
 
 def column(found: Findings, name: str) -> Floats:
-    return found.features[:, FEATURES.index(name)]
+    return found.features[name]
 
 
 def lay_loads(depth: float, seed: int = 6) -> Floats:
@@ -53,14 +53,14 @@ def test_cheap_hours_do_not_hide_dear_ones(lay_window: WindowMaker) -> None:
 
 def test_too_few_days_tell_nothing(lay_window: WindowMaker) -> None:
     load_kw = lay_loads(0.4)[:, :30]
-    assert np.isnan(examine(lay_window(load_kw), load_kw).features).all()
+    assert (examine(lay_window(load_kw), load_kw).missing_share == 1).all()
 
 
 @pytest.mark.parametrize("load_kw", [np.zeros((0, 90, 48)), np.full((2, 90, 48), np.nan)])
 def test_nothing_read_gives_nothing(lay_window: WindowMaker, load_kw: Floats) -> None:
     found = examine(lay_window(load_kw), load_kw)
     assert not found.events.meter.size
-    assert np.isnan(found.features).all()
+    assert (found.missing_share == 1).all()
     assert np.isnan(found.sizes.rated_import_kw).all()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark import clock
-from fmar_spark.kernels.ev.detector import FEATURES, examine
+from fmar_spark.kernels.ev.detector import examine
 from fmar_spark.kernels.window import Events, Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -15,7 +15,7 @@ FleetMaker = Callable[..., Any]
 
 
 def column(findings: Findings, name: str) -> Floats:
-    return findings.features[:, FEATURES.index(name)]
+    return findings.features[name]
 
 
 def charged_slots(events: Events, meters: int, slots: int) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]]:
@@ -92,7 +92,8 @@ def test_each_meter_is_answered_as_if_it_were_alone(see_fleet: FleetMaker) -> No
     together = examine(some, some.import_kw)
     for meter in range(6):
         alone = examine(some._replace(interval_minutes=some.interval_minutes[meter : meter + 1]), some.import_kw[meter : meter + 1])
-        np.testing.assert_allclose(together.features[meter], alone.features[0], rtol=1e-6)
+        for name, values in together.features.items():
+            np.testing.assert_allclose(values[meter], alone.features[name][0], rtol=1e-6)
         np.testing.assert_array_equal(together.daily[meter], alone.daily[0])
         np.testing.assert_array_equal(together.events.start_slot[together.events.meter == meter], alone.events.start_slot)
 
@@ -135,9 +136,9 @@ def test_homes_with_a_car_look_more_like_charging_than_homes_with_an_immersion_h
 def test_nothing_read_finds_nothing(lay_window: WindowMaker, meters: int, days: int) -> None:
     load_kw = np.full((meters, days, 48), np.nan, dtype=np.float32)
     found = examine(lay_window(load_kw), load_kw)
-    assert found.features.shape == (meters, len(FEATURES))
+    assert {values.shape for values in found.features.values()} == {(meters,)}
     assert found.daily.shape == (meters, days)
-    assert np.isnan(found.features).all()
+    assert (found.missing_share == 1).all()
     assert np.isnan(found.daily).all()
     assert np.isnan(found.sizes.rated_import_kw).all()
     assert found.events.meter.size == 0

@@ -1,5 +1,6 @@
 """All five detectors in their order: every meter as if alone, and nothing from nothing."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS, Examination, examine_meters
+from fmar_spark.kernels.examination import CONTEXT_FEATURES, DETECTORS, FEATURES, Examination, examine_meters, stack_features
 from fmar_spark.kernels.sufficiency import judge_history
 from fmar_spark.kernels.window import Floats, MeterWindow
 
@@ -35,12 +36,32 @@ def column(found: Examination, name: str) -> Floats:
     return found.features[:, FEATURES.index(name)]
 
 
-def test_every_feature_has_a_name_of_its_own_and_a_column(lay_window: WindowMaker) -> None:
+def test_every_feature_is_declared_with_unit_and_meaning() -> None:
+    declared = [*CONTEXT_FEATURES, *(feature for detector in DETECTORS.values() for feature in detector.features)]
+    assert [feature.name for feature in declared] == list(FEATURES)
     assert len(set(FEATURES)) == len(FEATURES)
+    for feature in declared:
+        assert re.fullmatch(r"[a-z][a-z0-9_.]*", feature.name)
+        assert feature.unit
+        assert re.fullmatch(r"[A-Z9].*[^ ]\.", feature.meaning)
+
+
+def test_there_is_a_detector_for_every_class() -> None:
+    assert tuple(DETECTORS) == ASSET_CLASSES
+
+
+def test_a_matrix_is_built_by_name() -> None:
+    columns = {"a": np.array([1.0, 2.0]), "b": np.array([3.0, np.nan])}
+    np.testing.assert_array_equal(stack_features(columns, ["b", "a"]), np.array([[3, 1], [np.nan, 2]], dtype=np.float32))
+    with pytest.raises(KeyError, match="c"):
+        stack_features(columns, ["a", "c"])
+
+
+def test_every_feature_has_a_column(lay_window: WindowMaker) -> None:
     found = examine(lay_window(np.full((2, 70, 48), 0.4)))
     assert found.features.shape == (2, len(FEATURES))
     for asset in ASSET_CLASSES:
-        assert found.findings[asset].features.shape == (2, len(FEATURES_OF_CLASS[asset]))
+        assert list(found.findings[asset].features) == [feature.name for feature in DETECTORS[asset].features]
 
 
 @pytest.mark.parametrize("meters", [0, 3])

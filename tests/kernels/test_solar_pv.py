@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.solar.detector import FEATURES, PvFindings, examine
+from fmar_spark.kernels.solar.detector import PvFindings, examine
 from fmar_spark.kernels.sun import clear_cos_zenith
 from fmar_spark.kernels.window import Floats, MeterWindow
 
@@ -17,7 +17,7 @@ SOLAR = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
 
 
 def column(found: PvFindings, name: str) -> Floats:
-    return found.findings.features[:, FEATURES.index(name)]
+    return found.findings.features[name]
 
 
 def flat_array(lay_window: WindowMaker, scale_kw: float, load_kw: float = 0.4, days: int = 364) -> MeterWindow:

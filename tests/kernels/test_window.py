@@ -5,7 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.window import Events, MeterWindow, Sizes, count_read, no_events, unknown_sizes
+from fmar_spark.errors import ContractError
+from fmar_spark.kernels.window import (
+    Events,
+    Feature,
+    Findings,
+    MeterWindow,
+    Sizes,
+    blank_columns,
+    count_read,
+    join_columns,
+    name_columns,
+    no_events,
+    unknown_sizes,
+)
 
 WindowMaker = Callable[..., MeterWindow]
 
@@ -59,3 +72,26 @@ def test_read_slots_are_counted_day_by_day() -> None:
     power_kw[1, 2] = np.nan
     np.testing.assert_array_equal(count_read(power_kw), [[48, 44, 48], [48, 48, 0]])
     assert count_read(np.zeros((0, 3, 48), dtype=np.float32)).shape == (0, 3)
+
+
+def test_columns_stand_in_the_order_of_their_declaration_and_none_is_missing_or_unknown() -> None:
+    declared = (Feature("first", "kW", "One."), Feature("second", "share", "Two."))
+    made = {"second": np.array([2], dtype=np.float32), "first": np.array([1])}
+    columns = name_columns(declared, made)
+    assert list(columns) == ["first", "second"]
+    assert {column.dtype for column in columns.values()} == {np.dtype(np.float64)}
+    for wrong in ({"first": made["first"]}, {**made, "third": made["first"]}):
+        with pytest.raises(ContractError, match=r"second|third"):
+            name_columns(declared, wrong)
+
+
+def test_columns_of_parts_are_joined_and_blanked_by_meter() -> None:
+    joined = join_columns([{"a": np.array([1.0])}, {"a": np.array([2.0, 3.0])}])
+    np.testing.assert_array_equal(joined["a"], [1, 2, 3])
+    np.testing.assert_array_equal(blank_columns(joined, np.array([False, True, False]))["a"], [1, np.nan, 3])
+
+
+def test_the_share_of_missing_evidence_counts_features() -> None:
+    features = {"a": np.array([1.0, np.nan]), "b": np.array([np.nan, np.nan])}
+    found = Findings(features, np.zeros((2, 0)), no_events(), unknown_sizes(2))
+    np.testing.assert_array_equal(found.missing_share, [0.5, 1.0])

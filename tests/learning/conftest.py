@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
-from fmar_spark.kernels.examination import FEATURES, FEATURES_OF_CLASS
+from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.learning.classifier import AssetClassifier
 from fmar_spark.learning.evaluation import Report, evaluate_classifier
 from fmar_spark.learning.examples import Examples
@@ -27,7 +27,7 @@ def make_examples(seed: int = 0, meters: int = METERS) -> Examples:
     rng = np.random.default_rng(seed)
     count, classes = meters * WINDOWS, len(ASSET_CLASSES)
     features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
-    telling = [FEATURES.index(FEATURES_OF_CLASS[asset][0]) for asset in ASSET_CLASSES]
+    telling = [FEATURES.index(DETECTORS[asset].features[0].name) for asset in ASSET_CLASSES]
     labels = (rng.random((count, classes)) < 1 / (1 + np.exp(-2.5 * features[:, telling]))).astype(float)
     features[rng.random(features.shape) < 0.05] = np.nan
     labels[rng.random(labels.shape) < 0.05] = np.nan

@@ -11,20 +11,34 @@ from sklearn.linear_model import LogisticRegression
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import ModelError
-from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.examination import CONTEXT_FEATURES, DETECTORS, FEATURES
 from fmar_spark.learning.classifier import (
     CEILING,
     FLOOR,
     AssetClassifier,
     StoredScorer,
     check_features,
+    columns_of,
     digest_classifier,
     load_classifier,
     store_classifier,
     to_logit,
 )
 from fmar_spark.learning.examples import Examples
+from fmar_spark.learning.training import Split
 from fmar_spark.profiling.verdicts import Scorer
+
+
+class FewFeatures:
+    """Trees that take as many columns as were stated, and answer by the first of them."""
+
+    def __init__(self, columns: np.ndarray) -> None:
+        self.columns = columns
+
+    def predict_proba(self, evidence: np.ndarray) -> np.ndarray:
+        assert evidence.shape[1] == len(self.columns)
+        there = 1 / (1 + np.exp(-evidence[:, 0]))
+        return np.stack([1 - there, there], axis=1)
 
 
 class Stranger:
@@ -53,16 +67,36 @@ def test_the_stored_form_is_no_pickle(classifier: AssetClassifier) -> None:
         pickle.loads(store_classifier(classifier))
 
 
-@pytest.mark.parametrize("names", [["another", *FEATURES[1:]], list(FEATURES[:-1]), [*FEATURES, "one_more"]])
-def test_a_classifier_of_foreign_features_is_refused_and_the_feature_named(classifier: AssetClassifier, names: list[str]) -> None:
-    differing = set(names) ^ set(FEATURES)
-    with pytest.raises(ModelError, match="|".join(differing)):
+@pytest.mark.parametrize("names", [["another", *FEATURES[1:]], [*FEATURES, "one_more"]])
+def test_a_classifier_of_foreign_features_is_rejected_and_the_feature_named(classifier: AssetClassifier, names: list[str]) -> None:
+    with pytest.raises(ModelError, match=f"trained on other features.*{(set(names) - set(FEATURES)).pop()}"):
         load_classifier(store_classifier(trained_on(classifier, names)))
 
 
-def test_features_in_another_order_are_foreign(classifier: AssetClassifier) -> None:
-    with pytest.raises(ModelError, match="another order"):
-        check_features(trained_on(classifier, list(reversed(FEATURES))))
+def test_a_classifier_that_names_no_features_is_rejected(classifier: AssetClassifier) -> None:
+    with pytest.raises(ModelError, match="none named"):
+        check_features(trained_on(classifier, []))
+
+
+def test_a_classifier_that_knows_nothing_of_a_class_is_rejected(classifier: AssetClassifier) -> None:
+    models = {name: members for name, members in (classifier.models or {}).items() if name != AssetClass.BATTERY}
+    with pytest.raises(ModelError, match="knows nothing of battery"):
+        check_features(AssetClassifier(models, classifier.calibration, classifier.presence, classifier.size_quantiles, list(FEATURES)))
+
+
+def test_evidence_is_taken_by_name_in_the_order_that_the_classifier_states(examples: Examples, split: Split) -> None:
+    order = np.random.default_rng(3).permutation(len(FEATURES))
+    names = [FEATURES[place] for place in order]
+    for asset in ASSET_CLASSES:
+        stated = columns_of(asset, names)
+        assert [FEATURES[place] for place in stated] == [name for name in names if name in {FEATURES[place] for place in columns_of(asset)}]
+    own = [name for name in names if not name.startswith("pv_")] + [name for name in FEATURES if name.startswith("pv_")][:-1]
+    trees = {asset.value: [FewFeatures(columns_of(asset, own))] for asset in ASSET_CLASSES}
+    calibration = {asset.value: [1.0, 0.0] for asset in ASSET_CLASSES}
+    scored = AssetClassifier(trees, calibration, {}, {}, own)
+    check_features(scored)
+    expected = np.stack([1 / (1 + np.exp(-examples.features[:, columns_of(asset, own)[0]])) for asset in ASSET_CLASSES], axis=1)
+    np.testing.assert_allclose(scored.predict(examples.features), np.clip(expected, FLOOR, CEILING), rtol=1e-4)
 
 
 @pytest.mark.parametrize("stored", [b"", b"not a classifier", b"PK\x03\x04 nearly a zip"])
@@ -192,3 +226,12 @@ def test_a_worker_loads_a_classifier_once(scorer: StoredScorer, monkeypatch: pyt
 def test_damaged_bytes_are_refused_when_first_asked(examples: Examples) -> None:
     with pytest.raises(ModelError):
         StoredScorer(b"damaged", "test/1").predict(examples.features[:1])
+
+
+@pytest.mark.parametrize("asset", ASSET_CLASSES)
+def test_a_class_is_scored_by_its_own_detector_and_the_meters_circumstances_only(asset: AssetClass) -> None:
+    names = {FEATURES[column] for column in columns_of(asset)}
+    own = {feature.name for feature in DETECTORS[asset].features}
+    circumstances = {feature.name for feature in CONTEXT_FEATURES}
+    assert own <= names <= own | circumstances
+    assert names & circumstances

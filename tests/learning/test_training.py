@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.learning.classifier import AssetClassifier, average_members, store_classifier, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, store_classifier, to_logit
 from fmar_spark.learning.evaluation import Report, expected_calibration_error
 from fmar_spark.learning.examples import Examples
-from fmar_spark.learning.features import columns_of
 from fmar_spark.learning.training import MIN_OF_EACH_ANSWER, Split, TreeShape, fit_platt, split_by_meter, train_classifier
 
 TINY = TreeShape(rounds=10, learning_rate=0.3, leaves=4)

@@ -21,7 +21,13 @@ def sufficiency_of(*verdicts: int) -> Sufficiency:
 def findings_of(features: dict[AssetClass, Floats], meters: int) -> dict[AssetClass, Findings]:
     plain = np.zeros((meters, 10))
     return {
-        asset: Findings(features.get(asset, plain), np.zeros((meters, 3)), no_events(), unknown_sizes(meters)) for asset in ASSET_CLASSES
+        asset: Findings(
+            {str(place): column for place, column in enumerate(features.get(asset, plain).T)},
+            np.zeros((meters, 3)),
+            no_events(),
+            unknown_sizes(meters),
+        )
+        for asset in ASSET_CLASSES
     }
 
 

@@ -6,25 +6,40 @@ import numpy as np
 
 from fmar_spark.kernels.battery.cycles import Traits, find_episodes
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes, unknown_sizes
+from fmar_spark.kernels.window import (
+    Bools,
+    Events,
+    Feature,
+    Findings,
+    Floats,
+    MeterWindow,
+    Sizes,
+    join_columns,
+    name_columns,
+    unknown_sizes,
+)
 
-FEATURES: Final[tuple[str, ...]] = (
-    "battery_dark_zero_share",
-    "battery_evening_zero_share",
-    "battery_dear_zero_share",
-    "battery_evening_over_night",
-    "battery_day_zero_share",
-    "battery_clock_zero_jump",
-    "battery_sun_link",
-    "battery_zero_season",
-    "battery_dark_export_share",
-    "battery_dark_export_ratio",
-    "battery_night_step",
-    "battery_night_step_regularity",
-    "battery_peak_drop",
-    "battery_peak_drop_regularity",
-    "battery_step_and_drop",
-    "battery_zero_gap",
+FEATURES: Final = (
+    Feature("battery_dark_zero_share", "share", "Dark half-hours held near zero or exporting, in the best twelve weeks."),
+    Feature("battery_evening_zero_share", "share", "The same of dark half-hours from 16:30 to 22:00."),
+    Feature(
+        "battery_dear_zero_share",
+        "share",
+        "The same of all half-hours from 16:30 to 22:00; with an export register of dark ones.",
+    ),
+    Feature("battery_evening_over_night", "share", "Dark evenings' share less that of 00:30 to 05:30."),
+    Feature("battery_day_zero_share", "share", "Half-hours with sun held near zero; NaN without an export register."),
+    Feature("battery_clock_zero_jump", "share", "Largest change of that share from one clock slot to the next."),
+    Feature("battery_sun_link", "-1 to 1", "Correlation of a day's sun (or export) with its evening's hours near zero, within four weeks."),
+    Feature("battery_zero_season", "share", "How much less of the dark is held near zero when nights are ten half-hours longer."),
+    Feature("battery_dark_export_share", "share", "Dark half-hours with export, in the best twelve weeks; NaN without an export register."),
+    Feature("battery_dark_export_ratio", "share", "The same of the clock slot that exports most often."),
+    Feature("battery_night_step", "ratio", "Largest mean step up at a cheap clock slot over the mean load."),
+    Feature("battery_night_step_regularity", "ratio", "Largest mean step up over its scatter: near 1 where it comes every day."),
+    Feature("battery_peak_drop", "ratio", "Largest mean step down from 14:30 to 20:30 over the mean load."),
+    Feature("battery_peak_drop_regularity", "ratio", "Largest mean step down over its scatter."),
+    Feature("battery_step_and_drop", "ratio", "The lesser of both regularities in the same four weeks."),
+    Feature("battery_zero_gap", "ratio", "Dark half-hours below half the near-zero limit over those below twice the limit."),
 )
 _NIGHT: Final = slice(1, 11)
 """Half past midnight to half past five: everyone asleep, batteries often spent or charging."""
@@ -94,7 +109,7 @@ def examine(window: MeterWindow, load_kw: Floats, generation_kw: Floats, rules: 
         parts.append(_examine_part(_take(window, rows), load_kw[rows], generation_kw[rows], rules))
     events = [part.events._replace(meter=part.events.meter + start) for part, start in zip(parts, starts, strict=True)]
     return Findings(
-        features=np.concatenate([part.features for part in parts]),
+        features=join_columns([part.features for part in parts]),
         daily=np.concatenate([part.daily for part in parts]),
         events=Events(*(np.concatenate(columns) for columns in zip(*events, strict=True))),
         sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.sizes for part in parts), strict=True))),
@@ -120,7 +135,7 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     zeros = _find_zeros(window, net, read, (mean_kw, rules))
     steps = _find_steps(load, mean_kw)
     features = _list_features(window, zeros, steps, _link_sun(window, zeros.is_near, zeros.dark, net))
-    column = dict(zip(FEATURES, np.nan_to_num(features.T), strict=True))
+    column = {name: np.nan_to_num(values) for name, values in features.items()}
     hint = (column["battery_dark_zero_share"] > rules.hint_zero_share) | (column["battery_dark_export_share"] > rules.hint_export_share)
     rows = np.flatnonzero(hint | (column["battery_step_and_drop"] > rules.hint_regularity))
     may_fill = column["battery_night_step_regularity"][rows] >= rules.fill_regularity
@@ -222,8 +237,8 @@ def _share(values: Floats, mask: Bools) -> Floats:
     return np.where(count > 0, np.where(mask, values, 0.0).sum(axis=2) / np.maximum(count, 1), np.nan)
 
 
-def _list_features(window: MeterWindow, zeros: _Zeros, steps: _Steps, link: Floats) -> Floats:
-    """Features in the order of ``FEATURES``; what needs an export register is NaN without it."""
+def _list_features(window: MeterWindow, zeros: _Zeros, steps: _Steps, link: Floats) -> dict[str, Floats]:
+    """Features by name; what needs an export register is NaN without it."""
     held = zeros.by_slot + zeros.export_by_slot
     enough = zeros.dark.any(axis=2, keepdims=True) & np.ones(48, dtype=np.bool_)
     evening = _share(held[..., _EVENING], (zeros.dark | ~window.has_export[:, None, None])[..., _EVENING] & enough[..., _EVENING])
@@ -236,22 +251,24 @@ def _list_features(window: MeterWindow, zeros: _Zeros, steps: _Steps, link: Floa
     centred = np.nan_to_num(length - average_known(np.where(length > 0, length, np.nan), 1)[:, None])
     season = -(centred * np.nan_to_num(dark_zero)).sum(axis=1) / np.maximum((centred**2).sum(axis=1), 1e-6) * 10
     exporting = window.has_export
-    columns = (
-        _best_blocks(dark_zero),
-        _best_blocks(dark_evening),
-        _best_blocks(evening),
-        _best_blocks(dark_evening - night),
-        np.where(exporting, _best_blocks(_share(zeros.by_slot, sun)), np.nan),
-        _best_blocks(np.abs(np.diff(np.where(zeros.dark | ~exporting[:, None, None], held, 0.0), axis=2)).max(axis=2)),
-        np.nan_to_num(link),
-        np.where((centred**2).sum(axis=1) > 50, season, np.nan),
-        np.where(exporting, _best_blocks(dark_export), np.nan),
-        np.where(exporting, _best_blocks(np.where(zeros.dark, zeros.export_by_slot, 0).max(axis=2)), np.nan),
-        _best_blocks(steps.rise),
-        _best_blocks(steps.rise_regularity),
-        _best_blocks(steps.fall),
-        _best_blocks(steps.fall_regularity),
-        _best_blocks(np.minimum(steps.rise_regularity, steps.fall_regularity)),
-        zeros.gap,
-    )
-    return np.stack(columns, axis=1).astype(np.float64)
+    jumps = np.abs(np.diff(np.where(zeros.dark | ~exporting[:, None, None], held, 0.0), axis=2))
+    most_export = np.where(zeros.dark, zeros.export_by_slot, 0).max(axis=2)
+    columns = {
+        "battery_dark_zero_share": _best_blocks(dark_zero),
+        "battery_evening_zero_share": _best_blocks(dark_evening),
+        "battery_dear_zero_share": _best_blocks(evening),
+        "battery_evening_over_night": _best_blocks(dark_evening - night),
+        "battery_day_zero_share": np.where(exporting, _best_blocks(_share(zeros.by_slot, sun)), np.nan),
+        "battery_clock_zero_jump": _best_blocks(jumps.max(axis=2)),
+        "battery_sun_link": np.nan_to_num(link),
+        "battery_zero_season": np.where((centred**2).sum(axis=1) > 50, season, np.nan),
+        "battery_dark_export_share": np.where(exporting, _best_blocks(dark_export), np.nan),
+        "battery_dark_export_ratio": np.where(exporting, _best_blocks(most_export), np.nan),
+        "battery_night_step": _best_blocks(steps.rise),
+        "battery_night_step_regularity": _best_blocks(steps.rise_regularity),
+        "battery_peak_drop": _best_blocks(steps.fall),
+        "battery_peak_drop_regularity": _best_blocks(steps.fall_regularity),
+        "battery_step_and_drop": _best_blocks(np.minimum(steps.rise_regularity, steps.fall_regularity)),
+        "battery_zero_gap": zeros.gap,
+    }
+    return name_columns(FEATURES, columns)

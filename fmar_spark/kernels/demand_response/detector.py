@@ -13,27 +13,43 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.demand_response.drops import EDGE_SLOTS, DailyNotches, DayTypes, Drops, refine_drops, scan_days, sort_days
 from fmar_spark.kernels.timetable import find_timetable
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
 
-FEATURES: Final[tuple[str, ...]] = (
-    "demand_response_excess_days",
-    "demand_response_tail",
-    "demand_response_asymmetry",
-    "demand_response_tail_asymmetry",
-    "demand_response_score",
-    "demand_response_best_score",
-    "demand_response_sharpness",
-    "demand_response_start_concentration",
-    "demand_response_length_concentration",
-    "demand_response_workday_share",
-    "demand_response_day_clustering",
-    "demand_response_rebound_share",
-    "demand_response_noise_share",
-    "demand_response_timetable_score",
-    "demand_response_timetable_asymmetry",
-    "demand_response_timetable_depth_share",
-    "demand_response_alignment",
+FEATURES: Final = (
+    Feature(
+        "demand_response_excess_days",
+        "share",
+        "Days with a deeper dip than the meter's own bumps explain, at the depth where they are most.",
+    ),
+    Feature("demand_response_tail", "log ratio", "98th percentile of the days' deepest dips over their median."),
+    Feature("demand_response_asymmetry", "log ratio", "Median of the days' deepest dips over that of their highest bumps."),
+    Feature("demand_response_tail_asymmetry", "log ratio", "The same of the 98th percentiles."),
+    Feature("demand_response_score", "usual dips", "Median depth of the 20 deepest dips, over the usual dip of that length."),
+    Feature("demand_response_best_score", "usual dips", "The same of the five deepest."),
+    Feature(
+        "demand_response_sharpness",
+        "ratio",
+        "Depth that lies in the single steps at start and end, median of them.",
+    ),
+    Feature("demand_response_start_concentration", "share", "Deepest dips that start in the same two neighbouring clock slots."),
+    Feature("demand_response_length_concentration", "share", "Deepest dips of the same length."),
+    Feature("demand_response_workday_share", "share", "Deepest dips on working days."),
+    Feature("demand_response_day_clustering", "ratio", "Spread of their days over that of days scattered evenly."),
+    Feature("demand_response_rebound_share", "ratio", "Energy above expectation in the next two hours over the energy held back."),
+    Feature("demand_response_noise_share", "ratio", "Usual deviation from expectation on working days over the expected load."),
+    Feature(
+        "demand_response_timetable_score",
+        "standard errors",
+        "Deepest dip of winter's mean working day against other seasons'.",
+    ),
+    Feature("demand_response_timetable_asymmetry", "log ratio", "That depth over the height of the highest bump."),
+    Feature("demand_response_timetable_depth_share", "share", "That depth over the mean load."),
+    Feature(
+        "demand_response_alignment",
+        "log ratio",
+        "How much more often other meters dip then than at that hour of other days.",
+    ),
 )
 YEAR_DAYS: Final = 365
 
@@ -76,7 +92,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = 
         rules: thresholds; None = the defaults.
     """
     rules = rules or ResponseRules()
-    meters, days = load_kw.shape[:2]
+    days = load_kw.shape[1]
     types = sort_days(window.calendar)
     notches = scan_days(load_kw, types)
     candidates = min(max(rules.top_events, rules.candidates_a_year * days // YEAR_DAYS), days)
@@ -84,15 +100,10 @@ def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = 
     depths = _measure_depths(load_kw, notches.expected_kw, drops, rules)
     timetable = find_timetable(load_kw, window.calendar, types)
     scanned = (~np.isnan(notches.drop)).sum(axis=1)
-    columns = (
-        *_compare_tails(notches),
-        *_describe_top(drops, depths, types, rules),
-        _noise_share(notches),
-        *timetable,
-        _align(drops, days, rules),
-    )
-    features = np.stack(columns, axis=1).astype(np.float32) if meters else np.zeros((0, len(FEATURES)), dtype=np.float32)
-    features[scanned < rules.min_days] = np.nan
+    columns = _compare_tails(notches) | _describe_top(drops, depths, types, rules)
+    columns |= {f"demand_response_timetable_{name}": column for name, column in timetable._asdict().items()}
+    columns |= {"demand_response_noise_share": _noise_share(notches), "demand_response_alignment": _align(drops, days, rules)}
+    features = blank_columns(name_columns(FEATURES, columns), scanned < rules.min_days)
     unexplained = _explain_drops(notches, drops, rules)
     probability = _event_probability(drops, unexplained, rules)
     return Findings(
@@ -103,7 +114,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = 
     )
 
 
-def _compare_tails(notches: DailyNotches) -> tuple[Floats, ...]:
+def _compare_tails(notches: DailyNotches) -> dict[str, Floats]:
     """Excess of drop days over bump days, spread of the drop days' tail, and drops against bumps in the middle and the tail."""
     drop, rise = np.sort(notches.drop, axis=1), np.sort(notches.rise, axis=1)
     count = (~np.isnan(drop)).sum(axis=1)
@@ -120,7 +131,12 @@ def _compare_tails(notches: DailyNotches) -> tuple[Floats, ...]:
     days = np.arange(drop.shape[1])
     excess = np.where(np.isnan(drop), 0.0, (count[:, None] - days) - np.maximum(count[:, None] - ranks, 0))
     largest = excess.max(axis=1, initial=0.0) / np.maximum(count, 1)
-    return largest, tail, _log_ratio(middle, at(rise, 0.5)), _log_ratio(high, at(rise, 0.98))
+    return {
+        "demand_response_excess_days": largest,
+        "demand_response_tail": tail,
+        "demand_response_asymmetry": _log_ratio(middle, at(rise, 0.5)),
+        "demand_response_tail_asymmetry": _log_ratio(high, at(rise, 0.98)),
+    }
 
 
 def _log_ratio(above: Floats, below: Floats) -> Floats:
@@ -129,7 +145,7 @@ def _log_ratio(above: Floats, below: Floats) -> Floats:
     return np.asarray(np.where(told, np.log(np.where(told, above, 1.0) / np.where(told, below, 1.0)), np.nan))
 
 
-def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: ResponseRules) -> tuple[Floats, ...]:
+def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: ResponseRules) -> dict[str, Floats]:
     """What the meter's deepest notches have in common."""
     top = slice(0, rules.top_events)
     clock, length = drops.start_slot[:, top] % SLOTS_PER_DAY, drops.length_slots[:, top]
@@ -140,16 +156,16 @@ def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: Respons
     near = starts + np.roll(starts, 1, axis=1)
     lengths = _counts(row, length, found)
     workday = (~types.is_rest[drops.day[:, top]] & found).sum(axis=1) / known
-    return (
-        _middle(drops.score[:, top]),
-        _middle(drops.score[:, : max(rules.top_events // 4, 1)]),
-        _middle(drops.sharpness[:, top]),
-        near.max(axis=1) / known,
-        lengths.max(axis=1) / known,
-        workday,
-        _clustering(drops.day[:, top], types.is_rest.size),
-        _middle(depths.rebound_share[:, top]),
-    )
+    return {
+        "demand_response_score": _middle(drops.score[:, top]),
+        "demand_response_best_score": _middle(drops.score[:, : max(rules.top_events // 4, 1)]),
+        "demand_response_sharpness": _middle(drops.sharpness[:, top]),
+        "demand_response_start_concentration": near.max(axis=1) / known,
+        "demand_response_length_concentration": lengths.max(axis=1) / known,
+        "demand_response_workday_share": workday,
+        "demand_response_day_clustering": _clustering(drops.day[:, top], types.is_rest.size),
+        "demand_response_rebound_share": _middle(depths.rebound_share[:, top]),
+    }
 
 
 def _counts(row: NDArray[np.integer], value: NDArray[np.integer], found: Bools) -> NDArray[np.int64]:

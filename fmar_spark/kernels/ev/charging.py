@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
-from fmar_spark.kernels.usage_patterns import Blocks, Habits, describe_habits
+from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, describe_usage
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 POWER_BINS: Final = 120
@@ -182,8 +182,8 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
     is_sharp = np.abs(blocks.power_kw / power_kw[blocks.meter] - 1.0) <= SHARP_SHARE
     sharpness = _average(is_sharp.astype(np.float64), weight, blocks.meter, meters * kinds)
     prominence = _measure_prominence(flat, power_kw.reshape(kinds, meters))
-    habits = describe_habits(blocks, seen, slots_per_day, kinds)
-    likeness = _score_charger(habits, power_kw, share, sharpness, prominence)
+    pattern = describe_usage(blocks, seen, slots_per_day, kinds)
+    likeness = _score_charger(pattern, power_kw, share, sharpness, prominence)
     likeness = likeness.reshape(kinds, meters)
     second, best = np.argsort(np.where(np.isnan(likeness), -np.inf, likeness), axis=0)[-2:]
     row = np.arange(meters)
@@ -229,7 +229,7 @@ def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:
     return np.concatenate(ratios)
 
 
-def _score_charger(habits: Habits, power_kw: Floats, share: Floats, sharpness: Floats, prominence: Floats) -> Floats:
+def _score_charger(pattern: UsagePattern, power_kw: Floats, share: Floats, sharpness: Floats, prominence: Floats) -> Floats:
     """How much a power's blocks look like charging, in rough log odds; NaN where there are none.
 
     Weights are rounded from a logistic fit to simulated homes: a charger's blocks have one sharp power of 3.5 kW or
@@ -237,15 +237,15 @@ def _score_charger(habits: Habits, power_kw: Floats, share: Floats, sharpness: F
     """
     size = np.log(power_kw / USUAL_KW)
     return np.asarray(
-        0.5 * np.log(np.maximum(np.minimum(habits.kwh_per_day, 15.0), 0.02))
+        0.5 * np.log(np.maximum(np.minimum(pattern.kwh_per_day, 15.0), 0.02))
         + 4.0 * np.minimum(size, 0.0)
         - 0.7 * np.maximum(size, 0.0)
         + 1.0 * share
-        - 4.5 * np.minimum(habits.active_day_share, 1.0)
-        + 1.2 * np.log(habits.hours_mean)
-        + 2.0 * np.nan_to_num(habits.start_spread, nan=0.5)
-        - 1.3 * np.minimum(np.nan_to_num(habits.gap_cv, nan=1.0), 3.0)
-        - 3.5 * habits.mismatch
+        - 4.5 * np.minimum(pattern.active_day_share, 1.0)
+        + 1.2 * np.log(pattern.hours_mean)
+        + 2.0 * np.nan_to_num(pattern.start_spread, nan=0.5)
+        - 1.3 * np.minimum(np.nan_to_num(pattern.gap_cv, nan=1.0), 3.0)
+        - 3.5 * pattern.mismatch
         + 2.3 * sharpness
         + 0.6 * prominence
     )

@@ -11,32 +11,32 @@ import numpy as np
 
 from fmar_spark.kernels.episodes import lay_out_slots
 from fmar_spark.kernels.ev.charging import RISE_KW, Charging, EvSearch, find_charging
-from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_habits
-from fmar_spark.kernels.window import Events, Findings, Floats, Ints, MeterWindow, Sizes
+from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_usage
+from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, Ints, MeterWindow, Sizes, blank_columns, name_columns
 
 FEATURES: Final = (
-    "ev_power_kw",
-    "ev_power_spread",
-    "ev_concentration",
-    "ev_likeness",
-    "ev_visibility",
-    "ev_energy_share",
-    "ev_season_contrast",
-    "ev_day_share",
-    "ev_active_day_share",
-    "ev_kwh_per_day",
-    "ev_hours_mean",
-    "ev_hours_cv",
-    "ev_long_share",
-    "ev_start_spread",
-    "ev_end_spread",
-    "ev_gap_cv",
-    "ev_per_active_day",
-    "ev_edge_mismatch",
-    "ev_second_kw",
-    "ev_second_likeness",
-    *(f"ev_rise_days_{kw:g}kw" for kw in RISE_KW),
-    *(f"ev_night_rise_days_{kw:g}kw" for kw in RISE_KW),
+    Feature("ev_power_kw", "kW", "Power of the charger: that of the blocks that look most like charging."),
+    Feature("ev_power_spread", "ratio", "Standard deviation of the sessions' power over the power."),
+    Feature("ev_concentration", "share", "Energy of all flat blocks that has the charger's power."),
+    Feature("ev_likeness", "log odds", "How much the blocks of that power look like charging."),
+    Feature("ev_visibility", "ratio", "Charger's power over the median change from slot to slot."),
+    Feature("ev_energy_share", "share", "Energy of the sessions over the energy of the load."),
+    Feature("ev_season_contrast", "-1 to 1", "Winter's energy less summer's over their sum."),
+    Feature("ev_day_share", "share", "Days seen on which a session starts."),
+    Feature("ev_active_day_share", "share", "The same between the first and the last session, of 30 days at least."),
+    Feature("ev_kwh_per_day", "kWh/day", "Energy of the sessions over the days seen."),
+    Feature("ev_hours_mean", "h", "Mean length of a session."),
+    Feature("ev_hours_cv", "ratio", "Standard deviation of the length over its mean: a thermostat's is low, a driver's is not."),
+    Feature("ev_long_share", "share", "Sessions of 2.5 hours or more."),
+    Feature("ev_start_spread", "share", "Sessions that start outside the busiest hour and a half."),
+    Feature("ev_end_spread", "share", "Sessions that end outside the busiest hour and a half."),
+    Feature("ev_gap_cv", "ratio", "Standard deviation over mean of the days from one day with a session to the next."),
+    Feature("ev_per_active_day", "sessions", "Sessions a day with one."),
+    Feature("ev_edge_mismatch", "ratio", "Difference of the step up and the step down over the power, mean of the sessions."),
+    Feature("ev_second_kw", "kW", "Power whose blocks come second."),
+    Feature("ev_second_likeness", "log odds", "How much those look like charging."),
+    *(Feature(f"ev_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more.") for kw in RISE_KW),
+    *(Feature(f"ev_night_rise_days_{kw:g}kw", "share", f"The same of {kw:g} kW between 22:00 and 06:00.") for kw in RISE_KW),
 )
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60
@@ -51,7 +51,7 @@ METER_STEP_KW: Final = 0.002
 class _GridFindings(NamedTuple):
     """Findings of meters that share one step length."""
 
-    features: Floats
+    features: dict[str, Floats]
     daily: Floats
     charging: Charging
 
@@ -67,7 +67,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         search: what counts as charging.
     """
     meters, days, _ = load_kw.shape
-    features = np.full((meters, len(FEATURES)), np.nan)
+    features = {feature.name: np.full(meters, np.nan) for feature in FEATURES}
     daily = np.full((meters, days), np.nan, dtype=np.float32)
     rated_kw, spread = np.full(meters, np.nan), np.full(meters, np.nan)
     found: list[Events] = []
@@ -76,7 +76,9 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         rows = np.flatnonzero(wanted)
         grid_kw = load_kw if rows.size == meters else load_kw[rows]
         part = _examine_grid(grid_kw[:, :, ::slots_per_step], window.calendar.season, search)
-        features[rows], daily[rows] = part.features, part.daily
+        for name, column in part.features.items():
+            features[name][rows] = column
+        daily[rows] = part.daily
         rated_kw[rows] = part.charging.rated_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
@@ -105,22 +107,33 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
     daily = np.bincount(place, sessions.energy_kwh, seen.size).reshape(seen.shape).astype(np.float32)
     daily[~seen] = np.nan
     used_kwh = day_kwh.sum(axis=1, dtype=np.float64)
-    habits = describe_habits(sessions, seen, slots_per_day)
-    columns = (
-        charging.rated_kw,
-        charging.spread,
-        charging.concentration,
-        charging.likeness,
-        charging.rated_kw / np.maximum(typical_kw, METER_STEP_KW),
-        habits.kwh_per_day * seen.sum(axis=1) / np.where(used_kwh > 0, used_kwh, np.nan),
-        contrast_seasons(daily, season),
-        *habits,
-        charging.second_kw,
-        charging.second_likeness,
-        *charging.rise_days.T,
-    )
-    features = np.stack(columns, axis=1)
-    features[~seen.any(axis=1)] = np.nan
+    pattern = describe_usage(sessions, seen, slots_per_day)
+    rises = [f"ev_{when}rise_days_{kw:g}kw" for when in ("", "night_") for kw in RISE_KW]
+    columns = {
+        "ev_power_kw": charging.rated_kw,
+        "ev_power_spread": charging.spread,
+        "ev_concentration": charging.concentration,
+        "ev_likeness": charging.likeness,
+        "ev_visibility": charging.rated_kw / np.maximum(typical_kw, METER_STEP_KW),
+        "ev_energy_share": pattern.kwh_per_day * seen.sum(axis=1) / np.where(used_kwh > 0, used_kwh, np.nan),
+        "ev_season_contrast": contrast_seasons(daily, season),
+        "ev_day_share": pattern.day_share,
+        "ev_active_day_share": pattern.active_day_share,
+        "ev_kwh_per_day": pattern.kwh_per_day,
+        "ev_hours_mean": pattern.hours_mean,
+        "ev_hours_cv": pattern.hours_cv,
+        "ev_long_share": pattern.long_share,
+        "ev_start_spread": pattern.start_spread,
+        "ev_end_spread": pattern.end_spread,
+        "ev_gap_cv": pattern.gap_cv,
+        "ev_per_active_day": pattern.per_active_day,
+        "ev_edge_mismatch": pattern.mismatch,
+        "ev_second_kw": charging.second_kw,
+        "ev_second_likeness": charging.second_likeness,
+        **dict(zip(rises, charging.rise_days.T, strict=True)),
+    }
+    unseen: Bools = ~np.asarray(seen.any(axis=1))
+    features = blank_columns(name_columns(FEATURES, columns), unseen)
     return _GridFindings(features, daily, charging)
 
 

@@ -16,48 +16,45 @@ from fmar_spark.kernels.heat_pump.heating import (
     mean_of_days,
     regress,
 )
-from fmar_spark.kernels.window import Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.kernels.window import Events, Feature, Findings, Floats, MeterWindow, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
-    "heat_pump_slope_w_k",
-    "heat_pump_relative_slope",
-    "heat_pump_fit",
-    "heat_pump_night_fit",
-    "heat_pump_day_share",
-    "heat_pump_night_share",
-    "heat_pump_evening_share",
-    "heat_pump_off_peak_share",
-    "heat_pump_peak_share",
-    "heat_pump_step_share",
-    "heat_pump_curvature",
-    "heat_pump_cooling_share",
-    "heat_pump_base_c",
-    "heat_pump_cold_days",
-    "heat_pump_local_w_k",
-    "heat_pump_local_fit",
-    "heat_pump_local_best",
-    "heat_pump_local_night_fit",
-    "heat_pump_typical_w_k",
-    "heat_pump_typical_relative",
-    "heat_pump_typical_night_w_k",
-    "heat_pump_heated_hours",
-    "heat_pump_typical_least",
-    "heat_pump_cold_swing",
-    "heat_pump_swing_growth",
-    "heat_pump_cold_floor",
-    "heat_pump_cold_top_kw",
-    "heat_pump_load_factor",
+    Feature("heat_pump_slope_w_k", "W/K", "Slope of calm load on heating degrees."),
+    Feature("heat_pump_relative_slope", "ratio", "Growth of calm load by ten degrees over calm load without heating."),
+    Feature("heat_pump_fit", "-1 to 1", "Signed partial R2 of heating degrees on calm load, weekday and daylight taken out."),
+    Feature("heat_pump_night_fit", "-1 to 1", "The same of the load from 01:00 to 05:00."),
+    Feature("heat_pump_day_share", "ratio", "Slope of the whole day over that of calm load."),
+    Feature("heat_pump_night_share", "ratio", "Slope of 01:00 to 05:00 over that of the whole day."),
+    Feature("heat_pump_evening_share", "ratio", "Slope of 16:00 to 22:00 over that of the whole day."),
+    Feature("heat_pump_off_peak_share", "ratio", "Slope of 00:00 to 07:00 over that of the whole day."),
+    Feature("heat_pump_peak_share", "ratio", "Slope of the day's highest three-hour block over that of the whole day."),
+    Feature("heat_pump_step_share", "ratio", "Slope of the steps from hour to hour at night over that of the night's load."),
+    Feature("heat_pump_curvature", "ratio", "Extra slope beyond eight degrees over the slope of calm load: a falling COP."),
+    Feature("heat_pump_cooling_share", "ratio", "Slope above 20 C over the heating slope of the whole day."),
+    Feature("heat_pump_base_c", "C", "Outdoor temperature below which the building heats, of five that are tried."),
+    Feature("heat_pump_cold_days", "days", "Days of more than six heating degrees: how much was seen."),
+    Feature("heat_pump_local_w_k", "W/K", "Median slope of calm load over six-week windows."),
+    Feature("heat_pump_local_fit", "-1 to 1", "Median signed R2 of those windows."),
+    Feature("heat_pump_local_best", "-1 to 1", "Their 85th percentile."),
+    Feature("heat_pump_local_night_fit", "-1 to 1", "The same of the load from 01:00 to 05:00."),
+    Feature(
+        "heat_pump_typical_w_k",
+        "W/K",
+        "Typical heating: coldest days' median less mild days', by clock slot, a degree.",
+    ),
+    Feature("heat_pump_typical_relative", "ratio", "Growth of the typical load by ten degrees over the load of mild days."),
+    Feature("heat_pump_typical_night_w_k", "W/K", "Typical heating from 01:00 to 05:00."),
+    Feature("heat_pump_heated_hours", "h", "Hours of the day whose typical heating exceeds 0.4 of its mean."),
+    Feature("heat_pump_typical_least", "ratio", "Typical heating of the second lowest three-hour block over the mean."),
+    Feature("heat_pump_cold_swing", "ratio", "90th less 10th percentile over days of cold nights, over their heating."),
+    Feature("heat_pump_swing_growth", "ratio", "That difference of percentiles over the same of mild nights."),
+    Feature("heat_pump_cold_floor", "ratio", "Lowest hour of cold days' 10th percentile over that of mild days."),
+    Feature("heat_pump_cold_top_kw", "kW", "Highest hour of cold days' 90th percentile above the median of mild days."),
+    Feature("heat_pump_load_factor", "ratio", "Mean typical heating over that highest hour."),
 )
-"""Slopes are of load on heating degrees. ``calm`` = mean of the six lowest of a day's eight three-hour blocks, which cars, cooking and
-off-peak storage cannot reach; ``typical`` = median of the coldest days less median of mild days, by clock slot.
-
-slope_w_k, relative_slope (ten degrees over the load without heating), fit: of calm load. night_fit: partial R2, 01:00-05:00. Shares:
-slope of the whole day, night, evening (16-22), off-peak (00-07), highest block over the slope of calm load (day) or of the whole day (the
-rest). step_share: hour-to-hour steps at night over night slope. curvature: extra slope beyond eight degrees, a falling COP. cooling_share:
-slope above 20 C over heating slope. cold_days: days of six degrees or more, how much was seen. heated_hours: hours whose typical heating
-exceeds 0.4 of the mean. typical_least: second lowest three-hour block over the mean. cold_swing: p90 - p10 over days of cold nights, over
-their heating. swing_growth: the same p90 - p10 over that of mild nights. cold_floor: lowest hour of cold days' p10 over mild days'."""
+"""Slopes are of load on heating degrees. Calm load is the mean of the six lowest of a day's eight three-hour blocks, which cars, cooking
+and off-peak storage heaters cannot reach."""
 
 _SPANS: Final = {"day": (0, 48), "night": (2, 10), "evening": (32, 44), "off_peak": (0, 14)}
 _MARKS: Final = (*_SPANS, "calm", "step", "peak")
@@ -112,8 +109,8 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     calm_kw = np.where(np.isnan(day_kw), np.float32(np.nan), marks[:, :, _MARK["calm"]])
     response = fit_response(calm_kw, window, climate)
     contrast = contrast_days(filled_kw, np.isfinite(day_kw), climate.felt_c[:, -1][window.area])
-    features = np.concatenate([_describe_slopes(response, marks), _describe_windows(response, marks), _describe_contrast(contrast)], axis=1)
-    features[np.isnan(response.fit)] = np.nan
+    columns = _describe_slopes(response, marks) | _describe_windows(response, marks) | _describe_contrast(contrast)
+    features = blank_columns(name_columns(FEATURES, columns), np.isnan(response.fit))
     sizes = _size_pumps(contrast, response)
     events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.rated_import_kw, rules)
     return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes)
@@ -132,8 +129,8 @@ def _mark_days(filled_kw: Floats) -> Floats:
     return marks
 
 
-def _describe_slopes(response: Response, marks: Floats) -> Floats:
-    """The features that come from regression on all days, shape (meters, 14)."""
+def _describe_slopes(response: Response, marks: Floats) -> dict[str, Floats]:
+    """The features that come from regression on all days."""
     beta, fit = regress(response, marks)
     slope, base = beta[:, 3], beta[:, 0]
     day, calm, night = slope[:, _MARK["day"]], slope[:, _MARK["calm"]], slope[:, _MARK["night"]]
@@ -144,25 +141,22 @@ def _describe_slopes(response: Response, marks: Floats) -> Floats:
     deep = np.clip(degrees - DEEP_DEGREES_C, 0.0, None)
     left = marks[:, :, _MARK["calm"]] * response.design[:, :, 0] - np.matmul(response.design, beta[:, :, _MARK["calm"], None])[:, :, 0]
     bend = (left * deep).sum(axis=1) / np.maximum((deep**2).sum(axis=1), 1.0)
-    return np.stack(
-        [
-            calm * 1000.0,
-            calm * 10.0 / np.maximum(base[:, _MARK["calm"]], _TINY_KW),
-            fit[:, _MARK["calm"]],
-            fit[:, _MARK["night"]],
-            day / by_calm,
-            night / by_day,
-            slope[:, _MARK["evening"]] / by_day,
-            slope[:, _MARK["off_peak"]] / by_day,
-            slope[:, _MARK["peak"]] / by_day,
-            slope[:, _MARK["step"]] / by_night,
-            bend / by_calm,
-            beta[:, 4, _MARK["day"]] / by_day,
-            response.base_c,
-            (degrees > COLD_DEGREES_C).sum(axis=1),
-        ],
-        axis=1,
-    )
+    return {
+        "heat_pump_slope_w_k": calm * 1000.0,
+        "heat_pump_relative_slope": calm * 10.0 / np.maximum(base[:, _MARK["calm"]], _TINY_KW),
+        "heat_pump_fit": fit[:, _MARK["calm"]],
+        "heat_pump_night_fit": fit[:, _MARK["night"]],
+        "heat_pump_day_share": day / by_calm,
+        "heat_pump_night_share": night / by_day,
+        "heat_pump_evening_share": slope[:, _MARK["evening"]] / by_day,
+        "heat_pump_off_peak_share": slope[:, _MARK["off_peak"]] / by_day,
+        "heat_pump_peak_share": slope[:, _MARK["peak"]] / by_day,
+        "heat_pump_step_share": slope[:, _MARK["step"]] / by_night,
+        "heat_pump_curvature": bend / by_calm,
+        "heat_pump_cooling_share": beta[:, 4, _MARK["day"]] / by_day,
+        "heat_pump_base_c": response.base_c,
+        "heat_pump_cold_days": (degrees > COLD_DEGREES_C).sum(axis=1),
+    }
 
 
 def _rank_windows(values: Floats, share: float) -> Floats:
@@ -173,13 +167,16 @@ def _rank_windows(values: Floats, share: float) -> Floats:
     return np.asarray(np.take_along_axis(ordered, place[:, None], axis=1)[:, 0])
 
 
-def _describe_windows(response: Response, marks: Floats) -> Floats:
-    """The features that come from six weeks at a time, shape (meters, 4)."""
+def _describe_windows(response: Response, marks: Floats) -> dict[str, Floats]:
+    """The features that come from six weeks at a time."""
     slope, fit = fit_windows(response, marks[:, :, _MARK["calm"]])
     _, night_fit = fit_windows(response, marks[:, :, _MARK["night"]])
-    return np.stack(
-        [_rank_windows(slope, 0.5) * 1000.0, _rank_windows(fit, 0.5), _rank_windows(fit, 0.85), _rank_windows(night_fit, 0.85)], axis=1
-    )
+    return {
+        "heat_pump_local_w_k": _rank_windows(slope, 0.5) * 1000.0,
+        "heat_pump_local_fit": _rank_windows(fit, 0.5),
+        "heat_pump_local_best": _rank_windows(fit, 0.85),
+        "heat_pump_local_night_fit": _rank_windows(night_fit, 0.85),
+    }
 
 
 def _hourly(by_slot_kw: Floats) -> Floats:
@@ -187,8 +184,8 @@ def _hourly(by_slot_kw: Floats) -> Floats:
     return np.asarray(by_slot_kw.reshape(*by_slot_kw.shape[:-1], SLOTS_PER_DAY // 2, 2).mean(axis=-1))
 
 
-def _describe_contrast(contrast: Contrast) -> Floats:
-    """The features that come from cold days set against mild days, shape (meters, 8)."""
+def _describe_contrast(contrast: Contrast) -> dict[str, Floats]:
+    """The features that come from cold days set against mild days."""
     cold, mild = _hourly(contrast.cold_kw), _hourly(contrast.mild_kw)
     heat_w_k = (cold[:, 1] - mild[:, 1]) / contrast.gap_c[:, None] * 1000.0
     mean = heat_w_k.mean(axis=1)
@@ -199,21 +196,18 @@ def _describe_contrast(contrast: Contrast) -> Floats:
     night_heat = (cold[:, 1] - mild[:, 1])[:, NIGHT_HOURS].mean(axis=1)
     top = (cold[:, 2] - mild[:, 1]).max(axis=1)
     heated = np.where(np.isnan(by_mean), np.nan, (heat_w_k > 0.4 * mean[:, None]).sum(axis=1))
-    return np.stack(
-        [
-            mean,
-            mean / 100.0 / np.maximum(mild[:, 1].mean(axis=1), _TINY_KW),
-            heat_w_k[:, NIGHT_HOURS].mean(axis=1),
-            heated,
-            blocks[:, 1] / by_mean,
-            cold_swing.mean(axis=1) / np.where(night_heat > 10 * _TINY_KW, night_heat, np.nan),
-            (cold_swing / np.maximum(mild_swing, 10 * _TINY_KW)).mean(axis=1),
-            cold[:, 0].min(axis=1) / np.maximum(mild[:, 0].min(axis=1), 10 * _TINY_KW),
-            top,
-            mean / 1000.0 * contrast.gap_c / np.maximum(top, _TINY_KW),
-        ],
-        axis=1,
-    )
+    return {
+        "heat_pump_typical_w_k": mean,
+        "heat_pump_typical_relative": mean / 100.0 / np.maximum(mild[:, 1].mean(axis=1), _TINY_KW),
+        "heat_pump_typical_night_w_k": heat_w_k[:, NIGHT_HOURS].mean(axis=1),
+        "heat_pump_heated_hours": heated,
+        "heat_pump_typical_least": blocks[:, 1] / by_mean,
+        "heat_pump_cold_swing": cold_swing.mean(axis=1) / np.where(night_heat > 10 * _TINY_KW, night_heat, np.nan),
+        "heat_pump_swing_growth": (cold_swing / np.maximum(mild_swing, 10 * _TINY_KW)).mean(axis=1),
+        "heat_pump_cold_floor": cold[:, 0].min(axis=1) / np.maximum(mild[:, 0].min(axis=1), 10 * _TINY_KW),
+        "heat_pump_cold_top_kw": top,
+        "heat_pump_load_factor": mean / 1000.0 * contrast.gap_c / np.maximum(top, _TINY_KW),
+    }
 
 
 def _size_pumps(contrast: Contrast, response: Response) -> Sizes:

@@ -22,23 +22,22 @@ from fmar_spark.kernels.solar.fit import (
 from fmar_spark.kernels.solar.output import Output, Sky, estimate_output, find_spells, mark_days, mark_exports
 from fmar_spark.kernels.solar.sizing import Evidence, size_fits
 from fmar_spark.kernels.sun import align_sky
-from fmar_spark.kernels.window import Bools, Events, Findings, Floats, MeterWindow, Sizes
+from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Sizes, join_columns, name_columns
 
-FEATURES: Final[tuple[str, ...]] = (
-    "pv_export_day_share",
-    "pv_export_sun_share",
-    "pv_export_fit",
-    "pv_sky_correlation",
-    "pv_sky_best_block",
-    "pv_sky_block_share",
-    "pv_below_base_share",
-    "pv_low_noon",
-    "pv_season_contrast",
-    "pv_clear_correlation",
-    "pv_noon_unrest",
-    "pv_scale_ratio",
+FEATURES: Final = (
+    Feature("pv_export_day_share", "share", "Sunny hours with export, in the best twelve weeks; NaN without an export register."),
+    Feature("pv_export_sun_share", "share", "Mean height of the sun, against the day's highest, while energy is exported."),
+    Feature("pv_export_fit", "correlation", "Agreement of the export's envelope with an array of modules."),
+    Feature("pv_sky_correlation", "correlation", "Agreement of the fall of net power with the measured sky on an array's plane."),
+    Feature("pv_sky_best_block", "correlation", "Fall of net power with the measured sky from day to day, in the best twelve weeks."),
+    Feature("pv_sky_block_share", "share", "Four-week blocks in which that correlation exceeds 0.15."),
+    Feature("pv_below_base_share", "share", "Sunny hours below half the base load less dark ones, in the best twelve weeks."),
+    Feature("pv_low_noon", "ratio", "How far the lowest sunny hours lie below zero, over the base load."),
+    Feature("pv_season_contrast", "ratio", "How much deeper noon lies in bright months than in dull ones, over the mean load."),
+    Feature("pv_clear_correlation", "correlation", "Fall of mean power with the clear sky, means of hour and block taken out."),
+    Feature("pv_noon_unrest", "log ratio", "Day-to-day scatter of sunny hours over that of dark ones."),
+    Feature("pv_scale_ratio", "ratio", "Power of the fitted array at 1 kW/m2 over the mean load."),
 )
-
 
 _PART_METERS: Final = 64
 TELLING_EXPORT: Final = 0.1
@@ -99,7 +98,7 @@ def examine(window: MeterWindow, rules: PvRules | None = None) -> PvFindings:
     events = [part.findings.events for part in parts]
     events = [found._replace(meter=found.meter + start) for found, start in zip(events, starts, strict=True)]
     findings = Findings(
-        features=np.concatenate([part.findings.features for part in parts]),
+        features=join_columns([part.findings.features for part in parts]),
         daily=np.concatenate([part.findings.daily for part in parts]),
         events=Events(*(np.concatenate(columns) for columns in zip(*events, strict=True))),
         sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.findings.sizes for part in parts), strict=True))),
@@ -170,15 +169,15 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     return PvFindings(findings, generation_kw)
 
 
-def _judge(window: MeterWindow, features: Floats, rules: PvRules) -> tuple[Bools, Bools]:
+def _judge(window: MeterWindow, features: dict[str, Floats], rules: PvRules) -> tuple[Bools, Bools]:
     """Meters whose generation is worth estimating, and those that are sure enough for it to be taken out."""
-    column = dict(zip(FEATURES, np.nan_to_num(features.T), strict=True))
+    column = {name: np.nan_to_num(values) for name, values in features.items()}
     by_export = (column["pv_export_day_share"] > rules.export_days) & (column["pv_export_fit"] > rules.export_fit)
     by_export &= column["pv_export_sun_share"] > rules.export_sun
     by_import = (column["pv_below_base_share"] > rules.below_base) & (column["pv_sky_correlation"] > rules.sky_correlation)
     plausible = np.where(window.has_export, by_export, by_import)
     hint = (column["pv_export_day_share"] > 0) | (column["pv_below_base_share"] > 0.1) | (column["pv_sky_correlation"] > 0.2)
-    no_sky = np.isnan(features[:, FEATURES.index("pv_scale_ratio")])
+    no_sky = np.isnan(features["pv_scale_ratio"])
     hint |= no_sky & (column["pv_clear_correlation"] > 0.2)
     return plausible | (hint & (no_sky | (column["pv_scale_ratio"] > 0.3))), plausible
 
@@ -292,28 +291,28 @@ def _list_features(
     fits: tuple[ArrayFit, ArrayFit],
     has_sky: Bools,
     blocks: Blocks,
-) -> Floats:
-    """Features in the order of ``FEATURES``; what needs an export register or a measured sky is NaN without it."""
+) -> dict[str, Floats]:
+    """Features by name; what needs an export register or a measured sky is NaN without it."""
     evidence, day_share, sun_share = seen
     by_sky, fit = fits
     exporting = window.has_export
     by_block = _block_correlation(blocks)
     follows = (np.nan_to_num(by_block) > 0.15).sum(axis=1) / np.maximum((~np.isnan(by_block)).sum(axis=1), 1)
-    columns = (
-        day_share,
-        sun_share,
-        np.where(exporting, fit.correlation, np.nan),
-        np.where(has_sky, by_sky.correlation, np.nan),
-        np.where(has_sky, _best_blocks(by_block), np.nan),
-        np.where(has_sky, follows, np.nan),
-        evidence.below_base_share,
-        evidence.low_noon,
-        evidence.season_contrast,
-        evidence.clear_correlation,
-        evidence.noon_unrest,
-        np.where(exporting | has_sky, fit.scale_kw / _usual_kw(blocks), np.nan),
-    )
-    return np.stack(columns, axis=1).astype(np.float64)
+    columns = {
+        "pv_export_day_share": day_share,
+        "pv_export_sun_share": sun_share,
+        "pv_export_fit": np.where(exporting, fit.correlation, np.nan),
+        "pv_sky_correlation": np.where(has_sky, by_sky.correlation, np.nan),
+        "pv_sky_best_block": np.where(has_sky, _best_blocks(by_block), np.nan),
+        "pv_sky_block_share": np.where(has_sky, follows, np.nan),
+        "pv_below_base_share": evidence.below_base_share,
+        "pv_low_noon": evidence.low_noon,
+        "pv_season_contrast": evidence.season_contrast,
+        "pv_clear_correlation": evidence.clear_correlation,
+        "pv_noon_unrest": evidence.noon_unrest,
+        "pv_scale_ratio": np.where(exporting | has_sky, fit.scale_kw / _usual_kw(blocks), np.nan),
+    }
+    return name_columns(FEATURES, columns)
 
 
 def _size_arrays(window: MeterWindow, fit: ArrayFit, seen: tuple[Bools, Output], rules: PvRules) -> Sizes:

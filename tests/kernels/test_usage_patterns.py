@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.usage_patterns import Blocks, Habits, contrast_seasons, describe_habits
+from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, contrast_seasons, describe_usage
 from fmar_spark.kernels.window import Bools, Floats
 
 SLOTS = 48
@@ -64,7 +64,7 @@ def describe_naively(blocks: Blocks, meter: int, seen: Bools, slots_per_day: int
 
 def test_a_nightly_habit_is_described_in_full() -> None:
     blocks = blocks_of(*((0, day * SLOTS + 2, 6 if day % 2 else 8, 7.0) for day in range(0, 60, 2)))
-    found = describe_habits(blocks, np.ones((1, 60), dtype=bool), SLOTS)
+    found = describe_usage(blocks, np.ones((1, 60), dtype=bool), SLOTS)
     assert found.day_share[0] == pytest.approx(0.5)
     assert found.active_day_share[0] == pytest.approx(30 / 59)
     assert found.kwh_per_day[0] == pytest.approx(14.0)
@@ -78,10 +78,10 @@ def test_habits_agree_with_a_naive_loop(slots_per_day: int) -> None:
     rng = np.random.default_rng(slots_per_day)
     seen = rng.random((12, 90)) < 0.8
     blocks = random_blocks(rng, 12, 90, slots_per_day)
-    found = describe_habits(blocks, seen, slots_per_day)
+    found = describe_usage(blocks, seen, slots_per_day)
     for meter in range(12):
         wanted = describe_naively(blocks, meter, seen[meter], slots_per_day)
-        for name in Habits._fields:
+        for name in UsagePattern._fields:
             if name in {"day_share", "kwh_per_day"} and not wanted:
                 assert getattr(found, name)[meter] == 0
             elif name != "active_day_share" or wanted:
@@ -93,21 +93,21 @@ def test_several_kinds_at_once_are_described_as_each_alone() -> None:
     seen = rng.random((5, 90)) < 0.8
     first, second = random_blocks(rng, 5, 90, SLOTS), random_blocks(rng, 5, 90, SLOTS)
     both = Blocks(*(np.concatenate(pair) for pair in zip(first, second._replace(meter=second.meter + 5), strict=True)))
-    together = describe_habits(both, seen, SLOTS, kinds=2)
+    together = describe_usage(both, seen, SLOTS, kinds=2)
     for kind, blocks in enumerate((first, second)):
-        alone = describe_habits(blocks, seen, SLOTS)
-        for name in Habits._fields:
+        alone = describe_usage(blocks, seen, SLOTS)
+        for name in UsagePattern._fields:
             np.testing.assert_array_equal(getattr(together, name)[kind * 5 : kind * 5 + 5], getattr(alone, name))
 
 
 def test_an_edge_that_was_not_seen_counts_as_a_middling_mismatch() -> None:
     blocks = blocks_of((0, 10, 4, 7.0), (0, 60, 4, 7.0))._replace(mismatch=np.array([np.nan, 5.0]))
-    assert describe_habits(blocks, np.ones((1, 3), dtype=bool), SLOTS).mismatch[0] == pytest.approx((0.3 + 1.0) / 2)
+    assert describe_usage(blocks, np.ones((1, 3), dtype=bool), SLOTS).mismatch[0] == pytest.approx((0.3 + 1.0) / 2)
 
 
 @pytest.mark.parametrize("seen", [np.ones((0, 9), dtype=bool), np.ones((2, 9), dtype=bool), np.zeros((2, 9), dtype=bool)])
 def test_without_blocks_there_is_no_habit(seen: Bools) -> None:
-    found = describe_habits(blocks_of(), seen, SLOTS)
+    found = describe_usage(blocks_of(), seen, SLOTS)
     assert all(column.shape == seen.shape[:1] for column in found)
     assert np.isnan(found.hours_mean).all()
     assert np.isnan(found.start_spread).all()
