@@ -102,11 +102,26 @@ def screen_matrix(kwh: Floats) -> Bools:
 
 
 def _may_be_wrong(kwh: Floats) -> Bools:
-    """Meters with a half-hour that is large in itself, or large after a gap; shape (meters,)."""
-    is_large = kwh > LEAST_LUMP_KWH
-    first_large = is_large & np.concatenate([np.zeros((len(kwh), 1), dtype=np.bool_), ~(kwh[:, :-1] > 0)], axis=1)
-    found: Bools = np.fmax.reduce(kwh, axis=1, initial=0.0) > LEAST_SUSPECT_KWH
-    return found | first_large.any(axis=1)
+    """Meters that a closer look is worth: large half-hours far from the rest, or one right after a gap; shape (meters,)."""
+    found = np.asarray([_may_have_a_gap(own) for own in kwh], dtype=np.bool_)
+    is_idle_before = np.concatenate([np.zeros((len(kwh), 1), dtype=np.bool_), ~(kwh[:, :-1] > 0)], axis=1)
+    least = LUMP_GAP_MINUTES // SLOT_MINUTES
+    row, slot = np.nonzero((kwh > LEAST_LUMP_KWH) & is_idle_before)
+    row, slot = row[slot >= least], slot[slot >= least]
+    idle = ~(kwh[row[:, None], slot[:, None] - np.arange(1, least + 1)] > 0).any(axis=1)
+    found[row[idle]] = True
+    return found
+
+
+def _may_have_a_gap(kwh: Floats) -> bool:
+    """Whether octaves between the small and the large half-hours of one meter are empty, or the largest is far above the mean."""
+    positive = kwh[kwh > 0]
+    highest = float(positive.max(initial=0.0))
+    if highest <= LEAST_SUSPECT_KWH:
+        return False
+    octave = np.frexp(positive)[1]
+    is_empty = np.bincount(octave - octave.min()) == 0
+    return bool(is_empty.any()) or highest > max(LEAST_SPIKE_KWH, SPIKE_RATIO * float(positive.mean()))
 
 
 def _is_listed(kwh: Floats, codes: Floats) -> Bools:
