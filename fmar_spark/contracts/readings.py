@@ -51,7 +51,7 @@ DIP_MESSAGES: Final = TableContract(
             "What an IF-036 or IF-018 says of the meter point; null fields were not said.",
             sensitivity=Sensitivity.PERSONAL,
         ),
-        Column("warnings", "array<string>", "Rules that it broke without being refused (check digit in test environments)."),
+        Column("warnings", "array<string>", "Rules that it broke without being rejected: check digit (test environments), error codes."),
         Column("source", "string", "Landing file and position.", nullable=False),
         Column("ingested_at", "timestamp", "When it was accepted.", nullable=False),
     ),

@@ -84,6 +84,11 @@ def find_implausible(energies: Energies) -> Ints:
     return verdict
 
 
+def drop_implausible(kwh: Floats) -> Floats:
+    """The energies of many meters with NaN where they are implausible, shape (meters, slots)."""
+    return np.where(screen_matrix(kwh), np.float32(np.nan), kwh)
+
+
 def screen_matrix(kwh: Floats) -> Bools:
     """Which half-hours of many meters are implausible, shape (meters, slots); NaN was never read and is not.
 

@@ -12,6 +12,7 @@ from fmar_spark import clock
 from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.arrow_columns import day_arrays, number_keys
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
+from fmar_spark.kernels.plausible import drop_implausible
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.public_holidays import find_holidays, holiday_region
 
@@ -156,8 +157,8 @@ def _lay_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attri
     places = list(dict.fromkeys(chosen))
     flat = (len(members), days * clock.SLOTS_PER_DAY)
     utc_readings = UtcReadings(
-        import_kwh=imports.reshape(flat),
-        export_kwh=exports.reshape(flat),
+        import_kwh=drop_implausible(imports.reshape(flat)),
+        export_kwh=drop_implausible(exports.reshape(flat)),
         interval_minutes=attributes.interval_minutes[members],
         area=np.array([places.index(one) for one in chosen]),
     )

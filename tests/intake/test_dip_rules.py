@@ -316,3 +316,10 @@ def test_a_refusal_says_whose_it_was_and_how_it_began() -> None:
     assert [row["source"] for row in found] == ["f.json#0", "f.json#1"]
     loose = judge(array(say(CustomBlock=None)))[0]
     assert (loose["mpan_id"], loose["transaction_id"]) == (GOOD.mpan_id, GOOD.transaction_id)
+
+
+def test_an_error_code_leaves_its_half_hour_unread_and_the_rest_of_the_day_as_it_is() -> None:
+    row = judge(array(say_period(3, v="4294.967")))[0]
+    assert (row["rule"], row["warnings"]) == (None, ["value_error_code"])
+    assert row["day"]["kwh"] == [0.25] * 3 + [None] + [0.25] * 44
+    assert row["day"]["quality"] == ["A"] * 3 + [None] + ["A"] * 44

@@ -182,3 +182,13 @@ def test_meters_of_one_area_share_its_weather_and_its_sun() -> None:
 
 def test_no_rows_make_no_windows() -> None:
     assert group_all([]) == []
+
+
+def test_energies_that_no_meter_can_have_measured_are_unread_in_the_window() -> None:
+    wild, clean = days_of("wild", date(2023, 1, 10), 9), days_of("wild", date(2023, 1, 10), 9)
+    for row in wild[::2]:
+        row["kwh"] = [16777.215 if slot % 5 == 0 else 0.5 for slot in range(48)]
+    seen, wanted = (group_all(rows)[0].window.import_kw for rows in (wild, clean))
+    is_code = np.zeros_like(wanted, dtype=bool)
+    is_code[0, 9:18:2, ::5] = True
+    np.testing.assert_array_equal(seen, np.where(is_code, np.nan, wanted))

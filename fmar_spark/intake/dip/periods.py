@@ -12,6 +12,7 @@ from fmar_spark.intake.dip.faults import FaultLog
 from fmar_spark.intake.dip.half_hours import ACTUAL, ADJUSTED, NO_REASON, QUALITIES, ZERO_ESTIMATES, HalfHours, read_half_hours
 from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.intake.dip.structs import DayBlock
+from fmar_spark.kernels.plausible import is_error_code
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -36,6 +37,8 @@ class DayMatrix(NamedTuple):
     """DIP estimation reason; -1 = none."""
     amendment: dict[int, str]
     """Amendment codes of the messages that have some, as one text."""
+    has_error_code: frozenset[int]
+    """Messages of which a half-hour counts as unread, because its energy is a meter's error code."""
 
 
 class _Placed(NamedTuple):
@@ -70,10 +73,13 @@ def lay_out_days(blocks: list[tuple[int, DayBlock]], rules: DecodeRules, faults:
     _judge_repeats(placed, faults)
     shape = (len(row_message), SLOTS_PER_DAY)
     kwh, quality, reason = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int8), np.full(shape, NO_REASON, dtype=np.int8)
-    where = (placed.row, slot)
-    kwh[where], quality[where], reason[where] = told.kwh, told.quality, told.reason
+    is_code = is_error_code(told.kwh)
+    read = ~is_code
+    where = (placed.row[read], slot[read])
+    kwh[where], quality[where], reason[where] = told.kwh[read], told.quality[read], told.reason[read]
     order = np.lexsort((row_day, row_message))
-    return DayMatrix(row_message[order], row_day[order], kwh[order], quality[order], reason[order], _tell_amendments(placed, row_day))
+    amendments, coded = _tell_amendments(placed, row_day), frozenset(placed.message[is_code].tolist())
+    return DayMatrix(row_message[order], row_day[order], kwh[order], quality[order], reason[order], amendments, coded)
 
 
 @lru_cache(maxsize=4096)

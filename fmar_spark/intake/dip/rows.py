@@ -19,7 +19,7 @@ from fmar_spark.intake.dip.digests import digest_messages
 from fmar_spark.intake.dip.faults import FaultLog
 from fmar_spark.intake.dip.files import Refusal, Unit, read_loosely, read_units, refuse_unread, show_raw
 from fmar_spark.intake.dip.headers import Headers, judge_headers, plain_id
-from fmar_spark.intake.dip.rules import DecodeRules
+from fmar_spark.intake.dip.rules import ERROR_CODE, DecodeRules
 from fmar_spark.intake.dip.standing import judge_standing
 from fmar_spark.intake.dip.structs import Message, unmask
 
@@ -97,7 +97,7 @@ def _accept(judged: Judged, sources: list[str], kept: NDArray[np.int64]) -> pa.R
     senders = [common.sender for common in commons]
     quantity = [judged.consumed.quantity[place] for place in places]
     standing = [judged.standing[place] for place in places]
-    warned = judged.headers.has_bad_check[kept].tolist()
+    warnings = [_list_warnings(judged, place) for place in places]
     columns = {
         "transaction_id": [common.delivery.transaction_id for common in commons],
         "transaction_at": pa.array(judged.headers.second[kept] * MICROSECONDS).cast(_SCHEMA.field("transaction_at").type),
@@ -115,10 +115,17 @@ def _accept(judged: Judged, sources: list[str], kept: NDArray[np.int64]) -> pa.R
         "days": several_days(judged.consumed.days, kept, _SCHEMA.field("days").type),
         "day": single_days(judged.consumed.days, kept, _SCHEMA.field("day").type),
         "standing": standing,
-        "warnings": [["mpan_check_digit"] if bad else None for bad in warned],
+        "warnings": warnings,
         "source": [sources[place] for place in places],
     }
     return _batch(columns, len(places))
+
+
+def _list_warnings(judged: Judged, place: int) -> list[str] | None:
+    """Rules that a message broke without being rejected."""
+    found = ["mpan_check_digit"] if judged.headers.has_bad_check[place] else []
+    found += [ERROR_CODE] if place in judged.consumed.days.has_error_code else []
+    return found or None
 
 
 def _refuse(refused: list[tuple[Unit, Refusal]], rules: DecodeRules) -> pa.RecordBatch:

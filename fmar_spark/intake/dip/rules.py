@@ -85,5 +85,8 @@ RULES: Final = (
     Rule("transaction_id_reused", "The transactionID was accepted before with another content."),
 )
 ORDER_OF_RULE: Final = {rule.name: order for order, rule in enumerate(RULES)}
+ERROR_CODE: Final = "value_error_code"
+"""A warning: an energy is the full scale of a counter (4294.967, 16777.215 and their kind). That half-hour counts as unread, the rest of
+the message as usual; what only the rest of a meter's history shows to be wrong is left out when the history is read."""
 REUSED: Final = "transaction_id_reused"
 """The one rule that is judged against what was accepted before."""
