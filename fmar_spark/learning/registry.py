@@ -11,6 +11,7 @@ import mlflow
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
+import yaml
 from mlflow.exceptions import MlflowException
 from mlflow.models.signature import infer_signature
 from mlflow.tracking import MlflowClient
@@ -18,13 +19,18 @@ from mlflow.tracking import MlflowClient
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.bundled_classifier import BUNDLED_PREFIX, load_bundled, read_card
-from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, StoredScorer, check_features, store_classifier
+from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, StoredScorer, load_classifier
 from fmar_spark.learning.evaluation import Report
 from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, read_trained_on
 from fmar_spark.settings.sections import LearningSettings
 
 EXPERIMENT: Final = "asset_classifier"
 EVALUATIONS: Final = "asset_classifier_evaluation"
+MODEL_NOTE: Final = "MLmodel"
+MODEL_FILE: Final = "model.skops"
+MODEL_FORMAT: Final = "skops"
+LONGEST_NAME: Final = 60
+"""Characters of what an artifact calls its format that a message repeats."""
 TRAINED_ON_FILE: Final = f"{CARD_KEY}.json"
 _log = logging.getLogger(__name__)
 
@@ -72,11 +78,9 @@ def load_version(settings: LearningSettings, version: str) -> StoredScorer:
         return carried
     _use_server(settings.tracking_uri)
     try:
-        classifier = mlflow.sklearn.load_model(f"models:/{version}")
+        return _fetch(version)
     except MlflowException as error:
         raise ModelError(f"classifier: {version} at {settings.tracking_uri}: {str(error).splitlines()[0]}") from error
-    check_features(classifier)
-    return StoredScorer(store_classifier(classifier), version)
 
 
 def find_trained_on(settings: LearningSettings, version: str) -> TrainedOn | None:
@@ -130,7 +134,7 @@ def register_classifier(
             name="classifier",
             signature=infer_signature(sample, classifier.predict(sample.to_numpy())),
             pip_requirements=_requirements(),
-            serialization_format="skops",
+            serialization_format=MODEL_FORMAT,
             skops_trusted_types=list(TRUSTED_TYPES),
             registered_model_name=settings.registry_model,
         )
@@ -181,13 +185,43 @@ def _load_champion(settings: LearningSettings) -> StoredScorer | None:
     _use_server(settings.tracking_uri)
     try:
         version = MlflowClient().get_model_version_by_alias(settings.registry_model, settings.alias).version
-        classifier = mlflow.sklearn.load_model(f"models:/{settings.registry_model}/{version}")
+        return _fetch(f"{settings.registry_model}/{version}")
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             return None
         raise ModelError(f"classifier: {settings.tracking_uri}: {str(error).splitlines()[0]}") from error
-    check_features(classifier)
-    return StoredScorer(store_classifier(classifier), f"{settings.registry_model}/{version}")
+
+
+def _fetch(version: str) -> StoredScorer:
+    """The registered classifier of that name and number, opened by this package's own loader alone.
+
+    MLflow's loader obeys the format that an artifact itself names, and a pickle runs whatever code its maker put into it.
+
+    Raises:
+        ModelError: stored in another format, or not a classifier of this code's evidence.
+        MlflowException: not in the registry.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(mlflow.artifacts.download_artifacts(artifact_uri=f"models:/{version}", dst_path=folder))
+        stored_as = _read_format(found / MODEL_NOTE)
+        if stored_as != MODEL_FORMAT:
+            raise ModelError(f"classifier: {version} is stored as {stored_as}, which is not opened; {MODEL_FORMAT} wanted: train it again")
+        stored = found / MODEL_FILE
+        if not stored.is_file():
+            raise ModelError(f"classifier: {version} has no {MODEL_FILE}; train it again")
+        scorer = StoredScorer(stored.read_bytes(), version)
+    load_classifier(scorer.stored)
+    return scorer
+
+
+def _read_format(note: Path) -> str:
+    """The format that an artifact names for its scikit-learn model; without one its flavours."""
+    try:
+        flavours = yaml.safe_load(note.read_text(encoding="utf-8"))["flavors"]
+        named = flavours["sklearn"]["serialization_format"] if "sklearn" in flavours else " and ".join(sorted(flavours))
+        return " ".join(str(named).split())[:LONGEST_NAME]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return "a model without a readable note of its format"
 
 
 def _use_server(uri: str) -> None:

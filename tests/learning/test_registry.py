@@ -1,5 +1,8 @@
 """Where classifiers live: logged, registered, promoted through the gates, and found again."""
 
+import json
+import pickle
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -8,12 +11,13 @@ import mlflow
 import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
+from sklearn.base import BaseEstimator
 
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning import registry
 from fmar_spark.learning.bundled_classifier import load_bundled
-from fmar_spark.learning.classifier import AssetClassifier, StoredScorer
+from fmar_spark.learning.classifier import AssetClassifier, StoredScorer, store_classifier
 from fmar_spark.learning.evaluation import Report
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.registry import (
@@ -142,11 +146,97 @@ def test_a_version_is_found_again_or_said_to_be_another(server: Server, classifi
         load_version(server.settings, "bundled-77")
 
 
-def test_a_champion_of_foreign_features_is_refused(server: Server, classifier: AssetClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+def register_artifact(settings: LearningSettings, name: str, files: dict[str, bytes]) -> LearningSettings:
+    """A registered champion whose artifact is made of any files."""
+    client = MlflowClient(settings.tracking_uri)
+    with mlflow.start_run() as run:
+        for path, content in files.items():
+            log_bytes(content, path)
+    client.create_registered_model(name)
+    version = client.create_model_version(name, f"{run.info.artifact_uri}/model", run.info.run_id).version
+    client.set_registered_model_alias(name, settings.alias, version)
+    return settings.model_copy(update={"registry_model": name})
+
+
+def log_bytes(content: bytes, path: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / path
+        file.write_bytes(content)
+        mlflow.log_artifact(str(file), "model")
+
+
+class Hostile(BaseEstimator):
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, marker: str) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (self.marker, "w")
+
+
+def note(serialization_format: str) -> bytes:
+    flavour = {"pickled_model": "model.skops", "serialization_format": serialization_format, "sklearn_version": "1.9.1", "code": None}
+    loader = {"loader_module": "mlflow.sklearn", "model_path": "model.skops", "predict_fn": "predict", "env": {}}
+    return json.dumps({"flavors": {"sklearn": flavour, "python_function": loader}}).encode()
+
+
+@pytest.mark.parametrize("serialization_format", ["pickle", "cloudpickle", "skops"])
+def test_a_champion_that_is_a_pickle_runs_nothing_whatever_format_it_names(
+    server: Server, tmp_path: Path, serialization_format: str
+) -> None:
+    marker = tmp_path / "touched"
+    hostile = pickle.dumps(Hostile(str(marker)))
+    settings = register_artifact(
+        server.settings, f"hostile_{serialization_format}", {"MLmodel": note(serialization_format), "model.skops": hostile}
+    )
+    wanted = "cannot be loaded" if serialization_format == "skops" else f"is stored as {serialization_format}, which is not opened"
+    for load in (lambda: choose_scorer(settings), lambda: load_version(settings, f"{settings.registry_model}/1")):
+        with pytest.raises(ModelError, match=wanted) as rejection:
+            load()
+        assert "\n" not in str(rejection.value)
+    assert not marker.exists()
+    pickle.loads(hostile).close()
+    assert marker.exists()
+
+
+def test_a_pickled_model_that_mlflow_itself_logged_is_rejected_by_name(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "touched"
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            Hostile(str(marker)),
+            name="classifier",
+            serialization_format="cloudpickle",
+            pip_requirements=["scikit-learn"],
+            registered_model_name="hostile_logged",
+        )
+    MlflowClient().set_registered_model_alias("hostile_logged", "champion", "1")
+    with pytest.raises(ModelError, match="hostile_logged/1 is stored as cloudpickle"):
+        choose_scorer(server.settings.model_copy(update={"registry_model": "hostile_logged"}))
+    assert not marker.exists()
+
+
+def test_another_flavour_is_rejected_by_name_and_so_is_an_artifact_without_a_model(server: Server) -> None:
+    flavoured = json.dumps({"flavors": {"pytorch": {"model_data": "data"}, "python_function": {"loader_module": "mlflow.pytorch"}}})
+    settings = register_artifact(server.settings, "another_flavour", {"MLmodel": flavoured.encode()})
+    with pytest.raises(ModelError, match="is stored as python_function and pytorch, which is not opened"):
+        choose_scorer(settings)
+    settings = register_artifact(server.settings, "no_note", {"MLmodel": b"flavors: [", "model.skops": b"x"})
+    with pytest.raises(ModelError, match="without a readable note"):
+        choose_scorer(settings)
+    settings = register_artifact(server.settings, "no_model", {"MLmodel": note("skops")})
+    with pytest.raises(ModelError, match=r"has no model\.skops"):
+        choose_scorer(settings)
+
+
+def test_a_champion_of_foreign_features_is_rejected(server: Server, classifier: AssetClassifier) -> None:
     foreign = AssetClassifier(classifier.models, classifier.calibration, classifier.presence, classifier.size_quantiles, ["another"])
-    monkeypatch.setattr(mlflow.sklearn, "load_model", lambda uri: foreign)
+    settings = register_artifact(server.settings, "foreign_features", {"MLmodel": note("skops"), "model.skops": store_classifier(foreign)})
     with pytest.raises(ModelError, match="other features"):
-        choose_scorer(server.settings)
+        choose_scorer(settings)
 
 
 @pytest.mark.parametrize("alias", ["nobody", "challenger"])
