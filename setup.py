@@ -53,7 +53,6 @@ setup(
             "httpx",
             "prometheus-client",
             "deltalake",
-            "limits",
             "uuid-utils",
         ],
         "report": ["plotly", "deltalake", "duckdb"],

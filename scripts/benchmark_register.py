@@ -23,7 +23,7 @@ import psycopg
 
 from fmar_spark.domain.mpan import number_mpans
 from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.verification import verify_ledger
+from fmar_spark.services.register.ledger import verify_ledger
 from fmar_spark.settings.sections import RegisterSettings
 
 HERE = Path(__file__).resolve().parent

@@ -10,8 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.errors import ConfigError, FmarError
-from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.database import RegisterDatabase, find_pending, migrate
+from fmar_spark.services.register.ledger import Actor, verify_ledger
 from fmar_spark.services.register.operation import (
     OPERATOR,
     PartyPlan,
@@ -22,9 +22,7 @@ from fmar_spark.services.register.operation import (
     parse_anchor,
     set_party,
 )
-from fmar_spark.services.register.schema import find_pending, migrate
 from fmar_spark.services.register.uploads import Mode, Order
-from fmar_spark.services.register.verification import verify_ledger
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import RegisterSettings
 
@@ -71,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     importing.add_argument("file", type=Path)
     importing.add_argument("--fsp", required=True, metavar="PARTY", help="whose agreements they are")
     importing.add_argument("--mode", choices=[str(mode) for mode in Mode], default=str(Mode.ALL_OR_NOTHING))
-    importing.add_argument("--dry-run", action="store_true", help="judge every row, store nothing but the report")
+    importing.add_argument("--dry-run", action="store_true", help="check every row, store nothing but the report")
     importing.set_defaults(run=run_import)
 
     exporting = commands.add_parser("export", help="write every version of one kind as CSV")

@@ -1,7 +1,7 @@
 """Serves the register of commercial agreements on this machine.
 
 By default with sample data in var/, and with a development issuer that prints ready tokens and curl lines: that issuer is
-refused in any environment but local. With --issuer configured the issuer of the settings is believed, and nothing is filled in.
+refused in any environment but local. With --issuer configured the issuer of the settings is trusted, and nothing is filled in.
 """
 
 import argparse
@@ -12,12 +12,11 @@ from pathlib import Path
 import uvicorn
 
 from fmar_spark.errors import FmarError
-from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.database import RegisterDatabase, migrate
 from fmar_spark.services.register.operation import open_register
 from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
-from fmar_spark.services.register.schema import migrate
-from fmar_spark.services.web.development import DevelopmentIssuer
+from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import RegisterSettings, Settings
 

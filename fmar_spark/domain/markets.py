@@ -57,7 +57,7 @@ class Parameter(StrEnum):
 
 
 class Range(NamedTuple):
-    """Unit of a parameter and the largest value that is not a slip of the pen."""
+    """Unit of a parameter and the largest value that is not a typing mistake."""
 
     unit: str
     maximum: float

@@ -15,7 +15,7 @@ class TermRule(StrEnum):
     """Rules between two terms on the same asset."""
 
     EXCLUSIVE_OVERLAP = "exclusive_overlap"
-    """An exclusive right suffers no other right to the same AMSID in the same market at the same time."""
+    """An exclusive right admits no other right to the same AMSID in the same market at the same time."""
     PRIMACY_TAKEN = "primacy_taken"
     """Shared rights to one AMSID rank across markets, so that two at the same time need distinct tiers."""
 

@@ -1,5 +1,7 @@
 """Sections of the settings: each field says what it means and what it may be."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -95,34 +97,43 @@ class LearningSettings(Section):
     gates: str = Field("mlflow/gates.yaml", description="What a classifier must reach before it becomes champion.")
 
 
-class RegisterSettings(Section):
-    """The register of commercial agreements: where it is kept, whom it believes and how much it takes at once."""
+class ServiceSettings(Section):
+    """What every service needs: whose tokens it accepts, how often one may ask and how much it takes at once."""
 
-    database_url: str = Field(
-        "sqlite:///var/register.db", description="sqlite:///FILE or postgresql://...; passwords belong in PGPASSFILE, not here."
-    )
-    pool_size: int = Field(10, ge=1, description="Database connections that one service keeps.")
-    lock_timeout_seconds: float = Field(10.0, gt=0, description="How long a write waits for its turn before it answers 503.")
-    issuer: str = Field("", description="Issuer (iss) whose tokens are believed.")
-    audience: str = Field("fmar-register", description="Audience (aud) that a token must name.")
+    section_name: ClassVar[str] = "service"
+    """As messages name the settings."""
+    issuer: str = Field("", description="Issuer (iss) whose tokens are accepted.")
+    audience: str = Field("", description="Audience (aud) that a token must name.")
     jwks_url: str = Field("", description="Where the issuer publishes its keys; https outside local and test.")
-    algorithms: tuple[str, ...] = Field(("RS256", "ES256"), description="Signature algorithms that are believed, all asymmetric.")
+    algorithms: tuple[str, ...] = Field(("RS256", "ES256"), description="Signature algorithms that are accepted, all asymmetric.")
     client_claims: tuple[str, ...] = Field(
         ("client_id", "azp", "appid"), description="Claims that name the client; the first present counts."
     )
     leeway_seconds: int = Field(30, ge=0, le=300, description="Clock skew allowed to exp, nbf and iat.")
     jwks_refetch_seconds: float = Field(30.0, ge=1, description="An unknown key id fetches the keys again at most once in this time.")
     jwks_max_age_seconds: float = Field(3600.0, ge=1, description="Keys older than this are fetched again.")
-    page_size: int = Field(100, ge=1, le=1000, description="Rows of a page unless asked otherwise.")
+    page_size: int = Field(100, ge=1, le=1000, description="Rows of a page unless requested otherwise.")
     max_page_size: int = Field(1000, ge=1, le=10_000, description="Most rows of a page.")
     requests_per_minute: int = Field(600, ge=1, description="A client's long-run rate at one service; more answers 429.")
     request_burst: int = Field(100, ge=1, description="Requests that a client may make at once after a pause.")
     max_body_bytes: int = Field(64 * 1024, ge=1024, description="Largest JSON body.")
+    idempotency_hours: int = Field(24, ge=1, description="How long an Idempotency-Key is remembered.")
+
+
+class RegisterSettings(ServiceSettings):
+    """The register of commercial agreements: where it is kept, and how much it takes at once."""
+
+    section_name: ClassVar[str] = "agreements"
+    database_url: str = Field(
+        "sqlite:///var/register.db", description="sqlite:///FILE or postgresql://...; passwords belong in PGPASSFILE, not here."
+    )
+    pool_size: int = Field(10, ge=1, description="Database connections that one service keeps.")
+    lock_timeout_seconds: float = Field(10.0, gt=0, description="How long a write waits for its turn before it answers 503.")
+    audience: str = Field("fmar-register", description="Audience (aud) that a token must name.")
     max_upload_bytes: int = Field(256 * 2**20, ge=1024, description="Largest CSV upload.")
     max_upload_rows: int = Field(1_000_000, ge=1, description="Most rows of a CSV upload.")
     upload_chunk_rows: int = Field(1_000, ge=1, le=10_000, description="Rows that partial mode commits together.")
     upload_stale_seconds: float = Field(120.0, gt=0, description="An unfinished upload untouched for this long is shown as interrupted.")
-    idempotency_hours: int = Field(24, ge=1, description="How long an Idempotency-Key is remembered.")
     is_check_digit_enforced: bool = Field(True, description="Refuse MPANs whose check digit is wrong; off for test environments.")
     max_history_versions: int = Field(1000, ge=1, description="Most versions of one record that an answer lists.")
 

@@ -12,8 +12,7 @@ import psycopg
 import pytest
 from register_world import ROOT, Served, appoint_parties, empty_postgres, serve, settings_of
 
-from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.schema import migrate
+from fmar_spark.services.register.database import RegisterDatabase, migrate
 
 
 @pytest.fixture(scope="session")

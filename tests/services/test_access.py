@@ -7,7 +7,7 @@ from register_world import LONDON_MPAN, MPAN, Served, agreement, caller_of
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from fmar_spark.services.register.access import EVERYTHING, NOTHING, Reach
+from fmar_spark.services.register.access import EVERYTHING, NOTHING, Reach, reach_of
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.tables import AGREEMENTS
 
@@ -184,13 +184,13 @@ def test_postgresql_hides_foreign_rows_even_from_a_query_without_conditions(
 
     assert seen(NOTHING) == 0
     for party_id in EVERYONE:
-        assert seen(caller_of(party_id).reach) == ROWS_SEEN[path].get(party_id, 0), party_id
+        assert seen(reach_of(caller_of(party_id))) == ROWS_SEEN[path].get(party_id, 0), party_id
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_postgresql_refuses_rows_written_for_another_party(served: Served, world: World, database: RegisterDatabase) -> None:
     copied = "INSERT INTO override_versions SELECT * FROM override_versions"
-    with pytest.raises(DBAPIError, match="row-level security"), database.writing(caller_of("SOUTHERN").reach) as connection:
+    with pytest.raises(DBAPIError, match="row-level security"), database.writing(reach_of(caller_of("SOUTHERN"))) as connection:
         connection.execute(text(copied))
 
 

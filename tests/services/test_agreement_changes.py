@@ -6,7 +6,7 @@ from register_world import MPAN, Served
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, OVERRIDES
 from fmar_spark.services.register import changes
 from fmar_spark.services.register.changes import RegisterChanges
-from fmar_spark.services.register.verification import verify_ledger
+from fmar_spark.services.register.ledger import verify_ledger
 
 
 def mirrored(source: RegisterChanges, table: str, after_seq: int) -> list[list[dict[str, Any]]]:

@@ -9,9 +9,8 @@ from register_world import Served, as_owner
 from sqlalchemy import select
 
 from fmar_spark.services.register.access import EVERYTHING
-from fmar_spark.services.register.ledger import GENESIS_HASH, Actor, Fact, canonical_json, hash_entry
+from fmar_spark.services.register.ledger import GENESIS_HASH, Actor, Anchor, Fact, canonical_json, hash_entry, verify_ledger
 from fmar_spark.services.register.tables import LEDGER
-from fmar_spark.services.register.verification import Anchor, verify_ledger
 
 AGREEMENT_TABLE = "agreement_versions"
 Tamper = Callable[[str], None]
@@ -110,10 +109,10 @@ def test_a_whole_chain_written_anew_shows_against_an_anchor_kept_outside(served:
         entries = [dict(row) for row in connection.execute(select(LEDGER).order_by(LEDGER.c.seq)).mappings()]
     previous = entries[11]["previous_hash"]
     for entry in entries[11:]:
-        told = entry["recorded_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        moment = entry["recorded_at"].strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         body = entry["body"].replace("BRAVO", "ALPHA")
         fact = Fact(entry["kind"], entry["subject_id"], entry["version"], entry["change"], body)
-        digest = hash_entry(entry["seq"], told, Actor(entry["party_id"], entry["client_id"]), fact, previous)
+        digest = hash_entry(entry["seq"], moment, Actor(entry["party_id"], entry["client_id"]), fact, previous)
         tamper(f"UPDATE ledger SET body = '{body}', previous_hash = '{previous}', hash = '{digest}' WHERE seq = {entry['seq']}")
         previous = digest
     tamper(f"UPDATE ledger_head SET hash = '{previous}'")

@@ -13,12 +13,11 @@ from fmar_spark.services.register.agreements import create_agreement
 from fmar_spark.services.register.bodies import NewAgreement, NewOverride
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.derived import LakeDerived
-from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.ledger import Actor, verify_ledger
 from fmar_spark.services.register.operation import export_versions
 from fmar_spark.services.register.overrides import declare_override
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
-from fmar_spark.services.register.verification import verify_ledger
 
 HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
 

@@ -4,7 +4,7 @@ import pytest
 from register_world import LONDON_MPAN, MPAN, Served
 
 from fmar_spark.domain.markets import RANGE_OF_PARAMETER, Parameter
-from fmar_spark.services.register.verification import verify_ledger
+from fmar_spark.services.register.ledger import verify_ledger
 
 
 def override(**changes: Any) -> dict[str, Any]:

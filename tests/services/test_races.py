@@ -9,9 +9,9 @@ from register_world import OPERATOR, Served, agreement, serve
 
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.ledger import verify_ledger
 from fmar_spark.services.register.parties import add_party, appoint_client
 from fmar_spark.services.register.records import change_of
-from fmar_spark.services.register.verification import verify_ledger
 
 CLIENTS = 20
 

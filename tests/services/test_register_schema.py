@@ -9,8 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.register.access import EVERYTHING
-from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.schema import find_drift, find_pending, migrate
+from fmar_spark.services.register.database import RegisterDatabase, find_drift, find_pending, migrate
 
 
 def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:

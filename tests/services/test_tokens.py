@@ -14,10 +14,9 @@ from joserfc.jwk import ECKey, RSAKey
 from register_world import Served, settings_of
 
 from fmar_spark.errors import ConfigError
-from fmar_spark.services.web.development import DEVELOPMENT_ISSUER, DevelopmentIssuer
 from fmar_spark.services.web.problems import BusyError, UnauthenticatedError
-from fmar_spark.services.web.signing_keys import SigningKeys, fetch_from
-from fmar_spark.services.web.tokens import TokenJudge
+from fmar_spark.services.web.signing_keys import DEVELOPMENT_ISSUER, DevelopmentIssuer, SigningKeys, fetch_from
+from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import RegisterSettings
 
 NOW = 1_780_000_000
@@ -27,13 +26,20 @@ SETTINGS = settings_of("sqlite:///unused.db", issuer="https://issuer.example", l
 
 
 def claims(**changes: object) -> dict[str, Any]:
-    told = {"iss": "https://issuer.example", "aud": "fmar-register", "client_id": "alpha-client", "iat": NOW, "exp": NOW + 300, **changes}
-    return {name: value for name, value in told.items() if value is not None}
+    content = {
+        "iss": "https://issuer.example",
+        "aud": "fmar-register",
+        "client_id": "alpha-client",
+        "iat": NOW,
+        "exp": NOW + 300,
+        **changes,
+    }
+    return {name: value for name, value in content.items() if value is not None}
 
 
-def sign(told: dict[str, Any], key: Any = RSA, **header: object) -> str:
+def sign(content: dict[str, Any], key: Any = RSA, **header: object) -> str:
     named = {"alg": "RS256", "kid": "rsa", **header}
-    return jwt.encode({name: value for name, value in named.items() if value is not None}, told, key, algorithms=[str(named["alg"])])
+    return jwt.encode({name: value for name, value in named.items() if value is not None}, content, key, algorithms=[str(named["alg"])])
 
 
 def unsigned(header: dict[str, object], signature: str = "") -> str:
@@ -50,8 +56,8 @@ def signed_with_public_key() -> str:
 
 def altered(token: str) -> str:
     head, body, signature = token.split(".")
-    told = json.loads(base64.urlsafe_b64decode(body + "=="))
-    changed = base64.urlsafe_b64encode(json.dumps({**told, "client_id": "office-client"}).encode()).rstrip(b"=").decode()
+    content = json.loads(base64.urlsafe_b64decode(body + "=="))
+    changed = base64.urlsafe_b64encode(json.dumps({**content, "client_id": "office-client"}).encode()).rstrip(b"=").decode()
     return ".".join([head, changed, signature])
 
 
@@ -70,24 +76,24 @@ class Published:
         return {"keys": [key.as_dict(private=False) for key in self.keys]}
 
 
-def judge(published: Published, settings: RegisterSettings = SETTINGS, clock: Callable[[], float] = time.monotonic) -> TokenJudge:
-    return TokenJudge(settings, SigningKeys(published.fetch, settings, clock), lambda: float(NOW))
+def verifier(published: Published, settings: RegisterSettings = SETTINGS, clock: Callable[[], float] = time.monotonic) -> TokenVerifier:
+    return TokenVerifier(settings, SigningKeys(published.fetch, settings, clock), lambda: float(NOW))
 
 
-def believed(token: str) -> str:
-    return asyncio.run(judge(Published(RSA, EC)).find_client(token))
+def accepted(token: str) -> str:
+    return asyncio.run(verifier(Published(RSA, EC)).find_client(token))
 
 
-def test_good_tokens_are_believed() -> None:
-    assert believed(sign(claims())) == "alpha-client"
-    assert believed(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
-    assert believed(sign(claims(aud=["other", "fmar-register"]))) == "alpha-client"
-    assert believed(sign(claims(client_id=None, azp="azp-client"))) == "azp-client"
+def test_good_tokens_are_accepted() -> None:
+    assert accepted(sign(claims())) == "alpha-client"
+    assert accepted(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
+    assert accepted(sign(claims(aud=["other", "fmar-register"]))) == "alpha-client"
+    assert accepted(sign(claims(client_id=None, azp="azp-client"))) == "azp-client"
 
 
 @pytest.mark.parametrize(("changes"), [{"exp": NOW - 29}, {"nbf": NOW + 29}, {"iat": NOW + 29}])
 def test_a_little_clock_skew_is_forgiven(changes: dict[str, object]) -> None:
-    assert believed(sign(claims(**changes))) == "alpha-client"
+    assert accepted(sign(claims(**changes))) == "alpha-client"
 
 
 FORGERIES = {
@@ -131,29 +137,29 @@ FORGERIES = {
 @pytest.mark.parametrize("token", FORGERIES.values(), ids=FORGERIES.keys())
 def test_forgeries_are_refused(token: str) -> None:
     with pytest.raises(UnauthenticatedError) as refused:
-        believed(token)
+        accepted(token)
     assert "alpha" not in refused.value.detail
 
 
 def test_an_unknown_key_id_fetches_once_an_interval_and_a_new_key_is_found_then() -> None:
     moment = [0.0]
     published = Published(RSA)
-    judged = judge(published, clock=lambda: moment[0])
+    verify = verifier(published, clock=lambda: moment[0])
 
     async def story() -> None:
-        assert await judged.find_client(sign(claims())) == "alpha-client"
+        assert await verify.find_client(sign(claims())) == "alpha-client"
         published.keys.append(EC)
         for _ in range(50):
             with pytest.raises(UnauthenticatedError):
-                await judged.find_client(sign(claims(), EC, alg="ES256", kid="ec"))
+                await verify.find_client(sign(claims(), EC, alg="ES256", kid="ec"))
         assert published.fetched == 1
         moment[0] = SETTINGS.jwks_refetch_seconds
-        assert await judged.find_client(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
+        assert await verify.find_client(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
         assert published.fetched == 2
         moment[0] += SETTINGS.jwks_max_age_seconds + 1
         published.keys.remove(RSA)
         with pytest.raises(UnauthenticatedError):
-            await judged.find_client(sign(claims()))
+            await verify.find_client(sign(claims()))
         assert published.fetched == 3
 
     asyncio.run(story())
@@ -163,17 +169,17 @@ def test_an_issuer_that_is_down_stops_nobody_whose_key_is_known() -> None:
     moment = [0.0]
     published = Published(RSA)
     published.is_down = True
-    judged = judge(published, clock=lambda: moment[0])
+    verify = verifier(published, clock=lambda: moment[0])
 
     async def story() -> None:
         with pytest.raises(BusyError):
-            await judged.find_client(sign(claims()))
+            await verify.find_client(sign(claims()))
         published.is_down = False
         moment[0] = 2.0
-        assert await judged.find_client(sign(claims())) == "alpha-client"
+        assert await verify.find_client(sign(claims())) == "alpha-client"
         published.is_down = True
         moment[0] = SETTINGS.jwks_max_age_seconds * 2
-        assert await judged.find_client(sign(claims())) == "alpha-client"
+        assert await verify.find_client(sign(claims())) == "alpha-client"
 
     asyncio.run(story())
 
@@ -190,16 +196,16 @@ def test_symmetric_and_unreadable_keys_of_a_document_are_passed_over() -> None:
             asyncio.run(keys.find(name))
 
 
-def test_settings_that_would_believe_anyone_are_refused() -> None:
+def test_settings_that_would_accept_anyone_are_refused() -> None:
     keys = SigningKeys(Published().fetch, SETTINGS)
     with pytest.raises(ConfigError, match="HS256"):
-        TokenJudge(SETTINGS.model_copy(update={"algorithms": ("RS256", "HS256")}), keys)
+        TokenVerifier(SETTINGS.model_copy(update={"algorithms": ("RS256", "HS256")}), keys)
     with pytest.raises(ConfigError, match="issuer"):
-        TokenJudge(SETTINGS.model_copy(update={"issuer": ""}), keys)
+        TokenVerifier(SETTINGS.model_copy(update={"issuer": ""}), keys)
     with pytest.raises(ConfigError, match="https wanted"):
-        fetch_from("http://issuer.example/keys", "azure")
+        fetch_from(SETTINGS.model_copy(update={"jwks_url": "http://issuer.example/keys"}), "azure")
     with pytest.raises(ConfigError, match="jwks_url"):
-        fetch_from("", "azure")
+        fetch_from(SETTINGS.model_copy(update={"jwks_url": ""}), "azure")
 
 
 @pytest.mark.parametrize("environment", ["azure", "test", "production", ""])

@@ -17,9 +17,9 @@ from sqlalchemy import func, select, text
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.csv_rows import REQUIRED, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.ledger import verify_ledger
 from fmar_spark.services.register.tables import AGREEMENTS, UPLOADS
 from fmar_spark.services.register.uploads import find_upload
-from fmar_spark.services.register.verification import verify_ledger
 from fmar_spark.services.web.problems import InvalidError
 
 HEADER = ",".join([*REQUIRED, "valid_to_at"])
@@ -80,7 +80,7 @@ def test_partial_stores_what_the_rules_allow_and_the_same_file_again_changes_not
 
 
 @pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
-def test_a_dry_run_judges_and_stores_nothing(served: Served, mode: str) -> None:
+def test_a_dry_run_checks_and_stores_nothing(served: Served, mode: str) -> None:
     entries = verify_ledger(served.database).entries
     upload = send(served, MIXED, mode=mode, dry_run=True).json()
     assert (upload["state"], upload["rows_accepted"], upload["is_dry_run"]) == ("checked", 2, True)
@@ -205,7 +205,7 @@ def test_kill_9_in_the_middle_leaves_nothing_half_written(database: RegisterData
     content = tmp_path / "many.csv"
     content.write_text("\n".join([HEADER, *(line(f"A{number:06d}") for number in range(200_000))]) + "\n")
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/services/upload_in_process.py"), url, str(content), mode], stdout=subprocess.PIPE
+        [sys.executable, str(ROOT / "tests/worlds/upload_in_process.py"), url, str(content), mode], stdout=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"3000 rows read\n"

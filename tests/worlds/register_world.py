@@ -10,7 +10,7 @@ import psycopg
 from fastapi.testclient import TestClient
 
 from fmar_spark.domain.markets import Role
-from fmar_spark.services.register.access import EVERYTHING, Caller
+from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.derived import Detection
 from fmar_spark.services.register.ledger import Actor
@@ -18,7 +18,8 @@ from fmar_spark.services.register.parties import add_party, appoint_client, join
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.tables import METADATA
-from fmar_spark.services.web.development import DevelopmentIssuer
+from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.sections import RegisterSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""Who may see and do what: a caller's party and roles from our own table, turned into a reach over rows and into fields."""
+"""Who may see and do what: a caller's roles turned into actions, a reach over rows, and fields."""
 
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -8,7 +8,7 @@ from sqlalchemy.sql.selectable import FromClause
 
 from fmar_spark.domain.markets import MARKETS_OF_ROLE, Market, Role
 from fmar_spark.services.register.tables import AGREEMENTS
-from fmar_spark.services.web.problems import ForbiddenError
+from fmar_spark.services.web.access import ActionsOfRole, Caller
 
 
 class Action(StrEnum):
@@ -32,7 +32,7 @@ class Action(StrEnum):
     """Add and change parties and their clients."""
 
 
-ACTIONS_OF_ROLE: Final = {
+ACTIONS_OF_ROLE: Final[ActionsOfRole] = {
     Role.FSP: frozenset(
         {
             Action.READ_AGREEMENTS,
@@ -52,7 +52,7 @@ ACTIONS_OF_ROLE: Final = {
 """What is not listed is refused."""
 
 RECORDER_FIELDS: Final = frozenset({"recorded_by_client_id"})
-"""Which of a party's clients recorded a version is that party's and the administrator's affair."""
+"""Which of a party's clients recorded a version is shown to that party and the administrator alone."""
 
 
 class Reach(NamedTuple):
@@ -72,38 +72,21 @@ NOTHING: Final = Reach()
 EVERYTHING: Final = Reach(is_everything=True)
 
 
-class Caller(NamedTuple):
-    """A party behind a token that was believed."""
+def reach_of(caller: Caller) -> Reach:
+    """The union of what the caller's roles may see."""
+    return Reach(
+        fsp_id=caller.party_id if Role.FSP in caller.roles else "",
+        distributor_ids=caller.distributor_ids if Role.DNO in caller.roles else (),
+        markets=tuple(sorted(MARKETS_OF_ROLE[Role.NESO])) if Role.NESO in caller.roles else (),
+        is_everything=Role.ADMINISTRATOR in caller.roles,
+    )
 
-    party_id: str
-    client_id: str
-    roles: frozenset[Role]
-    distributor_ids: tuple[str, ...]
 
-    def require(self, action: Action) -> None:
-        """Nothing, if one of the caller's roles allows the action.
-
-        Raises:
-            ForbiddenError: none does.
-        """
-        if not any(action in ACTIONS_OF_ROLE[role] for role in self.roles):
-            raise ForbiddenError("role-not-allowed", f"none of the party's roles allows {action}")
-
-    @property
-    def reach(self) -> Reach:
-        """The union of what the caller's roles may see."""
-        return Reach(
-            fsp_id=self.party_id if Role.FSP in self.roles else "",
-            distributor_ids=self.distributor_ids if Role.DNO in self.roles else (),
-            markets=tuple(sorted(MARKETS_OF_ROLE[Role.NESO])) if Role.NESO in self.roles else (),
-            is_everything=Role.ADMINISTRATOR in self.roles,
-        )
-
-    def visible(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row without the fields that the caller may not see."""
-        if Role.ADMINISTRATOR in self.roles or row.get("fsp_id") == self.reach.fsp_id:
-            return row
-        return {name: value for name, value in row.items() if name not in RECORDER_FIELDS}
+def visible_to(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
+    """The row without the fields that the caller may not see."""
+    if Role.ADMINISTRATOR in caller.roles or row.get("fsp_id") == reach_of(caller).fsp_id:
+        return row
+    return {name: value for name, value in row.items() if name not in RECORDER_FIELDS}
 
 
 def agreements_within(reach: Reach, table: FromClause = AGREEMENTS) -> ColumnElement[bool]:

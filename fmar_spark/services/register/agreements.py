@@ -9,11 +9,13 @@ from sqlalchemy.exc import IntegrityError
 
 from fmar_spark.domain.markets import Market
 from fmar_spark.domain.terms import Conflict, Term, TermRule, find_conflict
-from fmar_spark.services.register.access import Caller, agreements_within
+from fmar_spark.services.register.access import agreements_within, reach_of
 from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.records import AMENDED, ENDED, Change, Draft, Row, find_one, known_at, valid_at
-from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, format_moment
+from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS
+from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
+from fmar_spark.services.web.moments import format_moment
 from fmar_spark.services.web.problems import ConflictError, ForbiddenError, InvalidError, MissingError, StaleError
 
 SENTENCES: Final = {
@@ -47,7 +49,7 @@ def create_agreement(change: Change, caller: Caller, values: Row) -> Row:
     if conflict:
         raise conflict_error(change, caller, conflict)
     drafts = [Draft(agreement_id, {**values, "fsp_id": caller.party_id})]
-    return _with_second_wall(lambda: change.create(AGREEMENT, drafts)[0])
+    return _with_constraints(lambda: change.create(AGREEMENT, drafts)[0])
 
 
 def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_version: int | None, values: Row) -> Row:
@@ -68,13 +70,13 @@ def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_
     conflict = find_conflict(candidate, standing_terms(change, [candidate.amsid]))
     if conflict:
         raise conflict_error(change, caller, conflict)
-    return _with_second_wall(lambda: change.replace(AGREEMENT, current, values, AMENDED))
+    return _with_constraints(lambda: change.replace(AGREEMENT, current, values, AMENDED))
 
 
 def end_agreement(change: Change, caller: Caller, agreement_id: str, expected_version: int | None, ends_at: datetime | None) -> Row:
-    """A new version of one's own term that ends earlier: now, or when told.
+    """A new version of one's own term that ends earlier: now, or at a stated moment.
 
-    A term that ends where it begins was never in force: that is how a slip of the pen is taken back.
+    A term that ends where it begins was never in force: that is how a mistake is taken back.
 
     Raises:
         InvalidError: the end lies before the beginning, or after the end that stands.
@@ -94,7 +96,7 @@ def find_agreement(connection: Connection, caller: Caller, agreement_id: str, mo
     Raises:
         MissingError: there is none, or none that the caller may know of.
     """
-    row = find_one(connection, AGREEMENT, agreement_id, known_at(AGREEMENT, moment), agreements_within(caller.reach))
+    row = find_one(connection, AGREEMENT, agreement_id, known_at(AGREEMENT, moment), agreements_within(reach_of(caller)))
     if row is None:
         raise missing_agreement()
     return row
@@ -102,11 +104,11 @@ def find_agreement(connection: Connection, caller: Caller, agreement_id: str, mo
 
 def conditions_of(search: Search, caller: Caller) -> list[ColumnElement[bool]]:
     """What a search comes to, within the caller's reach."""
-    conditions = [agreements_within(caller.reach), known_at(AGREEMENT, search.known_at)]
+    conditions = [agreements_within(reach_of(caller)), known_at(AGREEMENT, search.known_at)]
     conditions += [AGREEMENTS.c[name] == value for name in ("fsp_id", "market") if (value := getattr(search, name)) is not None]
     place = [AGREEMENTS.c[name] == value for name in ("mpan_id", "amsid") if (value := getattr(search, name)) is not None]
     if place:
-        # As a set of ids: a planner without statistics would walk all of an FSP's rows in order instead of the few of a place.
+        # As a set of ids: a planner without statistics would scan all of an FSP's rows in order instead of the few of a place.
         conditions += [*place, AGREEMENTS.c.agreement_id.in_(select(AGREEMENTS.c.agreement_id).where(*place))]
     if search.valid_at is not None:
         conditions.append(valid_at(AGREEMENT, search.valid_at))
@@ -116,7 +118,7 @@ def conditions_of(search: Search, caller: Caller) -> list[ColumnElement[bool]]:
 def standing_rows(change: Change, amsids: Sequence[str]) -> list[Row]:
     """Every party's current versions on these assets; for the rules alone.
 
-    Which of them are current is told apart here: PostgreSQL without statistics, as during an upload, would rather walk a whole
+    Which of them are current is decided here: PostgreSQL without statistics, as during an upload, would rather scan a whole
     partial index of current versions than look up the assets.
     """
     wanted = select(AGREEMENTS).where(AGREEMENTS.c.amsid.in_(amsids))
@@ -146,7 +148,9 @@ def describe_conflict(change: Change, caller: Caller, conflict: Conflict) -> dic
         "valid_from_at": format_moment(term.valid_from_at),
         "valid_to_at": format_moment(term.valid_to_at) if term.valid_to_at else None,
     }
-    holder = find_one(change.connection, AGREEMENT, term.agreement_id, AGREEMENTS.c.known_to_at.is_(None), agreements_within(caller.reach))
+    holder = find_one(
+        change.connection, AGREEMENT, term.agreement_id, AGREEMENTS.c.known_to_at.is_(None), agreements_within(reach_of(caller))
+    )
     if holder is not None:
         described.update(agreement_id=term.agreement_id, fsp_id=holder["fsp_id"])
     return described
@@ -203,7 +207,7 @@ def _own_current(change: Change, caller: Caller, agreement_id: str, expected_ver
     return row
 
 
-def _with_second_wall(store: Callable[[], Row]) -> Row:
+def _with_constraints(store: Callable[[], Row]) -> Row:
     """Run a write; PostgreSQL's own constraints say no where the rules above should have."""
     try:
         return store()

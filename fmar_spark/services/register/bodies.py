@@ -1,85 +1,31 @@
-"""What requests may say and what answers say: forms with every field bounded, so that nothing else gets further."""
+"""What requests may say and what answers say: every field bounded, so that nothing else gets further."""
 
-import math
-import re
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
+from datetime import date, datetime
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.markets import Market, Parameter, Role
 from fmar_spark.domain.words import Direction
+from fmar_spark.services.web.models import Amendment, AnswerModel, Cursor, Limit, PageQuery, RequestModel, check_finite, check_text
+from fmar_spark.services.web.moments import Moment
 
-EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
-_RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 PARTY_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
 AMSID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,39}$"
 CLIENT_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,127}$"
 MPAN_PATTERN: Final = r"^[0-9]{13}$"
-ID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-
-
-def parse_moment(value: object) -> datetime:
-    """A moment with a UTC offset, between 1990 and 2200, in UTC.
-
-    Raises:
-        ValueError: any other form; bare numbers and local times too.
-    """
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, str) and _RFC_3339.fullmatch(value):
-        moment = datetime.fromisoformat(value.upper())
-    else:
-        raise ValueError("a date and time with a UTC offset wanted, such as 2026-01-31T17:30:00Z")
-    if moment.tzinfo is None or not EARLIEST.year < moment.year < LATEST.year:
-        raise ValueError("a moment with a UTC offset between the years 1990 and 2200 wanted")
-    return moment.astimezone(UTC)
-
-
-def check_text(value: str) -> str:
-    """Text that can be shown and stored anywhere.
-
-    Raises:
-        ValueError: it has control characters or nothing but blanks.
-    """
-    if _CONTROL.search(value) or not value.strip():
-        raise ValueError("printable text wanted")
-    return value.strip()
-
-
-def check_finite(value: float) -> float:
-    """A number.
-
-    Raises:
-        ValueError: infinite or not a number.
-    """
-    if not math.isfinite(value):
-        raise ValueError("a finite number wanted")
-    return value
-
-
-Moment = Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Mpan = Annotated[str, Field(pattern=MPAN_PATTERN, description="Meter point, 13 digits.")]
 Amsid = Annotated[str, Field(pattern=AMSID_PATTERN, description="Asset metering system id.")]
 PartyId = Annotated[str, Field(pattern=PARTY_PATTERN, description="Existing market participant id.")]
 ClientId = Annotated[str, Field(pattern=CLIENT_PATTERN, description="Client id in the issuer's tokens.")]
-RecordId = Annotated[str, Field(pattern=ID_PATTERN, description="Id that the register gave.")]
 DistributorId = Annotated[str, Field(pattern=r"^[0-9]{2}$", description="First two digits of the MPANs of a network.")]
 Tier = Annotated[int, Field(ge=1, le=999, strict=True, description="Rank among the rights to one asset; 1 comes first.")]
 Flag = Annotated[bool, Field(strict=True)]
 
 
-class Form(BaseModel):
-    """Base of all requests: a field too many is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NewAgreement(Form):
+class NewAgreement(RequestModel):
     """A dispatch right that the caller's party holds."""
 
     mpan_id: Mpan
@@ -95,23 +41,6 @@ class NewAgreement(Form):
         """Terms end after they begin."""
         if self.valid_to_at is not None and self.valid_to_at <= self.valid_from_at:
             raise ValueError("valid_to_at must be later than valid_from_at")
-        return self
-
-
-class Amendment(Form):
-    """What holds from now on; what is left out stays."""
-
-    nullable: ClassVar[frozenset[str]] = frozenset()
-    """Fields whose null says something."""
-
-    @model_validator(mode="after")
-    def says_something(self) -> Self:
-        """An empty amendment is a mistake, and so is null where it says nothing."""
-        if not self.model_fields_set:
-            raise ValueError("at least one field wanted")
-        for name in self.model_fields_set - self.nullable:
-            if getattr(self, name) is None:
-                raise ValueError(f"{name}: leave it out instead of null")
         return self
 
 
@@ -133,13 +62,13 @@ class AgreementAmendment(Amendment):
     valid_to_at: Moment | None = _LEFT_OUT
 
 
-class Ending(Form):
+class Ending(RequestModel):
     """When a term or a declaration ends."""
 
     ends_at: Moment | None = Field(None, description="Exclusive; now, if left out. The beginning itself takes back a mistake.")
 
 
-class NewOverride(Form):
+class NewOverride(RequestModel):
     """A capability parameter as the FSP declares it."""
 
     mpan_id: Mpan
@@ -154,7 +83,7 @@ class NewOverride(Form):
     valid_to_at: Moment | None = None
 
 
-class NewConfirmation(Form):
+class NewConfirmation(RequestModel):
     """What the FSP says of a detection of medium confidence."""
 
     mpan_id: Mpan
@@ -163,13 +92,13 @@ class NewConfirmation(Form):
     is_present: Flag
 
 
-class NewParty(Form):
+class NewParty(RequestModel):
     """A party that takes part."""
 
     party_id: PartyId
     name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(check_text)]
     roles: Annotated[list[Role], Field(min_length=1, max_length=4)]
-    distributor_ids: Annotated[list[DistributorId], Field(max_length=100)] = []
+    distributor_ids: Annotated[list[DistributorId], Field(max_length=100, default_factory=list)]
 
 
 class PartyAmendment(Amendment):
@@ -181,19 +110,13 @@ class PartyAmendment(Amendment):
     is_active: Flag | SkipJsonSchema[None] = _LEFT_OUT
 
 
-class Appointment(Form):
+class Appointment(RequestModel):
     """Whether a client speaks for a party."""
 
     is_active: Flag = True
 
 
-class Told(BaseModel):
-    """Base of all answers."""
-
-    model_config = ConfigDict(from_attributes=False, extra="ignore")
-
-
-class VersionTold(Told):
+class Version(AnswerModel):
     """What every version says of itself."""
 
     version: int
@@ -204,7 +127,7 @@ class VersionTold(Told):
     recorded_by_client_id: str = Field(default="", description="Shown to the party itself and the administrator.")
 
 
-class AgreementTold(VersionTold):
+class Agreement(Version):
     """One version of an agreement."""
 
     agreement_id: str
@@ -218,7 +141,7 @@ class AgreementTold(VersionTold):
     valid_to_at: datetime | None
 
 
-class OverrideTold(VersionTold):
+class Override(Version):
     """One version of a declaration."""
 
     override_id: str
@@ -237,14 +160,14 @@ class OverrideTold(VersionTold):
     source: str = Field("fsp_declared", description="Always fsp_declared: it never replaces what was derived.")
 
 
-class ComparedOverride(OverrideTold):
+class ComparedOverride(Override):
     """A declaration beside what the engine derives."""
 
     derived_value: float | None = Field(None, description="From gold.capability; null where nothing was derived.")
     derived_as_of_date: date | None = None
 
 
-class ConfirmationTold(VersionTold):
+class Confirmation(Version):
     """One version of an answer to a detection."""
 
     confirmation_id: str
@@ -262,7 +185,7 @@ class ConfirmationTold(VersionTold):
     provenance: str
 
 
-class PartyTold(VersionTold):
+class Party(Version):
     """One version of a party."""
 
     party_id: str
@@ -272,7 +195,7 @@ class PartyTold(VersionTold):
     is_active: bool
 
 
-class ClientTold(VersionTold):
+class Client(Version):
     """One version of an appointment."""
 
     client_id: str
@@ -280,7 +203,7 @@ class ClientTold(VersionTold):
     is_active: bool
 
 
-class UploadTold(Told):
+class Upload(AnswerModel):
     """How an upload stands."""
 
     upload_id: str
@@ -296,7 +219,7 @@ class UploadTold(Told):
     touched_at: datetime
 
 
-class UploadRowTold(Told):
+class UploadRowResult(AnswerModel):
     """What became of one row."""
 
     line: int
@@ -306,30 +229,58 @@ class UploadRowTold(Told):
     detail: str | None
 
 
-class FaultTold(Told):
-    """One fault of a request."""
+class KnownQuery(RequestModel):
+    """As known when."""
 
-    pointer: str
-    detail: str
-
-
-class ProblemTold(Told):
-    """RFC 9457 problem details."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    errors: list[FaultTold] | None = None
-    conflict: dict[str, Any] | None = None
+    known_at: Moment | None = Field(None, description="As the register knew it at this moment; now, if left out.")
 
 
-T = TypeVar("T", bound=Told)
+class AgreementSearch(PageQuery):
+    """Which agreements, in force when, as known when."""
+
+    mpan_id: Mpan | None = None
+    amsid: Amsid | None = None
+    fsp_id: PartyId | None = None
+    market: Market | None = None
+    valid_at: Moment | None = Field(None, description="Who held rights at this moment.")
+    known_at: Moment | None = Field(None, description="As the register knew it at this moment; now, if left out.")
 
 
-class Page(Told, Generic[T]):
-    """Some rows, and where the next ones begin."""
+class OverrideSearch(PageQuery):
+    """Which declarations, in force when, as known when."""
 
-    items: list[T]
-    next_cursor: str | None = Field(None, description="Give it as cursor to see the rows after these; null at the end.")
+    mpan_id: Mpan | None = None
+    amsid: Amsid | None = None
+    fsp_id: PartyId | None = None
+    valid_at: Moment | None = Field(None, description="In force at this moment.")
+    known_at: Moment | None = Field(None, description="As the register knew it at this moment; now, if left out.")
+
+
+class CapabilitySearch(RequestModel):
+    """One asset."""
+
+    mpan_id: Mpan
+    amsid: Amsid
+
+
+class ConfirmationSearch(PageQuery):
+    """Which answers."""
+
+    mpan_id: Mpan | None = None
+    amsid: Amsid | None = None
+    asset_class: AssetClass | None = None
+
+
+class UploadQuery(RequestModel):
+    """How a file is to be taken."""
+
+    mode: str = Field("all_or_nothing", pattern="^(all_or_nothing|partial)$", description="Whether one bad row refuses the whole file.")
+    dry_run: bool = Field(False, description="Check every row and store nothing but the report.")
+
+
+class ReportQuery(RequestModel):
+    """Which rows of a report."""
+
+    cursor: Cursor = None
+    limit: Limit = None
+    only_refused: bool = False

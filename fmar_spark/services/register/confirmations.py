@@ -6,11 +6,12 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from fmar_spark.domain.words import Tier
-from fmar_spark.services.register.access import Caller, confirmations_within
+from fmar_spark.services.register.access import confirmations_within, reach_of
 from fmar_spark.services.register.agreements import portfolio_terms
 from fmar_spark.services.register.derived import Derived, Detection
 from fmar_spark.services.register.records import AMENDED, Change, Draft, Row, find_one, find_page, known_at
 from fmar_spark.services.register.tables import CONFIRMATION, CONFIRMATIONS
+from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.problems import ConflictError, ForbiddenError, MissingError
 
@@ -75,7 +76,7 @@ def find_confirmation(connection: Connection, caller: Caller, confirmation_id: s
     Raises:
         MissingError: there is none, or none that the caller may know of.
     """
-    reach = confirmations_within(caller.reach, CONFIRMATIONS)
+    reach = confirmations_within(reach_of(caller), CONFIRMATIONS)
     row = find_one(connection, CONFIRMATION, confirmation_id, known_at(CONFIRMATION, None), reach)
     if row is None:
         raise MissingError("no-such-confirmation", "there is no such confirmation")

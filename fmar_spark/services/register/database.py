@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL or SQLite: whose rows a transaction may see, and one writer at a time.
+"""Connections to PostgreSQL or SQLite and the migrations of their tables: whose rows a transaction may see, and one writer at a time.
 
 Every write takes the end of the ledger first and holds it until it commits. So writes are one after the other on either
 database, the rules between terms are checked against what is truly there, and the chain has no forks.
@@ -11,6 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,11 +25,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.register.access import EVERYTHING, Reach
+from fmar_spark.services.register.tables import METADATA
 from fmar_spark.services.web.problems import BusyError
 from fmar_spark.settings.sections import RegisterSettings
 
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _IS_WRITE: Final = "fmar_is_write"
 _BUSY_STATES: Final = ("55P03", "57014", "53300", "57P01", "57P03", "40001", "40P01")
 _SET_REACH: Final = text(
@@ -133,17 +140,17 @@ class RegisterDatabase:
         self.engine.dispose()
 
     def _limit(self, connection: Connection, reach: Reach) -> None:
-        """Tell PostgreSQL's row security whose transaction this is; in SQLite the queries' own conditions are the only wall."""
+        """Say to PostgreSQL's row security whose transaction this is; in SQLite only the conditions of the queries limit it."""
         if self.dialect != POSTGRESQL:
             return
-        told = {
+        session = {
             "scope": "all" if reach.is_everything else "",
             "fsp_id": reach.fsp_id,
             "distributor_ids": ",".join(reach.distributor_ids),
             "markets": ",".join(reach.markets),
             "lock_timeout": f"{int(self._lock_timeout_seconds * 1000)}ms",
         }
-        connection.execute(_SET_REACH, told)
+        connection.execute(_SET_REACH, session)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -206,3 +213,35 @@ def _is_passing(error: OperationalError) -> bool:
 
 def _busy() -> BusyError:
     return BusyError("busy", "the register is busy with other changes; send the same request again", headers={"Retry-After": "1"})
+
+
+def migrate(database: RegisterDatabase) -> tuple[str, ...]:
+    """Run the steps that are pending, all or none; their names."""
+    pending = find_pending(database)
+    if pending:
+        with database.engine.connect() as plain, plain.begin():
+            command.upgrade(_config(plain), "head")
+    return pending
+
+
+def find_pending(database: RegisterDatabase) -> tuple[str, ...]:
+    """Names of the steps that the database has not had, oldest first."""
+    with database.engine.connect() as connection:
+        done = MigrationContext.configure(connection).get_current_heads()
+        script = ScriptDirectory.from_config(_config(connection))
+        steps = tuple(step.revision for step in script.iterate_revisions("head", done or "base"))
+    return steps[::-1]
+
+
+def find_drift(database: RegisterDatabase) -> list[object]:
+    """Differences between the migrated tables and those that tables.py declares; none where all is well."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, METADATA))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

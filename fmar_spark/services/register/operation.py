@@ -10,17 +10,17 @@ from sqlalchemy import select
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.services.register.access import EVERYTHING, Caller
+from fmar_spark.services.register.access import EVERYTHING, reach_of
 from fmar_spark.services.register.csv_rows import UploadRow, check_file, defuse, read_rows
-from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.database import RegisterDatabase, find_pending
+from fmar_spark.services.register.ledger import Actor, Anchor
 from fmar_spark.services.register.parties import add_party, appoint_client, change_party, find_party, join_list, split_list
 from fmar_spark.services.register.records import Row, change_of
-from fmar_spark.services.register.schema import find_pending
-from fmar_spark.services.register.tables import FSP_OWNED, PARTY, format_moment
+from fmar_spark.services.register.tables import FSP_OWNED, PARTY
 from fmar_spark.services.register.uploads import Order, apply_upload, find_upload_rows
-from fmar_spark.services.register.verification import Anchor
-from fmar_spark.services.web.problems import MissingError, RegisterError
+from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.moments import format_moment
+from fmar_spark.services.web.problems import MissingError, ServiceError
 from fmar_spark.settings.sections import RegisterSettings
 
 OPERATOR: Final = "operator"
@@ -57,8 +57,8 @@ def describe_party_change(database: RegisterDatabase, plan: PartyPlan) -> str:
             current = find_party(connection, plan.party_id)
         except MissingError:
             return ""
-    told = _values_of(plan)
-    changes = [f"{name}: {current[name]!r} -> {value!r}" for name, value in told.items() if current[name] != value]
+    planned = _values_of(plan)
+    changes = [f"{name}: {current[name]!r} -> {value!r}" for name, value in planned.items() if current[name] != value]
     return "; ".join(changes)
 
 
@@ -78,7 +78,7 @@ def set_party(database: RegisterDatabase, plan: PartyPlan, actor: Actor) -> Row:
 
 
 def import_agreements(
-    database: RegisterDatabase, settings: RegisterSettings, fsp_id: str, path: Path, order: Order, tell: Callable[[int], None]
+    database: RegisterDatabase, settings: RegisterSettings, fsp_id: str, path: Path, order: Order, report: Callable[[int], None]
 ) -> tuple[Row, list[Row]]:
     """Take a file on behalf of an FSP, as an upload by it would be; how it stands, and the first refused rows.
 
@@ -89,13 +89,13 @@ def import_agreements(
     try:
         with path.open("rb") as file:
             check_file(file, settings.max_upload_rows)
-            rows = (_counted(number, row, tell) for number, row in enumerate(read_rows(file, settings.is_check_digit_enforced), 1))
+            rows = (_counted(number, row, report) for number, row in enumerate(read_rows(file, settings.is_check_digit_enforced), 1))
             upload = apply_upload(database, caller, rows, order)
-    except RegisterError as error:
+    except ServiceError as error:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    with database.reading(caller.reach) as connection:
+    with database.reading(reach_of(caller)) as connection:
         return upload, find_upload_rows(connection, upload["upload_id"], 0, _REFUSALS_SHOWN, True)
 
 
@@ -147,8 +147,8 @@ def _caller_for(database: RegisterDatabase, fsp_id: str) -> Caller:
     return Caller(fsp_id, OPERATOR, frozenset({Role.FSP}), ())
 
 
-def _counted(number: int, row: UploadRow, tell: Callable[[int], None]) -> UploadRow:
-    tell(number)
+def _counted(number: int, row: UploadRow, report: Callable[[int], None]) -> UploadRow:
+    report(number)
     return row
 
 

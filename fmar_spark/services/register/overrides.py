@@ -7,12 +7,14 @@ from sqlalchemy import Connection
 
 from fmar_spark.domain.markets import RANGE_OF_PARAMETER, Parameter
 from fmar_spark.domain.terms import is_empty
-from fmar_spark.services.register.access import Caller, overrides_within
+from fmar_spark.services.register.access import overrides_within, reach_of
 from fmar_spark.services.register.agreements import check_forward, check_version, portfolio_terms
 from fmar_spark.services.register.derived import Derived
 from fmar_spark.services.register.records import ENDED, SUPERSEDED, Change, Draft, Row, find_one, find_page, known_at
-from fmar_spark.services.register.tables import OVERRIDE, OVERRIDES, format_moment
+from fmar_spark.services.register.tables import OVERRIDE, OVERRIDES
+from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
+from fmar_spark.services.web.moments import format_moment
 from fmar_spark.services.web.problems import ForbiddenError, InvalidError, MissingError
 
 FSP_DECLARED: Final = "fsp_declared"
@@ -40,7 +42,7 @@ def declare_override(change: Change, caller: Caller, values: Row) -> Row:
 
 
 def end_override(change: Change, caller: Caller, override_id: str, expected_version: int | None, ends_at: datetime | None) -> Row:
-    """A new version of one's own declaration that ends earlier: now, or when told.
+    """A new version of one's own declaration that ends earlier: now, or at a stated moment.
 
     Raises:
         MissingError, ForbiddenError: not there, or not one's own.
@@ -65,7 +67,7 @@ def find_override(connection: Connection, caller: Caller, override_id: str, mome
     Raises:
         MissingError: there is none, or none that the caller may know of.
     """
-    row = find_one(connection, OVERRIDE, override_id, known_at(OVERRIDE, moment), overrides_within(caller.reach, OVERRIDES))
+    row = find_one(connection, OVERRIDE, override_id, known_at(OVERRIDE, moment), overrides_within(reach_of(caller), OVERRIDES))
     if row is None:
         raise MissingError("no-such-override", "there is no such override")
     return row

@@ -5,9 +5,9 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from fmar_spark.domain.markets import Role
-from fmar_spark.services.register.access import Caller
 from fmar_spark.services.register.records import AMENDED, Change, Draft, Row, find_one, known_at
 from fmar_spark.services.register.tables import CLIENT, CLIENTS, PARTIES, PARTY
+from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.problems import ConflictError, MissingError
 
 _SEPARATOR: Final = ","

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from fmar_spark.services.register.access import Action, Caller, agreements_within
+from fmar_spark.services.register.access import Action, agreements_within, reach_of
 from fmar_spark.services.register.agreements import (
     Search,
     amend_agreement,
@@ -14,25 +14,14 @@ from fmar_spark.services.register.agreements import (
     find_agreement,
     missing_agreement,
 )
-from fmar_spark.services.register.bodies import ID_PATTERN, AgreementAmendment, AgreementTold, Ending, NewAgreement, Page
-from fmar_spark.services.register.forms import AgreementSearch, KnownForm
-from fmar_spark.services.register.idempotency import Reply
+from fmar_spark.services.register.bodies import Agreement, AgreementAmendment, AgreementSearch, Ending, KnownQuery, NewAgreement
 from fmar_spark.services.register.records import Change, find_history, find_page
-from fmar_spark.services.register.service import (
-    IdempotencyKey,
-    IfMatch,
-    ServiceOf,
-    allowed,
-    answer_page,
-    answer_write,
-    change_values,
-    intent_of,
-    read_if_match,
-    reply_with,
-    respond,
-)
+from fmar_spark.services.register.service import ServiceOf, allowed, answer_page, answer_write, reply_with
 from fmar_spark.services.register.tables import AGREEMENT
-from fmar_spark.services.web.pages import read_cursor
+from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.idempotency import IdempotencyKey, intent_of
+from fmar_spark.services.web.models import ID_PATTERN, Page, read_cursor
+from fmar_spark.services.web.replies import IfMatch, Reply, change_values, read_if_match, respond
 
 router = APIRouter(prefix="/v1/agreements", tags=["agreements"])
 Reader = Annotated[Caller, Depends(allowed(Action.READ_AGREEMENTS))]
@@ -40,48 +29,48 @@ Writer = Annotated[Caller, Depends(allowed(Action.WRITE_AGREEMENTS))]
 AgreementId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
-@router.post("", status_code=201, response_model=AgreementTold)
+@router.post("", status_code=201, response_model=Agreement)
 def create(body: NewAgreement, request: Request, caller: Writer, service: ServiceOf, key: IdempotencyKey = None) -> Response:
     """Record a dispatch right of the caller's party."""
     service.check_mpan(body.mpan_id)
 
     def act(change: Change) -> Reply:
         row = create_agreement(change, caller, body.model_dump())
-        return reply_with(201, AgreementTold, caller, row, f"/v1/agreements/{row['agreement_id']}")
+        return reply_with(201, Agreement, caller, row, f"/v1/agreements/{row['agreement_id']}")
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("", response_model=Page[AgreementTold])
-def look_up(caller: Reader, service: ServiceOf, form: Annotated[AgreementSearch, Query()]) -> Response:
+@router.get("", response_model=Page[Agreement])
+def look_up(caller: Reader, service: ServiceOf, query: Annotated[AgreementSearch, Query()]) -> Response:
     """Agreements by MPAN, AMSID, FSP, market and time, as they are known or were known, oldest first."""
-    size = service.page_size(form.limit)
-    search = Search(form.mpan_id, form.amsid, form.fsp_id, form.market, form.valid_at, form.known_at)
-    with service.database.reading(caller.reach) as connection:
-        rows = find_page(connection, AGREEMENT, read_cursor(form.cursor), size + 1, *conditions_of(search, caller))
-    return answer_page(AgreementTold, caller, rows, size, "agreement_id")
+    size = service.parts.page_size(query.limit)
+    search = Search(query.mpan_id, query.amsid, query.fsp_id, query.market, query.valid_at, query.known_at)
+    with service.database.reading(reach_of(caller)) as connection:
+        rows = find_page(connection, AGREEMENT, read_cursor(query.cursor), size + 1, *conditions_of(search, caller))
+    return answer_page(Agreement, caller, rows, size, "agreement_id")
 
 
-@router.get("/{agreement_id}", response_model=AgreementTold)
-def show(agreement_id: AgreementId, caller: Reader, service: ServiceOf, form: Annotated[KnownForm, Query()]) -> Response:
+@router.get("/{agreement_id}", response_model=Agreement)
+def show(agreement_id: AgreementId, caller: Reader, service: ServiceOf, query: Annotated[KnownQuery, Query()]) -> Response:
     """One agreement as it is known, or was known."""
-    with service.database.reading(caller.reach) as connection:
-        row = find_agreement(connection, caller, agreement_id, form.known_at)
-    return respond(reply_with(200, AgreementTold, caller, row))
+    with service.database.reading(reach_of(caller)) as connection:
+        row = find_agreement(connection, caller, agreement_id, query.known_at)
+    return respond(reply_with(200, Agreement, caller, row))
 
 
-@router.get("/{agreement_id}/history", response_model=Page[AgreementTold])
+@router.get("/{agreement_id}/history", response_model=Page[Agreement])
 def history(agreement_id: AgreementId, caller: Reader, service: ServiceOf) -> Response:
     """Every version of one agreement, oldest first."""
     most = service.settings.max_history_versions
-    with service.database.reading(caller.reach) as connection:
-        rows = find_history(connection, AGREEMENT, agreement_id, most, agreements_within(caller.reach))
+    with service.database.reading(reach_of(caller)) as connection:
+        rows = find_history(connection, AGREEMENT, agreement_id, most, agreements_within(reach_of(caller)))
     if not rows:
         raise missing_agreement()
-    return answer_page(AgreementTold, caller, rows, most, "version")
+    return answer_page(Agreement, caller, rows, most, "version")
 
 
-@router.patch("/{agreement_id}", response_model=AgreementTold)
+@router.patch("/{agreement_id}", response_model=Agreement)
 def amend(
     agreement_id: AgreementId,
     body: AgreementAmendment,
@@ -95,12 +84,12 @@ def amend(
     expected = read_if_match(if_match)
 
     def act(change: Change) -> Reply:
-        return reply_with(200, AgreementTold, caller, amend_agreement(change, caller, agreement_id, expected, change_values(body)))
+        return reply_with(200, Agreement, caller, amend_agreement(change, caller, agreement_id, expected, change_values(body)))
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.post("/{agreement_id}/end", response_model=AgreementTold)
+@router.post("/{agreement_id}/end", response_model=Agreement)
 def end(
     agreement_id: AgreementId,
     body: Ending,
@@ -114,6 +103,6 @@ def end(
     expected = read_if_match(if_match)
 
     def act(change: Change) -> Reply:
-        return reply_with(200, AgreementTold, caller, end_agreement(change, caller, agreement_id, expected, body.ends_at))
+        return reply_with(200, Agreement, caller, end_agreement(change, caller, agreement_id, expected, body.ends_at))
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)

@@ -8,14 +8,15 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from fmar_spark.domain.markets import Market, Role
-from fmar_spark.services.register.access import EVERYTHING, Caller
+from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
-from fmar_spark.services.register.bodies import parse_moment
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.operation import PartyPlan, set_party
 from fmar_spark.services.register.records import change_of, find_page
 from fmar_spark.services.register.tables import AGREEMENT
+from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.moments import parse_moment
 
 SAMPLE_MPAN: Final = "2000056535971"
 SAMPLE_PARTIES: Final = (
@@ -65,6 +66,6 @@ def write_sample_lake(root: Path) -> None:
         {**of_meter, "asset_class": "ev", "present_probability": 0.78, "is_present": True, "tier": "medium"},
         {**of_meter, "asset_class": "solar_pv", "present_probability": 0.98, "is_present": True, "tier": "high"},
     ]
-    told = [{**row, "status": "characterised", "model_version": "sample"} for row in detections]
-    for name, rows in (("capability", capability), ("asset_detections", told)):
+    characterised = [{**row, "status": "characterised", "model_version": "sample"} for row in detections]
+    for name, rows in (("capability", capability), ("asset_detections", characterised)):
         write_deltalake(str(root / "gold" / name), pa.Table.from_pylist(rows), mode="overwrite")

@@ -1,19 +1,16 @@
-"""The register's tables. Facts are versioned and never deleted; the ledger tells how each version came about.
+"""The register's tables. Facts are versioned and never deleted; the ledger records how each version came about.
 
 Every versioned table has the same columns of its own: which version, what kind of change, when it was known from and to
 (transaction time), who recorded it, and the ledger rows that opened and closed it.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -22,43 +19,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     text,
 )
-from sqlalchemy.types import TypeEngine
+
+from fmar_spark.services.web.idempotency import idempotency_table
+from fmar_spark.services.web.moments import UtcDateTime
+from fmar_spark.services.web.request_audit import audit_table
 
 METADATA: Final = MetaData()
 _IS_CURRENT: Final = text("known_to_at IS NULL")
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC: timestamptz in PostgreSQL, sortable text of fixed width in SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Text where the database has no time zones."""
-        return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse moments without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"moment: {value} has no time zone")
-        return format_moment(value) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Always aware, always UTC."""
-        if value is None:
-            return None
-        return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
-
-
-def format_moment(moment: datetime) -> str:
-    """UTC to the microsecond, always 27 characters: ``2026-01-31T17:30:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,18 +160,8 @@ LEDGER_HEAD: Final = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 
-IDEMPOTENCY_KEYS: Final = Table(
-    "idempotency_keys",
-    METADATA,
-    Column("client_id", String(128), primary_key=True),
-    Column("idempotency_key", String(128), primary_key=True),
-    Column("request_digest", String(64), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("etag", String(32)),
-    Column("location", String(200)),
-    Column("body", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False, index=True),
-)
+IDEMPOTENCY_KEYS: Final = idempotency_table(METADATA)
+REQUEST_AUDIT: Final = audit_table(METADATA)
 
 UPLOADS: Final = Table(
     "uploads",
@@ -232,20 +191,6 @@ UPLOAD_ROWS: Final = Table(
     Column("agreement_id", String(64)),
     Column("rule", String(64)),
     Column("detail", String(500)),
-)
-
-REQUEST_AUDIT: Final = Table(
-    "request_audit",
-    METADATA,
-    Column("request_id", String(64), primary_key=True),
-    Column("requested_at", UtcDateTime, nullable=False, index=True),
-    Column("party_id", String(64)),
-    Column("client_id", String(128)),
-    Column("method", String(16), nullable=False),
-    Column("route", String(200), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("problem", String(64)),
-    Column("seconds", Float(53), nullable=False),
 )
 
 _PLACE_FIELDS: Final = ("fsp_id", "mpan_id", "amsid")

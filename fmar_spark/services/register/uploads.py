@@ -1,4 +1,4 @@
-"""Takes a file of agreements: whole or not at all, or as much of it as the rules allow, or for trial.
+"""Takes a file of agreements: whole or not at all, or as much of it as the rules allow, or as a trial.
 
 Whole: one transaction with one ledger entry a row; whatever is refused rolls everything back and the report says why. Partial:
 a transaction for every thousand rows, so that others may write in between and a kill leaves whole chunks. Trial: as whole, and
@@ -17,13 +17,15 @@ from typing import IO, Any, Final, NamedTuple
 from sqlalchemy import Connection, insert, select, update
 
 from fmar_spark.domain.terms import find_conflict
-from fmar_spark.services.register.access import Caller
+from fmar_spark.services.register.access import reach_of
 from fmar_spark.services.register.agreements import SENTENCES, actor_of, standing_rows, term_of
 from fmar_spark.services.register.csv_rows import UploadRow
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.records import Change, Draft, Row, change_of
-from fmar_spark.services.register.tables import AGREEMENT, UPLOAD_ROWS, UPLOADS, format_moment
+from fmar_spark.services.register.tables import AGREEMENT, UPLOAD_ROWS, UPLOADS
+from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
+from fmar_spark.services.web.moments import format_moment
 from fmar_spark.services.web.problems import MissingError
 
 _SAID_ALREADY: Final = ("fsp_id", "mpan_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
@@ -60,7 +62,7 @@ class _Task(NamedTuple):
     finish: Finish
 
     def change(self) -> AbstractContextManager[Change]:
-        return change_of(self.database, self.caller.reach, actor_of(self.caller))
+        return change_of(self.database, reach_of(self.caller), actor_of(self.caller))
 
 
 class _UndoError(Exception):
@@ -162,12 +164,12 @@ def _take_chunk(change: Change, caller: Caller, chunk: list[UploadRow]) -> list[
     for row in standing_rows(change, sorted({row.values["amsid"] for row in chunk if row.values})):
         standing.setdefault(row["amsid"], []).append(row)
     drafts: list[Draft] = []
-    outcomes = [_judge_row(caller, row, standing, drafts) for row in chunk]
+    outcomes = [_check_row(caller, row, standing, drafts) for row in chunk]
     change.create(AGREEMENT, drafts)
     return outcomes
 
 
-def _judge_row(caller: Caller, row: UploadRow, standing: dict[str, list[Row]], drafts: list[Draft]) -> Row:
+def _check_row(caller: Caller, row: UploadRow, standing: dict[str, list[Row]], drafts: list[Draft]) -> Row:
     outcome: Row = {"line": row.line, "outcome": "refused", "agreement_id": None, "rule": row.rule, "detail": row.detail[:500]}
     if row.values is None:
         return outcome
@@ -188,7 +190,7 @@ def _judge_row(caller: Caller, row: UploadRow, standing: dict[str, list[Row]], d
 
 def _open_upload(database: RegisterDatabase, caller: Caller, order: Order) -> str:
     upload_id = new_id()
-    with change_of(database, caller.reach, actor_of(caller)) as change:
+    with change_of(database, reach_of(caller), actor_of(caller)) as change:
         row: dict[str, Any] = {
             "upload_id": upload_id,
             "fsp_id": caller.party_id,

@@ -1,4 +1,9 @@
-"""How often one caller may ask: a bucket of tokens for each, refilled at an even rate."""
+"""How often one caller may ask: a bucket of tokens for each, refilled at an even rate.
+
+Own code where the package `limits` could stand: its store in memory keeps every caller that it ever saw until a thread of its own
+removes them, starts that thread anew for each request (0.8 ms where requests come apart, against 3 microseconds here), and offers
+windows alone, so that a refused caller is sent away for a whole window. Here at most 10,000 callers are remembered.
+"""
 
 import math
 import threading
@@ -8,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from fmar_spark.services.web.problems import TooManyError
-from fmar_spark.settings.sections import RegisterSettings
+from fmar_spark.settings.sections import ServiceSettings
 
 _MOST_BUCKETS: Final = 10_000
 
@@ -16,7 +21,7 @@ _MOST_BUCKETS: Final = 10_000
 class RateLimit:
     """Counts within one service; several services each allow the rate."""
 
-    def __init__(self, settings: RegisterSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: ServiceSettings, clock: Callable[[], float] = time.monotonic) -> None:
         """All buckets begin full."""
         self._per_second = settings.requests_per_minute / 60
         self._burst = float(settings.request_burst)

@@ -4,15 +4,17 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 
 class Metrics:
-    """One service's counters."""
+    """One service's counters, named after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: str) -> None:
         """All at zero, in a registry of their own."""
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "fmar_register_requests", "Requests by route and status.", ("method", "route", "status"), registry=self.registry
-        )
-        self.seconds = Histogram("fmar_register_request_seconds", "Time to answer.", ("method", "route"), registry=self.registry)
-        self.problems = Counter("fmar_register_problems", "Refusals by kind.", ("problem",), registry=self.registry)
-        self.upload_rows = Counter("fmar_register_upload_rows", "Rows of uploads by outcome.", ("outcome",), registry=self.registry)
-        self.audit_rows_lost = Counter("fmar_register_audit_rows_lost", "Audit rows that could not be stored.", registry=self.registry)
+        self._service = service
+        self.requests = self.count("requests", "Requests by route and status.", "method", "route", "status")
+        self.seconds = Histogram(f"fmar_{service}_request_seconds", "Time to answer.", ("method", "route"), registry=self.registry)
+        self.problems = self.count("problems", "Refusals by kind.", "problem")
+        self.audit_rows_lost = self.count("audit_rows_lost", "Audit rows that could not be stored.")
+
+    def count(self, name: str, meaning: str, *labels: str) -> Counter:
+        """A further counter of the service."""
+        return Counter(f"fmar_{self._service}_{name}", meaning, labels, registry=self.registry)

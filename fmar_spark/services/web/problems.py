@@ -1,4 +1,4 @@
-"""What the register refuses, each with the status and the problem type (RFC 9457) that its caller gets."""
+"""What services refuse, each with the status and the problem type (RFC 9457) that its caller gets."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 NO_TOKEN: Final = "no-token"
 TITLES: Final = {
     400: "The request cannot be read",
-    401: "A valid token is wanted",
+    401: "A valid token is required",
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
@@ -18,19 +18,19 @@ TITLES: Final = {
     413: "Too large",
     415: "Media type not supported",
     422: "The request is not valid",
-    428: "If-Match is wanted",
+    428: "If-Match is required",
     429: "Too many requests",
-    500: "The register failed",
+    500: "The service failed",
     503: "Not available at the moment",
 }
 
 
-class RegisterError(FmarError):
+class ServiceError(FmarError):
     """A refusal that a caller can act upon.
 
     Args:
         name: what kind of problem, as in ``urn:fmar:problem:<name>``.
-        detail: one sentence for a person; never holds an MPAN or a token.
+        detail: one sentence for a reader; never holds an MPAN or a token.
         members: further members of the problem document.
         headers: headers that the answer needs.
     """
@@ -46,84 +46,84 @@ class RegisterError(FmarError):
         self.headers = headers or {}
 
 
-class UnreadableError(RegisterError):
-    """The request is not in the form that was announced."""
+class UnreadableError(ServiceError):
+    """The request is not in the format that was announced."""
 
     status = 400
 
 
-class UnauthenticatedError(RegisterError):
-    """No token that can be believed."""
+class UnauthenticatedError(ServiceError):
+    """No token that can be trusted."""
 
     status = 401
 
     def __init__(self, name: str, detail: str) -> None:
-        """Add the challenge that HTTP wants."""
+        """Add the challenge that HTTP requires."""
         challenge = "Bearer" if name == NO_TOKEN else 'Bearer error="invalid_token"'
         super().__init__(name, detail, headers={"WWW-Authenticate": challenge})
 
 
-class ForbiddenError(RegisterError):
+class ForbiddenError(ServiceError):
     """The caller is known, and may not."""
 
     status = 403
 
 
-class MissingError(RegisterError):
+class MissingError(ServiceError):
     """There is none, or none that the caller may know of."""
 
     status = 404
 
 
-class ConflictError(RegisterError):
+class ConflictError(ServiceError):
     """A rule between records forbids it."""
 
     status = 409
 
 
-class StaleError(RegisterError):
+class StaleError(ServiceError):
     """The caller's version is not the newest."""
 
     status = 412
 
 
-class TooLargeError(RegisterError):
+class TooLargeError(ServiceError):
     """More than settings allow at once."""
 
     status = 413
 
 
-class MediaTypeError(RegisterError):
-    """Another media type is wanted."""
+class MediaTypeError(ServiceError):
+    """Another media type is required."""
 
     status = 415
 
 
-class InvalidError(RegisterError):
+class InvalidError(ServiceError):
     """A value breaks a rule of its own."""
 
     status = 422
 
 
-class PreconditionError(RegisterError):
+class PreconditionError(ServiceError):
     """If-Match is missing."""
 
     status = 428
 
 
-class TooManyError(RegisterError):
+class TooManyError(ServiceError):
     """The caller asks too often."""
 
     status = 429
 
 
-class BusyError(RegisterError):
+class BusyError(ServiceError):
     """The database or the issuer cannot be reached in time; the same request may work later."""
 
     status = 503
 
 
-def describe_problem(error: RegisterError, request_id: str) -> dict[str, Any]:
+def describe_problem(error: ServiceError, request_id: str) -> dict[str, Any]:
     """The members of the problem document."""
     return {
         "type": f"{PROBLEM_TYPE_PREFIX}{error.name}",

@@ -1,4 +1,7 @@
-"""The issuer's public keys: fetched when wanted, kept, and fetched again for an unknown key id at most once an interval."""
+"""The issuer's public keys: fetched when needed, kept, and fetched again for an unknown key id at most once an interval.
+
+On one's own machine the service may issue tokens itself, with a key that lives as long as the process.
+"""
 
 import asyncio
 import logging
@@ -7,12 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import httpx
+from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey, import_key
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.web.problems import BusyError, UnauthenticatedError
-from fmar_spark.settings.sections import RegisterSettings
+from fmar_spark.settings.sections import ServiceSettings
 
 PublicKey = RSAKey | ECKey
 FetchKeys = Callable[[], Awaitable[dict[str, Any]]]
@@ -20,12 +24,15 @@ _log = logging.getLogger(__name__)
 _FETCH_TIMEOUT_SECONDS: Final = 5.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _MOST_KEYS: Final = 100
+DEVELOPMENT_ISSUER: Final = "urn:fmar:development-issuer"
+LOCAL: Final = "local"
+_DEVELOPMENT_KEY_ID: Final = "development"
 
 
 class SigningKeys:
     """Keys by their id."""
 
-    def __init__(self, fetch: FetchKeys, settings: RegisterSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, fetch: FetchKeys, settings: ServiceSettings, clock: Callable[[], float] = time.monotonic) -> None:
         """Nothing is fetched before the first question."""
         self._fetch = fetch
         self._refetch_seconds = settings.jwks_refetch_seconds
@@ -43,9 +50,9 @@ class SigningKeys:
             UnauthenticatedError: the issuer publishes no such key.
             BusyError: no key at all could be fetched so far.
         """
-        if self._is_wanted(key_id):
+        if self._is_due(key_id):
             async with self._turn:
-                if self._is_wanted(key_id):
+                if self._is_due(key_id):
                     await self._refresh()
         if not self._keys:
             raise BusyError("issuer-unreachable", "the issuer's keys cannot be fetched at the moment", headers={"Retry-After": "5"})
@@ -53,11 +60,11 @@ class SigningKeys:
             raise UnauthenticatedError("invalid-token", "the token is signed by a key that the issuer does not publish")
         return self._keys[key_id]
 
-    def _is_wanted(self, key_id: str) -> bool:
+    def _is_due(self, key_id: str) -> bool:
         now = self._clock()
-        is_due = key_id not in self._keys or now - self._fetched_at > self._max_age_seconds
+        is_stale = key_id not in self._keys or now - self._fetched_at > self._max_age_seconds
         pause = self._refetch_seconds if self._keys else min(_FIRST_PAUSE_SECONDS, self._refetch_seconds)
-        return is_due and now - self._tried_at >= pause
+        return is_stale and now - self._tried_at >= pause
 
     async def _refresh(self) -> None:
         """Replace the keys; those that were there stay while the issuer cannot be reached."""
@@ -70,16 +77,48 @@ class SigningKeys:
             _log.warning("the issuer's keys cannot be fetched: %s", type(error).__name__)
 
 
-def fetch_from(url: str, environment: str) -> FetchKeys:
-    """Fetches a JWKS document.
+class DevelopmentIssuer:
+    """Signs tokens for whoever starts the service on their own machine."""
+
+    def __init__(self, environment: str) -> None:
+        """A new key.
+
+        Raises:
+            ConfigError: the environment is not local.
+        """
+        if environment != LOCAL:
+            raise ConfigError(f"development issuer: refused in environment {environment!r}; it is for {LOCAL} alone")
+        self._key = RSAKey.generate_key(2048, parameters={"kid": _DEVELOPMENT_KEY_ID, "use": "sig", "alg": "RS256"})
+
+    async def fetch(self) -> dict[str, Any]:
+        """The JWKS document."""
+        return {"keys": [self._key.as_dict(private=False)]}
+
+    def sign(self, client_id: str, audience: str, seconds: int = 8 * 3600, **claims: object) -> str:
+        """A token for a client; further claims replace those that are there."""
+        now = int(time.time())
+        content: dict[str, Any] = {
+            "iss": DEVELOPMENT_ISSUER,
+            "aud": audience,
+            "client_id": client_id,
+            "iat": now,
+            "exp": now + seconds,
+            **claims,
+        }
+        return jwt.encode({"alg": "RS256", "kid": _DEVELOPMENT_KEY_ID}, content, self._key, algorithms=["RS256"])
+
+
+def fetch_from(settings: ServiceSettings, environment: str) -> FetchKeys:
+    """Fetches the JWKS document of the configured issuer.
 
     Raises:
         ConfigError: the URL is missing, or not https outside local and test.
     """
+    url, name = settings.jwks_url, f"{settings.section_name}.jwks_url"
     if not url:
-        raise ConfigError("agreements.jwks_url: the URL of the issuer's keys wanted")
-    if not url.startswith("https://") and environment not in {"local", "test"}:
-        raise ConfigError(f"agreements.jwks_url: https wanted in environment {environment}")
+        raise ConfigError(f"{name}: the URL of the issuer's keys wanted")
+    if not url.startswith("https://") and environment not in {LOCAL, "test"}:
+        raise ConfigError(f"{name}: https wanted in environment {environment}")
 
     async def fetch() -> dict[str, Any]:
         async with httpx.AsyncClient(timeout=_FETCH_TIMEOUT_SECONDS, follow_redirects=False) as client:

@@ -1,4 +1,4 @@
-"""Which client a bearer token speaks for, if it can be believed: signature, issuer, audience and times."""
+"""Which client a bearer token speaks for, if it can be trusted: signature, issuer, audience and times."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.web.problems import UnauthenticatedError
 from fmar_spark.services.web.signing_keys import SigningKeys
-from fmar_spark.settings.sections import RegisterSettings
+from fmar_spark.settings.sections import ServiceSettings
 
 _MOST_TOKEN_CHARACTERS: Final = 8192
 _MOST_CLIENT_CHARACTERS: Final = 128
@@ -28,26 +28,27 @@ _ASYMMETRIC: Final = {
 }
 
 
-class TokenJudge:
-    """Believes tokens of one issuer for one audience."""
+class TokenVerifier:
+    """Accepts tokens of one issuer for one audience."""
 
-    def __init__(self, settings: RegisterSettings, keys: SigningKeys, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: ServiceSettings, keys: SigningKeys, clock: Callable[[], float] = time.time) -> None:
         """Settings are checked at once.
 
         Raises:
             ConfigError: no issuer, or an algorithm that is not an asymmetric signature.
         """
+        section = settings.section_name
         if not settings.issuer or not settings.audience:
-            raise ConfigError("agreements.issuer and agreements.audience: both wanted")
+            raise ConfigError(f"{section}.issuer and {section}.audience: both wanted")
         refused = sorted(set(settings.algorithms) - set(_ASYMMETRIC))
         if refused or not settings.algorithms:
-            raise ConfigError(f"agreements.algorithms: {', '.join(refused) or 'nothing'} found, of {', '.join(_ASYMMETRIC)} wanted")
+            raise ConfigError(f"{section}.algorithms: {', '.join(refused) or 'nothing'} found, of {', '.join(_ASYMMETRIC)} wanted")
         self._settings = settings
         self._keys = keys
         self._clock = clock
 
     async def find_client(self, token: str) -> str:
-        """The client id of a token that can be believed.
+        """The client id of a token that can be trusted.
 
         Raises:
             UnauthenticatedError: it cannot; the detail says why in general, never what the token held.
@@ -61,7 +62,7 @@ class TokenJudge:
             claims = jwt.decode(token, key, algorithms=[algorithm]).claims
             self._claims_registry().validate(claims)
         except (JoseError, ValueError, TypeError) as error:
-            raise _refuse(f"the token cannot be believed ({getattr(error, 'error', 'malformed')})") from error
+            raise _refuse(f"the token cannot be trusted ({getattr(error, 'error', 'malformed')})") from error
         for name in self._settings.client_claims:
             client = claims.get(name)
             if isinstance(client, str) and 0 < len(client) <= _MOST_CLIENT_CHARACTERS and client.isprintable():
@@ -77,9 +78,9 @@ class TokenJudge:
             raise _refuse("the token is not a signed JWT") from error
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in self._settings.algorithms:
-            raise _refuse("the token's algorithm is not one that is believed")
+            raise _refuse("the token's algorithm is not one that is accepted")
         if not isinstance(key_id, str) or "crit" in header:
-            raise _refuse("the token's header lacks a key id, or asks for what is not understood")
+            raise _refuse("the token's header lacks a key id, or names an extension that is not supported")
         return str(algorithm), key_id
 
     def _claims_registry(self) -> JWTClaimsRegistry:

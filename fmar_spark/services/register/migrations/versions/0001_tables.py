@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from fmar_spark.services.register.tables import UtcDateTime
+from fmar_spark.services.web.moments import UtcDateTime
 
 revision = "0001_tables"
 down_revision = None

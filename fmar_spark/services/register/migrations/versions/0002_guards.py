@@ -60,7 +60,7 @@ def _guard_postgresql() -> None:
 
 
 def _exclude_overlaps() -> None:
-    """The second wall behind domain/terms.py: the same rules as constraints over current versions.
+    """The second check behind domain/terms.py: the same rules as constraints over current versions.
 
     They compare 64 bits of a digest, which GiST handles as a number, instead of two texts: a collision, which nobody can aim
     at, could only refuse a write, never let one through.

@@ -61,7 +61,7 @@ def _fail_loudly(*_: object) -> None:
     raise RuntimeError(f"the database said {MPAN}")
 
 
-def test_a_caller_that_asks_too_often_is_told_when_to_come_back(database: RegisterDatabase, url: str) -> None:
+def test_a_caller_that_asks_too_often_learns_when_to_come_back(database: RegisterDatabase, url: str) -> None:
     service = serve(database, url, requests_per_minute=60, request_burst=3)
     with service.http:
         answers = [service.call("ALPHA", "GET", "/v1/agreements") for _ in range(4)]
@@ -89,9 +89,9 @@ def test_health_and_metrics(served: Served) -> None:
     assert served.http.get("/health/live").json() == {"status": "live"}
     assert served.http.get("/health/ready").json() == {"status": "ready"}
     served.create("ALPHA")
-    told = served.http.get("/metrics").text
-    assert 'fmar_register_requests_total{method="POST",route="/v1/agreements",status="201"} 1.0' in told
-    assert MPAN not in told
+    shown = served.http.get("/metrics").text
+    assert 'fmar_register_requests_total{method="POST",route="/v1/agreements",status="201"} 1.0' in shown
+    assert MPAN not in shown
 
 
 def test_a_database_that_is_gone_answers_503_and_is_not_ready(url: str) -> None:

@@ -1,10 +1,10 @@
 """Whether the service lives and can work, and what it counted: for those who run it, without a token."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from fmar_spark.services.register.service import ServiceOf
+from fmar_spark.services.web.access import parts_of
 from fmar_spark.services.web.problems import BusyError
 
 router = APIRouter(tags=["health"])
@@ -23,14 +23,14 @@ async def live() -> Health:
 
 
 @router.get("/health/ready", response_model=Health)
-def ready(service: ServiceOf) -> Health:
-    """The database answers and has its tables."""
-    if not service.database.is_ready():
+def ready(request: Request) -> Health:
+    """The service can work: its database answers and has its tables."""
+    if not parts_of(request).is_ready():
         raise BusyError("not-ready", "the database does not answer, or is not migrated", headers={"Retry-After": "5"})
     return Health(status="ready")
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-def metrics(service: ServiceOf) -> Response:
+def metrics(request: Request) -> Response:
     """Counters for Prometheus."""
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(parts_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -3,15 +3,15 @@
 import logging
 import queue
 import threading
-from typing import Any, Final
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import insert
+from sqlalchemy import Column, Connection, Float, Integer, MetaData, String, Table, insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from fmar_spark.services.register.access import NOTHING
-from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.tables import REQUEST_AUDIT
 from fmar_spark.services.web.metrics import Metrics
+from fmar_spark.services.web.moments import UtcDateTime
 from fmar_spark.services.web.problems import BusyError
 
 _MOST_WAITING: Final = 100_000
@@ -20,12 +20,53 @@ _PAUSE_SECONDS: Final = 0.05
 _log = logging.getLogger(__name__)
 
 
+class AuditStore(Protocol):
+    """Where audit rows are kept."""
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Keep rows, all or none.
+
+        Raises:
+            BusyError, SQLAlchemyError: none was kept; the same rows come again.
+        """
+
+
+def audit_table(metadata: MetaData) -> Table:
+    """Where a service with a database keeps its audit."""
+    return Table(
+        "request_audit",
+        metadata,
+        Column("request_id", String(64), primary_key=True),
+        Column("requested_at", UtcDateTime, nullable=False, index=True),
+        Column("party_id", String(64)),
+        Column("client_id", String(128)),
+        Column("method", String(16), nullable=False),
+        Column("route", String(200), nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("problem", String(64)),
+        Column("seconds", Float(53), nullable=False),
+    )
+
+
+class AuditRows(NamedTuple):
+    """A table of audit rows in a database."""
+
+    table: Table
+    writing: Callable[[], AbstractContextManager[Connection]]
+    """Opens a transaction."""
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Keep rows, all or none."""
+        with self.writing() as connection:
+            connection.execute(insert(self.table), rows)
+
+
 class RequestAudit:
     """Stores rows a moment after the answers, many at once, so that a reader never waits for a writer."""
 
-    def __init__(self, database: RegisterDatabase, metrics: Metrics) -> None:
+    def __init__(self, store: AuditStore, metrics: Metrics) -> None:
         """Nothing is stored before ``start``."""
-        self._database = database
+        self._rows = store
         self._metrics = metrics
         self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(_MOST_WAITING)
         self._is_ending = threading.Event()
@@ -70,8 +111,7 @@ class RequestAudit:
 
     def _store(self, rows: list[dict[str, Any]]) -> bool:
         try:
-            with self._database.writing(NOTHING) as connection:
-                connection.execute(insert(REQUEST_AUDIT), rows)
+            self._rows.add(rows)
         except (BusyError, SQLAlchemyError) as error:
             _log.warning("audit rows wait: %s", type(error).__name__)
             self._is_ending.wait(_PAUSE_SECONDS)

@@ -13,7 +13,7 @@ from fmar_spark.services.register.uploads import Mode, Order, apply_upload
 url, path, mode = sys.argv[1:]
 
 
-def told() -> Iterator[UploadRow]:
+def reported() -> Iterator[UploadRow]:
     with Path(path).open("rb") as file:
         for number, row in enumerate(read_rows(file, True)):
             if number == 3000:
@@ -22,4 +22,4 @@ def told() -> Iterator[UploadRow]:
             yield row
 
 
-apply_upload(RegisterDatabase(settings_of(url)), caller_of("ALPHA"), told(), Order(Mode(mode), False, 1000))
+apply_upload(RegisterDatabase(settings_of(url)), caller_of("ALPHA"), reported(), Order(Mode(mode), False, 1000))

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,50 +12,51 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmar_spark.services.register.service import Service
+from fmar_spark.services.web.access import ServiceParts
 from fmar_spark.services.web.identifiers import new_id
-from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, RegisterError, TooLargeError, describe_problem
+from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, ServiceError, TooLargeError, describe_problem
 
-UPLOADS_PATH: Final = "/v1/uploads"
 _UNKNOWN_ROUTE: Final = "(none)"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = logging.getLogger(__name__)
 
 
-class Gate:
+class RequestGuard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
-        """Wraps the application."""
+    def __init__(self, app: ASGIApp, parts: ServiceParts, large_bodies: Mapping[str, int]) -> None:
+        """Wraps the application; ``large_bodies`` are bytes by path, where a path takes more than others."""
         self._app = app
-        self._service = service
+        self._parts = parts
+        self._large_bodies = large_bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let HTTP through under watch; anything else as it is."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        passage = _Passage(self._service, scope, send)
+        most_bytes = self._large_bodies.get(scope["path"], self._parts.settings.max_body_bytes)
+        exchange = _Exchange(self._parts, scope, send)
         try:
-            bounded = passage.bounded(receive)
-            await self._app(scope, bounded, passage.send)
-        except RegisterError as error:
-            await passage.refuse(error)
+            bounded = exchange.bounded(receive, most_bytes)
+            await self._app(scope, bounded, exchange.send)
+        except ServiceError as error:
+            await exchange.refuse(error)
         except Exception as error:
             # Not the message: database errors repeat values, and no MPAN belongs in a log.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("request %s failed: %s\n%s", passage.request_id, type(error).__name__, frames)
-            await passage.refuse(RegisterError("failed", "the register failed; quote the instance when you report it"))
+            _log.error("request %s failed: %s\n%s", exchange.request_id, type(error).__name__, frames)
+            await exchange.refuse(ServiceError("failed", "the service failed; quote the instance when you report it"))
         finally:
-            passage.leave()
+            exchange.record()
 
 
-class _Passage:
-    """One request on its way through."""
+class _Exchange:
+    """One request and its answer."""
 
-    def __init__(self, service: Service, scope: Scope, send: Send) -> None:
+    def __init__(self, parts: ServiceParts, scope: Scope, send: Send) -> None:
         self.request_id = new_id()
-        self._service = service
+        self._parts = parts
         self._scope = scope
         self._send = send
         self._began = time.perf_counter()
@@ -63,11 +65,9 @@ class _Passage:
         self._is_answered = False
         scope.setdefault("state", {})["request_id"] = self.request_id
 
-    def bounded(self, receive: Receive) -> Receive:
-        """The request's body, up to the size that its route takes."""
-        settings = self._service.settings
-        most = settings.max_upload_bytes if self._scope["path"] == UPLOADS_PATH else settings.max_body_bytes
-        too_large = TooLargeError("body-too-large", f"at most {most} bytes wanted")
+    def bounded(self, receive: Receive, most: int) -> Receive:
+        """The request's body, up to so many bytes."""
+        too_large = TooLargeError("body-too-large", f"at most {most} bytes are taken")
         declared = Headers(scope=self._scope).get("content-length", "0")
         if not declared.isascii() or not declared.isdigit() or int(declared[:18]) > most:
             raise too_large
@@ -95,7 +95,7 @@ class _Passage:
             headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
 
-    async def refuse(self, error: RegisterError) -> None:
+    async def refuse(self, error: ServiceError) -> None:
         """A problem document, unless the answer has begun."""
         if self._is_answered:
             return
@@ -106,19 +106,19 @@ class _Passage:
         await self.send({"type": "http.response.start", "status": error.status, "headers": raw})
         await self.send({"type": "http.response.body", "body": body})
 
-    def leave(self) -> None:
+    def record(self) -> None:
         """Count, log and audit."""
         state: dict[str, Any] = self._scope["state"]
         seconds = time.perf_counter() - self._began
         method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
         route = getattr(self._scope.get("route"), "path", _UNKNOWN_ROUTE)
-        metrics = self._service.metrics
+        metrics = self._parts.metrics
         metrics.requests.labels(method, route, str(self._status)).inc()
         metrics.seconds.labels(method, route).observe(seconds)
         if state.get("problem"):
             metrics.problems.labels(state["problem"]).inc()
         _log.info("request %s %s %s %s %.1f ms", self.request_id, method, route, self._status, seconds * 1000)
-        self._service.audit.add(
+        self._parts.audit.add(
             {
                 "request_id": self.request_id,
                 "requested_at": self._began_at,

@@ -1,0 +1,107 @@
+"""Who is calling, and what their roles allow: the machinery that every service's rules run on."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+
+from fmar_spark.domain.markets import Role
+from fmar_spark.services.web.limits import RateLimit
+from fmar_spark.services.web.metrics import Metrics
+from fmar_spark.services.web.problems import NO_TOKEN, ForbiddenError, InvalidError, UnauthenticatedError
+from fmar_spark.services.web.request_audit import RequestAudit
+from fmar_spark.services.web.tokens import TokenVerifier
+from fmar_spark.settings.sections import ServiceSettings
+
+
+class Caller(NamedTuple):
+    """A party behind a token that was accepted."""
+
+    party_id: str
+    client_id: str
+    roles: frozenset[Role]
+    distributor_ids: tuple[str, ...]
+
+
+ActionsOfRole = Mapping[Role, frozenset[StrEnum]]
+"""What each role may do in one service; what is not listed is refused."""
+
+
+@dataclass(frozen=True)
+class ServiceParts:
+    """What the machinery of a running service works with."""
+
+    settings: ServiceSettings
+    tokens: TokenVerifier
+    limit: RateLimit
+    metrics: Metrics
+    audit: RequestAudit
+    find_caller: Callable[[str], Caller | None]
+    """The party that a client speaks for; None for anyone else. May block."""
+    is_ready: Callable[[], bool]
+    """Whether the service can work. May block."""
+
+    def page_size(self, requested: int | None) -> int:
+        """How many rows a page has.
+
+        Raises:
+            InvalidError: more than settings allow.
+        """
+        if requested is not None and requested > self.settings.max_page_size:
+            raise InvalidError("page-too-large", f"limit: at most {self.settings.max_page_size} rows a page")
+        return requested or self.settings.page_size
+
+
+def parts_of(request: Request) -> ServiceParts:
+    """The machinery of the service that the request came to."""
+    parts: ServiceParts = request.app.state.parts
+    return parts
+
+
+async def authenticate(request: Request) -> Caller:
+    """The party behind the bearer token.
+
+    Raises:
+        UnauthenticatedError, ForbiddenError: no token that can be trusted, or a client that speaks for nobody.
+        TooManyError: the client, or for bad tokens the peer, asks too often.
+    """
+    parts = parts_of(request)
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    peer = request.client.host if request.client else "unknown"
+    try:
+        if scheme.lower() != "bearer" or not token:
+            raise UnauthenticatedError(NO_TOKEN, "a bearer token is required")
+        client_id = await parts.tokens.find_client(token.strip())
+    except UnauthenticatedError:
+        parts.limit.take(f"peer {peer}")
+        raise
+    request.state.client_id = client_id
+    parts.limit.take(f"client {client_id}")
+    caller = await run_in_threadpool(parts.find_caller, client_id)
+    if caller is None:
+        raise ForbiddenError("unknown-client", "the token's client speaks for no party")
+    request.state.party_id = caller.party_id
+    return caller
+
+
+def require(caller: Caller, action: StrEnum, rules: ActionsOfRole) -> None:
+    """Nothing, if one of the caller's roles allows the action.
+
+    Raises:
+        ForbiddenError: none does.
+    """
+    if not any(action in rules[role] for role in caller.roles):
+        raise ForbiddenError("role-not-allowed", f"none of the party's roles allows {action}")
+
+
+def allow(action: StrEnum, rules: ActionsOfRole) -> Callable[..., Awaitable[Caller]]:
+    """A dependency of routes: the caller, if the rules let it do that."""
+
+    async def check(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+        require(caller, action, rules)
+        return caller
+
+    return check

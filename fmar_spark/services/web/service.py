@@ -1,0 +1,92 @@
+"""Puts a service together as one ASGI application: its routes within what all services share."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from fmar_spark import __version__
+from fmar_spark.services.web import health
+from fmar_spark.services.web.access import ServiceParts
+from fmar_spark.services.web.middleware import RequestGuard
+from fmar_spark.services.web.models import Problem
+from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, TITLES, ServiceError, describe_problem
+
+_PROBLEM_CONTENT: Final = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_DECLARED: Final = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503)
+_MOST_FAULTS: Final = 20
+
+
+class Api(NamedTuple):
+    """What one service offers on top of what all share."""
+
+    title: str
+    summary: str
+    routers: tuple[APIRouter, ...]
+    large_bodies: Mapping[str, int]
+    """Bytes that a path takes where it takes more than the setting max_body_bytes."""
+    close: Callable[[], None]
+    """Gives back what the service holds, when it ends."""
+
+
+def build_service(parts: ServiceParts, api: Api) -> FastAPI:
+    """The service over HTTP: tokens, limits, audit, problem documents, health and OpenAPI around its own routes."""
+    app = FastAPI(
+        title=api.title,
+        summary=api.summary,
+        version=__version__,
+        lifespan=_lifespan(parts, api),
+        responses={status: {"description": TITLES[status], "model": Problem, "content": _PROBLEM_CONTENT} for status in _DECLARED},
+    )
+    app.state.parts = parts
+    for router in (*api.routers, health.router):
+        app.include_router(router)
+    app.add_exception_handler(ServiceError, _answer_refusal)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+    app.add_middleware(RequestGuard, parts=parts, large_bodies=api.large_bodies)
+    return app
+
+
+def _lifespan(parts: ServiceParts, api: Api) -> Any:
+    @asynccontextmanager
+    async def run(_: FastAPI) -> AsyncIterator[None]:
+        parts.audit.start()
+        yield
+        parts.audit.stop()
+        api.close()
+
+    return run
+
+
+async def _answer_refusal(request: Request, error: Exception) -> Response:
+    return _problem(request, error if isinstance(error, ServiceError) else ServiceError("failed", "the service failed"))
+
+
+async def _answer_invalid(request: Request, error: Exception) -> Response:
+    """What is wrong and where, never what was sent."""
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    named = [{"pointer": "/" + "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in faults[:_MOST_FAULTS]]
+    is_unreadable = any(fault["type"] == "json_invalid" for fault in faults)
+    refusal = ServiceError("invalid-request", "the request does not have the required format", {"errors": named})
+    refusal.status = 400 if is_unreadable else 422
+    return _problem(request, refusal)
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    names = {404: "no-such-resource", 405: "method-not-allowed", 413: "body-too-large"}
+    refusal = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
+    refusal.status = status if status in TITLES else 400
+    refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return _problem(request, refusal)
+
+
+def _problem(request: Request, error: ServiceError) -> Response:
+    request.state.problem = error.name
+    document = describe_problem(error, request.state.request_id)
+    return JSONResponse(document, error.status, error.headers, media_type=PROBLEM_MEDIA_TYPE)
