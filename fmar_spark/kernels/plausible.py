@@ -157,7 +157,7 @@ def _judge_heights(kwh: Floats, rate: Floats, before: Ints) -> Ints:
         runs = int(np.sum(np.diff(above.astype(np.int8), prepend=0) == 1))
         if is_constant or runs >= MANY_RUNS:
             verdict[left] = ERROR_CODE if is_constant else SPIKE
-    is_rare = left.sum() <= SPIKE_SHARE * len(positive)
+    is_rare = left.sum() <= max(1, SPIKE_SHARE * len(positive))
     limit = max(LEAST_SPIKE_KWH, SPIKE_RATIO * usual)
     is_high = open_ & (verdict == PLAUSIBLE) & (rate > limit)
     verdict[is_high & (is_rare | ~above)] = SPIKE

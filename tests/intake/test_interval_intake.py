@@ -71,6 +71,54 @@ def test_a_half_hour_with_one_quarter_missing_is_null(tmp_path: Path) -> None:
     assert kwh[2:4] == pytest.approx([0.2, 0.2])
 
 
+def test_steps_are_found_stretch_by_stretch_and_no_energy_is_lost(tmp_path: Path) -> None:
+    half_hours = [f"a,2024-01-01T0{at // 2}:{at % 2 * 3}0:00Z,1.0" for at in range(12)]
+    quarters = [f"a,2024-01-01T0{6 + at // 4}:{at % 4 * 15:02d}:00Z,0.5" for at in range(12)]
+    few_halves = take(write_csv(tmp_path, half_hours[-4:] + quarters, "few_halves.csv"))
+    few_quarters = take(write_csv(tmp_path, half_hours + quarters[:4], "few_quarters.csv"))
+    assert days_of(few_halves)["a", "2024-01-01", "AI"][8:18] == [1.0] * 10
+    assert days_of(few_quarters)["a", "2024-01-01", "AI"][:14] == [1.0] * 14
+    assert (few_halves.intake.counts["rows_kept"], few_quarters.intake.counts["rows_kept"]) == (16, 16)
+    assert few_halves.intake.kwh == {"read": 10.0, "held": 10.0, "rejected": 0.0, "repeated": 0.0}
+    assert few_quarters.intake.kwh["held"] == 14.0
+    assert few_quarters.intake.anomalies["mixed_steps"] == ("a",)
+
+
+def test_an_energy_without_the_rest_of_its_half_hour_is_rejected_by_name(tmp_path: Path) -> None:
+    lines = [f"a,2024-01-01T0{hour}:{minute}:00Z,0.25,0.5" for hour in range(4) for minute in ("00", "15", "30", "45")]
+    lines[5] = lines[5].replace("0.5", "")
+    staged = take(write_csv(tmp_path, [*lines[:8], *lines[9:]], header=HEADER + ",kwh_export"))
+    assert faults_of(staged) == {"homes.csv:10": "half_hour_incomplete", "homes.csv:6": "half_hour_incomplete"}
+    assert days_of(staged)["a", "2024-01-01", "AI"][:6] == [0.5, 0.5, 0.5, 0.5, None, 0.5]
+    assert days_of(staged)["a", "2024-01-01", "AE"][:6] == [1.0, 1.0, None, 1.0, None, 1.0]
+    assert staged.intake.counts["rows_kept"] == 14
+    assert staged.intake.kwh["rejected"] == 0.25 + 0.5 + 0.5
+
+
+@pytest.mark.parametrize("code", [4294.967, 16777.215, 65.535])
+def test_error_codes_are_rejected_by_line_whatever_their_share(tmp_path: Path, code: float) -> None:
+    kwh = np.full(100, 0.2)
+    kwh[40:42] = code
+    few = take(write_series(tmp_path, "2024-01-01", 100, 30, kwh))
+    assert faults_of(few) == {"homes.csv:42": "kwh_error_code", "homes.csv:43": "kwh_error_code"}
+    assert few.intake.counts["rows_kept"] == 98
+    assert few.intake.kwh["held"] == pytest.approx(19.6)
+    many = np.round(np.random.default_rng(1).uniform(0.05, 3.5, 5000), 3)
+    many[::5] = code
+    (tmp_path / "many").mkdir()
+    staged = take(write_series(tmp_path / "many", "2024-01-01", 5000, 30, many))
+    assert staged.intake.faults_by_rule == {"kwh_error_code": 1000}
+
+
+def test_what_was_counted_up_over_an_outage_is_rejected_by_name(tmp_path: Path) -> None:
+    kwh = np.round(np.random.default_rng(1).uniform(0.05, 1.5, 2000), 3)
+    kwh[1000] = 90.0
+    path = write_series(tmp_path, "2024-01-01", 2000, 30, kwh)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:881], *lines[1001:], ""]))
+    assert faults_of(take(path)) == {"homes.csv:882": "kwh_lump"}
+
+
 def test_spurious_rows_are_refused_by_line_and_rule_and_all_rows_are_accounted_for(tmp_path: Path) -> None:
     lines = [f"a,2024-01-01T{hour:02d}:00:00Z,0.4" for hour in range(20)] + [
         "a,2024-01-02T00:00:00Z,-1",
@@ -106,6 +154,7 @@ def test_spurious_rows_are_refused_by_line_and_rule_and_all_rows_are_accounted_f
     }
     counts = staged.intake.counts
     assert counts["rows_read"] == 34
+    assert staged.intake.kwh["read"] == pytest.approx(sum(staged.intake.kwh[kind] for kind in ("held", "rejected", "repeated")))
     assert counts["rows_read"] == sum(counts[f"rows_{kind}"] for kind in ("kept", "quarantined", "duplicate", "unread"))
     assert (counts["rows_duplicate"], counts["rows_unread"]) == (1, 1)
     assert days_of(staged)["a", "2024-01-01", "AI"][0] == pytest.approx(0.2)
@@ -185,6 +234,7 @@ def test_the_report_says_what_was_understood(tmp_path: Path) -> None:
     staged = take(write_csv(tmp_path, ["a,2024-01-01 00:00,0.1", "a,2024-01-01 00:30,-1"]))
     text = "\n".join(describe_intake(staged.intake, {}, None, (), ImportSettings()))
     assert "2 read = 1 kept + 1 rejected + 0 repeated + 0 without a reading" in text
+    assert "energy     0.1 kWh read = 0.1 held + 0.0 rejected + 0.0 repeated" in text
     assert "homes.csv:3: kwh_negative" in text
     assert "1 times name no zone and are taken as UTC" in text
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from fmar_spark.intake.intervals.series import Rows, Steps
+from fmar_spark.intake.intervals.series import Rows
+from fmar_spark.intake.intervals.stretches import STEPS
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -18,7 +19,6 @@ WATT_HOUR_MEDIAN: Final = 20.0
 """Whole numbers with a median from here on are more like Wh of a home than kWh of a building."""
 REGISTER_RISING_SHARE: Final = 0.999
 MIN_RUNS: Final = 4
-MIXED_DAY_SHARE: Final = 0.03
 
 ANOMALIES: Final = {
     "local_clock": "an hour is missing where the local clock goes forward, or comes twice where it goes back: these look like local times, "
@@ -27,28 +27,27 @@ ANOMALIES: Final = {
     "watt_hours": "all energies are whole and large: they look like Wh, kWh is wanted",
     "register": "the energies never fall: they look like register readings, the energy of each interval is wanted",
     "swapped_dates": "the days make fewer breaks with day and month swapped wherever the day is 12 or lower: the dates look swapped",
-    "mixed_steps": "some days have stamps at whole hours only, others between: the step must not change within a series",
+    "mixed_steps": "the step changes: each stretch is read with a step of its own",
     "all_zero": "every energy is zero",
 }
 """Every anomaly by name, with the sentence that the user reads."""
 
 
-def find_anomalies(rows: Rows, repeats: Rows, steps: Steps, time_zones: tuple[str, ...]) -> dict[str, Bools]:
+def find_anomalies(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> dict[str, Bools]:
     """Which series show each anomaly, one entry a series.
 
     Args:
         rows: kept rows, sorted.
         repeats: rows that repeat a series and time with another value; they count for the clock's return.
-        steps: of the series.
         time_zones: IANA names, one a series.
     """
     return {
         "local_clock": _has_local_clock(rows, repeats, time_zones),
-        "period_end": _has_period_end(rows, steps),
+        "period_end": _has_period_end(rows),
         "watt_hours": _has_watt_hours(rows),
         "register": _has_register(rows),
         "swapped_dates": _has_swapped_dates(rows),
-        "mixed_steps": _has_mixed_steps(rows, steps),
+        "mixed_steps": _has_mixed_steps(rows),
         "all_zero": _sum(rows, np.nan_to_num(rows.kwh_import) != 0) + _sum(rows, rows.kwh_export > 0) == 0,
     }
 
@@ -108,10 +107,10 @@ def _count_within(rows: Rows, start: int, end: int) -> Ints:
     return _sum(rows, (rows.second >= start) & (rows.second < end)).astype(np.int64)
 
 
-def _has_period_end(rows: Rows, steps: Steps) -> Bools:
+def _has_period_end(rows: Rows) -> Bools:
     first, last = _ends(rows)
-    is_late_start = rows.second[first] % DAY_SECONDS == steps.minutes * 60
-    return np.asarray((steps.minutes > 0) & is_late_start & (rows.second[last] % DAY_SECONDS == 0) & (last - first >= 48))
+    is_late_start = rows.second[first] % DAY_SECONDS == rows.minutes[first] * 60
+    return np.asarray(is_late_start & (rows.second[last] % DAY_SECONDS == 0) & (last - first >= 48))
 
 
 def _has_watt_hours(rows: Rows) -> Bools:
@@ -176,17 +175,9 @@ def _count_descents(days: Ints, owner: Ints, count: int) -> Ints:
     return np.bincount(owner[1:][is_descent], minlength=count)
 
 
-def _has_mixed_steps(rows: Rows, steps: Steps) -> Bools:
-    days = rows.second // DAY_SECONDS
-    first_day = int(days.min()) if len(days) else 0
-    span = int(days.max()) - first_day + 1 if len(days) else 1
-    keys, place = np.unique(rows.series * span + days - first_day, return_inverse=True)
-    stamps = np.bincount(place, minlength=len(keys))
-    beside = np.bincount(place, rows.second % 3600 != 0, minlength=len(keys))
-    owner = keys // span
-    is_coarse = (stamps >= 18) & (beside == 0) & (steps.minutes[owner] < 60)
-    count = len(rows.names)
-    return np.asarray(np.bincount(owner, is_coarse, minlength=count) > MIXED_DAY_SHARE * np.bincount(owner, minlength=count))
+def _has_mixed_steps(rows: Rows) -> Bools:
+    kinds = [_sum(rows, rows.minutes == step) > 0 for step in STEPS]
+    return np.asarray(np.sum(kinds, axis=0) > 1)
 
 
 def _ends(rows: Rows) -> tuple[Ints, Ints]:

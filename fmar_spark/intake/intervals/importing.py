@@ -14,7 +14,7 @@ import pyarrow.ipc as arrow_ipc
 import pyarrow.parquet as arrow_parquet
 from numpy.typing import NDArray
 
-from fmar_spark.errors import ConfigError, FmarError, InputError
+from fmar_spark.errors import ConfigError, ContractError, FmarError, InputError
 from fmar_spark.intake.intervals.anomalies import find_anomalies
 from fmar_spark.intake.intervals.files import (
     OPTIONAL,
@@ -33,16 +33,21 @@ from fmar_spark.intake.intervals.series import (
     Rejected,
     Rows,
     build_days,
+    complete_halves,
     drop_duplicates,
-    infer_steps,
+    find_coarsest,
     sort_rows,
     split_by_step,
-    split_spikes,
+    split_implausible,
+    sum_days,
+    sum_kwh,
 )
 
 ROWS_PER_BUCKET: Final = 3_000_000
 MAX_BUCKETS: Final = 256
 FAULTS_KEPT: Final = 12
+ROUNDING: Final = 1e-6
+"""Of energies in single precision, as a share of their sum."""
 DAYS_FILE, FAULTS_FILE = "days.parquet", "faults.parquet"
 
 
@@ -65,7 +70,9 @@ class Intake(NamedTuple):
     files: tuple[str, ...]
     series: tuple[SeriesFacts, ...]
     counts: dict[str, int]
-    """rows_read = rows_kept + rows_quarantined + rows_duplicate + rows_unread."""
+    """rows_read = rows_kept + rows_quarantined + rows_duplicate + rows_unread; rows_kept are in the days."""
+    kwh: dict[str, float]
+    """Import and export together, of all rows with energies: read = held + rejected + repeated."""
     faults_by_rule: dict[str, int]
     first_faults: tuple[str, ...]
     anomalies: dict[str, tuple[str, ...]]
@@ -100,19 +107,42 @@ class _Tally:
         self.rules: Counter[str] = Counter()
         self.faults_by_series: Counter[str] = Counter()
         self.first_faults: list[str] = []
+        self.kwh = dict.fromkeys(("read", "held", "rejected", "repeated"), 0.0)
         self._keep = keep
 
-    def reject(self, faults: pa.Table, rows: int) -> None:
-        """Keep the faults; ``rows`` of them are rows (a fault of a whole file or series is not one row)."""
+    def reject(self, faults: pa.Table, rows: int, kwh: float) -> None:
+        """Keep the faults; ``rows`` of them are rows left out (a fault of a file, or of one of two energies, is none)."""
         if faults.num_rows == 0:
             return
         self._keep(faults)
         self.counts["rows_quarantined"] += rows
+        self.kwh["rejected"] += kwh
         for name, counter in (("rule", self.rules), ("series_id", self.faults_by_series)):
             counted = pc.value_counts(faults[name].combine_chunks()).to_pylist()
             counter.update({entry["values"]: entry["counts"] for entry in counted if entry["values"] is not None})
         for fault in faults.slice(0, max(0, FAULTS_KEPT - len(self.first_faults))).to_pylist():
             self.first_faults.append(f"{fault['source']}: {fault['rule']}: {fault['reason']}")
+
+    def hold(self, rows_kwh: float, days_kwh: float) -> None:
+        """Count the energy of days.
+
+        Raises:
+            ContractError: it is not the energy of the rows that they were made of.
+        """
+        if abs(rows_kwh - days_kwh) > ROUNDING * rows_kwh:
+            raise ContractError(f"days: {days_kwh:.6f} kWh found, {rows_kwh:.6f} kWh of the rows kept wanted")
+        self.kwh["held"] += days_kwh
+
+    def check_balance(self) -> None:
+        """Nothing happens where all energy that was read is held, rejected or a repeat.
+
+        Raises:
+            ContractError: some is lost, or was made.
+        """
+        found = self.kwh["held"] + self.kwh["rejected"] + self.kwh["repeated"]
+        if abs(found - self.kwh["read"]) > ROUNDING * self.kwh["read"]:
+            parts = " + ".join(f"{self.kwh[kind]:.6f} {kind}" for kind in ("held", "rejected", "repeated"))
+            raise ContractError(f"readings: {self.kwh['read']:.6f} kWh read, but {parts} found")
 
 
 class _Combining(NamedTuple):
@@ -135,10 +165,12 @@ class _Combining(NamedTuple):
             first = f" ({self.tally.first_faults[0]})" if self.tally.first_faults else ""
             name = self.origins[0].name + (f" and {len(self.origins) - 1} more" if len(self.origins) > 1 else "")
             raise InputError(f"{name}: no usable row found{first}")
+        self.tally.check_balance()
         return Intake(
             tuple(origin.name for origin in self.origins),
             tuple(sorted(self.facts)),
             dict(self.tally.counts),
+            dict(self.tally.kwh),
             dict(self.tally.rules),
             tuple(self.tally.first_faults),
             {name: tuple(sorted(found)) for name, found in self.anomalies.items()},
@@ -231,7 +263,7 @@ def _reject_file(file: InputFile, error: FmarError, tally: _Tally, *, is_only: b
     if is_only:
         raise error
     rule = "file_columns" if isinstance(error, ConfigError) else "file_unreadable"
-    tally.reject(build_file_fault(file.name, rule, str(error)), 0)
+    tally.reject(build_file_fault(file.name, rule, str(error)), 0, 0.0)
     tally.counts["files_rejected"] += 1
 
 
@@ -245,7 +277,8 @@ def _sort_file(file: InputFile, number: int, writers: list[pa.RecordBatchFileWri
 
 def _check_block(block: RawBlock, origin: Origin, number: int, rules: ReadingRules, tally: _Tally) -> pa.Table:
     checked = check_rows(block, origin, rules)
-    tally.reject(checked.faults, checked.faults.num_rows)
+    tally.reject(checked.faults, checked.faults.num_rows, checked.kwh_rejected)
+    tally.kwh["read"] += checked.kwh_read
     tally.counts.update({"rows_read": checked.rows, "rows_unread": checked.unread, "rows_naive": checked.naive})
     return checked.kept.append_column("file", pa.array(np.full(checked.kept.num_rows, number)))
 
@@ -264,21 +297,26 @@ def _combine(table: pa.Table, combining: _Combining) -> None:
     everything = sort_rows(table)
     rejected_before = Counter({name: tally.faults_by_series[name] for name in everything.names})
     unique, repeats, conflicts = drop_duplicates(everything)
-    steps = infer_steps(unique)
-    on_grid, unsupported, beside = split_by_step(unique, steps)
-    kept, spikes, above = split_spikes(on_grid, steps, combining.rules.max_kwh_per_slot)
-    for rejected in (conflicts, unsupported, beside, spikes, above):
-        tally.reject(_build_faults(rejected, combining.origins), len(rejected.rows.series))
+    placed, misplaced = split_by_step(unique)
+    plausible, implausible = split_implausible(placed, combining.rules.max_kwh_per_slot)
+    halves = complete_halves(plausible)
+    for rejected in (conflicts, *misplaced, *implausible, halves.without_rest):
+        tally.reject(_build_faults(rejected, combining.origins), len(rejected.rows.series), rejected.kwh)
+    tally.reject(_build_faults(halves.in_part, combining.origins), 0, halves.in_part.kwh)
+    kept = halves.kept
     tally.counts.update({"rows_kept": len(kept.series), "rows_duplicate": len(repeats.series)})
     if len(kept.series) == 0:
         return
+    days = build_days(kept)
+    tally.hold(sum_kwh(kept), sum_days(days))
+    tally.kwh["repeated"] += sum_kwh(repeats)
     zones = tuple(combining.rules.zones.get(name, combining.rules.default_zone) for name in kept.names)
-    marks = find_anomalies(kept, conflicts.rows, steps, zones)
+    marks = find_anomalies(kept, conflicts.rows, zones)
     has_rows = np.bincount(kept.series, minlength=len(kept.names)) > 0
     for name, marked in marks.items():
         combining.anomalies.setdefault(name, []).extend(kept.names[at] for at in np.flatnonzero(marked & has_rows))
-    combining.keep_days(build_days(kept, steps))
-    combining.facts.extend(_summarise_series(everything, kept, steps.minutes, combining, rejected_before))
+    combining.keep_days(days)
+    combining.facts.extend(_summarise_series(everything, kept, combining, rejected_before))
 
 
 def _build_faults(rejected: Rejected, origins: list[Origin]) -> pa.Table:
@@ -299,12 +337,11 @@ def _build_faults(rejected: Rejected, origins: list[Origin]) -> pa.Table:
     )
 
 
-def _summarise_series(
-    everything: Rows, kept: Rows, minutes: NDArray[np.int64], combining: _Combining, rejected_before: Counter[str]
-) -> list[SeriesFacts]:
+def _summarise_series(everything: Rows, kept: Rows, combining: _Combining, rejected_before: Counter[str]) -> list[SeriesFacts]:
     places = np.arange(len(kept.names))
     starts, ends = np.searchsorted(everything.series, places, "left"), np.searchsorted(everything.series, places, "right")
     firsts, lasts = np.searchsorted(kept.series, places, "left"), np.searchsorted(kept.series, places, "right") - 1
+    minutes = find_coarsest(kept)
     exported = np.bincount(kept.series, kept.kwh_export > 0, minlength=len(kept.names))
     found = []
     for series in np.unique(kept.series).tolist():

@@ -42,7 +42,12 @@ def _describe_rows(intake: Intake) -> list[str]:
     rejected_files = counts.get("files_rejected", 0)
     parts = [f"{counts.get('rows_' + kind, 0):,} {word}" for kind, word in _ROW_WORDS]
     files = f"files      {counts.get('files_read', 0)} read" + (f", {rejected_files} rejected" if rejected_files else "")
-    return [files, f"rows       {counts.get('rows_read', 0):,} read = {' + '.join(parts)}"]
+    energies = " + ".join(f"{intake.kwh[kind]:,.1f} {kind}" for kind in ("held", "rejected", "repeated"))
+    return [
+        files,
+        f"rows       {counts.get('rows_read', 0):,} read = {' + '.join(parts)}",
+        f"energy     {intake.kwh['read']:,.1f} kWh read = {energies}",
+    ]
 
 
 _ROW_WORDS = (("kept", "kept"), ("quarantined", "rejected"), ("duplicate", "repeated"), ("unread", "without a reading"))

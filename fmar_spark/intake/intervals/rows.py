@@ -16,7 +16,8 @@ from fmar_spark.intake.intervals.files import Origin, RawBlock
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-GRID_SECONDS: Final = 15 * 60
+GRID_SECONDS: Final = 60
+"""Finer stamps start no interval; whether a minute starts one, only the rest of the series shows."""
 EARLIEST_SECOND: Final = int(np.datetime64("1990-01-01", "s").astype(np.int64))
 LATEST_SECOND: Final = int(np.datetime64("2100-01-01", "s").astype(np.int64))
 NO_SECOND: Final = np.iinfo(np.int64).min
@@ -32,9 +33,13 @@ RULES: Final = {
     "kwh_not_finite": "a finite number of kWh; leave the field empty where nothing was read",
     "kwh_negative": "0 or more; export belongs in kwh_export",
     "kwh_above_maximum": "no more than imports.max_kwh_per_slot for a half-hour",
+    "kwh_error_code": "an energy; this is the full scale of a counter, which a meter writes where it measured nothing",
     "kwh_spike": "an energy that the rest of the series makes plausible",
+    "kwh_lump": "the energy of one interval; this is what was counted up while nothing was read",
     "duplicate_conflicts": "one value for one series and time; the first is kept",
     "interval_unsupported": "a step of 15, 30 or 60 minutes",
+    "interval_overlap": "an interval that is over when the next one starts",
+    "half_hour_incomplete": "both quarters of a half-hour",
     "file_unreadable": "a whole CSV or Parquet file",
     "file_columns": "columns series_id, timestamp_utc, kwh_import[, kwh_export]",
 }
@@ -71,6 +76,10 @@ class CheckedRows(NamedTuple):
     """Rows whose energies are both empty: nothing was read then, which is no fault."""
     naive: int
     """Rows whose time names no zone and is taken as UTC."""
+    kwh_read: float
+    """Import and export together, of all rows whose energies break no rule."""
+    kwh_rejected: float
+    """Of it, that of rows that break another rule."""
 
 
 class Energies(NamedTuple):
@@ -118,7 +127,9 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules) -> CheckedR
     faults = pa.concat_tables([faults, _build_broken(block, origin)])
     rows = len(second) - int(is_blank.sum()) + len(block.broken)
     unread = int((is_unread & (first == 0) & ~is_blank).sum())
-    return CheckedRows(kept, faults, rows, unread, int((is_naive & is_kept).sum()))
+    energy = np.nan_to_num(taken.kwh) + np.nan_to_num(given.kwh)
+    energy[at[np.char.startswith(names[first[at]], "kwh_")]] = 0.0
+    return CheckedRows(kept, faults, rows, unread, int((is_naive & is_kept).sum()), float(energy.sum()), float(energy[~is_kept].sum()))
 
 
 def read_seconds(stamps: pa.ChunkedArray) -> tuple[NDArray[np.int64], Bools]:

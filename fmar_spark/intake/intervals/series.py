@@ -1,4 +1,4 @@
-"""Turns checked rows of whole series into half-hourly days: order, duplicates, step, resampling, spikes."""
+"""Turns checked rows of whole series into half-hourly days: order, duplicates, steps, implausible energies, resampling."""
 
 import hashlib
 from typing import Any, Final, NamedTuple
@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.intake.intervals.stretches import STEPS, find_steps
+from fmar_spark.kernels.plausible import ERROR_CODE, LUMP, PLAUSIBLE, SPIKE, Energies, find_implausible
 from fmar_spark.units import SLOT_MINUTES
 
 Floats = NDArray[np.floating]
@@ -16,11 +18,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 SLOT_SECONDS: Final = SLOT_MINUTES * 60
-STEPS: Final = (15, 30, 60)
-SPIKE_MIN_KWH: Final = 100.0
-"""A half-hour below this (200 kW) is never called a spike."""
-SPIKE_RATIO: Final = 50.0
-"""How far a spike stands above the series' own 99.5th percentile of positive energies."""
+NOTICEABLE_SHARE: Final = 0.05
 
 DAY_SCHEMA: Final = pa.schema(
     [
@@ -44,6 +42,8 @@ class Rows(NamedTuple):
     kwh_export: NDArray[np.float32]
     file: Ints
     line: Ints
+    minutes: Ints
+    """Length of the interval; 0 while it is not known."""
     names: tuple[str, ...]
 
     def where(self, kept: Bools) -> "Rows":
@@ -55,6 +55,7 @@ class Rows(NamedTuple):
             self.kwh_export[kept],
             self.file[kept],
             self.line[kept],
+            self.minutes[kept],
             self.names,
         )
 
@@ -65,14 +66,15 @@ class Rejected(NamedTuple):
     rows: Rows
     rule: str
 
+    @property
+    def kwh(self) -> float:
+        """Import and export together."""
+        return sum_kwh(self.rows)
 
-class Steps(NamedTuple):
-    """One entry a series."""
 
-    minutes: Ints
-    """15, 30 or 60; 0 where the commonest step is another one."""
-    offset_seconds: Ints
-    """Where in the hour an hourly series starts: 0 or 1,800."""
+def sum_kwh(rows: Rows) -> float:
+    """Import and export together."""
+    return float(np.nansum(rows.kwh_import, dtype=np.float64) + np.nansum(rows.kwh_export, dtype=np.float64))
 
 
 def sort_rows(table: pa.Table) -> Rows:
@@ -87,7 +89,16 @@ def sort_rows(table: pa.Table) -> Rows:
         np.asarray(table[name].combine_chunks()) for name in ("second", "kwh_import", "kwh_export", "file", "line")
     )
     order = np.lexsort((line, file, second, series))
-    return Rows(series[order], second[order], taken[order], given[order], file[order], line[order], tuple(names[rank].tolist()))
+    return Rows(
+        series[order],
+        second[order],
+        taken[order],
+        given[order],
+        file[order],
+        line[order],
+        np.zeros(len(order), dtype=np.int64),
+        tuple(names[rank].tolist()),
+    )
 
 
 def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
@@ -99,77 +110,95 @@ def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
     return rows.where(is_first), rows.where(~is_first & is_same), Rejected(rows.where(~is_first & ~is_same), "duplicate_conflicts")
 
 
-def infer_steps(rows: Rows) -> Steps:
-    """The commonest distance of neighbouring rows in each series; a series of one row counts as half-hourly."""
-    count = len(rows.names)
-    is_same = np.diff(rows.series) == 0
-    minutes = np.diff(rows.second)[is_same] // 60
-    kind = np.select([minutes == step for step in STEPS], range(len(STEPS)), len(STEPS))
-    votes = np.bincount(rows.series[1:][is_same] * 4 + kind, minlength=4 * count).reshape(count, 4)
-    best = np.asarray([*STEPS, 0])[votes.argmax(axis=1)]
-    best = np.where(votes.sum(axis=1) == 0, SLOT_MINUTES, best)
-    on_half = np.bincount(rows.series, rows.second % 3600 == SLOT_SECONDS, minlength=count)
-    size = np.maximum(np.bincount(rows.series, minlength=count), 1)
-    offset = np.where((best == 60) & (on_half > size / 2), SLOT_SECONDS, 0)
-    return Steps(best.astype(np.int64), offset.astype(np.int64))
+def split_by_step(rows: Rows) -> tuple[Rows, list[Rejected]]:
+    """Rows with the length of their interval, each in its place; and the rows whose length cannot be used or found."""
+    steps = find_steps(rows.series, rows.second)
+    rows = rows._replace(minutes=steps.minutes)
+    is_supported = rows.minutes > 0
+    ends = rows.second + rows.minutes * 60
+    reaches_over = np.zeros(len(ends), dtype=np.bool_)
+    usable = np.flatnonzero(is_supported & steps.is_on_grid)
+    reaches_over[usable[:-1]] = (np.diff(rows.series[usable]) == 0) & (ends[usable[:-1]] > rows.second[usable[1:]])
+    kept = is_supported & steps.is_on_grid & ~reaches_over
+    return rows.where(kept), [
+        Rejected(rows.where(~is_supported), "interval_unsupported"),
+        Rejected(rows.where(is_supported & ~steps.is_on_grid), "timestamp_off_grid"),
+        Rejected(rows.where(reaches_over), "interval_overlap"),
+    ]
 
 
-def split_by_step(rows: Rows, steps: Steps) -> tuple[Rows, Rejected, Rejected]:
-    """Rows on their series' grid; rows of series whose step cannot be used; rows beside the grid."""
-    minutes = steps.minutes[rows.series]
-    is_unsupported = minutes == 0
-    grid = np.where(is_unsupported, 60, minutes) * 60
-    is_beside = ~is_unsupported & ((rows.second - steps.offset_seconds[rows.series]) % grid != 0)
-    kept = rows.where(~is_unsupported & ~is_beside)
-    return kept, Rejected(rows.where(is_unsupported), "interval_unsupported"), Rejected(rows.where(is_beside), "timestamp_off_grid")
+def split_implausible(rows: Rows, max_kwh_per_slot: float) -> tuple[Rows, list[Rejected]]:
+    """Rows that the rest of their series makes plausible; the others by rule."""
+    verdict = np.zeros(len(rows.series), dtype=np.int8)
+    above = np.zeros(len(rows.series), dtype=np.bool_)
+    for kwh in (rows.kwh_import, rows.kwh_export):
+        read = np.flatnonzero(~np.isnan(kwh))
+        energies = kwh[read].astype(np.float64)
+        own = find_implausible(Energies(rows.series[read], rows.second[read] // 60, rows.minutes[read], energies))
+        verdict[read] = np.where(own != PLAUSIBLE, own, verdict[read])
+        above[read] |= energies * SLOT_MINUTES > max_kwh_per_slot * rows.minutes[read]
+    above &= verdict != ERROR_CODE
+    broken = {"kwh_error_code": verdict == ERROR_CODE, "kwh_above_maximum": above}
+    broken |= {"kwh_spike": (verdict == SPIKE) & ~above, "kwh_lump": (verdict == LUMP) & ~above}
+    return rows.where((verdict == PLAUSIBLE) & ~above), [Rejected(rows.where(bad), rule) for rule, bad in broken.items()]
 
 
-def split_spikes(rows: Rows, steps: Steps, max_kwh_per_slot: float) -> tuple[Rows, Rejected, Rejected]:
-    """Rows that the rest of their series makes plausible; spikes; and energies above the permitted maximum of a half-hour."""
-    slots = (steps.minutes / SLOT_MINUTES)[rows.series]
-    highest = np.fmax(rows.kwh_import, rows.kwh_export) / slots
-    is_above = highest > max_kwh_per_slot
-    limit = np.full(len(rows.names), np.inf)
-    suspects = np.unique(rows.series[highest > SPIKE_MIN_KWH])
-    for series in suspects:
-        own = highest[(rows.series == series) & (highest > 0)]
-        limit[series] = max(SPIKE_MIN_KWH, SPIKE_RATIO * float(np.quantile(own, 0.995, method="lower")))
-    is_spike = ~is_above & (highest > limit[rows.series])
-    kept = rows.where(~is_above & ~is_spike)
-    return kept, Rejected(rows.where(is_spike), "kwh_spike"), Rejected(rows.where(is_above), "kwh_above_maximum")
+class Halves(NamedTuple):
+    """Rows whose every energy makes a whole half-hour."""
+
+    kept: Rows
+    without_rest: Rejected
+    """Rows of which nothing is left."""
+    in_part: Rejected
+    """Energies without the other quarter of their half-hour, of rows of which something is kept."""
 
 
-def build_days(rows: Rows, steps: Steps) -> pa.Table:
-    """Day rows in the format of ``DAY_SCHEMA``: 48 energies by UTC slot start, null where nothing (or half a pair) was read.
+def complete_halves(rows: Rows) -> Halves:
+    """Leave out the energies of quarters of an hour whose other quarter was not read: they make no half-hour."""
+    is_quarter = rows.minutes == 15
+    half = rows.second // SLOT_SECONDS
+    is_first = np.zeros(len(half), dtype=np.bool_)
+    is_first[:-1] = is_quarter[:-1] & is_quarter[1:] & (np.diff(rows.series) == 0) & (np.diff(half) == 0)
+    is_second = np.concatenate([[False], is_first[:-1]])
+    partner = np.arange(len(half)) + is_first - is_second
+    has_partner = is_first | is_second
+    kept, lost = [], []
+    for kwh in (rows.kwh_import, rows.kwh_export):
+        is_lost = is_quarter & ~np.isnan(kwh) & (~has_partner | np.isnan(kwh[partner]))
+        kept.append(np.where(is_lost, np.float32(np.nan), kwh))
+        lost.append(np.where(is_lost, kwh, np.float32(np.nan)))
+    has_lost, has_kept = (~np.isnan(pair[0]) | ~np.isnan(pair[1]) for pair in (lost, kept))
+    left_out = rows._replace(kwh_import=lost[0], kwh_export=lost[1])
+    return Halves(
+        rows._replace(kwh_import=kept[0], kwh_export=kept[1]).where(has_kept),
+        Rejected(left_out.where(has_lost & ~has_kept), "half_hour_incomplete"),
+        Rejected(left_out.where(has_lost & has_kept), "half_hour_incomplete"),
+    )
 
-    An hour becomes two equal halves; two quarters are summed, and a half-hour with one quarter missing is null. Export
-    days are there only for series that ever exported anything.
+
+def build_days(rows: Rows) -> pa.Table:
+    """Day rows in the format of ``DAY_SCHEMA``: 48 energies by UTC slot start, null where nothing was read.
+
+    An hour becomes two equal halves, two quarters are summed. Export days are there only for series that ever exported anything.
     """
-    minutes = steps.minutes[rows.series]
-    taken = [_resample(rows, rows.kwh_import, minutes), _resample(rows, rows.kwh_export, minutes)]
     has_export = np.bincount(rows.series, rows.kwh_export > 0, minlength=len(rows.names)) > 0
     tables = []
-    for quantity, (series, slot, kwh) in zip(("AI", "AE"), taken, strict=True):
-        wanted = ~np.isnan(kwh) if quantity == "AI" else ~np.isnan(kwh) & has_export[series]
-        tables.append(_build_grid_rows(series[wanted], slot[wanted], kwh[wanted], quantity, rows.names))
+    for quantity, kwh in (("AI", rows.kwh_import), ("AE", rows.kwh_export)):
+        series, slot, energy = _resample(rows, kwh)
+        wanted = ~np.isnan(energy) if quantity == "AI" else ~np.isnan(energy) & has_export[series]
+        tables.append(_build_grid_rows(series[wanted], slot[wanted], energy[wanted], quantity, rows.names))
     return pa.concat_tables(tables)
 
 
-def _resample(rows: Rows, kwh: NDArray[np.float32], minutes: Ints) -> tuple[Ints, Ints, NDArray[np.float32]]:
+def _resample(rows: Rows, kwh: NDArray[np.float32]) -> tuple[Ints, Ints, NDArray[np.float32]]:
     half = rows.second // SLOT_SECONDS
-    is_quarter, is_half, is_hour = minutes == 15, minutes == 30, minutes == 60
-    series = np.concatenate([rows.series[is_half], np.repeat(rows.series[is_hour], 2)])
-    slot = np.concatenate([half[is_half], np.repeat(half[is_hour], 2) + np.tile([0, 1], int(is_hour.sum()))])
-    energy = np.concatenate([kwh[is_half], np.repeat(kwh[is_hour] / 2, 2)])
-    first = is_quarter.copy()
-    first[:-1] &= is_quarter[1:] & (rows.series[:-1] == rows.series[1:]) & (half[:-1] == half[1:])
-    first[-1:] = False
-    lead = np.flatnonzero(first)
+    is_half, is_hour, is_quarter = rows.minutes == 30, rows.minutes == 60, rows.minutes == 15
+    lead = np.flatnonzero(is_quarter & (rows.second % SLOT_SECONDS == 0))
     pairs = kwh[lead] + kwh[np.minimum(lead + 1, len(kwh) - 1)]
     return (
-        np.concatenate([series, rows.series[lead]]),
-        np.concatenate([slot, half[lead]]),
-        np.concatenate([energy, pairs]).astype(np.float32),
+        np.concatenate([rows.series[is_half], np.repeat(rows.series[is_hour], 2), rows.series[lead]]),
+        np.concatenate([half[is_half], np.repeat(half[is_hour], 2) + np.tile([0, 1], int(is_hour.sum())), half[lead]]),
+        np.concatenate([kwh[is_half], np.repeat(kwh[is_hour] / 2, 2), pairs]).astype(np.float32),
     )
 
 
@@ -193,6 +222,22 @@ def _build_grid_rows(series: Ints, slot: Ints, kwh: NDArray[np.float32], quantit
         ],
         schema=DAY_SCHEMA,
     )
+
+
+def sum_days(days: pa.Table) -> float:
+    """Energy of all day rows."""
+    return float(np.sum(np.asarray(pc.list_flatten(days["kwh"]).drop_null(), dtype=np.float32), dtype=np.float64))
+
+
+def find_coarsest(rows: Rows) -> Ints:
+    """The longest interval that makes up a noticeable share of each series, minutes: nothing finer may be claimed of it."""
+    count = len(rows.names)
+    total = np.bincount(rows.series, rows.minutes, minlength=count)
+    coarsest = np.zeros(count, dtype=np.int64)
+    for step in STEPS:
+        own = np.bincount(rows.series, np.where(rows.minutes == step, step, 0), minlength=count)
+        coarsest = np.where((own > 0) & (own >= NOTICEABLE_SHARE * total), step, coarsest)
+    return coarsest
 
 
 def list_by_day(grid: NDArray[np.float32]) -> Any:
