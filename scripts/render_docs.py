@@ -1,4 +1,4 @@
-"""Writes the documents that are rendered: the data dictionary, the settings, the model card and the picture of the architecture."""
+"""Writes the documents that are rendered: data dictionary, methods, settings, model card and the picture of the architecture."""
 
 import json
 import sys
@@ -8,6 +8,7 @@ from draw_architecture import draw_architecture
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.dictionary import render_dictionary
+from fmar_spark.learning.methods_page import render_methods
 from fmar_spark.learning.model_card import render_model_card
 from fmar_spark.settings.reference import render_settings
 
@@ -19,6 +20,7 @@ def main() -> int:
     """The rendered documents stand in docs/ and mlflow/."""
     (ROOT / "docs").mkdir(exist_ok=True)
     (ROOT / "docs" / "data_dictionary.md").write_text(render_dictionary(ALL_TABLES), encoding="utf-8")
+    (ROOT / "docs" / "methods.md").write_text(render_methods(), encoding="utf-8")
     (ROOT / "docs" / "settings.md").write_text(render_settings(), encoding="utf-8")
     jobs = [path.stem for path in (ROOT / "jobs").glob("*.py")]
     (ROOT / "docs" / "architecture.svg").write_text(draw_architecture(ALL_TABLES, jobs), encoding="utf-8")

@@ -14,6 +14,7 @@ import yaml
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.dictionary import render_dictionary
+from fmar_spark.learning.methods_page import render_methods
 from fmar_spark.learning.model_card import render_model_card
 from fmar_spark.settings.reference import render_settings
 
@@ -50,11 +51,12 @@ def render_card() -> str:
     ("name", "render"),
     [
         ("docs/data_dictionary.md", lambda: render_dictionary(ALL_TABLES)),
+        ("docs/methods.md", render_methods),
         ("docs/settings.md", render_settings),
         ("docs/architecture.svg", render_picture),
         ("mlflow/model_card.md", render_card),
     ],
-    ids=["tables", "settings", "picture", "model_card"],
+    ids=["tables", "methods", "settings", "picture", "model_card"],
 )
 def test_a_rendered_document_is_current(name: str, render: Callable[[], str]) -> None:
     message = f"{name} is not what the code says: run .venv/bin/python scripts/render_docs.py and commit it"

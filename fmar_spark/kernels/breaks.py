@@ -12,13 +12,19 @@ from fmar_spark.kernels.window import Ints
 
 Series = NDArray[np.float64]
 COARSE_DAYS: Final = 3
+"""Days whose mean is one point of the search for change points."""
 PROFILE_DAYS: Final = 120
 """Days on either side of a break that say what each state looks like."""
 PROFILE_ROUNDS: Final = 2
+"""How often the day of a break and the profiles on either side are found anew."""
 MARK_QUANTILES: Final = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Quantiles of the daily mark that say what a state looks like."""
 UNSEEN_DAYS: Final = 0.2
+"""Weight, in days, of a mark that a state never showed."""
 MAX_CORRELATION: Final = 0.7
+"""Largest correlation of neighbouring days that the noise of a series is corrected for."""
 LEAST_VARIANCE: Final = 1e-9
+"""Variance below which a series counts as constant."""
 
 
 class DatedBreak(NamedTuple):

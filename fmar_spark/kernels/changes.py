@@ -17,6 +17,7 @@ REMOVED: Final = 3
 KINDS: Final = ("appeared", "upgraded", "reduced", "removed")
 """What the kind codes mean, by position: the values of ``domain.words.ChangeKind``."""
 YEAR_DAYS: Final = 365
+"""Distance of the days that a quiet spell is compared with. Source: definition."""
 
 
 class ChangeRules(NamedTuple):

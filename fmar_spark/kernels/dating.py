@@ -10,6 +10,7 @@ from fmar_spark.kernels.window import Bools, Findings, Floats
 
 PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
 NEVER_CHANGED_DAYS: Final = 720.0
+"""Days since the last change that stand for none."""
 
 
 def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> History:

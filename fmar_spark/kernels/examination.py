@@ -1,7 +1,7 @@
 """One look at a batch of meters by the detectors of all classes, in the order in which they depend on each other."""
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.heat_pump import detector as heat_pump
 from fmar_spark.kernels.solar import detector as solar_pv
 from fmar_spark.kernels.sufficiency import Sufficiency
-from fmar_spark.kernels.window import Feature, Findings, Floats, MeterWindow, name_columns
+from fmar_spark.kernels.window import Feature, Findings, Floats, MeterWindow, Method, name_columns
 
 
 class Scene(NamedTuple):
@@ -26,19 +26,31 @@ class Scene(NamedTuple):
 
 
 class Detector(NamedTuple):
-    """What finds one class: its declared evidence, and the function that makes it."""
+    """What finds one class: the module that declares and makes its evidence, and how it is called."""
 
-    features: tuple[Feature, ...]
+    module: ModuleType
     examine: Callable[[Scene], Findings]
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """The evidence that it declares."""
+        declared: tuple[Feature, ...] = self.module.FEATURES
+        return declared
+
+    @property
+    def method(self) -> Method:
+        """How it works, for docs/methods.md."""
+        method: Method = self.module.METHOD
+        return method
 
 
 DETECTORS: Final[Mapping[AssetClass, Detector]] = MappingProxyType(
     {
-        AssetClass.EV: Detector(ev.FEATURES, lambda scene: ev.examine(scene.window, scene.load_kw)),
-        AssetClass.HEAT_PUMP: Detector(heat_pump.FEATURES, lambda scene: heat_pump.examine(scene.window, scene.load_kw)),
-        AssetClass.BATTERY: Detector(battery.FEATURES, lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw)),
-        AssetClass.SOLAR_PV: Detector(solar_pv.FEATURES, lambda scene: scene.sun.findings),
-        AssetClass.DEMAND_RESPONSE: Detector(demand_response.FEATURES, lambda scene: demand_response.examine(scene.window, scene.load_kw)),
+        AssetClass.EV: Detector(ev, lambda scene: ev.examine(scene.window, scene.load_kw)),
+        AssetClass.HEAT_PUMP: Detector(heat_pump, lambda scene: heat_pump.examine(scene.window, scene.load_kw)),
+        AssetClass.BATTERY: Detector(battery, lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw)),
+        AssetClass.SOLAR_PV: Detector(solar_pv, lambda scene: scene.sun.findings),
+        AssetClass.DEMAND_RESPONSE: Detector(demand_response, lambda scene: demand_response.examine(scene.window, scene.load_kw)),
     }
 )
 CONTEXT_FEATURES: Final = (

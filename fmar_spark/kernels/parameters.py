@@ -14,9 +14,13 @@ from fmar_spark.kernels.window import Bools, Events, Floats, Ints, LocalCalendar
 from fmar_spark.units import SLOT_MINUTES
 
 DIRECTIONS: Final = 2
+"""Import and export. Source: definition."""
 SEASONS_A_YEAR: Final = 4
+"""Winter to autumn. Source: definition."""
 RATING_DAYS: Final = 365
+"""Days at the end of the window whose episodes rate the asset."""
 QUANTILES: Final = (0.1, 0.5, 0.9)
+"""Of episode peaks and durations."""
 
 
 class Capability(NamedTuple):

@@ -10,6 +10,7 @@ from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow, count_re
 VERDICTS: Final = ("sufficient", "no_readings", "too_few_days", "too_many_gaps")
 SUFFICIENT, NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS = range(4)
 READ_SHARE_OF_A_DAY: Final = 0.5
+"""Share of its half-hours from which a day counts as seen."""
 
 
 class Sufficiency(NamedTuple):

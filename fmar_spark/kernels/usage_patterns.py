@@ -8,9 +8,13 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 FEWEST_BLOCKS: Final = 3
+"""Blocks below which spreads are not told."""
 SHORTEST_SPAN_DAYS: Final = 30
+"""Least number of days between the first and the last block that the share of active days is taken of."""
 LONG_HOURS: Final = 2.5
+"""Length from which a block is long."""
 FEWEST_SEASON_DAYS: Final = 30
+"""Days seen of winter, and of summer, below which they are not compared."""
 
 
 class Blocks(NamedTuple):

@@ -98,6 +98,14 @@ class Feature(NamedTuple):
     meaning: str
 
 
+class Method(NamedTuple):
+    """How one class is answered, in the words of docs/methods.md; Markdown."""
+
+    found: str
+    sized: str
+    dated: str
+
+
 class Findings(NamedTuple):
     """What one detector found in a batch, before any classifier has scored it."""
 

@@ -7,7 +7,7 @@ import pytest
 
 from fmar_spark.kernels.assembly import build_calendar
 from fmar_spark.kernels.demand_response.drops import DayTypes, sort_days
-from fmar_spark.kernels.timetable import EDGE_SLOTS, FIRST_SLOT, LAST_SLOT, LENGTH_SLOTS, Timetable, find_timetable
+from fmar_spark.kernels.demand_response.timetable import EDGE_SLOTS, FIRST_SLOT, LAST_SLOT, LENGTH_SLOTS, Timetable, find_timetable
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
 SLOTS, DAYS = 48, 365

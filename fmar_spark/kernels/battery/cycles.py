@@ -21,11 +21,15 @@ FILLING: Final = EvSearch(lowest_kw=0.8, least_step_kw=0.6, longest_hours=8.0)
 CHEAP_SLOTS: Final = np.r_[44:48, 0:12, 22:30]
 """Clock slots in which charging from the network starts: night rates and the early afternoon."""
 SAME_POWER: Final = 0.15
+"""How far the power of one charge may lie from that which recurs, relative."""
 LEAST_FILLS: Final = 10
+"""Fewest charges of one power that tell of a battery."""
 LEAST_FILL_SHARE: Final = 0.12
 """Days with a block of that power below which it is not the battery's."""
 LEAST_OPEN_DAYS: Final = 6
+"""Days of a block on which a dark clock slot must run free for its own mean to count as the usual load."""
 ROUND_TRIP: Final = 0.85
+"""Energy given over energy taken. Source: usual figure of lithium-ion batteries with their inverter."""
 USUAL_HOURS: Final = 2.6
 """Storage over power of the batteries on sale, where power itself cannot be seen."""
 SUN_HOURS: Final = 4.0
@@ -33,7 +37,9 @@ SUN_HOURS: Final = 4.0
 FULL_SHARE: Final = 0.9
 """Quantile of daily energy that counts as emptying the battery once."""
 LEAST_DAYS: Final = 10
+"""Days with a discharge below which storage is not estimated."""
 NOON_SLOT: Final = 24
+"""Clock slot at which a day of discharging begins and ends. Source: definition."""
 
 
 class Traits(NamedTuple):

@@ -13,6 +13,7 @@ from fmar_spark.kernels.window import (
     Findings,
     Floats,
     MeterWindow,
+    Method,
     Sizes,
     join_columns,
     name_columns,
@@ -41,27 +42,41 @@ FEATURES: Final = (
     Feature("battery_step_and_drop", "ratio", "The lesser of both regularities in the same four weeks."),
     Feature("battery_zero_gap", "ratio", "Dark half-hours below half the near-zero limit over those below twice the limit."),
 )
+METHOD: Final = Method(
+    found="With generation taken out, a battery shows by what a household does not do: net power held near zero in the dark, export in the "
+    "dark, or steps up in cheap hours and down before dear ones that recur every day. Each is taken from the best twelve weeks, so that a "
+    "battery that came late still shows.",
+    sized="Where charging from the network recurs at one power, that is `rated_kw`, and `storage_kwh` is the 90th percentile of its blocks "
+    "by the square root of the round trip. Else `storage_kwh` is the 90th percentile of a day's discharge and `rated_kw` is storage over "
+    "2.6 hours, with a wider interval. Import and export have the same rating.",
+    dated="The daily mark is the energy given, or charged from the network if that is more. An upgrade is read from each day's strongest "
+    "episode.",
+)
 _NIGHT: Final = slice(1, 11)
 """Half past midnight to half past five: everyone asleep, batteries often spent or charging."""
 _EVENING: Final = slice(33, 44)
 """Half past four to ten: dear and busy."""
 _CHARGE_STEPS: Final = np.r_[40:48, 0:14, 22:30]
+"""Clock slots in which batteries begin to charge from the network: night rates and the early afternoon."""
 _PEAK_STEPS: Final = np.r_[29:41]
+"""Clock slots in which the dear evening begins."""
 _PART_METERS: Final = 32
+"""Meters examined together: their slots stay in the processor's cache. Source: speed, no answer depends on it."""
 
 
 class BatteryRules(NamedTuple):
-    """What a person may wish to change."""
+    """What the search goes by."""
 
     zero_share: float = 0.4
     """Net power below this share of the meter's base load counts as near zero."""
     idle_share: float = 0.06
     """Power below this share of the mean load is left out when the base load is sought: a battery may be covering it."""
     hint_zero_share: float = 0.1
+    """Share of dark half-hours near zero, in the best weeks, from which episodes are looked for."""
     hint_export_share: float = 0.03
+    """Or share of dark half-hours with export."""
     hint_regularity: float = 0.4
-    """Where the best weeks hold dark hours near zero, give in the dark, or step up and down no more regularly than this, no episodes
-    are looked for."""
+    """Or regularity of steps up and down."""
     fill_regularity: float = 0.45
     """Least regularity of the steps up in cheap hours for charging from the network to be sought."""
 

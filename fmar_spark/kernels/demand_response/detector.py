@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.demand_response.drops import EDGE_SLOTS, DailyNotches, DayTypes, Drops, refine_drops, scan_days, sort_days
-from fmar_spark.kernels.timetable import find_timetable
-from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Sizes, blank_columns, name_columns
+from fmar_spark.kernels.demand_response.timetable import find_timetable
+from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
@@ -51,7 +51,16 @@ FEATURES: Final = (
         "How much more often other meters dip then than at that hour of other days.",
     ),
 )
+METHOD: Final = Method(
+    found="Every day is compared with similar days around it. Dips with two sharp edges, more and deeper than the meter's own bumps, "
+    "at the same hours or of the same length, on the same days as its neighbours', and followed by a rebound, tell of load that is held "
+    "back. A dip on every working day of one season surprises on no day, so it is sought in winter's mean working day against the other "
+    "seasons'.",
+    sized="`rated_kw` is the median of what the likely events held back on average, of the ten deepest dips where no event is likely.",
+    dated="The daily mark is the energy held back in likely events.",
+)
 YEAR_DAYS: Final = 365
+"""Days of a year, for the number of candidates. Source: definition."""
 
 
 class ResponseRules(NamedTuple):

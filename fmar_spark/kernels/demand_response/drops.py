@@ -9,22 +9,31 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.window import Bools, Floats, Ints, LocalCalendar
 
 FIRST_WEEKEND_DAY: Final = 6
+"""Saturday. Source: definition."""
 BLOCK_METERS: Final = 8
-"""Meters looked at together: their temporaries stay in the processor's cache."""
+"""Meters looked at together: their temporaries stay in the processor's cache. Source: speed, no answer depends on it."""
 WORKDAYS_EACH_SIDE: Final = 8
+"""Working days before and after that a working day is compared with; a power of two, as the running sums are doubled."""
 REST_DAYS_EACH_SIDE: Final = 4
-"""Similar days before and after; powers of two, as the running sums are doubled."""
+"""The same of days of rest."""
 SCAN_SLOTS: Final = (2, 4, 8, 16)
+"""Lengths that every day is scanned for, half-hours."""
 LENGTH_SLOTS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24)
+"""Lengths that the deepest dips are fitted with, half-hours."""
 EDGE_SLOTS: Final = 2
+"""Half-hours before and after a dip that it is measured against."""
 START_SHIFTS: Final = (0, -1, 1, -2, 2)
+"""Half-hours by which the start that the scan found may move."""
 MARGIN_SLOTS: Final = 8
+"""Half-hours before a candidate that are looked at."""
 STANDARD_LIMIT: Final = 5.0
 """Standardised deviations are cut here: one spike proves nothing."""
 SHOULDER_LIMIT: Final = np.float32(1.0)
+"""Most by which the load beside a dip may stand above expectation, in units of the usual deviation."""
 LEAST_NOISE: Final = 0.01
 """Noise is taken as at least this share of the mean load."""
 SAMPLE_STEP: Final = 7
+"""Every so many slots one counts for the usual dip."""
 
 
 class DayTypes(NamedTuple):

@@ -9,15 +9,23 @@ from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, describe_usa
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 POWER_BINS: Final = 120
+"""Bins of the histogram of power, in equal ratios."""
 NEAR_LOG: Final = 0.1
+"""Half-width of what counts as the same power, log ratio."""
 TAPER_SHARE: Final = 0.4
 """A slot of this share of the power may be followed by a last one of less: a battery that is nearly full."""
 SHARP_SHARE: Final = 0.05
+"""Relative distance up to which a block has exactly the power."""
 USUAL_KW: Final = 3.5
+"""Power up to which more power speaks for a charger, kW."""
 BESIDE_FROM_LOG: Final = 0.16
+"""Where the powers beside a power begin, log ratio."""
 BESIDE_TO_LOG: Final = 0.46
+"""Where they end, log ratio."""
 NIGHT_FROM_HOUR: Final = 22
+"""Clock hour at which night begins."""
 NIGHT_TO_HOUR: Final = 6
+"""Clock hour at which night ends."""
 RISE_KW: Final = (2.5, 3.3, 4.5, 6.0, 9.0)
 """Steps up that tell chargers apart from what else a home switches on in a half-hour."""
 
@@ -26,9 +34,9 @@ class EvSearch(NamedTuple):
     """What counts as charging."""
 
     lowest_kw: float = 1.7
-    """Below the weakest lead in use (8 A, 1.8 kW)."""
+    """Below the weakest lead in use (8 A, 1.8 kW). Source: charging leads on sale."""
     highest_kw: float = 30.0
-    """Above the strongest domestic charge point (three-phase, 22 kW)."""
+    """Above the strongest domestic charge point (three-phase, 22 kW). Source: charge points on sale, 32 A in three phases."""
     least_step_kw: float = 1.2
     """Lowest step up that may start a session: cooking that ends as the car starts hides part of its step."""
     least_step_share: float = 0.35

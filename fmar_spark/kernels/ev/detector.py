@@ -12,7 +12,19 @@ import numpy as np
 from fmar_spark.kernels.episodes import lay_out_slots
 from fmar_spark.kernels.ev.charging import RISE_KW, Charging, EvSearch, find_charging
 from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_usage
-from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, Ints, MeterWindow, Sizes, blank_columns, name_columns
+from fmar_spark.kernels.window import (
+    Bools,
+    Events,
+    Feature,
+    Findings,
+    Floats,
+    Ints,
+    MeterWindow,
+    Method,
+    Sizes,
+    blank_columns,
+    name_columns,
+)
 
 FEATURES: Final = (
     Feature("ev_power_kw", "kW", "Power of the charger: that of the blocks that look most like charging."),
@@ -38,14 +50,27 @@ FEATURES: Final = (
     *(Feature(f"ev_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more.") for kw in RISE_KW),
     *(Feature(f"ev_night_rise_days_{kw:g}kw", "share", f"The same of {kw:g} kW between 22:00 and 06:00.") for kw in RISE_KW),
 )
+METHOD: Final = Method(
+    found="The power that recurs as flat blocks with sharp edges, and looks most like a charger's, is chosen first: long sessions at no "
+    "fixed hour, not every day, of 3.5 kW or more. Its likeness is a sum whose weights "
+    "are rounded from a logistic fit to simulated homes. Then every session of that power is sought, those too short to fill a half-hour "
+    "included, and described: how often, how long, at which hours, how much energy. Days with a step up of charger size count as well: "
+    "a car that charges beside something else leaves its step but no flat block. Hourly meters are examined hour by hour.",
+    sized="`rated_kw` is the mean power of the sessions, each weighted by the square of its hours (four at most). The interval widens with "
+    "their scatter, with few sessions, and where the blocks look little like charging.",
+    dated="The daily mark is the energy of the sessions that start on the day. An upgrade is read from each day's strongest session.",
+)
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60
+"""Step of the source from which a meter is examined hour by hour. Source: definition."""
 DAY_HOURS: Final = 24.0
+"""Hours of a day. Source: definition."""
 MOST_DOUBT: Final = 0.5
+"""Relative error of a power whose blocks look nothing like charging."""
 LIKELY: Final = 1.0
-"""Relative error of a power whose blocks look nothing like charging, and the likeness at which half of it is left."""
+"""Likeness at which half of that error is left."""
 METER_STEP_KW: Final = 0.002
-"""Resolution of a GB meter: 1 Wh in a half-hour."""
+"""Resolution of a GB meter: 1 Wh in a half-hour. Source: watt-hour registers of GB smart meters."""
 
 
 class _GridFindings(NamedTuple):

@@ -16,7 +16,7 @@ from fmar_spark.kernels.heat_pump.heating import (
     mean_of_days,
     regress,
 )
-from fmar_spark.kernels.window import Events, Feature, Findings, Floats, MeterWindow, Sizes, blank_columns, name_columns
+from fmar_spark.kernels.window import Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
@@ -55,18 +55,34 @@ FEATURES: Final = (
 )
 """Slopes are of load on heating degrees. Calm load is the mean of the six lowest of a day's eight three-hour blocks, which cars, cooking
 and off-peak storage heaters cannot reach."""
+METHOD: Final = Method(
+    found="The load is regressed on heating degrees (five base temperatures, a light and a heavy building), with weekday and daylight "
+    "beside them. Calm load, the whole day, night, evening, highest block and steps answer to the cold in proportions that tell a heat "
+    "pump from direct heating, storage heaters, immersion heaters and lighting. The same is asked of six weeks at a time, within which "
+    "only the weather moves, and of the coldest days against mild ones. Without weather the usual season of the latitude stands in.",
+    sized="`rated_kw` is the electrical power that is sustained on the coldest days: their 90th percentile less the median of mild days, "
+    "third highest three-hour block. Above it stand meals and hot water, below it the hours of setback. The interval widens with a poor "
+    "fit and little cold.",
+    dated="The daily mark is calm load above that of mild days over the day's heating degrees, on days of three degrees or more. A quiet "
+    "summer is no removal: a spell at either end is compared with the same days of the other year.",
+)
 
 _SPANS: Final = {"day": (0, 48), "night": (2, 10), "evening": (32, 44), "off_peak": (0, 14)}
 _MARKS: Final = (*_SPANS, "calm", "step", "peak")
 _MARK: Final = {name: place for place, name in enumerate(_MARKS)}
 BLOCKS: Final = 8
+"""Three-hour blocks of a day. Source: definition."""
 CALM_BLOCKS: Final = 6
+"""Lowest blocks of a day whose mean is its calm load."""
 NIGHT_HOURS: Final = slice(1, 5)
 COLD_DEGREES_C: Final = 6.0
+"""Heating degrees above which a day counts as cold."""
 DEEP_DEGREES_C: Final = 8.0
+"""Heating degrees beyond which the extra slope is sought."""
 LEAST_SLOPE_KW_K: Final = 1e-4
 """A slope under 0.1 W/K is none: shares of it are not told."""
 _TINY_KW: Final = 1e-3
+"""Power below which nothing is divided. Source: definition."""
 
 
 def _weigh_slots() -> Floats:

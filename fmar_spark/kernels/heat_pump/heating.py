@@ -8,24 +8,33 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
 BASE_TEMPERATURES_C: Final = (9.0, 11.0, 13.0, 15.0, 17.0)
-"""Outdoor temperatures below which a building may begin to heat; British degree days take 15.5."""
+"""Outdoor temperatures below which a building may begin to heat. Source: around the 15.5 C of British degree days."""
 LAG_WEIGHTS: Final = ((1.0, 0.0, 0.0), (0.55, 0.3, 0.15))
 """Weights of today, yesterday and the day before: a light building and a heavy one."""
 COOLING_ABOVE_C: Final = 20.0
+"""Outdoor temperature above which a building may cool."""
 LEAST_SLOTS_A_DAY: Final = 40
+"""Half-hours read without which a day is left out."""
 LEAST_DAYS: Final = 30
+"""Days with readings and weather below which no slope is fitted."""
 LEAST_DEGREE_SPREAD_C: Final = 1.0
 """Standard deviation of heating degrees under which a slope is not told."""
 CONTRAST_DAYS: Final = 32
 """Days taken at most from each end: enough for a stable decile, few enough to sort cheaply."""
 LEAST_CONTRAST_DAYS: Final = 8
+"""Cold, and mild, days below which they are not compared."""
 LEAST_GAP_C: Final = 4.0
+"""Gap of their temperatures below which they are not compared."""
 MILD_C: Final = 16.5
 """Neither heating nor cooling: mild days are those nearest to it."""
 QUANTILES: Final = (0.1, 0.5, 0.9)
+"""Low, middle and high of a clock slot over days."""
 WINDOW_DAYS: Final = 42
+"""Length of the windows in which slopes are fitted on their own."""
 WINDOW_STRIDE_DAYS: Final = 14
+"""Days from the start of one window to the next."""
 _TINY: Final = 1e-9
+"""Smallest divisor. Source: definition."""
 
 
 class Climate(NamedTuple):

@@ -22,7 +22,7 @@ from fmar_spark.kernels.solar.fit import (
 from fmar_spark.kernels.solar.output import Output, Sky, estimate_output, find_spells, mark_days, mark_exports
 from fmar_spark.kernels.solar.sizing import Evidence, size_fits
 from fmar_spark.kernels.sun import align_sky
-from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Sizes, join_columns, name_columns
+from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, join_columns, name_columns
 
 FEATURES: Final = (
     Feature("pv_export_day_share", "share", "Sunny hours with export, in the best twelve weeks; NaN without an export register."),
@@ -38,17 +38,30 @@ FEATURES: Final = (
     Feature("pv_noon_unrest", "log ratio", "Day-to-day scatter of sunny hours over that of dark ones."),
     Feature("pv_scale_ratio", "ratio", "Power of the fitted array at 1 kW/m2 over the mean load."),
 )
+METHOD: Final = Method(
+    found="With an export register: the share of sunny hours with export, how high the sun stands meanwhile, and how well the envelope of "
+    "the export fits an array of modules. Without: how net power falls with the measured sky from day to day, how far sunny hours lie "
+    "below the base load of dark ones, and how that differs between bright and dull months. Of meters that are sure enough, the estimated "
+    "generation is added back before any other class is looked for.",
+    sized="The array is fitted to the envelope of the export, else to the measured sky (made up for what clipping at zero hides), else to "
+    "the season, over mixes of two planes. `rated_kw` (AC, export) is the highest output seen, cloud edges aside, or the fit under a clear "
+    "sky without an export register; `peak_kwp` is the fit at 1 kW/m² over the performance ratio.",
+    dated="The daily mark is each day's own scale of the array, by how far sunny hours lie below dark ones against the weeks around. With "
+    "an export register the first and the last day of export bound it, where a silence is too long to be chance.",
+)
 
 _PART_METERS: Final = 64
+"""Meters examined together: their hours stay in the processor's cache. Source: speed, no answer depends on it."""
 TELLING_EXPORT: Final = 0.1
 """Share of sunny hours with export from which a block's envelope is the array's."""
 
 
 class PvRules(NamedTuple):
-    """What a person may wish to change."""
+    """What the search and the sizes go by."""
 
     performance_ratio: float = 0.74
-    """AC kW per kWp at 1 kW/m2 on the modules, inverter, heat and some years of age included: 0.73 to 0.8 on British roofs."""
+    """AC kW per kWp at 1 kW/m2 on the modules, inverter, heat and some years of age included.
+    Source: yields of British roofs, 0.73 to 0.8."""
     sky_reliability: float = 0.75
     """Share of the variance of measured irradiance that the meter's own sky shares; 1 if measured on the roof."""
     export_days: float = 0.3

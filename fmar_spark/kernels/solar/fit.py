@@ -8,14 +8,21 @@ from fmar_spark.kernels.sun import Planes, SunPosition, recover_sun, tilt_irradi
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
 BLOCK_DAYS: Final = 28
+"""Days of a block: the sun hardly moves within, and weekdays are even."""
 HOURS: Final = 24
+"""Of a day. Source: definition."""
 DARK_W_M2: Final = 15.0
+"""Clear-sky irradiance below which an hour is dark."""
 USABLE_W_M2: Final = 60.0
+"""Clear-sky irradiance above which an hour can show an array."""
 CLEAR_SHARE: Final = 0.58
-"""Mean of measured over clear-sky irradiance in Great Britain, used only where nothing was measured."""
+"""Mean of measured over clear-sky irradiance, used only where nothing was measured. Source: irradiance in Great Britain."""
 _TILTS_DEG: Final = (12.0, 35.0)
+"""Tilts of modules that are tried."""
 _AZIMUTHS_DEG: Final = (90.0, 120.0, 150.0, 180.0, 210.0, 240.0, 270.0)
+"""Directions that modules may face, clockwise from north."""
 _SPLITS: Final = (0.35, 0.5, 0.65)
+"""Shares of two planes that an array is tried as."""
 
 
 class Layouts(NamedTuple):

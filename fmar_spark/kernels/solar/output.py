@@ -9,14 +9,15 @@ from fmar_spark.kernels.solar.silence import find_silence
 from fmar_spark.kernels.window import Bools, Events, Floats, MeterWindow
 
 _SELF_USE: Final = 0.7
-"""Share of the usual load that generation covers at most while nothing is exported, and ..."""
+"""Share of the usual load that generation covers at most while nothing is exported."""
 _HIDDEN: Final = 0.5
-"""... the share of what is imported by which it may go beyond that."""
+"""Share of what is imported by which generation may go beyond that."""
 _LEAST_SUN: Final = 0.1
 """Mean irradiance on the modules, kW/m2, below which a day says nothing of the array."""
 _STANDS: Final = 0.5
+"""Share of the array from which a block is sure to have it."""
 _LACKS: Final = 0.25
-"""Shares of the array from which a block is sure to have it, and up to which it is sure not to."""
+"""Share up to which it is sure not to have it."""
 _OFTEN: Final = 0.8
 """Share of days with export in the best weeks from which export alone dates an array."""
 _OFTEN_IN_THE_DARK: Final = 0.5

@@ -9,12 +9,17 @@ from fmar_spark.kernels.demand_response.drops import DayTypes
 from fmar_spark.kernels.window import Floats, LocalCalendar
 
 WINTER: Final = 0
+"""Position of the season. Source: definition."""
 LENGTH_SLOTS: Final = (1, 2, 3, 4, 5, 6, 7, 8)
+"""Lengths that are tried, half-hours."""
 EDGE_SLOTS: Final = 2
+"""Half-hours before and after a dip that it is measured against."""
 LEAST_DAYS: Final = 15
+"""Working days of winter, and of the rest of the year, below which nothing is said."""
 FIRST_SLOT: Final = 10
+"""First clock slot in which a dip may start: nobody has a timetable for the small hours."""
 LAST_SLOT: Final = 46
-"""Notches are sought between these clock slots: nobody has a timetable for the small hours."""
+"""Clock slot before which a dip must end."""
 
 
 class Timetable(NamedTuple):
