@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 from fmar_spark.app import open_notebook
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS
-from fmar_spark.contracts.readings import READINGS
 from fmar_spark.engine.store import TableStore
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.notebook_widgets import choose_display, read_widgets
 from fmar_spark.steps import characterise
+from fmar_spark.steps.lake_inputs import find_newest_day, read_eligible_days
 from fmar_spark.units import kw_from_kwh
 
 # COMMAND ----------
@@ -79,7 +79,7 @@ display(verdicts)
 
 # COMMAND ----------
 
-imports = store.read(READINGS).where(of_meter & (F.col("quantity") == "AI"))
+imports = read_eligible_days(store, find_newest_day(store), (mpan_id,)).where("quantity = 'AI'")
 days = imports.select("utc_date", "kwh").orderBy("utc_date").toPandas()
 power_kw = kw_from_kwh(np.stack(days["kwh"].map(np.asarray)).astype(float))
 title = f"Import of {mpan_id}, kW, by UTC day and hour"

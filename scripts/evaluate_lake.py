@@ -120,7 +120,11 @@ def write_files(document: dict[str, Any], lake: Path, out: Path) -> list[Path]:
 
 def print_tables(console: Console, document: dict[str, Any], tables: list[TextTable]) -> None:
     """What was scored, what was not and why, and the tables."""
-    labels = "; ".join(f"{one['name']}: {one['meters']:,} meters, {one['unknown']:,} not in the lake" for one in document["labels"])
+    labels = "; ".join(
+        f"{one['name']}: {one['meters']:,} meters, {one['unknown']:,} not in the lake"
+        + (f", {one['withheld']:,} not scored because they do not pass the consent check" if one["withheld"] else "")
+        for one in document["labels"]
+    )
     console.print(f"Evaluation of {document['lake']}, classifier {document['model_version']}, {document['made_at']}. Labels: {labels}.")
     for warning in document["training"]["warnings"]:
         console.print(f"Warning: {warning}.", style="bold", markup=False)

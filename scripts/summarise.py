@@ -17,6 +17,7 @@ from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES
 from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.domain.words import Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import FmarError
 from fmar_spark.report.lake_summary import (
     Meter,
@@ -64,15 +65,15 @@ def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
 
 
 def show_refusals(console: Console, lake: LakeFiles) -> None:
-    """What was refused, by rule; and the meters that the gate kept from being looked at."""
+    """What was rejected, by rule; and how many of the known connections were examined."""
     refused = lake.read(QUARANTINE, ["rule"])["rule"].value_counts()
     if len(refused):
         console.print(f"Refused: {', '.join(f'{rows:,} {rule}' for rule, rows in refused.items())}.")
     points = lake.read(METER_POINTS, ["mpan_id", "boundary_mpan_id"])
     boundaries = points["boundary_mpan_id"].nunique()
-    looked_at = lake.read(ASSET_DETECTIONS, ["mpan_id"])["mpan_id"].nunique()
-    others = "; the others lack half-hourly consent, a legal basis, an import meter or readings" if looked_at < boundaries else ""
-    console.print(f"{looked_at:,} of {boundaries:,} connections were looked at{others}.\n")
+    examined = lake.read(ASSET_DETECTIONS, ["mpan_id"])["mpan_id"].nunique()
+    others = "; the others lack half-hourly consent, a legal basis, an import meter or readings" if examined < boundaries else ""
+    console.print(f"{examined:,} of {boundaries:,} connections were examined{others}.\n")
 
 
 def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> None:
@@ -139,7 +140,10 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     origins = name_origins(points, labels)
     show_rows(console, lake, origins)
     show_refusals(console, lake)
+    sql = LakeRows(lake.root)
+    passing = [row["mpan_id"] for row in sql.rows("SELECT mpan_id FROM consent_checks WHERE refusal IS NULL")]
     detections = lake.read(ASSET_DETECTIONS, DETECTION_COLUMNS)
+    detections = detections[detections["mpan_id"].isin(passing)]
     if len(detections):
         show_findings(console, detections, origins, labels)
     capability = lake.read(CAPABILITY, SIZE_COLUMNS)
@@ -147,10 +151,10 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     series = lake.read(SERIES, ["mpan_id", "series_id"])
     names = dict(zip(series["mpan_id"], series["series_id"], strict=True))
     for mpan in choose_meters(detections, origins, SHOWN):
-        kwh = lake.read(READINGS, ["kwh"], [("mpan_id", "=", mpan), ("quantity", "=", Quantity.AI.value)])["kwh"]
+        kwh = sql.read(f"SELECT kwh FROM eligible_readings WHERE mpan_id = $mpan AND quantity = '{Quantity.AI}'", mpan=mpan)["kwh"]
         mine = {"detections": detections, "capability": capability, "baselines": baselines}
         tables = {name: rows[rows["mpan_id"] == mpan] for name, rows in mine.items()}
-        show_meter(console, describe_meter(mpan, origins, tables, names, scale_to_year(kwh)))
+        show_meter(console, describe_meter(mpan, origins, tables, names, scale_to_year(kwh.to_pandas())))
     show_predictions(console, lake, origins)
     show_journal(console, lake)
 

@@ -39,7 +39,7 @@ def main() -> int:
         sys.stderr.write(f"report: {error}\n")
         return 1
     print(
-        f"{out}: {counts['looked_at']:,} meters, evidence of {counts['with_evidence']:,}, "
+        f"{out}: {counts['examined']:,} meters, evidence of {counts['with_evidence']:,}, "
         f"{out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - begin:.0f} s"
     )
     return 0

@@ -1,5 +1,6 @@
-"""SQL over the newest version of a lake's tables, without Spark."""
+"""SQL over the newest version of a lake's tables, without Spark; readings only of meters that pass the consent check."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,8 +8,12 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, LEGAL_BASES, METER_POINTS, READING_VERSIONS, READINGS
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.consent import METER_ATTRIBUTES, render_consent_check
+from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.lake_files import open_rows
 from fmar_spark.errors import ConfigError
 
@@ -17,14 +22,39 @@ _DUCKDB_TYPES: Final = {
     "timestamp": "TIMESTAMPTZ",
     "map<string,bigint>": "MAP(VARCHAR, BIGINT)",
 }
+_WITHHELD: Final = {
+    READINGS.full_name: "kwh",
+    READING_VERSIONS.full_name: "kwh",
+    INTERVAL_IMPORTS.full_name: "kwh",
+    DIP_MESSAGES.full_name: "days",
+}
+"""Columns that hold readings, left out of the views: there is no way to them but ``eligible_readings``."""
+_ELIGIBLE: Final = f"""
+    SELECT c.boundary_mpan_id AS mpan_id, r.utc_date, r.quantity,
+        CASE WHEN r.opted_out IS NULL THEN r.kwh
+            ELSE list_transform(list_zip(r.kwh, r.opted_out), x -> CASE WHEN NOT coalesce(x[2], FALSE) THEN x[1] END) END AS kwh,
+        {", ".join(f"c.{name}" for name in METER_ATTRIBUTES)}
+    FROM {{readings}} r JOIN consent_checks c USING (mpan_id)
+    WHERE c.refusal IS NULL AND r.quantity IN ('{Quantity.AI}', '{Quantity.AE}')
+"""
 Row = dict[str, Any]
 
 
 class LakeRows:
-    """Every declared table as a view ``layer.name``; one that was not written yet has no rows."""
+    """Every declared table as a view ``layer.name``; one that was not written yet has no rows.
 
-    def __init__(self, root: Path) -> None:
+    Two more: ``consent_checks``, one row a meter point (mpan_id, boundary_mpan_id, refusal, the boundary's attributes), and
+    ``eligible_readings``, the active energy of those that pass (mpan_id of the boundary, utc_date, quantity, kwh with null where the
+    customer opted out, and the boundary's attributes). Energies cannot be read in any other way.
+    """
+
+    def __init__(self, root: Path, checked_on: date | None = None) -> None:
         """The versions are pinned here, so that everything read afterwards belongs together.
+
+        Args:
+            root: the lake.
+            checked_on: day on which consent and legal basis must hold; default today, or the day that the lake's answers stand for
+                where that is later.
 
         Raises:
             ConfigError: no folder, or none of the tables in it.
@@ -40,6 +70,9 @@ class LakeRows:
             self._declare(contract)
         if not self.versions:
             raise ConfigError(f"{root}: no table of a lake in that folder; run scripts/demo or a job of jobs/ first")
+        self.checked_on = checked_on or self._find_day()
+        self.define("consent_checks", render_consent_check(METER_POINTS.full_name, LEGAL_BASES.full_name, self.checked_on))
+        self._connection.execute(f"CREATE VIEW eligible_readings AS {_ELIGIBLE.format(readings=_name_stored(READINGS))}")
 
     def read(self, query: str, **named: object) -> pa.Table:
         """What a query finds; ``$name`` in it stands for the argument of that name."""
@@ -66,18 +99,30 @@ class LakeRows:
         """A view of the table; columns that were declared since it was written are null."""
         plain = [column for column in contract.columns if "struct" not in column.type]
         path = self.root / contract.layer / contract.name
+        stored = _name_stored(contract)
         if DeltaTable.is_deltatable(str(path)):
             table = DeltaTable(str(path))
             self.versions[contract.full_name] = table.version()
-            stored = f"_{contract.layer}_{contract.name}"
             rows = open_rows(table)
+            known = rows.schema.names
             self._connection.register(stored, rows)
-            since = (column for column in plain if column.name not in rows.schema.names)
-            unknown = "".join(f", CAST(NULL AS {_name_type(column.type)}) AS {column.name}" for column in since)
-            self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT *{unknown} FROM {stored}")
-            return
-        declared = ", ".join(f"{column.name} {_name_type(column.type)}" for column in plain)
-        self._connection.execute(f"CREATE TABLE {contract.full_name} ({declared})")
+        else:
+            known = [column.name for column in plain]
+            declared = ", ".join(f"{column.name} {_name_type(column.type)}" for column in plain)
+            self._connection.execute(f"CREATE TABLE {stored} ({declared})")
+        unknown = "".join(f", CAST(NULL AS {_name_type(column.type)}) AS {column.name}" for column in plain if column.name not in known)
+        withheld = _WITHHELD.get(contract.full_name, "")
+        self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT COLUMNS(c -> c <> '{withheld}'){unknown} FROM {stored}")
+
+    def _find_day(self) -> date:
+        newest = self.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
+        today = datetime.now(UTC).date()
+        return max(newest, today) if newest else today
+
+
+def _name_stored(contract: TableContract) -> str:
+    """Under which name the rows of a table are kept, readings included."""
+    return f"_{contract.layer}_{contract.name}"
 
 
 def _name_type(spark_type: str) -> str:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.consent import METER_ATTRIBUTES
 from fmar_spark.domain.words import PRESENT_FROM, Quantity
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.evaluation.lake_answers import FACT_NAMES
@@ -25,13 +26,8 @@ SHORTEST_GAP, LONGEST_GAP = 3, 21
 """Days of one gap: readings of Great Britain fail for days to weeks."""
 RUN_ID: Final = "evaluation"
 _CHUNK: Final = f"""
-    SELECT p.boundary_mpan_id AS mpan_id, r.utc_date, r.quantity,
-        CASE WHEN r.opted_out IS NULL THEN r.kwh
-            ELSE list_transform(list_zip(r.kwh, r.opted_out), x -> CASE WHEN x[2] THEN NULL ELSE x[1] END) END AS kwh,
-        b.interval_minutes, b.time_zone, b.latitude, b.longitude, b.weather_area, b.gsp_group_id, b.is_domestic
-    FROM silver.readings r JOIN silver.meter_points p USING (mpan_id) JOIN silver.meter_points b ON b.mpan_id = p.boundary_mpan_id
-    WHERE r.quantity IN ('{Quantity.AI}', '{Quantity.AE}') AND p.boundary_mpan_id IN $wanted AND ($until IS NULL OR r.utc_date <= $until)
-    ORDER BY p.boundary_mpan_id
+    SELECT mpan_id, utc_date, quantity, kwh, {", ".join(METER_ATTRIBUTES)} FROM eligible_readings
+    WHERE mpan_id IN $wanted AND ($until IS NULL OR utc_date <= $until) ORDER BY mpan_id
 """
 
 
@@ -67,8 +63,8 @@ def see_again(
     """The answers about the labelled meters in each of ``CIRCUMSTANCES``, whole first, by the classifier that scored the lake."""
     until = _find_run_date(lake)
     size = settings.characterise.meters_per_chunk
-    looked_at = {row["mpan_id"] for row in lake.rows("SELECT DISTINCT mpan_id FROM gold.asset_detections")}
-    mpans = sorted(mpan for mpan in labels.mpan_id if mpan in looked_at)
+    examined = {row["mpan_id"] for row in lake.rows("SELECT DISTINCT mpan_id FROM gold.asset_detections")}
+    mpans = sorted(mpan for mpan in labels.mpan_id if mpan in examined)
     seen: dict[str, list[pa.RecordBatch]] = {circumstance.name: [] for circumstance in CIRCUMSTANCES}
     passes = {has_weather: _build_pass(lake, scorer, settings, has_weather) for has_weather in (True, False)}
     for first in range(0, len(mpans), size):

@@ -52,6 +52,8 @@ class Source(NamedTuple):
     """That the lake knows."""
     unknown: int
     """That it does not."""
+    withheld: int
+    """That it knows and that do not pass the consent check: they are not scored."""
 
 
 class KnownMeters(NamedTuple):
@@ -88,9 +90,8 @@ def gather_labels(lake: LakeRows, paths: Sequence[Path]) -> KnownMeters:
     if not sources:
         raise InputError(f"{lake.root}: no labels in {LABELS.full_name}; name a file with --labels (series_id, has_ev, ...)")
     known = {row["series_id"]: row["mpan_id"] for row in lake.rows("SELECT series_id, mpan_id FROM silver.series")}
-    points = {row["mpan_id"] for row in lake.rows("SELECT DISTINCT mpan_id FROM silver.meter_points")}
-    points |= {row["mpan_id"] for row in lake.rows("SELECT DISTINCT mpan_id FROM gold.asset_detections")}
-    return _join_sources(lake, sources, (known, points), truths)
+    may_be_scored = {row["mpan_id"]: row["refusal"] is None for row in lake.rows("SELECT mpan_id, refusal FROM consent_checks")}
+    return _join_sources(lake, sources, (known, may_be_scored), truths)
 
 
 def read_plan(folder: Path) -> dict[str, Any] | None:
@@ -180,7 +181,7 @@ def _agrees(own: list[KnownMeter], told: list[KnownMeter]) -> bool:
 
 
 def _join_sources(
-    lake: LakeRows, sources: list[tuple[str, list[KnownMeter]]], names: tuple[dict[str, str], set[str]], truths: list[Path]
+    lake: LakeRows, sources: list[tuple[str, list[KnownMeter]]], names: tuple[dict[str, str], dict[str, bool]], truths: list[Path]
 ) -> KnownMeters:
     series, points = names
     series_of = {mpan: name for name, mpan in series.items()}
@@ -188,12 +189,17 @@ def _join_sources(
     counted = []
     for name, meters in sources:
         numbered = [meter._replace(mpan_id=series.get(meter.name, meter.mpan_id)) for meter in meters]
-        mine = [meter._replace(name=series_of.get(meter.mpan_id, meter.name)) for meter in numbered if meter.mpan_id in points]
-        counted.append(Source(name, len(mine), len(meters) - len(mine)))
+        known = [meter._replace(name=series_of.get(meter.mpan_id, meter.name)) for meter in numbered if meter.mpan_id in points]
+        mine = [meter for meter in known if points[meter.mpan_id]]
+        counted.append(Source(name, len(known), len(meters) - len(known), len(known) - len(mine)))
         joined |= {meter.mpan_id: meter for meter in mine}
     if not joined:
         told = sum(len(meters) for _, meters in sources)
-        raise InputError(f"{lake.root}: none of the {told} labelled meters is in the lake; series ids or MPANs of its meters wanted")
+        withheld = max(source.withheld for source in counted)
+        raise InputError(
+            f"{lake.root}: none of the {told} labelled meters may be scored: {withheld} of them do not pass the consent check, the others "
+            "are not in the lake; series ids or MPANs of its meters wanted"
+        )
     fleet_of: dict[str, Path] = {}
     for folder in truths:
         of_fleet = _read_truth(folder)

@@ -77,7 +77,7 @@ def refuse_training_meters(lake: LakeRows, known: KnownMeters, trained_on: Train
     found = refuse_names(trained_on, labels.mpan_id, is_simulated)
     if trained_on.days.size:
         days = lake.read(
-            f"""SELECT a.place, r.kwh FROM silver.readings r JOIN asked a USING (mpan_id)
+            f"""SELECT a.place, r.kwh FROM eligible_readings r JOIN asked a USING (mpan_id)
             WHERE r.quantity = '{Quantity.AI}' AND day(r.utc_date) = 1"""
         )
         found += refuse_days(trained_on, days["place"].to_numpy().astype(np.int64), mark_days(days["kwh"]))

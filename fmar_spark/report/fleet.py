@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
+from fmar_spark.domain.consent import REFUSALS
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.engine.lake_sql import LakeRows, Row
@@ -159,7 +160,7 @@ def _bin_of(column: str, edges: tuple[float, ...]) -> str:
 
 
 def describe_intake(lake: LakeRows, examples: int) -> dict[str, Any]:
-    """Refusals by rule with some examples, connections that the gate kept out, and the last run of each step."""
+    """Rejections by rule with some examples, connections that did not pass the consent check, and the last run of each step."""
     return {
         "refused": _list_refused(lake, examples),
         "connections": _count_connections(lake),
@@ -185,14 +186,18 @@ def _list_refused(lake: LakeRows, examples: int) -> list[dict[str, Any]]:
     return [{**row, "examples": [[one["source"], one["reason"]] for one in told if one["rule"] == row["rule"]]} for row in rules]
 
 
-def _count_connections(lake: LakeRows) -> dict[str, int]:
-    """Boundaries that are known, and of them those that were looked at."""
-    return lake.rows(
-        """SELECT count(DISTINCT boundary_mpan_id) AS known,
-            count(DISTINCT boundary_mpan_id) FILTER (boundary_mpan_id IN (SELECT mpan_id FROM meters)) AS looked_at,
-            count(DISTINCT mpan_id) AS meter_points
-        FROM silver.meter_points"""
+def _count_connections(lake: LakeRows) -> dict[str, Any]:
+    """Connections (import meters with what is behind them) that are known and that were examined, and why the others were not.
+
+    ``withheld``: examined before, and no longer shown because consent or legal basis ended since.
+    """
+    counts = lake.rows(
+        """SELECT (SELECT count(DISTINCT boundary_mpan_id) FROM consent_checks) AS known, (SELECT count(*) FROM meters) AS examined,
+            (SELECT count(DISTINCT mpan_id) FROM gold.asset_detections WHERE mpan_id NOT IN (SELECT mpan_id FROM meters)) AS withheld"""
     )[0]
+    refused = lake.rows("SELECT refusal, count(*) AS meters FROM consent_checks WHERE refusal IS NOT NULL GROUP BY refusal")
+    counted = {row["refusal"]: row["meters"] for row in refused}
+    return {**counts, "refused": [[one.reason, counted[one.name]] for one in REFUSALS if one.name in counted]}
 
 
 def _count_readings(lake: LakeRows) -> dict[str, Any]:

@@ -49,20 +49,18 @@ class Place(NamedTuple):
 
 
 def read_histories(lake: LakeRows, meters: Sequence[Row]) -> Iterator[History]:
-    """The histories of the meters, in their order; a meter without readings is left out.
+    """The histories of the meters, in their order; a meter without readings, or that does not pass the consent check, is left out.
 
-    Export meter points count for the boundary that they belong to.
+    Export meter points that pass count for the boundary that they belong to.
     """
     lake.add("chosen", pa.table({"mpan_id": [row["mpan_id"] for row in meters], "meter": list(range(len(meters)))}))
     found = lake.read(
-        f"""SELECT c.meter, CAST(r.utc_date - DATE '1970-01-01' AS INTEGER) AS day, r.quantity = '{Quantity.AE}' AS is_export,
-            r.kwh, r.opted_out
-        FROM silver.readings r JOIN silver.meter_points p USING (mpan_id) JOIN chosen c ON c.mpan_id = p.boundary_mpan_id
-        WHERE r.quantity IN ('{Quantity.AI}', '{Quantity.AE}') ORDER BY c.meter"""
+        f"""SELECT c.meter, CAST(r.utc_date - DATE '1970-01-01' AS INTEGER) AS day, r.quantity = '{Quantity.AE}' AS is_export, r.kwh
+        FROM eligible_readings r JOIN chosen c USING (mpan_id) ORDER BY c.meter"""
     )
     meter, day = found["meter"].to_numpy(), found["day"].to_numpy()
     is_export = found["is_export"].to_numpy()
-    kwh = _read_slots(found["kwh"], found["opted_out"])
+    kwh: Floats = pc.list_flatten(found["kwh"]).to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, clock.SLOTS_PER_DAY)
     bounds = np.searchsorted(meter, np.arange(len(meters) + 1))
     for place, row in enumerate(meters):
         mine = slice(bounds[place], bounds[place + 1])
@@ -105,16 +103,6 @@ def _lay_out(meter: Row, day: Ints, is_export: np.ndarray[tuple[int], np.dtype[n
     imports, exports = (kw_from_kwh(lay_local(values, first_date, zone)) for values in energies)
     net_kwh = energies[0] - np.nan_to_num(energies[1])
     return History(meter, first_date, imports, exports, imports - np.nan_to_num(exports), net_kwh.reshape(-1))
-
-
-def _read_slots(kwh: pa.ChunkedArray, opted_out: pa.ChunkedArray) -> Floats:
-    """Energies, shape (rows, 48); NaN where unread or opted out."""
-    values: Floats = pc.list_flatten(kwh).to_numpy().astype(np.float32).reshape(-1, clock.SLOTS_PER_DAY)
-    rows = np.flatnonzero(pc.is_valid(opted_out).to_numpy())
-    if rows.size:
-        marks = pc.fill_null(pc.list_flatten(opted_out.take(pa.array(rows))), False).to_numpy()
-        values[rows] = np.where(marks.reshape(-1, clock.SLOTS_PER_DAY), np.nan, values[rows])
-    return values
 
 
 def _name_place(meter: Row) -> tuple[object, ...]:

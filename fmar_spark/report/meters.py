@@ -33,26 +33,27 @@ SIZE_FIGURES: Final = (
     "peak_kwp_upper",
 )
 _METERS: Final = f"""
-    WITH looked_at AS (
+    WITH examined AS (
         SELECT mpan_id, max(days_seen) AS days_seen, max(as_of_date) AS as_of_date FROM gold.asset_detections GROUP BY mpan_id
     ), known AS (
         SELECT mpan_id, any_value(provenance) AS provenance, any_value(confusers) AS confusers,
             {", ".join(f"any_value({name}) AS {name}" for name in (*LABEL_NAMES, *LABEL_SIZES))}
         FROM silver.labels GROUP BY mpan_id
     ), named AS (SELECT mpan_id, min(series_id) AS series_id FROM silver.series GROUP BY mpan_id)
-    SELECT looked_at.*, coalesce(named.series_id, looked_at.mpan_id) AS name, points.source, points.gsp_group_id, points.is_domestic,
+    SELECT examined.*, coalesce(named.series_id, examined.mpan_id) AS name, points.source, points.gsp_group_id, points.is_domestic,
         points.interval_minutes, points.time_zone, points.latitude, points.longitude, points.weather_area,
         known.* EXCLUDE (mpan_id), profiles.verdict, profiles.missing_share, profiles.has_export, profiles.has_weather
-    FROM looked_at
-    LEFT JOIN silver.meter_points points USING (mpan_id)
-    LEFT JOIN known USING (mpan_id)
-    LEFT JOIN named USING (mpan_id)
-    LEFT JOIN profiles USING (mpan_id)
+    FROM examined
+    JOIN consent_checks checks ON checks.mpan_id = examined.mpan_id AND checks.refusal IS NULL
+    LEFT JOIN silver.meter_points points ON points.mpan_id = examined.mpan_id
+    LEFT JOIN known ON known.mpan_id = examined.mpan_id
+    LEFT JOIN named ON named.mpan_id = examined.mpan_id
+    LEFT JOIN profiles ON profiles.mpan_id = examined.mpan_id
 """
 
 
 def define_meters(lake: LakeRows) -> None:
-    """``meters`` is then a table of the lake: one row a meter that was looked at, with its kind."""
+    """``meters`` is then a table of the lake: one row a meter that was examined and still passes the consent check, with its kind."""
     wanted = "mpan_id, verdict, missing_share, has_export, has_weather"
     lake.define("profiles", f"SELECT {wanted} FROM silver.meter_profiles")
     lake.define("unnamed_meters", _METERS)

@@ -50,7 +50,7 @@ class Order(NamedTuple):
 
 
 def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str, int]:
-    """Write the page about the lake below ``root``; meters looked at, listed and with evidence.
+    """Write the page about the lake below ``root``; meters examined, listed and with evidence.
 
     Raises:
         ConfigError: no lake there, or nothing in it was characterised.
@@ -76,7 +76,7 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
         "fleet_kinds": [kind.value for kind in KINDS],
         "intake": describe_intake(lake, order.examples_per_rule),
         "meters": describe_meters(listed),
-        "meters_looked_at": sum(kind["meters"] for kind in fleet),
+        "meters_examined": sum(kind["meters"] for kind in fleet),
         "places": places,
         "evidence": [position for position, row in enumerate(listed) if row["mpan_id"] in evidence],
         **describe_answers(lake, listed),
@@ -85,7 +85,7 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
     packs = [evidence[row["mpan_id"]] for row in listed if row["mpan_id"] in evidence]
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render_page(data, packs), encoding="utf-8")
-    return {"looked_at": data["meters_looked_at"], "listed": len(listed), "with_evidence": len(packs)}
+    return {"examined": data["meters_examined"], "listed": len(listed), "with_evidence": len(packs)}
 
 
 def render_page(data: dict[str, Any], packs: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.domain.consent import METER_ATTRIBUTES
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.store import TableStore
@@ -18,7 +19,6 @@ from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.profiling.baselines import PredictionPass, read_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
-from fmar_spark.transforms.eligibility import METER_ATTRIBUTES
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (BASELINE_PREDICTIONS,)

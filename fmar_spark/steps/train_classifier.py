@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import yaml
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
@@ -113,7 +114,7 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
     failed = list_failed_gates(report, read_gates(Path(learning.gates)))
     data_version = {"labels": labels_from, "meters": str(len(examples.meter_id)), "run_id": run.run_id}
     data_version |= {f"version {name}": str(version) for name, version in store.versions_read.items()}
-    registered = register_classifier(classifier, mark_training(store, examples, split), report, data_version, learning, failed)
+    registered = register_classifier(classifier, mark_training(meter_days, examples, split), report, data_version, learning, failed)
     for sentence in failed:
         _log.warning("train_classifier: gate not passed: %s", sentence)
     _log.info(
@@ -126,14 +127,20 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
     return Written(counts, rows_kept=len(examples.meter_id))
 
 
-def mark_training(store: TableStore, examples: Examples, split: Split) -> TrainedOn:
-    """The meters that trained or calibrated, by their MPANs and by their readings on the first day of each month."""
+def mark_training(meter_days: DataFrame, examples: Examples, split: Split) -> TrainedOn:
+    """The meters that trained or calibrated, by their MPANs and by their readings on the first day of each month.
+
+    Args:
+        meter_days: of ``read_eligible_days``.
+        examples: of the labelled meters.
+        split: which of them trained.
+    """
     has_trained = split.train | split.calibrate
     mpan_ids = sorted({examples.meter_id[row] for row in np.flatnonzero(has_trained)})
     simulated = {examples.meter_id[row] for row in np.flatnonzero(has_trained) if examples.provenance[row].startswith(SIMULATED)}
-    wanted = store.spark.createDataFrame([(mpan,) for mpan in mpan_ids], "mpan_id string")
+    wanted = meter_days.sparkSession.createDataFrame([(mpan,) for mpan in mpan_ids], "mpan_id string")
     is_first = (F.dayofmonth("utc_date") == 1) & (F.col("quantity") == Quantity.AI.value)
-    days = store.read(READINGS).where(is_first).join(F.broadcast(wanted), "mpan_id", "left_semi").select("kwh").toArrow()
+    days = meter_days.where(is_first).join(F.broadcast(wanted), "mpan_id", "left_semi").select("kwh").toArrow()
     return TrainedOn(names=mark_names([mpan for mpan in mpan_ids if mpan not in simulated]), days=keep_marks(mark_days(days["kwh"])))
 
 

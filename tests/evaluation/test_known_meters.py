@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deltalake import DeltaTable
 from evaluation_world import HOMES, PLAN, write_truth
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
@@ -117,3 +118,13 @@ def test_a_wrong_date_is_named_by_line(lake: LakeRows, tmp_path: Path, told: str
     file.write_text(f"series_id,has_ev,ev_appeared_date,ev_removed_date\nhome0,1,{told}\n")
     with pytest.raises(ConfigError, match=complaint):
         gather_labels(lake, (file,))
+
+
+def test_a_meter_that_does_not_pass_the_consent_check_is_not_scored(world: Path, home_labels: Path, tmp_path: Path) -> None:
+    shutil.copytree(world, tmp_path / "lake")
+    bases = DeltaTable(str(tmp_path / "lake" / "silver" / "legal_bases"))
+    home = LakeRows(world).rows("SELECT mpan_id FROM silver.series WHERE series_id = 'home0'")[0]["mpan_id"]
+    bases.delete(f"mpan_id = '{home}'")
+    known = gather_labels(LakeRows(tmp_path / "lake"), (home_labels,))
+    assert known.labels.name == ["home1", "home2", "home3"]
+    assert [(source.meters, source.unknown, source.withheld) for source in known.sources] == [(4, 1, 1)]

@@ -48,7 +48,7 @@ def test_the_fleet_is_characterised_and_reported(notebooks: dict[str, Ran], land
     assert ran.names["written"].rows_kept * 5 == count_rows(lake, "gold/asset_detections") > 0
     assert ran.names["answers"]["count"].sum() == count_rows(lake, "gold/asset_detections")
     assert len(ran.names["verdicts"]) == 5
-    assert ran.names["page"]["looked_at"] == ran.names["written"].rows_kept
+    assert ran.names["page"]["examined"] == ran.names["written"].rows_kept
     assert (landing.parent / "report.html").stat().st_size > 4_000_000
 
 

@@ -55,7 +55,7 @@ def test_what_was_refused_is_counted_by_rule_without_the_refused_text(lake: Lake
         ("not_json", 1, 1, 1),
     ]
     assert "SECRET" not in str(found)
-    assert found["connections"] == {"known": 7, "looked_at": 6, "meter_points": 8}
+    assert found["connections"] == {"known": 7, "examined": 6, "withheld": 0, "refused": [["no legal basis on record for that day", 1]]}
     assert [(run[0], run[3]) for run in found["runs"]] == [("ingest_dip", 12.5), ("characterise", 31.0)]
 
 

@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from report_world import CAR, HOSTILE_NAME, SHORT, write_lake
+from deltalake import DeltaTable, write_deltalake
+from report_world import CAR, HOSTILE_NAME, ROOF_EXPORT, SHORT, write_lake
 
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.report.frame import unpack
 from fmar_spark.report.page import Order, write_report
 
@@ -46,7 +49,7 @@ def test_the_page_says_whose_it_is(report: Path) -> None:
 def test_evidence_is_of_the_named_meters_alone_where_none_else_is_wanted(small_lake: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "one.html"
     counts = write_report(small_lake, out, Order(named=(CAR,), evidence_meters=0), say_nothing)
-    assert counts == {"looked_at": 6, "listed": 6, "with_evidence": 1}
+    assert counts == {"examined": 6, "listed": 6, "with_evidence": 1}
     packs = re.findall(r'id="evidence-\d+">(.*?)</script>', out.read_text(encoding="utf-8"))
     header, body = unpack(packs[0])
     assert (len(packs), len(header["import_kwh"]), len(body)) == (1, 70, 70 * 48)
@@ -56,7 +59,7 @@ def test_evidence_is_of_the_named_meters_alone_where_none_else_is_wanted(small_l
 
 def test_a_named_meter_is_listed_however_short_the_list(small_lake: Path, tmp_path: Path) -> None:
     counts = write_report(small_lake, tmp_path / "p.html", Order(named=(SHORT,), evidence_meters=1, listed_meters=2), say_nothing)
-    assert counts == {"looked_at": 6, "listed": 3, "with_evidence": 1}
+    assert counts == {"examined": 6, "listed": 3, "with_evidence": 1}
 
 
 def test_a_folder_without_answers_names_the_job_to_run(tmp_path: Path) -> None:
@@ -70,12 +73,30 @@ def test_a_folder_without_answers_names_the_job_to_run(tmp_path: Path) -> None:
         write_report(lake, tmp_path / "p.html", Order(), say_nothing)
 
 
-def test_a_lake_with_answers_alone_still_has_a_page(tmp_path: Path) -> None:
+def test_a_lake_with_answers_alone_has_a_page_that_shows_no_meter(tmp_path: Path) -> None:
     lake = write_lake(tmp_path / "lake")
     for folder in [*lake.glob("silver/*"), *lake.glob("bronze/*"), *lake.glob("ops/*"), *lake.glob("gold/*")]:
         if folder.name not in {"asset_detections"}:
             folder.rename(tmp_path / folder.name)
-    assert write_report(lake, tmp_path / "p.html", Order(), say_nothing) == {"looked_at": 6, "listed": 6, "with_evidence": 0}
+    assert write_report(lake, tmp_path / "p.html", Order(), say_nothing) == {"examined": 0, "listed": 0, "with_evidence": 0}
+    assert '"withheld":6' in (tmp_path / "p.html").read_text(encoding="utf-8")
+
+
+def test_a_home_that_withdrew_and_an_export_meter_without_consent_are_not_on_the_page(tmp_path: Path) -> None:
+    lake = write_lake(tmp_path / "lake")
+    points = DeltaTable(str(lake / "silver" / "meter_points")).to_pyarrow_table()
+    refused = pc.is_in(points["mpan_id"], pa.array([CAR, ROOF_EXPORT]))
+    consent = pc.if_else(refused, "N", points["consent_granularity"])
+    changed = points.set_column(points.schema.get_field_index("consent_granularity"), "consent_granularity", consent)
+    write_deltalake(str(lake / "silver" / "meter_points"), changed, mode="overwrite")
+    counts = write_report(lake, tmp_path / "p.html", Order(), say_nothing)
+    assert counts == {"examined": 5, "listed": 5, "with_evidence": 4}
+    text = (tmp_path / "p.html").read_text(encoding="utf-8")
+    assert CAR not in text
+    packs = [unpack(pack)[0] for pack in re.findall(r'id="evidence-\d+">(.*?)</script>', text)]
+    assert [sum(filter(None, pack["export_kwh"])) for pack in packs] == [0.0] * 4
+    with pytest.raises(InputError, match="named meters"):
+        write_report(lake, tmp_path / "q.html", Order(named=(CAR,)), say_nothing)
 
 
 def test_the_script_writes_the_page_without_spark_and_names_what_is_missing(small_lake: Path, tmp_path: Path) -> None:

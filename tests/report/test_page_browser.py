@@ -92,7 +92,7 @@ def test_a_meter_shows_its_verdicts_days_availability_and_baseline(opened: Opene
     assert "Size 7.0 kW import (80 % 6.3 to 8.4); 35 episodes" in verdict
     daily = read_table(page, "carpet")
     days = "CAST(utc_date AS VARCHAR) AS day, round(list_sum(kwh), 2) AS kwh"
-    wanted = lake.rows(f"SELECT {days} FROM silver.readings WHERE mpan_id = $mpan ORDER BY 1 LIMIT 20", mpan=CAR)
+    wanted = lake.rows(f"SELECT {days} FROM eligible_readings WHERE mpan_id = $mpan ORDER BY 1 LIMIT 20", mpan=CAR)
     assert [(row[0], float(row[1])) for row in daily[:20]] == [(row["day"], row["kwh"]) for row in wanted]
     assert sum(int(row[-1]) for row in daily) == 35
     available = {row[0]: row[1:] for row in read_table(page, "availability")}

@@ -32,7 +32,7 @@ def test_training_meters_are_marked_by_name_and_by_the_first_of_each_month(store
         MPANS, nothing, nothing, nothing, nothing, nothing, nothing, [""] * 4, np.zeros(4, dtype=int), [*["real"] * 3, "simulated"]
     )
     split = Split(np.array([True, False, False, True]), np.array([False, True, False, False]), np.array([False, False, True, False]))
-    found = mark_training(store, examples, split)
+    found = mark_training(store.read(READINGS), examples, split)
     np.testing.assert_array_equal(found.names, mark_names(["train", "calibrate"]))
     assert found.days.size == 3
     assert [one.place for one in refuse_names(found, MPANS, np.array([False, False, False, True]))] == [0, 1]

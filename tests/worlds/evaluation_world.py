@@ -14,7 +14,7 @@ from plain_columns import plain_schema
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
-from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.profiling.baselines import ScoreRules
@@ -62,8 +62,11 @@ def write_world(folder: Path) -> Path:
         "latitude": [52.0] * count,
         "longitude": [-1.0] * count,
         "weather_area": weather_area,
+        "consent_granularity": ["H"] * count,
         "told_at": [TOLD_AT] * count,
     }
+    bases = {"mpan_id": fleet.mpan_id, "basis": ["public task"] * count, "source": ["a test"] * count, "recorded_at": [TOLD_AT] * count}
+    write_table(lake, LEGAL_BASES, bases)
     write_table(lake, METER_POINTS, points)
     write_table(
         lake, READINGS, {**readings, "quality": [["A"] * 48] * len(readings["mpan_id"]), "told_at": [TOLD_AT] * len(readings["mpan_id"])}

@@ -13,7 +13,7 @@ from plain_columns import plain_schema
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, BASELINE_PREDICTIONS, BASELINES, CAPABILITY
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
-from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
 
 FIRST: Final = date(2024, 3, 1)
@@ -100,6 +100,7 @@ def list_detections() -> list[Row]:
 
 def meter_point(mpan_id: str, **own: Any) -> Row:
     plain = {"source": "dip", "gsp_group_id": "_C", "is_domestic": True, "boundary_mpan_id": mpan_id, "interval_minutes": 30}
+    plain |= {"consent_granularity": "H"}
     where = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1, "weather_area": "_C", "told_at": at(0)}
     return {"mpan_id": mpan_id, **plain, **where, **own}
 
@@ -117,6 +118,10 @@ def write_lake(root: Path) -> Path:
         meter_point(UNASKED),
     ]
     write_table(root, METER_POINTS, points)
+    allowed = [point["mpan_id"] for point in points if point["mpan_id"] != UNASKED]
+    write_table(
+        root, LEGAL_BASES, [{"mpan_id": mpan, "basis": "public task", "source": "a test", "recorded_at": at(0)} for mpan in allowed]
+    )
     write_table(root, SERIES, [{"series_id": HOSTILE_NAME, "mpan_id": HOSTILE, "imported_at": at(0)}])
     labels = [{"series_id": mpan, "mpan_id": mpan, "provenance": "simulated", "has_ev": mpan != SILENT, "ev_kw": 7.2} for mpan in SIMULATED]
     labels.append({"series_id": SHORT, "mpan_id": SHORT, "provenance": "SEMI-SYNTHETIC: real home + a car of another"})

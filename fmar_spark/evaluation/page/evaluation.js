@@ -87,7 +87,7 @@ function showWarnings() {
 function startEvaluation() {
   showWarnings();
   const score = document.getElementById("score");
-  score.append(make("p", { class: "lead" }, "Labels: ", make("bdi", null, DATA.evaluation.labels.map((one) => `${one.name} (${number(one.meters)} meters${one.unknown ? `, ${number(one.unknown)} not in the lake` : ""})`).join("; ")),
+  score.append(make("p", { class: "lead" }, "Labels: ", make("bdi", null, DATA.evaluation.labels.map((one) => `${one.name} (${number(one.meters)} meters${one.unknown ? `, ${number(one.unknown)} not in the lake` : ""}${one.withheld ? `, ${number(one.withheld)} not scored: they do not pass the consent check` : ""})`).join("; ")),
     `. No figure is given of fewer than ${DATA.evaluation.rules.least_meters} meters. Real, semi-synthetic and simulated meters are never counted together.`));
   score.append(makeChoices("Readings:", "kind", KINDS.map((kind) => [kind, `${kind} (${number(DATA.evaluation.kinds[kind].meters)})`]), KINDS[0], drawKind));
   for (const id of ["score", "groups", "circumstances", "mistakes"]) document.getElementById(id).append(make("div", { id: `${id}-body` }));

@@ -12,8 +12,9 @@ function startFleet() {
   const quality = document.getElementById("quality");
   const known = DATA.intake.connections;
   section.append(make("p", { class: "lead" },
-    `${number(DATA.meters_looked_at)} of ${number(known.known)} known connections were looked at`
-    + (known.looked_at < known.known ? "; the others lack half-hourly consent, a legal basis, an import meter or readings. " : ". ")
+    `${number(DATA.meters_examined)} of ${number(known.known)} known connections were examined. `
+    + (known.refused.length ? `Meters that were not: ${known.refused.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
+    + (known.withheld ? `${number(known.withheld)} meters were examined before and are not shown: consent or legal basis has ended since. ` : "")
     + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"),
     ". Real, semi-synthetic and simulated meters are never counted together."));
   if (DATA.fleet.length > 1) {

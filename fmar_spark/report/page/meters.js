@@ -78,7 +78,7 @@ function startMeters() {
     const wanted = { text: search.value, asset: asset.value, answer: answer.value, kind: kind.value };
     state.shown = all.filter((option) => isWanted(option.meter, wanted));
     list.replaceChildren(...state.shown);
-    count.textContent = `${number(state.shown.length)} of ${number(METERS.length)} meters${DATA.meters_looked_at > METERS.length ? ` listed, ${number(DATA.meters_looked_at)} looked at` : ""}`;
+    count.textContent = `${number(state.shown.length)} of ${number(METERS.length)} meters${DATA.meters_examined > METERS.length ? ` listed, ${number(DATA.meters_examined)} examined` : ""}`;
   };
   [search, asset, answer, kind].forEach((control) => control.addEventListener("input", filter));
   list.addEventListener("click", (event) => choose(state, event.target.closest("li")));
