@@ -194,11 +194,10 @@ def _join_sources(
         counted.append(Source(name, len(known), len(meters) - len(known), len(known) - len(mine)))
         joined |= {meter.mpan_id: meter for meter in mine}
     if not joined:
-        told = sum(len(meters) for _, meters in sources)
-        withheld = max(source.withheld for source in counted)
+        labelled, withheld = sum(len(meters) for _, meters in sources), sum(source.withheld for source in counted)
+        refused = f" and may be scored: {withheld} do not pass the consent check" if withheld else ""
         raise InputError(
-            f"{lake.root}: none of the {told} labelled meters may be scored: {withheld} of them do not pass the consent check, the others "
-            "are not in the lake; series ids or MPANs of its meters wanted"
+            f"{lake.root}: none of the {labelled} labelled meters is in the lake{refused}; series ids or MPANs of its meters wanted"
         )
     fleet_of: dict[str, Path] = {}
     for folder in truths:

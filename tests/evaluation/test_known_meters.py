@@ -122,9 +122,9 @@ def test_a_wrong_date_is_named_by_line(lake: LakeRows, tmp_path: Path, told: str
 
 def test_a_meter_that_does_not_pass_the_consent_check_is_not_scored(world: Path, home_labels: Path, tmp_path: Path) -> None:
     shutil.copytree(world, tmp_path / "lake")
-    bases = DeltaTable(str(tmp_path / "lake" / "silver" / "legal_bases"))
+    points = DeltaTable(str(tmp_path / "lake" / "silver" / "meter_points"))
     home = LakeRows(world).rows("SELECT mpan_id FROM silver.series WHERE series_id = 'home0'")[0]["mpan_id"]
-    bases.delete(f"mpan_id = '{home}'")
+    points.update({"is_energised": "false"}, f"mpan_id = '{home}'")
     known = gather_labels(LakeRows(tmp_path / "lake"), (home_labels,))
     assert known.labels.name == ["home1", "home2", "home3"]
     assert [(source.meters, source.unknown, source.withheld) for source in known.sources] == [(4, 1, 1)]

@@ -131,7 +131,9 @@ def test_a_training_meter_is_left_out_by_its_number_or_by_its_readings(
 ) -> None:
     lake = LakeRows(world)
     series = {row["series_id"]: row["mpan_id"] for row in lake.rows("SELECT series_id, mpan_id FROM silver.series")}
-    kwh = lake.read("SELECT kwh FROM silver.readings WHERE mpan_id = $mpan AND quantity = 'AI' AND day(utc_date) = 1", mpan=series["home1"])
+    kwh = lake.read(
+        "SELECT kwh FROM eligible_readings WHERE mpan_id = $mpan AND quantity = 'AI' AND day(utc_date) = 1", mpan=series["home1"]
+    )
     days = np.unique(mark_days(kwh["kwh"]))
     trained_on = TrainedOn(names=mark_names([series["home0"]]), days=days[days > 0])
     monkeypatch.setattr(scorecard, "find_trained_on", lambda settings, version: trained_on)

@@ -32,6 +32,7 @@ def lake(store: TableStore) -> Path:
         "time_zone": "Europe/London",
         "latitude": 51.5,
         "longitude": -0.1,
+        "is_domestic": False,
     }
     run = start_run("characterise", None, "settings")
     answer = dict.fromkeys(ASSET_DETECTIONS.names) | {
