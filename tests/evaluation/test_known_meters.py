@@ -124,7 +124,7 @@ def test_a_meter_that_does_not_pass_the_consent_check_is_not_scored(world: Path,
     shutil.copytree(world, tmp_path / "lake")
     points = DeltaTable(str(tmp_path / "lake" / "silver" / "meter_points"))
     home = LakeRows(world).rows("SELECT mpan_id FROM silver.series WHERE series_id = 'home0'")[0]["mpan_id"]
-    points.update({"is_energised": "false"}, f"mpan_id = '{home}'")
+    points.update({"is_energised": "false"}, predicate=f"mpan_id = '{home}'")
     known = gather_labels(LakeRows(tmp_path / "lake"), (home_labels,))
     assert known.labels.name == ["home1", "home2", "home3"]
     assert [(source.meters, source.unknown, source.withheld) for source in known.sources] == [(4, 1, 1)]
