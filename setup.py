@@ -23,6 +23,7 @@ setup(
     packages=find_packages(include=["fmar_spark", "fmar_spark.*"]),
     package_data={"fmar_spark": DATA_FILES},
     scripts=sorted(str(path.relative_to(ROOT)) for path in (ROOT / "jobs").glob("*.py")),
+    entry_points={"console_scripts": ["fmar = fmar_spark.cli:main"]},
     install_requires=[
         "numpy",
         "scipy",

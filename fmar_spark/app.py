@@ -1,31 +1,28 @@
-"""What every job and notebook shares: arguments, settings, logging, session, store and journal."""
+"""What every job and notebook shares: settings, logging, session, store and journal."""
 
-import argparse
 import logging
 import re
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from typing import NamedTuple
 
 from pyspark.sql import SparkSession
 
 from fmar_spark import clock
+from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
-from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run, tell_error
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
-from fmar_spark.engine.stream import ENDING_SIGNALS, is_address
+from fmar_spark.engine.stream import ENDING_SIGNALS
 from fmar_spark.errors import ConfigError, FmarError
-from fmar_spark.settings.overlays import digest_settings, load_settings
+from fmar_spark.settings.overlays import digest_settings
+from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import Settings
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
@@ -36,26 +33,43 @@ STOPPED = FmarError("stopped; run the same command again to go on")
 _log = logging.getLogger("fmar")
 
 
-class Job(NamedTuple):
-    """What a job says of itself."""
-
-    name: str
-    summary: str
-    reads: tuple[TableContract, ...]
-    writes: tuple[TableContract, ...]
-    needs_lake: bool = False
-    """It works on what others have brought: a lake that is not there is a mistake."""
-
-
-@dataclass(frozen=True)
 class App:
-    """What a job's body works with."""
+    """What a job's body works with: settings, the day that the run stands for, and a session that starts when it is first needed."""
 
-    job: Job
-    arguments: argparse.Namespace
-    settings: Settings
-    spark: SparkSession
-    run_date: date | None
+    def __init__(self, job: Job, settings: Settings, run_date: date | None) -> None:
+        """Nothing is started yet."""
+        self.job, self.settings, self.run_date = job, settings, run_date
+        self._session: SparkSession | None = None
+        self._has_joined = False
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session; the first use starts or joins it.
+
+        Raises:
+            ConfigError: no Java 17, or the jars cannot be downloaded.
+        """
+        return self.start_spark()
+
+    @property
+    def has_lost_spark(self) -> bool:
+        """Whether a session was started and its process has gone."""
+        return self._session is not None and not is_running(self._session)
+
+    def start_spark(self, packages: tuple[str, ...] = ()) -> SparkSession:
+        """The session, with these Maven packages if it starts now."""
+        if self._session is None:
+            self._has_joined = SparkSession.getActiveSession() is not None
+            answer = signal.getsignal(signal.SIGINT)
+            self._session = build_session(self.job.name, self.settings.spark, packages)
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, answer)  # PySpark puts its own there
+        return self._session
+
+    def close(self) -> None:
+        """Stop the session, unless it was there before: it is another's."""
+        if self._session is not None and not self._has_joined:
+            stop_session(self._session)
 
     def run_step(self, step: str, body: Callable[[TableStore, Run], Written]) -> Written:
         """Run one step under the journal: its row is left whether it succeeds or fails, unless there is no lake yet to leave it in."""
@@ -102,65 +116,20 @@ def describe_failure(step: str, at_hand: str, error: BaseException) -> str:
     return f"{step}: {how}{place}{why}\n{step}: what was written before stands; run the same command again once mended (docs/operations.md)"
 
 
-def build_parser(job: Job) -> argparse.ArgumentParser:
-    """The arguments that every job takes."""
-    reads = ", ".join(table.full_name for table in job.reads) or "files only"
-    writes = ", ".join(table.full_name for table in job.writes) or "files only"
-    parser = argparse.ArgumentParser(
-        prog=f"{job.name}.py",
-        description=f"{job.summary}\n\nreads   {reads}\nwrites  {writes}\nexit    0 done, 1 failed, 2 wrong arguments or settings",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--lake", metavar="PATH", help="root of the lake (default: the setting lake.root)")
-    parser.add_argument("--env", default="local", metavar="NAME", help="overlay conf/NAME.yaml over conf/base.yaml (default: local)")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="overrides",
-        metavar="SECTION.KEY=VALUE",
-        help="one setting for this run; may be repeated",
-    )
-    parser.add_argument(
-        "--run-date", type=parse_date, metavar="YYYY-MM-DD", help="day that the run stands for (default: the newest day with data)"
-    )
-    return parser
+def run_job(job: Job, settings: Settings, run_date: date | None, body: Callable[[App], None]) -> int:
+    """Set up, run, tidy up; the exit status of the job.
 
-
-def run_job(
-    argv: Sequence[str],
-    job: Job,
-    add_arguments: Callable[[argparse.ArgumentParser], None],
-    body: Callable[[App], None],
-) -> int:
-    """Parse, set up, run, tidy up; the exit status of the job.
-
-    Problems that a person can mend are one line on standard error; anything else keeps its traceback.
+    Problems that a user can correct are one line on standard error; anything else keeps its traceback.
     """
-    parser = build_parser(job)
-    add_arguments(parser)
-    arguments = parser.parse_args(list(argv))
     start_logging()
-    try:
-        settings = load_settings(arguments.env, arguments.overrides)
-        if arguments.lake:
-            settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": arguments.lake})})
-        if job.needs_lake:
-            require_lake(settings.lake.root)
-        packages = tuple(getattr(arguments, "extra_packages", ()))
-        spark = build_session(job.name, settings.spark, packages)
-    except ConfigError as error:
-        return _refuse(job, error, WRONG_ARGUMENTS)
-    except KeyboardInterrupt:
-        return _refuse(job, STOPPED, FAILED)
-    app = App(job, arguments, settings, spark, arguments.run_date)
+    app = App(job, settings, run_date)
     try:
         with plain_signals():
             body(app)
     except (Exception, KeyboardInterrupt) as error:
-        return _tell_failure(job, spark, error)
+        return _report_failure(app, error)
     finally:
-        stop_session(spark)
+        app.close()
     return DONE
 
 
@@ -176,14 +145,15 @@ def open_notebook(name: str, told: Mapping[str, str]) -> App:
         ConfigError: an unknown environment, a misspelt setting, a wrong date, or no session.
     """
     start_logging()
-    settings = load_settings(told.get("environment") or "local", told.get("settings", "").split())
-    if told.get("lake"):
-        settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": told["lake"]})})
+    options = RunOptions(told.get("lake"), told.get("environment") or "local", tuple(told.get("settings", "").split()))
+    settings = options.load_settings()
     try:
         run_date = clock.parse_day(told["run_date"]) if told.get("run_date") else None
     except ValueError as error:
         raise ConfigError(f"run_date: {told['run_date']!r} found, YYYY-MM-DD wanted") from error
-    return App(Job(name, name, (), ()), argparse.Namespace(**told), settings, build_session(name, settings.spark), run_date)
+    app = App(Job(name), settings, run_date)
+    app.start_spark()
+    return app
 
 
 def start_logging() -> None:
@@ -224,46 +194,20 @@ def plain_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def require_lake(root: str) -> None:
-    """Refuse a folder on this machine that is not there, before anything is started.
-
-    Raises:
-        ConfigError: no such folder.
-    """
-    if not is_address(root) and not Path(root).is_dir():
-        raise ConfigError(f"--lake: {root}: no lake there; jobs/ingest_dip.py or jobs/import_intervals.py begins one")
-
-
-def existing_path(text: str) -> Path:
-    """An argument that names a file or folder that is there."""
-    path = Path(text)
-    if not path.exists():
-        raise argparse.ArgumentTypeError(f"{text}: no such file or folder")
-    return path
-
-
-def parse_date(text: str) -> date:
-    """An argument that is a civil day."""
-    try:
-        return clock.parse_day(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} found, YYYY-MM-DD wanted") from error
-
-
-def _tell_failure(job: Job, spark: SparkSession, error: BaseException) -> int:
-    """One line where a person can mend it, else a traceback; the exit status."""
+def _report_failure(app: App, error: BaseException) -> int:
+    """One line where a user can correct it, else a traceback; the exit status."""
     if isinstance(error, FmarError):
-        return _refuse(job, error, WRONG_ARGUMENTS if isinstance(error, ConfigError) else FAILED)
+        return _report(app.job, error, WRONG_ARGUMENTS if isinstance(error, ConfigError) else FAILED)
     if isinstance(error, KeyboardInterrupt):
-        return _refuse(job, STOPPED, FAILED)
-    if not is_running(spark):
+        return _report(app.job, STOPPED, FAILED)
+    if app.has_lost_spark:
         gone = "Spark's process has gone: it was ended, or the machine ran out of memory"
-        return _refuse(job, FmarError(f"{gone}; run the same command again"), FAILED)
+        return _report(app.job, FmarError(f"{gone}; run the same command again"), FAILED)
     told = "".join(traceback.format_exception(error)).splitlines()
     sys.stderr.write("\n".join(line for line in told if not JAVA_FRAMES.match(line)) + "\n")
     return FAILED
 
 
-def _refuse(job: Job, error: FmarError, status: int) -> int:
+def _report(job: Job, error: FmarError, status: int) -> int:
     sys.stderr.write(f"{job.name}: {error}\n")
     return status

@@ -1,16 +1,17 @@
 """The asset bundle against the typed classes of Databricks' own package, and against the jobs that it starts."""
 
-import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 from databricks.bundles.jobs import Job
+from typer.main import get_command
 
-from fmar_spark.app import build_parser
+from fmar_spark.cli import build_program
+from fmar_spark.cli.declaring import JOBS as DECLARED_JOBS
+from fmar_spark.cli.declaring import NAMES
 from fmar_spark.contracts.table import TableContract
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,16 +23,6 @@ STARTED_BY_HAND = {"simulate_fleet", "land_london_homes", "import_intervals"}
 REFERENCE = re.compile(r"\$\{([a-z_.]+)\}")
 SAMPLES = {"{{job.start_time.iso_date}}": "2026-01-31", "${var.landing}": "."}
 """What a reference that an argument checks may turn into."""
-
-
-def load_job(name: str) -> ModuleType:
-    """The module of an entry point."""
-    spec = importlib.util.spec_from_file_location(f"job_{name}", ROOT / "jobs" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", JOBS)
@@ -61,10 +52,9 @@ def test_every_reference_is_declared() -> None:
 def test_a_task_starts_its_job_with_arguments_that_it_takes(job: str, task: dict[str, Any]) -> None:
     python_file = ROOT / task["spark_python_task"]["python_file"]
     assert python_file.stem == task["task_key"]
-    module = load_job(python_file.stem)
-    parser = build_parser(module.JOB)
-    module.add_arguments(parser)
-    parser.parse_args([SAMPLES.get(text, text) for text in task["spark_python_task"]["parameters"]])
+    command = next(command for command, name in NAMES.items() if name == python_file.stem)
+    parsed = get_command(build_program()).commands[command]
+    parsed.make_context(command, [SAMPLES.get(text, text) for text in task["spark_python_task"]["parameters"]])
     clusters = {cluster["job_cluster_key"] for cluster in JOBS[job]["job_clusters"]}
     assert task["job_cluster_key"] in clusters
     assert task["libraries"][0] == {"whl": "./dist/*.whl"}
@@ -77,7 +67,7 @@ def test_a_task_waits_for_those_that_write_what_it_reads(name: str) -> None:
         waits = {other["task_key"] for other in task.get("depends_on", ())}
         assert waits <= set(before), f"{task['task_key']} waits for a task that stands below it"
         before[task["task_key"]] = waits.union(*(before[other] for other in waits))
-    tables = {task_key: load_job(task_key).JOB for task_key in before}
+    tables = {task_key: DECLARED_JOBS[task_key] for task_key in before}
     for reader, waited in before.items():
         for writer in tables:
             shared = {table.full_name for table in tables[writer].writes if is_handed_on(table)} & {

@@ -1,14 +1,19 @@
 """The shape of the repository: names, imports, entry points and sizes as the style asks for."""
 
 import ast
+import importlib
 import importlib.metadata
+import inspect
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from fmar_spark.cli.declaring import DECLARED, NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = sorted((ROOT / "fmar_spark").rglob("*.py"))
@@ -22,7 +27,6 @@ TWINS = {"types", "io", "logging", "json", "mlflow", "delta", "spark", "numpy"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_NESTING = 400, 60, 6, 3
 FREE_TEST_FOLDERS = {"worlds", "scripts", "jobs", "notebooks", "end_to_end"}
 """Folders of tests that mirror no sub-package."""
-ENTRY_POINT_IMPORTS = {"argparse", "sys", "tempfile", "datetime", "pathlib", "typing", "collections", "fmar_spark"}
 DEPENDENCY_OF_MODULE = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
@@ -32,6 +36,7 @@ DEPENDENCY_OF_MODULE = {
 }
 EXTRAS_OF_ROOM = {
     "app": {"spark"},
+    "commands": {"spark", "train", "report", "serve"},
     "engine": {"spark"},
     "engine/lake_sql": {"report"},
     "intake/dip": {"spark"},
@@ -109,13 +114,30 @@ def test_tests_mirror_the_package() -> None:
 
 
 @pytest.mark.parametrize("path", JOBS, ids=[path.stem for path in JOBS])
-def test_a_job_only_wires(path: Path) -> None:
-    tree = parse(path)
-    assert imported_roots(path) <= ENTRY_POINT_IMPORTS
-    assert {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} >= {"add_arguments", "body"}
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While | ast.Try)]
-    assert ast.get_docstring(tree)
+def test_a_job_is_a_command_for_spark_submit_and_nothing_more(path: Path) -> None:
+    command = next(command for command, job in NAMES.items() if job == path.stem)
+    assert path.read_text(encoding="utf-8") == (
+        f'"""``fmar {command}`` for spark-submit."""\n\nimport sys\n\nfrom fmar_spark.cli import main\n\n'
+        f'if __name__ == "__main__":\n    sys.exit(main(["{command}", *sys.argv[1:]]))\n'
+    )
     assert not (path.parent / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("name", sorted(DECLARED))
+def test_a_command_takes_what_its_declaration_gives(name: str) -> None:
+    body = getattr(importlib.import_module(f"fmar_spark.commands.{DECLARED[name].module}"), DECLARED[name].function)
+    given = [(one.name, one.annotation) for one in inspect.signature(DECLARED[name].options).parameters.values()]
+    taken = [(one.name, one.annotation) for one in inspect.signature(body).parameters.values()][1:]
+    assert taken == [(name, get_args(kind)[0]) for name, kind in given]
+
+
+def test_help_starts_neither_spark_nor_a_model() -> None:
+    program = "import sys; from fmar_spark.cli import main; main([NAME, '--help']); print(sorted(sys.modules))"
+    said = subprocess.run(
+        [sys.executable, "-c", program.replace("NAME", "'characterise'")], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(said.stdout.splitlines()[-1]))
+    assert loaded & {"pyspark", "pandas", "pyarrow", "sklearn", "scipy", "mlflow", "fastapi"} == set()
 
 
 def test_every_import_stands_at_the_top() -> None:
@@ -165,7 +187,7 @@ def test_files_functions_and_their_parameters_stay_small() -> None:
             name = f"{relative(path)}: {function.name}"
             if (function.end_lineno or 0) - function.lineno + 1 > MAX_FUNCTION_LINES:
                 large.append(f"{name} is longer than {MAX_FUNCTION_LINES} lines")
-            if count_parameters(function) > MAX_PARAMETERS and not is_route(function):
+            if count_parameters(function) > MAX_PARAMETERS and not (is_route(function) or is_command(path, function)):
                 large.append(f"{name} takes more than {MAX_PARAMETERS} parameters")
             if measure_nesting(function) > MAX_NESTING:
                 large.append(f"{name} is nested deeper than {MAX_NESTING}")
@@ -181,6 +203,13 @@ def count_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def is_route(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     """Whether a web framework calls it: its parameters are what a request consists of."""
     return any("router." in ast.unparse(decorator) for decorator in function.decorator_list)
+
+
+def is_command(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the command line calls it: its parameters are the command's options."""
+    return (path.parent.name == "commands" and function.name.startswith("run")) or any(
+        "declare_" in ast.unparse(decorator) for decorator in function.decorator_list
+    )
 
 
 def test_an_error_says_what_was_found_and_where() -> None:

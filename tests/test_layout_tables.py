@@ -3,13 +3,14 @@
 import importlib
 import pkgutil
 import re
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from fmar_spark import steps
+from fmar_spark.cli.declaring import JOBS
 from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.table import Column, TableContract
 from fmar_spark.domain.words import Sensitivity
 
@@ -30,7 +31,6 @@ TOKEN_OF_UNIT = {
 }
 COLUMNS = [(table, column) for table in ALL_TABLES for column in table.columns]
 NAMES = [f"{table.full_name}.{column.name}" for table, column in COLUMNS]
-JOBS = sorted((Path(__file__).resolve().parents[1] / "jobs").glob("*.py"))
 BEGUN_ELSEWHERE = {"any job"}
 TWO_MEANINGS = {"reason"}
 """The DIP calls its 48 estimation codes so; elsewhere it is a sentence."""
@@ -89,11 +89,28 @@ def test_no_step_reads_what_none_writes() -> None:
 
 
 def test_a_missing_table_names_a_job_that_exists() -> None:
-    jobs = {path.stem for path in JOBS}
     named = {name for table in ALL_TABLES for name in table.job.split(" or ")} - BEGUN_ELSEWHERE
-    assert named <= jobs
+    assert named <= set(JOBS)
+
+
+def list_steps_of(job: str) -> list[ModuleType]:
+    """The steps that a command runs."""
+    body = importlib.import_module(f"fmar_spark.commands.{job}")
+    return [step for step in list_steps() if step in vars(body).values()]
 
 
 def test_every_step_has_a_job_that_runs_it() -> None:
-    wired = " ".join(path.read_text(encoding="utf-8") for path in JOBS)
-    assert [step.__name__ for step in list_steps() if step.__name__.rpartition(".")[2] not in wired] == []
+    wired = [step for job in JOBS for step in list_steps_of(job)]
+    assert [step.__name__ for step in list_steps() if step not in wired] == []
+
+
+@pytest.mark.parametrize("job", JOBS.values(), ids=list(JOBS))
+def test_a_job_declares_the_tables_of_its_steps(job: Job) -> None:
+    steps_of_job = list_steps_of(job.name)
+    written = {step: {table.full_name for table in step.WRITES} for step in steps_of_job}
+    read: set[str] = set()
+    for step in steps_of_job:
+        of_others = set().union(*(tables for other, tables in written.items() if other is not step))
+        read |= {table.full_name for table in step.READS} - (of_others - written[step])
+    assert {table.full_name for table in job.reads} == read
+    assert {table.full_name for table in job.writes} == set().union(*written.values())

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.errors import ConfigError
+from fmar_spark.settings.run_options import is_address
 
 CHECKPOINTS: Final = "_checkpoints"
 FILE_SCHEMA: Final = "path string, modificationTime timestamp, length bigint, content binary"
@@ -75,11 +75,6 @@ def folder_rows(spark: SparkSession, folder: str, pace: FilePace) -> DataFrame:
 def locate_folder(folder: str) -> str:
     """The same text wherever a job is started from: an address as it is, a path on this machine from its root."""
     return (folder if is_address(folder) else os.path.abspath(folder)).rstrip("/")
-
-
-def is_address(folder: str) -> bool:
-    """Whether a folder is named with its file system, as in ``abfss://...`` or ``dbfs:/...``."""
-    return bool(re.match("[a-z][a-z0-9+.-]+:", folder))
 
 
 def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int, client: Mapping[str, str]) -> DataFrame:

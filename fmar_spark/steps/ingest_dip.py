@@ -19,10 +19,11 @@ from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import FilePace, drain, folder_rows, is_address, locate_folder, topic_rows
+from fmar_spark.engine.stream import FilePace, drain, folder_rows, locate_folder, topic_rows
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.dip.rows import DECODED, FileDecoder
 from fmar_spark.intake.dip.rules import REUSED, DecodeRules
+from fmar_spark.settings.run_options import is_address
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.message_verdicts import DUPLICATE, accept, is_near, list_losers, refuse
 

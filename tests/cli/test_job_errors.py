@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+
+from fmar_spark.cli import declaring, main
+from fmar_spark.cli.declaring import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def start(job: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A job as a person starts it."""
+    """A job as a user starts it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYSPARK", "SPARK_"))}
     command = [sys.executable, str(ROOT / "jobs" / f"{job}.py"), *arguments]
     return subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
@@ -28,19 +32,43 @@ def start(job: str, *arguments: str, **environment: str) -> subprocess.Completed
         (["--set", "qqqq.zzzz=3"], "settings: qqqq: no such setting; docs/settings.md lists them"),
         (["--set", "sufficiency.min_days=0"], "settings: sufficiency.min_days: 0 found; Input should be greater than or equal to 1"),
         (["--env", "nowhere"], "env: 'nowhere' found, one of azure, local, test wanted"),
+        (["--run-date", "31/01/2026"], "--run-date: '31/01/2026' found, YYYY-MM-DD wanted"),
+        (["--meters", "absent.txt"], "--meters: absent.txt: no such file or folder"),
+        (["--metres", "absent.txt"], "No such option: --metres (Possible options: --meters, --set)"),
     ],
 )
-def test_a_wrong_setting_is_one_line_and_status_2(arguments: list[str], said: str) -> None:
-    refused = start("characterise", *arguments, FMAR_CONF=str(ROOT / "conf"))
-    assert refused.returncode == 2
-    assert refused.stderr.startswith(f"characterise: {said}")
-    assert len(refused.stderr.splitlines()) == 1
+def test_a_wrong_argument_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.setenv("FMAR_CONF", str(ROOT / "conf"))
+    assert main(["characterise", *arguments]) == 2
+    refused = capsys.readouterr().err
+    assert refused.startswith(f"characterise: {said}")
+    assert len(refused.splitlines()) == 1
 
 
-def test_a_wrong_day_is_named() -> None:
-    refused = start("characterise", "--run-date", "31/01/2026")
-    assert refused.returncode == 2
-    assert "--run-date: '31/01/2026' found, YYYY-MM-DD wanted" in refused.stderr
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["imort"], "fmar: No such command 'imort'. Did you mean 'import'?\n"),
+        (["import"], "import_intervals: Missing option '--input'\n"),
+        (["ingest"], "ingest_dip: --landing or --kafka: one of the two wanted\n"),
+        (["ingest", "--kafka", "h:1"], "ingest_dip: --kafka and --topic: both or neither wanted\n"),
+        (["ingest", "--landing", "absent", "--kafka", "h:1"], "ingest_dip: --landing or --kafka: one of the two wanted\n"),
+    ],
+)
+def test_a_wrong_command_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err == said
+
+
+def test_a_package_that_is_not_installed_names_the_extra_that_brings_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = ModuleNotFoundError("No module named 'pyspark'", name="pyspark")
+    monkeypatch.setattr(declaring.importlib, "import_module", Mock(side_effect=missing))
+    assert main(["readings", "--lake", "."]) == 2
+    assert capsys.readouterr().err == "build_readings: pyspark: not installed; pip install 'fmar-spark[spark]'\n"
 
 
 def test_without_java_the_line_says_how_to_get_it(tmp_path: Path) -> None:
@@ -62,33 +90,33 @@ def test_a_jar_that_cannot_be_had_is_said_last(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("job", ["build_readings", "characterise", "predict_baseline", "train_classifier"])
-def test_a_lake_that_is_not_there_is_one_line_and_not_begun(tmp_path: Path, job: str) -> None:
+@pytest.mark.parametrize("command", ["readings", "characterise", "predict", "train"])
+def test_a_lake_that_is_not_there_is_one_line_and_not_begun(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str) -> None:
     lake = tmp_path / "laek"
-    refused = start(job, "--lake", str(lake))
-    assert refused.returncode == 2
-    assert refused.stderr == f"{job}: --lake: {lake}: no lake there; jobs/ingest_dip.py or jobs/import_intervals.py begins one\n"
+    assert main([command, "--lake", str(lake)]) == 2
+    said = f"{NAMES[command]}: --lake: {lake}: no lake there; jobs/ingest_dip.py or jobs/import_intervals.py begins one\n"
+    assert capsys.readouterr().err == said
     assert not lake.exists()
 
 
-def test_a_missing_table_names_the_job_that_fills_it_and_only_we_are_heard(tmp_path: Path) -> None:
-    refused = start("characterise", "--lake", str(tmp_path))
-    assert refused.returncode == 2
-    *said, last = refused.stderr.splitlines()
+@pytest.mark.usefixtures("spark")
+def test_a_missing_table_names_the_job_that_fills_it_and_only_we_are_heard(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["characterise", "--lake", str(tmp_path)]) == 2
     table = tmp_path / "silver" / "readings"
-    assert last == f"characterise: silver.readings: no table at {table}; run jobs/build_readings.py first"
-    assert [line for line in said if not re.match(r"\d\d:\d\d:\d\d characterise: ", line)] == []
+    assert capfd.readouterr().err == f"characterise: silver.readings: no table at {table}; run jobs/build_readings.py first\n"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("url", ["postgresql://fmar:secret@127.0.0.1:1/register", "sqlite:///{folder}/register.db"])
-def test_a_register_that_does_not_answer_is_one_line_without_its_password(tmp_path: Path, url: str) -> None:
-    refused = start("mirror_register", "--lake", str(tmp_path / "lake"), "--database", url.format(folder=tmp_path))
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("mirror_register: agreements.database_url: no register answers at ")
-    assert refused.stderr.endswith("scripts/register --database URL migrate\n")
-    assert len(refused.stderr.splitlines()) == 1
-    assert "secret" not in refused.stderr
+def test_a_register_that_does_not_answer_is_one_line_without_its_password(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, url: str
+) -> None:
+    assert main(["mirror", "--lake", str(tmp_path / "lake"), "--database", url.format(folder=tmp_path)]) == 2
+    refused = capsys.readouterr().err
+    assert refused.startswith("mirror_register: agreements.database_url: no register answers at ")
+    assert refused.endswith("scripts/register --database URL migrate\n")
+    assert len(refused.splitlines()) == 1
+    assert "secret" not in refused
     assert not (tmp_path / "lake").exists()
 
 

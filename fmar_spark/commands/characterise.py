@@ -1,0 +1,13 @@
+"""Characterises every eligible meter: assets, sizes, dates, availability, baseline quality."""
+
+from pathlib import Path
+
+from fmar_spark.app import App
+from fmar_spark.intake.intervals.companions import read_meter_names
+from fmar_spark.steps import characterise
+
+
+def run(app: App, meters: Path | None) -> None:
+    """Run the step."""
+    request = characterise.Request(app.run_date, read_meter_names(meters) if meters else ())
+    app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, request))
