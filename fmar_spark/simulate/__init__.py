@@ -1,1 +1,1 @@
-"""A seeded fleet of meter points with known assets: a demonstration, a training set and a test bed, never a model of anyone."""
+"""A seeded fleet of meter points with known assets: for demonstration, training and tests; it models no real person."""

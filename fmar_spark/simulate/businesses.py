@@ -1,4 +1,4 @@
-"""The load of places of work: hours, seasons, machines and everything that never stops."""
+"""The load of businesses: opening hours, seasons, machines and base load."""
 
 from typing import Final, NamedTuple
 
@@ -6,18 +6,18 @@ import numpy as np
 from scipy.signal import lfilter
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.simulate.calendars import Civil
-from fmar_spark.simulate.loads import Uses, cycle_at_demand, hum_squarely, join_uses, paint_uses
+from fmar_spark.simulate.calendars import Calendar
+from fmar_spark.simulate.loads import Uses, average_square_wave, build_load, cycle_at_demand, join_uses
 from fmar_spark.simulate.plan import BUSINESSES, HOMES, Floats, Ints
 from fmar_spark.simulate.population import Population
-from fmar_spark.simulate.weather import wander
+from fmar_spark.simulate.weather import correlated_noise
 
 
 class Trade(NamedTuple):
     """Ranges (low, high) that a site of this trade draws from; powers relative to its typical mean power."""
 
     base: tuple[float, float]
-    """Share of the load that never stops."""
+    """Base load, as a share."""
     opens: tuple[float, float]
     """Hour of the local day."""
     shuts: tuple[float, float]
@@ -30,7 +30,7 @@ class Trade(NamedTuple):
     """Relative load per degree above a site's own balance point."""
     heating: tuple[float, float]
     machines: tuple[float, float]
-    """Share of the activity that comes in switched blocks."""
+    """Share of the activity that is switched machines."""
 
 
 TRADES: Final = {
@@ -54,35 +54,35 @@ def _draw_range(rng: np.random.Generator, trades: Ints, field: str) -> Floats:
     return np.asarray(low + (high - low) * rng.random(len(trades)))
 
 
-def _daily_activity(rng: np.random.Generator, trades: Ints, civil: Civil) -> Floats:
-    """How open each day is, (meters, days), about 1 on a working day."""
-    meters, days = len(trades), civil.days
+def _daily_activity(rng: np.random.Generator, trades: Ints, calendar: Calendar) -> Floats:
+    """Activity of each day, (meters, days), about 1 on a working day."""
+    meters, days = len(trades), calendar.days
     level = np.ones((meters, days))
     saturday, sunday = _draw_range(rng, trades, "saturday")[:, None], _draw_range(rng, trades, "sunday")[:, None]
-    level = np.where(civil.weekday == 5, saturday, level)
-    level = np.where((civil.weekday == 6) | civil.is_holiday, sunday, level)
-    level = level * np.where(civil.is_school_break, _draw_range(rng, trades, "term_break")[:, None], 1.0)
-    season = rng.normal(0, 0.10, (meters, 1)) * np.cos(civil.year_phase - rng.uniform(0, 6.3, (meters, 1)))
-    drift = 0.10 * rng.random((meters, 1)) * wander(rng.standard_normal((meters, days)), 25.0)
+    level = np.where(calendar.weekday == 5, saturday, level)
+    level = np.where((calendar.weekday == 6) | calendar.is_holiday, sunday, level)
+    level = level * np.where(calendar.is_school_break, _draw_range(rng, trades, "term_break")[:, None], 1.0)
+    season = rng.normal(0, 0.10, (meters, 1)) * np.cos(calendar.year_phase - rng.uniform(0, 6.3, (meters, 1)))
+    drift = 0.10 * rng.random((meters, 1)) * correlated_noise(rng.standard_normal((meters, days)), 25.0)
     noise = rng.uniform(0.01, 0.14, (meters, 1)) * rng.standard_normal((meters, days))
     extra = rng.random((meters, days)) < rng.uniform(0, 0.02, (meters, 1))
     level = np.where(extra, level * rng.uniform(0.2, 1.5, (meters, days)), level)
-    christmas = (civil.year_phase > 6.15) | (civil.year_phase < 0.03)
+    christmas = (calendar.year_phase > 6.15) | (calendar.year_phase < 0.03)
     level = level * np.where(christmas[None], rng.uniform(0.1, 1.0, (meters, 1)), 1.0)
     return np.maximum(level * (1 + season + drift + noise), 0.0)
 
 
-def _daily_shape(rng: np.random.Generator, trades: Ints, activity: Floats, civil: Civil) -> Floats:
-    """Activity within the day, (meters, slots), between soft edges at opening and shutting."""
+def _daily_shape(rng: np.random.Generator, trades: Ints, activity: Floats, calendar: Calendar) -> Floats:
+    """Activity within the day, (meters, slots), with gradual rise and fall at opening and closing."""
     meters, days = activity.shape
     wobble = rng.normal(0, 1, (2, meters, days)) * rng.uniform(0.05, 0.9, (2, meters, 1))
-    rest_shift = rng.uniform(0, 3, (meters, 1)) * civil.is_rest_day[None]
+    rest_shift = rng.uniform(0, 3, (meters, 1)) * calendar.is_rest_day[None]
     opens = 2 * _draw_range(rng, trades, "opens")[:, None] + wobble[0] + rest_shift
     shuts = 2 * _draw_range(rng, trades, "shuts")[:, None] + wobble[1] - rest_shift
     edge = rng.uniform(0.15, 2.5, (2, meters, 1))
-    clock = civil.local_slot[None].astype(np.float32) + 0.5
-    rise = civil.spread_days(opens.astype(np.float32))
-    fall = civil.spread_days(shuts.astype(np.float32))
+    clock = calendar.local_slot[None].astype(np.float32) + 0.5
+    rise = calendar.spread_days(opens.astype(np.float32))
+    fall = calendar.spread_days(shuts.astype(np.float32))
     wrapped = np.where(clock < rise - 6, clock + SLOTS_PER_DAY, clock)
     shape = 1 / (1 + np.exp(np.clip(-(clock - rise) / edge[0], -30, 30)))
     shape = np.maximum(shape, (wrapped > SLOTS_PER_DAY)) * 1 / (1 + np.exp(np.clip((wrapped - fall) / edge[1], -30, 30)))
@@ -90,26 +90,26 @@ def _daily_shape(rng: np.random.Generator, trades: Ints, activity: Floats, civil
     for _ in range(3):
         centre, width = rng.uniform(14, 42, (meters, 1)), rng.uniform(1.5, 7, (meters, 1))
         bumps += rng.normal(0, 0.22, (meters, 1)) * np.exp(-0.5 * ((clock - centre) / width) ** 2)
-    return np.asarray(np.maximum(shape * bumps, 0.0) * civil.spread_days(activity.astype(np.float32)))
+    return np.asarray(np.maximum(shape * bumps, 0.0) * calendar.spread_days(activity.astype(np.float32)))
 
 
-def _machine_blocks(rng: np.random.Generator, active: Floats, civil: Civil) -> Floats:
-    """Switched machines that follow the activity: short or long blocks of a few powers, mean about that of ``active``."""
-    meters, slots = len(active), len(civil.local_slot)
+def _machine_blocks(rng: np.random.Generator, active: Floats, calendar: Calendar) -> Floats:
+    """Switched machines that follow the activity: blocks of a few powers, short or long, with about the mean of ``active``."""
+    meters, slots = len(active), len(calendar.local_slot)
     parts = []
     for _ in range(3):
         run = np.exp(rng.uniform(np.log(0.3), np.log(10.0), meters))
         duty = rng.uniform(0.15, 0.8, meters)
-        jitter = np.exp(0.5 * wander(rng.standard_normal((meters, slots), np.float32), 6.0))
+        jitter = np.exp(0.5 * correlated_noise(rng.standard_normal((meters, slots), np.float32), 6.0))
         share = np.clip(active * duty[:, None] * jitter, 0, 1)
         uses = cycle_at_demand(share, run)
         kw = (rng.gamma(2.0, 0.5, meters) / 3 / duty)[uses.meter] * rng.uniform(0.7, 1.15, len(uses.meter))
         parts.append(Uses(uses.meter, uses.start, uses.length, kw))
-    return paint_uses(join_uses(parts), meters, slots)
+    return build_load(join_uses(parts), meters, slots)
 
 
 def _weather_load(rng: np.random.Generator, trades: Ints, open_share: Floats, temp_c: Floats) -> Floats:
-    """Heating and cooling through a building that lags the weather, relative to the typical power.
+    """Heating and cooling of a building that follows the weather with a lag, relative to the typical power.
 
     Boilers burn no electricity, but their pumps and fans run as long as the heating does, day and night in many buildings.
     """
@@ -130,32 +130,32 @@ def _weather_load(rng: np.random.Generator, trades: Ints, open_share: Floats, te
     return np.asarray((hot + degrees * heating[:, None] + pumps) * np.where(always, 1.0, np.minimum(open_share, 1.0)))
 
 
-def simulate_businesses(rng: np.random.Generator, people: Population, civil: Civil, temp_c: Floats) -> Floats:
+def simulate_businesses(rng: np.random.Generator, population: Population, calendar: Calendar, temp_c: Floats) -> Floats:
     """Mean power without assets or look-alikes, kW, (meters, slots); only the rows of businesses are filled."""
     power = np.zeros(temp_c.shape, np.float32)
-    rows = np.flatnonzero(~people.is_domestic)
+    rows = np.flatnonzero(~population.is_domestic)
     if not len(rows):
         return power
-    trades = people.premises[rows] - len(HOMES)
+    trades = population.premises[rows] - len(HOMES)
     meters, slots = len(rows), temp_c.shape[1]
-    active = _daily_shape(rng, trades, _daily_activity(rng, trades, civil), civil)
+    active = _daily_shape(rng, trades, _daily_activity(rng, trades, calendar), calendar)
     base = _draw_range(rng, trades, "base")[:, None]
     machines = _draw_range(rng, trades, "machines")[:, None]
-    blocks = _machine_blocks(rng, active, civil)
+    blocks = _machine_blocks(rng, active, calendar)
     load = base + 2.0 * (1 - base) * ((1 - machines) * active + machines * blocks)
     load += _weather_load(rng, trades, active, temp_c[rows])
-    slow = wander(rng.standard_normal((meters, slots), np.float32), 400.0)
-    quick = wander(rng.standard_normal((meters, slots), np.float32), 3.0)
+    slow = correlated_noise(rng.standard_normal((meters, slots), np.float32), 400.0)
+    quick = correlated_noise(rng.standard_normal((meters, slots), np.float32), 3.0)
     grain = rng.standard_normal((meters, slots), np.float32)
     load *= 1 + rng.uniform(0.0, 0.15, (meters, 1)) * slow + rng.lognormal(-3.6, 0.8, (meters, 1)) * quick
     load *= 1 + rng.lognormal(-4.0, 0.9, (meters, 1)) * grain
     period = np.exp(rng.uniform(np.log(0.8), np.log(12.0), meters))
-    hum = hum_squarely(period, rng.uniform(0.3, 0.7, meters), np.cumsum(1 + 0.05 * quick, axis=1) + rng.uniform(0, 9, (meters, 1)))
+    hum = average_square_wave(period, rng.uniform(0.3, 0.7, meters), np.cumsum(1 + 0.05 * quick, axis=1) + rng.uniform(0, 9, (meters, 1)))
     load *= 1 + (rng.random((meters, 1)) < 0.4) * rng.uniform(0, 0.3, (meters, 1)) * (hum - 0.5)
     at = (rng.random((2, meters)) * slots)[:, :, None]
     level = 1 + rng.normal(0, 0.12, (2, meters))[:, :, None] * (rng.random((2, meters)) < 0.3)[:, :, None]
     for step in range(2):
         load *= np.where(np.arange(slots)[None] >= at[step], level[step], 1.0)
-    own = np.where(trades == BUSINESSES.index("shared_building"), 0.25, 1.0) * people.scale_kw[rows]
+    own = np.where(trades == BUSINESSES.index("shared_building"), 0.25, 1.0) * population.scale_kw[rows]
     power[rows] = np.maximum(load, 0.0) * own[:, None]
     return power

@@ -1,4 +1,4 @@
-"""The London calendar under a run of UTC half-hours: when people rise, work and rest."""
+"""The London calendar of a run of UTC half-hours: clock time, weekdays, public holidays and school holidays."""
 
 from datetime import date, timedelta
 from functools import lru_cache
@@ -19,10 +19,10 @@ SCHOOL_BREAKS: Final = (
     ((7, 22), (9, 3)),
     ((10, 22), (10, 30)),
 )
-"""Usual English term breaks, month and day, both ends inside; real ones differ by county and year."""
+"""Usual English school holidays, month and day, both inclusive; real ones differ by county and year."""
 
 
-class Civil(NamedTuple):
+class Calendar(NamedTuple):
     """Local time of each UTC slot (shape (slots,)) and facts of each local day (shape (days,))."""
 
     local_slot: Ints
@@ -30,7 +30,7 @@ class Civil(NamedTuple):
     local_day: Ints
     """Row of the local day of each UTC slot; one day more than the UTC days, for the last summer hour."""
     utc_shift_slots: Ints
-    """(days,) what to take from a local slot of that day to get a UTC slot."""
+    """(days,) subtracted from a local slot of that day gives the UTC slot."""
     weekday: Ints
     """(days,) 0 = Monday."""
     is_holiday: Bools
@@ -51,12 +51,12 @@ class Civil(NamedTuple):
         return np.asarray((self.weekday >= 5) | self.is_holiday)
 
     def spread_days(self, per_day: Any) -> Any:
-        """Values of local days, an array (meters, days) of any kind, set on UTC slots (meters, slots)."""
+        """Values of local days, an array (meters, days) of any kind, repeated over UTC slots (meters, slots)."""
         return per_day[:, self.local_day]
 
 
 @lru_cache(maxsize=4)
-def _lay_out(first_date: date, days: int) -> Civil:
+def _lay_out(first_date: date, days: int) -> Calendar:
     slots = days * SLOTS_PER_DAY
     index = local_slot_index(first_date, days + 1, LONDON, first_date)
     shift = np.arange(days + 1, dtype=np.int64) * SLOTS_PER_DAY + 24 - np.where(index[:, 24] == NO_SLOT, 0, index[:, 24])
@@ -65,7 +65,7 @@ def _lay_out(first_date: date, days: int) -> Civil:
     dates = [first_date + timedelta(days=day) for day in range(days + 1)]
     public = holidays.country_holidays("GB", subdiv="ENG", years=range(first_date.year, dates[-1].year + 1))
     breaks = [any(start <= (day.month, day.day) <= end for start, end in SCHOOL_BREAKS) for day in dates]
-    return Civil(
+    return Calendar(
         local_slot=clock % SLOTS_PER_DAY,
         local_day=np.minimum(clock // SLOTS_PER_DAY, days),
         utc_shift_slots=shift,
@@ -76,6 +76,6 @@ def _lay_out(first_date: date, days: int) -> Civil:
     )
 
 
-def lay_out_calendar(plan: FleetPlan) -> Civil:
-    """The local calendar of the plan's days; a day of clock change counts as on its noon's side of the change."""
+def build_calendar(plan: FleetPlan) -> Calendar:
+    """The local calendar of the plan's days; a day of clock change has the offset of its noon."""
     return _lay_out(plan.first_date, plan.days)

@@ -1,4 +1,4 @@
-"""The simulated fleet: readings of every meter and the truth behind them, block by block."""
+"""The simulated fleet: readings of every meter and the assets behind them, block by block."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,9 +9,9 @@ from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR, number_mpans
 from fmar_spark.simulate.batteries import MODES, simulate_batteries
 from fmar_spark.simulate.businesses import simulate_businesses
-from fmar_spark.simulate.calendars import Civil, lay_out_calendar
+from fmar_spark.simulate.calendars import Calendar, build_calendar
 from fmar_spark.simulate.heat_pumps import KINDS, simulate_heat_pumps
-from fmar_spark.simulate.homes import awake_at_home, draw_habits, simulate_homes
+from fmar_spark.simulate.homes import awake_at_home, draw_occupancy, simulate_homes
 from fmar_spark.simulate.lookalikes import simulate_lookalikes
 from fmar_spark.simulate.metering import read_registers, slow_start_track
 from fmar_spark.simulate.plan import (
@@ -69,7 +69,7 @@ class Setting(NamedTuple):
     """What all blocks share."""
 
     plan: FleetPlan
-    civil: Civil
+    calendar: Calendar
     weather: Weather
     price: Floats
 
@@ -87,20 +87,20 @@ class _Behind(NamedTuple):
 def prepare_setting(plan: FleetPlan) -> Setting:
     """Calendar, weather and prices of a plan."""
     check_plan(plan)
-    civil = lay_out_calendar(plan)
+    calendar = build_calendar(plan)
     weather = make_weather(plan)
-    return Setting(plan, civil, weather, price_index(plan, civil, weather))
+    return Setting(plan, calendar, weather, price_index(plan, calendar, weather))
 
 
-def _number_meters(people: Population, first: int, groups: tuple[str, ...]) -> tuple[list[str], list[str]]:
+def _number_meters(population: Population, first: int, groups: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Import and export MPANs, unique over the fleet whatever its size."""
-    distributor = np.array([DISTRIBUTOR_OF_GROUP[groups[area]] for area in people.area])
-    reference = 1_000_000_000 + 2 * (first + people.number.astype(np.int64))
+    distributor = np.array([DISTRIBUTOR_OF_GROUP[groups[area]] for area in population.area])
+    reference = 1_000_000_000 + 2 * (first + population.number.astype(np.int64))
     return number_mpans(distributor, reference), number_mpans(distributor, reference + 1)
 
 
-def _shift_business_levels(rng: np.random.Generator, people: Population, load_kw: Floats) -> Floats:
-    """Business load with vacancy, lockdown-like months or a new tenant, as its look-alikes say."""
+def _shift_business_levels(rng: np.random.Generator, population: Population, load_kw: Floats) -> Floats:
+    """Business load with vacancy, months of reduced use or a new tenant, by its look-alikes."""
     meters, slots = len(load_kw), int(load_kw.shape[1])
     slot = np.arange(slots)[None]
     for name, low, high, lasts in (
@@ -108,7 +108,7 @@ def _shift_business_levels(rng: np.random.Generator, people: Population, load_kw
         ("habit_change", 0.2, 1.3, 110),
         ("new_occupants", 0.4, 2.0, 9999),
     ):
-        who = people.looks_like(name) & ~people.is_domestic
+        who = population.looks_like(name) & ~population.is_domestic
         start = (rng.uniform(0.1, 0.85, meters) * slots)[:, None]
         until = start + rng.uniform(0.3, 1.0, meters)[:, None] * lasts * 48
         level = np.where(who, rng.uniform(low, high, meters), 1.0)[:, None]
@@ -116,64 +116,64 @@ def _shift_business_levels(rng: np.random.Generator, people: Population, load_kw
     return load_kw
 
 
-def _sum_of_homes(rng: np.random.Generator, people: Population, homes_kw: Floats) -> Floats:
-    """Load of buildings with many homes behind one meter: weighted sums of the block's homes, (meters, slots)."""
-    rows = np.flatnonzero(people.premises == PREMISES.index("shared_building"))
+def _sum_of_homes(rng: np.random.Generator, population: Population, homes_kw: Floats) -> Floats:
+    """Load of buildings with many homes behind one meter: weighted sums of the homes of the block, (meters, slots)."""
+    rows = np.flatnonzero(population.premises == PREMISES.index("shared_building"))
     total = np.zeros_like(homes_kw)
-    tenants = np.flatnonzero(people.is_domestic)
+    tenants = np.flatnonzero(population.is_domestic)
     if len(rows) and len(tenants):
         weight = rng.gamma(rng.uniform(0.3, 3.0, (len(rows), 1)), 1.0, (len(rows), len(tenants))).astype(np.float32)
         mixed = weight @ homes_kw[tenants]
         mean = np.maximum(mixed.mean(axis=1, keepdims=True), 1e-6)
-        total[rows] = rng.uniform(0.6, 0.95, (len(rows), 1)) * people.scale_kw[rows, None] * mixed / mean
+        total[rows] = rng.uniform(0.6, 0.95, (len(rows), 1)) * population.scale_kw[rows, None] * mixed / mean
     return total
 
 
-def _simulate_load(setting: Setting, people: Population, block: int) -> tuple[Floats, Floats, Floats]:
+def _simulate_load(setting: Setting, population: Population, block: int) -> tuple[Floats, Floats, Floats]:
     """Power before assets, temperature and irradiance of each meter."""
-    plan, civil = setting.plan, setting.civil
+    plan, calendar = setting.plan, setting.calendar
 
     def stream(subject: str) -> np.random.Generator:
         return open_stream(plan.seed, block, subject)
 
-    own_place = stream("place").normal(0, 0.7, len(people.area))[:, None].astype(np.float32)
-    temp_c = setting.weather.temp_c[people.area] + own_place
-    habits = draw_habits(stream("habits"), people, civil)
-    load = simulate_homes(stream("homes"), people, habits, civil, temp_c)
-    firms = simulate_businesses(stream("businesses"), people, civil, temp_c)
-    firms += _sum_of_homes(stream("shared"), people, load)
-    load += _shift_business_levels(stream("levels"), people, firms)
-    busy = awake_at_home(habits, civil)
+    own_place = stream("place").normal(0, 0.7, len(population.area))[:, None].astype(np.float32)
+    temp_c = setting.weather.temp_c[population.area] + own_place
+    occupancy = draw_occupancy(stream("habits"), population, calendar)  # a stream keeps its name: it seeds the draws
+    load = simulate_homes(stream("homes"), population, occupancy, calendar, temp_c)
+    firms = simulate_businesses(stream("businesses"), population, calendar, temp_c)
+    firms += _sum_of_homes(stream("shared"), population, load)
+    load += _shift_business_levels(stream("levels"), population, firms)
+    busy = awake_at_home(occupancy, calendar)
     level = firms > 0.7 * firms.mean(axis=1, keepdims=True)
-    at_work = np.where(people.is_domestic[:, None], busy, level)
-    load += simulate_lookalikes(stream("lookalikes"), people, habits, (civil, temp_c), at_work)
-    load *= slow_start_track(stream("start"), people, plan.days)
-    return load, temp_c, setting.weather.ghi_w_m2[people.area]
+    at_work = np.where(population.is_domestic[:, None], busy, level)
+    load += simulate_lookalikes(stream("lookalikes"), population, occupancy, (calendar, temp_c), at_work)
+    load *= slow_start_track(stream("start"), population, plan.days)
+    return load, temp_c, setting.weather.ghi_w_m2[population.area]
 
 
-def _add_assets(setting: Setting, people: Population, block: int) -> _Behind:
+def _add_assets(setting: Setting, population: Population, block: int) -> _Behind:
     """Everything behind the boundary of one block, and its truth."""
-    plan, civil, slots = setting.plan, setting.civil, setting.plan.slots
-    load, temp_c, ghi = _simulate_load(setting, people, block)
+    plan, calendar, slots = setting.plan, setting.calendar, setting.plan.slots
+    load, temp_c, ghi = _simulate_load(setting, population, block)
     meters = len(load)
     none = np.full(meters, np.nan)
 
     def stream(subject: str) -> np.random.Generator:
         return open_stream(plan.seed, block, subject)
 
-    cars = simulate_vehicles(stream("vehicles"), people, civil, plan)
-    pumps = simulate_heat_pumps(stream("heat_pumps"), people, civil, plan, (temp_c, ghi))
-    roofs = simulate_solar(stream("solar"), people, plan, setting.weather, temp_c)
+    cars = simulate_vehicles(stream("vehicles"), population, calendar, plan)
+    pumps = simulate_heat_pumps(stream("heat_pumps"), population, calendar, plan, (temp_c, ghi))
+    roofs = simulate_solar(stream("solar"), population, plan, setting.weather, temp_c)
     flexible = load + pumps.power_kw + 0.5 * cars.power_kw
-    answer = simulate_response(stream("response"), people, civil, plan, (flexible, setting.price))
+    answer = simulate_response(stream("response"), population, calendar, plan, (flexible, setting.price))
     net = load + cars.power_kw + pumps.power_kw + answer.change_kw - roofs.power_kw
-    stores = simulate_batteries(stream("batteries"), people, civil, plan, (net, setting.price))
+    stores = simulate_batteries(stream("batteries"), population, calendar, plan, (net, setting.price))
     net = net + stores.power_kw
     rng = stream("swing")
-    swing = rng.uniform(0.05, 0.5, (meters, 1)) * np.minimum(load, 4 * people.scale_kw[:, None])
+    swing = rng.uniform(0.05, 0.5, (meters, 1)) * np.minimum(load, 4 * population.scale_kw[:, None])
     swing = np.hypot(swing, rng.uniform(0.02, 0.16, (meters, 1)) * roofs.power_kw)
     swing = swing * np.where(np.abs(stores.power_kw) > 0, 0.3, 1.0)
-    held = find_runs(answer.held_back_kw, 0.01 * people.scale_kw, AssetClass.DEMAND_RESPONSE, True)
+    held = find_runs(answer.held_back_kw, 0.01 * population.scale_kw, AssetClass.DEMAND_RESPONSE, True)
     dr_life = answer.life._replace(size_kw=typical_held_back_kw(held, meters))
     dr_life = dr_life._replace(size_after_kw=dr_life.size_kw, upgrade_slot=np.full(meters, slots))
     assets = [
@@ -198,26 +198,26 @@ def simulate_block(setting: Setting, block: int) -> Fleet:
     """The meters of one block: ``BLOCK_METERS`` of them, fewer in the last."""
     plan = setting.plan
     first = block * BLOCK_METERS
-    people = draw_population(plan, block, min(BLOCK_METERS, plan.meters - first))
-    behind = _add_assets(setting, people, block)
+    population = draw_population(plan, block, min(BLOCK_METERS, plan.meters - first))
+    behind = _add_assets(setting, population, block)
     rng = open_stream(plan.seed, block, "metering")
-    read = read_registers(rng, people, plan.mix, (behind.net_kw, behind.swing_kw), behind.generates)
-    mpan_id, export_mpan_id = _number_meters(people, first, setting.weather.gsp_group)
+    read = read_registers(rng, population, plan.mix, (behind.net_kw, behind.swing_kw), behind.generates)
+    mpan_id, export_mpan_id = _number_meters(population, first, setting.weather.gsp_group)
     return Fleet(
         mpan_id=mpan_id,
         export_mpan_id=[mpan if has else "" for mpan, has in zip(export_mpan_id, read.has_export_register, strict=True)],
-        gsp_group=[setting.weather.gsp_group[area] for area in people.area],
-        area=people.area,
-        is_domestic=people.is_domestic,
-        premises_kind=[PREMISES[kind] for kind in people.premises],
-        tariff=[TARIFFS[kind] for kind in people.tariff],
+        gsp_group=[setting.weather.gsp_group[area] for area in population.area],
+        area=population.area,
+        is_domestic=population.is_domestic,
+        premises_kind=[PREMISES[kind] for kind in population.premises],
+        tariff=[TARIFFS[kind] for kind in population.tariff],
         import_kwh=read.import_kwh,
         export_kwh=read.export_kwh,
         interval_minutes=read.interval_minutes,
         assets=_join_assets(behind.assets),
         events=TrueEvents(*(np.concatenate(columns) for columns in zip(*behind.events, strict=True))),
-        confusers=[[CONFUSERS[name] for name in np.flatnonzero(row)] for row in people.is_lookalike],
-        is_plain=people.is_plain,
+        confusers=[[CONFUSERS[name] for name in np.flatnonzero(row)] for row in population.is_lookalike],
+        is_plain=population.is_plain,
         weather=setting.weather,
     )
 

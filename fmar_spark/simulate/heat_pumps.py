@@ -1,4 +1,4 @@
-"""Heat pumps: a building that lags the weather, a thermostat or an inverter, hot water, defrost and the odd immersion boost."""
+"""Heat pumps: building inertia, thermostat or inverter control, hot water, defrost and occasional immersion boost."""
 
 from typing import Final, NamedTuple
 
@@ -6,8 +6,8 @@ import numpy as np
 from scipy.signal import lfilter
 
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.simulate.calendars import Civil
-from fmar_spark.simulate.loads import Uses, cycle_at_demand, paint_uses
+from fmar_spark.simulate.calendars import Calendar
+from fmar_spark.simulate.loads import Uses, build_load, cycle_at_demand
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 
@@ -15,7 +15,7 @@ KINDS: Final = ("inverter", "on_off", "hybrid", "air_to_air")
 
 
 class HeatPumps(NamedTuple):
-    """What the heat pumps draw, kW electrical, (meters, slots); ``kind`` indexes ``KINDS``."""
+    """Electrical power of the heat pumps, kW, (meters, slots); ``kind`` indexes ``KINDS``."""
 
     power_kw: Floats
     life: Life
@@ -37,21 +37,21 @@ def lag_weather(temp_c: Floats, lag_slots: Floats) -> Floats:
     return felt
 
 
-def _wanted_temperature(rng: np.random.Generator, meters: int, civil: Civil) -> Floats:
-    """Room temperature asked for: constant, night setback, or two heated spells a day; (meters, slots)."""
-    clock = civil.local_slot[None].astype(np.float32)
+def _wanted_temperature(rng: np.random.Generator, meters: int, calendar: Calendar) -> Floats:
+    """Room set-point: constant, night setback, or two heating periods a day; (meters, slots)."""
+    clock = calendar.local_slot[None].astype(np.float32)
     day = rng.normal(20.3, 1.3, (meters, 1))
     style = rng.random((meters, 1))
     drop = np.where(style < 0.35, 0.0, np.where(style < 0.8, rng.uniform(0.8, 3.5, (meters, 1)), rng.uniform(3, 6, (meters, 1))))
     wake, bed = rng.normal(12, 2, (meters, 1)), rng.normal(44, 2.5, (meters, 1))
-    rest = (rng.random((meters, 1)) < 0.5) * civil.is_rest_day[civil.local_day][None] * 2.0
+    rest = (rng.random((meters, 1)) < 0.5) * calendar.is_rest_day[calendar.local_day][None] * 2.0
     night = (clock < wake + rest) | (clock >= bed)
     midday = (style > 0.85) & (clock > 19) & (clock < 32)
     return np.asarray(day - drop * (night | midday))
 
 
 def _heat_demand(rng: np.random.Generator, wanted: Floats, temp_c: Floats, sun_w_m2: Floats) -> Floats:
-    """Heat asked for as a share of the pump's greatest output at design weather, with a boost after each setback."""
+    """Heat demand as a share of the pump's output at design conditions, with a boost after each setback."""
     meters = len(wanted)
     felt = lag_weather(temp_c, np.exp(rng.uniform(np.log(4), np.log(90), meters)))
     gains = rng.uniform(1.5, 5.0, (meters, 1)) + rng.uniform(0.0, 0.009, (meters, 1)) * sun_w_m2
@@ -83,75 +83,75 @@ def _modulate(rng: np.random.Generator, share: Floats, kind: Ints) -> Floats:
     run = np.where(kind == 1, rng.uniform(0.4, 4.0, meters), rng.uniform(0.25, 1.8, meters))
     below = share < least[:, None]
     uses = cycle_at_demand(np.where(below, share / least[:, None], 0.0), run)
-    cycled = paint_uses(Uses(uses.meter, uses.start, uses.length, least[uses.meter]), meters, slots)
+    cycled = build_load(Uses(uses.meter, uses.start, uses.length, least[uses.meter]), meters, slots)
     hunting = 1 + rng.uniform(0.0, 0.08, (meters, 1)) * rng.standard_normal((meters, slots), np.float32)
     return np.asarray(cycled + np.where(below, 0.0, share * hunting))
 
 
-def _hot_water(rng: np.random.Generator, meters: int, civil: Civil, slots: int) -> Floats:
+def _hot_water(rng: np.random.Generator, meters: int, calendar: Calendar, slots: int) -> Floats:
     """Cylinder runs once or twice a day as a share of the rating, and a weekly pasteurising boost by immersion."""
-    days = civil.days
+    days = calendar.days
     total = np.zeros((meters, slots), np.float32)
     often = rng.choice([0, 1, 2, 2], meters)
     for spell in range(2):
         at = rng.choice([3.0, 8.0, 11.0, 26.0, 30.0, 37.0, 44.0], meters) + rng.normal(0, 0.7, meters)
         spread = rng.uniform(0.02, 2.0, meters)
         meter, day = np.nonzero((often > spell)[:, None] & (rng.random((meters, days)) < rng.uniform(0.75, 1.0, (meters, 1))))
-        start = day * 48 + at[meter] + spread[meter] * rng.standard_normal(len(meter)) - civil.utc_shift_slots[day]
+        start = day * 48 + at[meter] + spread[meter] * rng.standard_normal(len(meter)) - calendar.utc_shift_slots[day]
         length = (rng.uniform(0.7, 2.6, meters)[meter] * np.exp(0.35 * rng.standard_normal(len(meter)))).clip(0.2, 5)
-        total += paint_uses(Uses(meter, start, length, rng.uniform(0.55, 1.0, meters)[meter]), meters, slots)
+        total += build_load(Uses(meter, start, length, rng.uniform(0.55, 1.0, meters)[meter]), meters, slots)
     return total
 
 
-def _boost(rng: np.random.Generator, meters: int, civil: Civil, slots: int) -> Floats:
+def _boost(rng: np.random.Generator, meters: int, calendar: Calendar, slots: int) -> Floats:
     """Weekly 3 kW immersion runs against legionella, kW, in the two pumps of five that have them."""
     on_day = rng.integers(0, 7, meters)
     has = rng.random(meters) < 0.4
-    meter, day = np.nonzero(has[:, None] & (civil.weekday[None] == on_day[:, None]))
-    start = day * 48 + rng.uniform(0, 44, meters)[meter] - civil.utc_shift_slots[day]
+    meter, day = np.nonzero(has[:, None] & (calendar.weekday[None] == on_day[:, None]))
+    start = day * 48 + rng.uniform(0, 44, meters)[meter] - calendar.utc_shift_slots[day]
     length = rng.uniform(0.8, 2.5, meters)[meter]
-    return paint_uses(Uses(meter, start, length, rng.uniform(2.6, 3.1, meters)[meter]), meters, slots)
+    return build_load(Uses(meter, start, length, rng.uniform(2.6, 3.1, meters)[meter]), meters, slots)
 
 
-def _size(rng: np.random.Generator, people: Population) -> Floats:
-    meters = len(people.area)
+def _size(rng: np.random.Generator, population: Population) -> Floats:
+    meters = len(population.area)
     home = np.exp(rng.normal(np.log(2.4), 0.42, meters)).clip(0.8, 5.5)
-    firm = (people.scale_kw * rng.uniform(0.3, 1.6, meters)).clip(2.0, 400.0)
-    return np.where(people.is_domestic, home, firm)
+    firm = (population.scale_kw * rng.uniform(0.3, 1.6, meters)).clip(2.0, 400.0)
+    return np.where(population.is_domestic, home, firm)
 
 
 def simulate_heat_pumps(
-    rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan, sky: tuple[Floats, Floats]
+    rng: np.random.Generator, population: Population, calendar: Calendar, plan: FleetPlan, sky: tuple[Floats, Floats]
 ) -> HeatPumps:
     """Heat pumps of every meter.
 
     Args:
         rng: stream of heat pumps.
-        people: the meters.
-        civil: the calendar.
+        population: the meters.
+        calendar: of the plan.
         plan: dates and shares.
         sky: temperature and irradiance of each meter, (meters, slots) each.
     """
     temp_c, sun_w_m2 = sky
-    life = draw_life(rng, people.ever(AssetClass.HEAT_PUMP), plan, _size(rng, people), rng.uniform(1.3, 1.9, len(people.area)))
-    kind = rng.choice(4, len(people.area), p=(0.56, 0.20, 0.09, 0.15))
+    life = draw_life(rng, population.ever(AssetClass.HEAT_PUMP), plan, _size(rng, population), rng.uniform(1.3, 1.9, len(population.area)))
+    kind = rng.choice(4, len(population.area), p=(0.56, 0.20, 0.09, 0.15))
     power = np.zeros(temp_c.shape, np.float32)
     rows = np.flatnonzero(life.is_ever)
     if not len(rows):
         return HeatPumps(power, life, kind)
     meters, slots = len(rows), plan.slots
     temp, mode = temp_c[rows], kind[rows]
-    wanted = _wanted_temperature(rng, meters, civil)
+    wanted = _wanted_temperature(rng, meters, calendar)
     heat = _heat_demand(rng, wanted, temp, sun_w_m2[rows])
     heat = np.where((mode == 2)[:, None] & (temp < rng.uniform(0, 5, (meters, 1))), 0.0, heat)
-    part_time = civil.spread_days(rng.random((meters, civil.days)) < rng.uniform(0.4, 1.0, (meters, 1)))
+    part_time = calendar.spread_days(rng.random((meters, calendar.days)) < rng.uniform(0.4, 1.0, (meters, 1)))
     heat = np.where((mode == 3)[:, None] & ~part_time, 0.0, heat)
     cooling = np.clip((temp - rng.uniform(19, 26, (meters, 1))) / 14.0, 0, 1) * ((mode == 3) & (rng.random(meters) < 0.6))[:, None]
     share = _modulate(rng, _electric_share(rng, heat, temp) + cooling, mode)
-    water = np.where((mode == 3)[:, None], 0.0, _hot_water(rng, meters, civil, slots))
+    water = np.where((mode == 3)[:, None], 0.0, _hot_water(rng, meters, calendar, slots))
     share = np.where(water > 0.3, np.maximum(water, share * 0.3), share)
     rating = size_track(life, slots)[rows]
     standby = rng.uniform(0.005, 0.03, (meters, 1)) * (rating > 0)
-    boost = _boost(rng, meters, civil, slots) * ((mode < 2) & people.is_domestic[rows])[:, None] * (rating > 0)
+    boost = _boost(rng, meters, calendar, slots) * ((mode < 2) & population.is_domestic[rows])[:, None] * (rating > 0)
     power[rows] = np.minimum(share, 1.02) * rating + standby + boost
     return HeatPumps(power, life, kind)

@@ -1,4 +1,4 @@
-"""From switchings of appliances to mean power in half-hours, for all meters at once."""
+"""Uses of appliances become mean power in half-hours, for all meters at once."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from fmar_spark.simulate.plan import Bools, Floats, Ints
 
 
 class Uses(NamedTuple):
-    """Switchings: parallel arrays. Times are in slots since the first UTC slot and may be fractions."""
+    """Uses of appliances: parallel arrays. Times are in slots since the first UTC slot and may be fractions."""
 
     meter: Ints
     start: Floats
@@ -17,7 +17,7 @@ class Uses(NamedTuple):
 
 
 def join_uses(parts: list[Uses]) -> Uses:
-    """All parts one after the other."""
+    """All uses in one set, in the order of the parts."""
     if not parts:
         none = np.zeros(0)
         return Uses(none.astype(np.int64), none, none, none)
@@ -25,15 +25,15 @@ def join_uses(parts: list[Uses]) -> Uses:
 
 
 def select_uses(uses: Uses, wanted: Bools) -> Uses:
-    """Those switchings for which ``wanted`` is true."""
+    """The uses for which ``wanted`` is true."""
     return Uses(uses.meter[wanted], uses.start[wanted], uses.length[wanted], uses.kw[wanted])
 
 
-def paint_uses(uses: Uses, meters: int, slots: int) -> Floats:
+def build_load(uses: Uses, meters: int, slots: int) -> Floats:
     """Mean power of each half-hour, shape (meters, slots), float32; what lies outside the slots is cut off.
 
-    A rectangle is two steps; a step at a fraction of a slot is shared between that slot and the next, and one running
-    sum over the slots gives the power.
+    Each use is a step up and a step down; a step within a slot is shared between that slot and the next, and the running
+    sum of the steps is the power.
     """
     width = slots + 2
     start = np.clip(uses.start, 0.0, slots)
@@ -52,9 +52,9 @@ def paint_uses(uses: Uses, meters: int, slots: int) -> Floats:
 
 
 def cycle_at_demand(demand_share: Floats, run_slots: Floats) -> Uses:
-    """Full-power runs that deliver, on average, the share of full power asked for.
+    """Full-power runs whose mean is the required share of full power.
 
-    A run starts whenever the demand gathered since the last one fills it, as a thermostat does.
+    A run starts when the demand since the last one equals its energy, as with a thermostat.
 
     Args:
         demand_share: 0..1, shape (meters, slots).
@@ -80,7 +80,7 @@ def cycle_at_demand(demand_share: Floats, run_slots: Floats) -> Uses:
     )
 
 
-def hum_squarely(period_slots: Floats, duty: Floats, phase: Floats) -> Floats:
+def average_square_wave(period_slots: Floats, duty: Floats, phase: Floats) -> Floats:
     """Mean on-share in each slot of square waves, shape of ``phase``.
 
     Args:
@@ -90,8 +90,8 @@ def hum_squarely(period_slots: Floats, duty: Floats, phase: Floats) -> Floats:
     """
     period, share = period_slots[:, None], duty[:, None]
 
-    def gathered(time: Floats) -> Floats:
+    def integrate(time: Floats) -> Floats:
         cycles = np.floor(time / period)
         return np.asarray(cycles * share * period + np.minimum(time - cycles * period, share * period))
 
-    return np.asarray(gathered(phase + 1) - gathered(phase))
+    return np.asarray(integrate(phase + 1) - integrate(phase))

@@ -1,4 +1,4 @@
-"""From the power at the boundary to what a meter's registers say, with what real meters do wrong."""
+"""From the power at the boundary to the registers of a meter, with the errors of real meters."""
 
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ class Registers(NamedTuple):
 
 
 def split_directions(net_kw: Floats, swing_kw: Floats) -> tuple[Floats, Floats]:
-    """Mean import and export of half-hours whose net power swings about its mean by a standard deviation.
+    """Mean import and export of half-hours whose net power varies about its mean by a standard deviation.
 
-    A half-hour near balance both imports and exports: the expected positive and negative parts of a normal swing.
+    A half-hour near balance both imports and exports: the expected positive and negative parts of a normal distribution.
     """
     swing = np.maximum(swing_kw, 1e-6)
     ratio = np.clip(net_kw / swing, -30, 30)
@@ -33,8 +33,8 @@ def split_directions(net_kw: Floats, swing_kw: Floats) -> tuple[Floats, Floats]:
     return drawn, np.maximum(drawn - net_kw, 0.0)
 
 
-def _spoil(rng: np.random.Generator, kwh: Floats, people: Population) -> Floats:
-    """Supply interruptions, single hours read half as high again, and an odd reading that catches up."""
+def _distort(rng: np.random.Generator, kwh: Floats, population: Population) -> Floats:
+    """Supply interruptions, single half-hours read 1.5 times too high, and rare spikes."""
     meters, slots = kwh.shape
     slot = np.arange(slots)[None]
     for _ in range(2):
@@ -47,16 +47,16 @@ def _spoil(rng: np.random.Generator, kwh: Floats, people: Population) -> Floats:
     return np.where(spike, kwh * rng.uniform(3, 12, (meters, 1)), kwh)
 
 
-def _forget(rng: np.random.Generator, meters: int, slots: int, unread: float) -> Bools:
+def _lose_readings(rng: np.random.Generator, meters: int, slots: int, unread: float) -> Bools:
     """Which half-hours were never read: single ones, days, and weeks on end."""
     lost = np.zeros((meters, slots), bool)
     slot = np.arange(slots)[None]
-    careless = rng.random((meters, 1)) < unread
+    has_gaps = rng.random((meters, 1)) < unread
     for chance, mean_slots in ((0.5, 10.0), (0.35, 60.0), (0.25, 4 * 48.0), (0.10, 21 * 48.0)):
         start = rng.integers(0, slots, (meters, 1))
         length = 1 + rng.exponential(mean_slots, (meters, 1))
-        lost |= careless & (rng.random((meters, 1)) < chance) & (slot >= start) & (slot < start + length)
-    rate = np.where(careless, rng.beta(0.4, 60.0, (meters, 1)), 0.0)
+        lost |= has_gaps & (rng.random((meters, 1)) < chance) & (slot >= start) & (slot < start + length)
+    rate = np.where(has_gaps, rng.beta(0.4, 60.0, (meters, 1)), 0.0)
     return lost | (rng.random((meters, slots), np.float32) < rate)
 
 
@@ -72,40 +72,42 @@ def _register(kwh: Floats, step_kwh: Floats, is_hourly: Bools) -> Floats:
     return np.where(hourly, np.repeat(whole / 2, 2, axis=1), half).astype(np.float32)
 
 
-def read_registers(rng: np.random.Generator, people: Population, mix: Mix, boundary: tuple[Floats, Floats], generates: Bools) -> Registers:
+def read_registers(
+    rng: np.random.Generator, population: Population, mix: Mix, boundary: tuple[Floats, Floats], generates: Bools
+) -> Registers:
     """What is read of each meter.
 
     Args:
         rng: stream of the meters.
-        people: the meters.
+        population: the meters.
         mix: shares of hourly, unread and export-less meters.
         boundary: net power and its swing within the half-hour, (meters, slots) kW each.
         generates: meters with something that can export, (meters,).
     """
     net_kw, swing_kw = boundary
     meters, slots = net_kw.shape
-    drawn, given = split_directions(net_kw, swing_kw)
+    imported, exported = split_directions(net_kw, swing_kw)
     passive = ~generates[:, None]
-    drawn = np.where(passive, np.maximum(net_kw, 0.0), drawn)
-    given = np.where(passive, 0.0, given)
-    is_hourly = rng.random(meters) < np.where(people.is_domestic, mix.hourly, 2 * mix.hourly)
+    imported = np.where(passive, np.maximum(net_kw, 0.0), imported)
+    exported = np.where(passive, 0.0, exported)
+    is_hourly = rng.random(meters) < np.where(population.is_domestic, mix.hourly, 2 * mix.hourly)
     watt_hour = 1 / WATT_HOURS_PER_KWH
     coarse = rng.choice([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 10.0, 100.0], meters)
-    step = np.where(people.is_domestic, watt_hour * np.minimum(coarse, 10.0), watt_hour * coarse)
-    bought = _register(_spoil(rng, drawn * HOURS_PER_SLOT, people), step, is_hourly)
-    sold = _register(given * HOURS_PER_SLOT, step, is_hourly)
+    step = np.where(population.is_domestic, watt_hour * np.minimum(coarse, 10.0), watt_hour * coarse)
+    import_kwh = _register(_distort(rng, imported * HOURS_PER_SLOT, population), step, is_hourly)
+    export_kwh = _register(exported * HOURS_PER_SLOT, step, is_hourly)
     has_export = generates & (rng.random(meters) >= mix.no_export_register)
-    lost = _forget(rng, meters, slots, mix.unread)
+    lost = _lose_readings(rng, meters, slots, mix.unread)
     lost = np.where(is_hourly[:, None], np.repeat(lost[:, ::2], 2, axis=1), lost)
-    bought[lost] = np.nan
-    sold[lost | ~has_export[:, None]] = np.nan
-    return Registers(bought, sold, np.where(is_hourly, 60, 30), has_export)
+    import_kwh[lost] = np.nan
+    export_kwh[lost | ~has_export[:, None]] = np.nan
+    return Registers(import_kwh, export_kwh, np.where(is_hourly, 60, 30), has_export)
 
 
-def slow_start_track(rng: np.random.Generator, people: Population, days: int) -> Floats:
-    """Factor of each UTC day's load: a tenth until the year gets going, for meters that start slowly; (meters, slots)."""
-    meters = len(people.area)
+def slow_start_track(rng: np.random.Generator, population: Population, days: int) -> Floats:
+    """Factor of each UTC day's load: about a tenth in the first weeks, for meters of premises not yet occupied; (meters, slots)."""
+    meters = len(population.area)
     until = rng.integers(20, 150, meters)
     level = rng.uniform(0.03, 0.2, meters)
-    early = people.looks_like("slow_start")[:, None] & (np.arange(days)[None] < until[:, None])
+    early = population.looks_like("slow_start")[:, None] & (np.arange(days)[None] < until[:, None])
     return np.repeat(np.where(early, level[:, None], 1.0), SLOTS_PER_DAY, axis=1)

@@ -1,4 +1,4 @@
-"""What people allowed: consent to half-hourly reading, opt-outs for a time, and the legal basis on record."""
+"""What customers have permitted: consent to half-hourly readings, temporary opt-outs, and the legal basis on record."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ class Permissions(NamedTuple):
 
 
 def draw_permissions(plan: FleetPlan, block: int, fleet: Fleet) -> Permissions:
-    """Permissions of one block: businesses need none, a few homes refuse or were never asked."""
+    """Permissions of one block: businesses need none; a few homes refuse, or have no legal basis on record."""
     rng = open_stream(plan.seed, block, "permissions")
     meters, mix = len(fleet.mpan_id), plan.mix
     refused = (rng.random(meters) < mix.no_half_hourly_consent) & fleet.is_domestic
@@ -30,11 +30,11 @@ def draw_permissions(plan: FleetPlan, block: int, fleet: Fleet) -> Permissions:
     opted_out = (rng.random(meters) < mix.opted_out) & fleet.is_domestic
     start = (rng.uniform(0.0, 0.9, meters) * plan.days).astype(np.int64)
     length = np.where(opted_out, rng.integers(1, max(plan.days // 3, 2), meters), 0)
-    unasked = rng.random(meters) < mix.no_legal_basis
+    has_no_basis = rng.random(meters) < mix.no_legal_basis
     basis = np.where(rng.random(meters) < 0.7, "public task", "explicit consent")
     return Permissions(
         consent_granularity=[str(choice) if is_refused else "H" for choice, is_refused in zip(coarser, refused, strict=True)],
         opted_out_from_day=start,
         opted_out_to_day=np.minimum(start + length, plan.days),
-        legal_basis=["" if no or not home else str(name) for name, no, home in zip(basis, unasked, fleet.is_domestic, strict=True)],
+        legal_basis=["" if no or not home else str(name) for name, no, home in zip(basis, has_no_basis, fleet.is_domestic, strict=True)],
     )

@@ -1,4 +1,4 @@
-"""What fleet is wanted: size, dates, seed and shares of everything in it."""
+"""The plan of a fleet: size, dates, seed, and the share of everything in it."""
 
 import zlib
 from collections.abc import Mapping
@@ -94,7 +94,7 @@ class Mix(NamedTuple):
 
 
 class FleetPlan(NamedTuple):
-    """A fleet is wholly told by its plan."""
+    """Everything that determines a fleet."""
 
     meters: int
     first_date: date

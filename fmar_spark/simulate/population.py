@@ -1,4 +1,4 @@
-"""Who the meters are: premises, tariffs, look-alikes, and the life of every asset behind them."""
+"""The meters: premises, tariffs, look-alikes, and the lifetime of every asset behind them."""
 
 from typing import Final, NamedTuple
 
@@ -65,7 +65,7 @@ SHORTEST_STAY_DAYS: Final = 28
 
 
 class Life(NamedTuple):
-    """When one class of asset stands behind each meter and how big it is; arrays of shape (meters,)."""
+    """When one class of asset is installed behind each meter, and its size; arrays of shape (meters,)."""
 
     is_ever: Bools
     from_slot: Ints

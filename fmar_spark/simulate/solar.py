@@ -1,4 +1,4 @@
-"""Roofs: planes, shade, snow, clouds of their own, and inverters that clip."""
+"""Solar arrays: roof planes, shading, snow, local clouds, and inverter clipping."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import numpy as np
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.simulate.plan import FleetPlan, Floats
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
-from fmar_spark.simulate.weather import Weather, wander
+from fmar_spark.simulate.weather import Weather, correlated_noise
 
 GROUND_ALBEDO = 0.2
 
@@ -42,7 +42,7 @@ def _draw_roofs(rng: np.random.Generator, meters: int) -> _Roof:
 
 
 def _plane_w_m2(tilt: Floats, azimuth: Floats, sun: tuple[Floats, Floats], beam: tuple[Floats, Floats]) -> Floats:
-    """Irradiance on a plane from the sun's place (cosine of zenith, azimuth) and the beam and diffuse parts."""
+    """Irradiance on a plane from the sun's position (cosine of zenith, azimuth) and the beam and diffuse parts."""
     cos_zenith, sun_azimuth = sun
     direct_normal, diffuse = beam
     sin_zenith = np.sqrt(np.maximum(1 - cos_zenith**2, 0))
@@ -62,7 +62,7 @@ def _split_beam(ghi: Floats, cos_zenith: Floats) -> tuple[Floats, Floats]:
 
 
 def _shade(rng: np.random.Generator, sun: tuple[Floats, Floats], meters: int) -> Floats:
-    """Share of the beam that trees, chimneys and neighbours leave: one or two obstacles for half of the roofs."""
+    """Share of the beam that passes trees, chimneys and neighbouring buildings: one or two obstacles for half of the roofs."""
     cos_zenith, azimuth = sun
     height = np.rad2deg(np.arcsin(np.clip(cos_zenith, -1, 1)))
     left = np.ones(cos_zenith.shape, np.float32)
@@ -77,9 +77,9 @@ def _shade(rng: np.random.Generator, sun: tuple[Floats, Floats], meters: int) ->
 
 
 def _own_clouds(rng: np.random.Generator, cloud: Floats) -> Floats:
-    """Log of what passes over each roof against its area's: clouds of minutes and of hours, most under a broken sky."""
-    quick = wander(rng.standard_normal(cloud.shape, np.float32), 1.2)
-    slow = wander(rng.standard_normal(cloud.shape, np.float32), 10.0)
+    """Log ratio of each roof's irradiance to its area's: clouds of minutes and of hours, most under a broken sky."""
+    quick = correlated_noise(rng.standard_normal(cloud.shape, np.float32), 1.2)
+    slow = correlated_noise(rng.standard_normal(cloud.shape, np.float32), 10.0)
     broken = 2 * np.sqrt(cloud * (1 - cloud))
     depth = rng.uniform(0.1, 0.35, (2, len(cloud), 1))
     return np.asarray(broken * (depth[0] * quick + depth[1] * slow))
@@ -99,26 +99,26 @@ def _outages(rng: np.random.Generator, meters: int, slots: int, temp_c: Floats) 
     return np.asarray(works * (1 - 0.95 * np.repeat(snow, 48, axis=1)), dtype=np.float32)
 
 
-def _sizes(rng: np.random.Generator, people: Population) -> Floats:
-    meters = len(people.area)
+def _sizes(rng: np.random.Generator, population: Population) -> Floats:
+    meters = len(population.area)
     home = np.exp(rng.normal(np.log(3.7), 0.38, meters)).clip(1.0, 14.0)
-    firm = (people.scale_kw * np.exp(rng.normal(np.log(2.6), 0.8, meters))).clip(4.0, 3000.0)
-    return np.where(people.is_domestic, home, firm)
+    firm = (population.scale_kw * np.exp(rng.normal(np.log(2.6), 0.8, meters))).clip(4.0, 3000.0)
+    return np.where(population.is_domestic, home, firm)
 
 
-def simulate_solar(rng: np.random.Generator, people: Population, plan: FleetPlan, weather: Weather, temp_c: Floats) -> Solar:
+def simulate_solar(rng: np.random.Generator, population: Population, plan: FleetPlan, weather: Weather, temp_c: Floats) -> Solar:
     """Generation of every meter's roof, from its own area's sun and clouds that its neighbours only partly share."""
-    meters = len(people.area)
-    life = draw_life(rng, people.ever(AssetClass.SOLAR_PV), plan, _sizes(rng, people), rng.uniform(1.3, 2.2, meters))
+    meters = len(population.area)
+    life = draw_life(rng, population.ever(AssetClass.SOLAR_PV), plan, _sizes(rng, population), rng.uniform(1.3, 2.2, meters))
     roof_all = _draw_roofs(rng, meters)
     ratio = np.where(rng.random(meters) < 0.6, rng.uniform(0.75, 1.05, meters), rng.uniform(0.55, 0.8, meters))
-    small = people.is_domestic & (life.size_kw * ratio < 4.6) & (rng.random(meters) < 0.7)
+    small = population.is_domestic & (life.size_kw * ratio < 4.6) & (rng.random(meters) < 0.7)
     ac_kw = np.where(small, np.minimum(life.size_kw * ratio, 3.68), life.size_kw * ratio)
     power = np.zeros(temp_c.shape, np.float32)
     rows = np.flatnonzero(life.is_ever)
     if len(rows):
         roof = _Roof(*(column[rows] for column in roof_all))
-        area = people.area[rows]
+        area = population.area[rows]
         sun = (weather.cos_zenith[area], weather.azimuth_rad[area])
         cloud = weather.cloudiness[area]
         own = _own_clouds(rng, cloud)

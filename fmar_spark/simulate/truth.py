@@ -1,4 +1,4 @@
-"""What is known of the simulated meters because they were made that way: assets, their operation, their dates."""
+"""The truth of the simulated meters: assets, their operation and their dates."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ class TrueEvents(NamedTuple):
     energy_kwh: Floats
     peak_kw: Floats
     is_import: Ints
-    """1 where the asset draws (for demand response: holds back a draw), 0 where it gives."""
+    """1 where the asset imports (for demand response: reduces import), 0 where it exports."""
 
 
 class TrueAssets(NamedTuple):

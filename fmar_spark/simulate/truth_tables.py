@@ -1,4 +1,4 @@
-"""The truth of a simulated block as tables, in the words that labels and gold tables use."""
+"""The truth of a simulated block as tables, with the names that labels and gold tables use."""
 
 from datetime import timedelta
 from typing import Final
@@ -19,7 +19,7 @@ CLASS_NAMES: Final = np.array([asset.value for asset in ASSET_CLASSES])
 
 
 def _dates_of(plan: FleetPlan, slots: Ints) -> pa.Array:
-    """Civil dates of slots, null where the slot is -1; asset dates fall in daytime, so UTC and London agree."""
+    """Calendar dates of slots, null where the slot is -1; asset dates fall in daytime, so UTC and London agree."""
     days = np.datetime64(plan.first_date, "D") + np.maximum(slots, 0) // SLOTS_PER_DAY
     return pa.array(days, mask=slots < 0)
 
@@ -101,7 +101,7 @@ def tabulate_confusers(fleet: Fleet) -> pa.Table:
 
 
 def tabulate_labels(fleet: Fleet) -> pa.Table:
-    """One row a meter: what is there at some time and how big, as a label file says it."""
+    """One row a meter: the assets that are there at some time and their sizes, as a label file has them."""
     meters = len(fleet.mpan_id)
     columns: dict[str, object] = {"series_id": fleet.mpan_id, "mpan_id": fleet.mpan_id, "source": [SOURCE] * meters}
     sizes: dict[str, Floats] = {}
@@ -123,7 +123,7 @@ def tabulate_labels(fleet: Fleet) -> pa.Table:
 
 
 def tabulate_meters(plan: FleetPlan, fleet: Fleet, permissions: Permissions) -> pa.Table:
-    """One row a meter: what it is and what its people allowed."""
+    """One row a meter: premises, tariff and permissions."""
     opted = permissions.opted_out_to_day > permissions.opted_out_from_day
     start = np.where(opted, permissions.opted_out_from_day * SLOTS_PER_DAY, -1)
     end = np.where(opted, permissions.opted_out_to_day * SLOTS_PER_DAY, -1)

@@ -1,4 +1,4 @@
-"""Electric vehicles: when they come home, what they still need, and how their charging is timed.
+"""Electric vehicles: arrival, energy needed, and how charging is timed.
 
 Ranges follow public facts on residential sessions (Sorensen and others, Data in Brief 2024), read off its sites OSL and ASK alone, so that
 the others stay fit for tests. Two kinds of car show: two in five draw under 4 kW (plug-in hybrids and older cars), on a median of 44 % of
@@ -10,19 +10,19 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.simulate.calendars import Civil
-from fmar_spark.simulate.loads import Uses, join_uses, paint_uses, select_uses
+from fmar_spark.simulate.calendars import Calendar
+from fmar_spark.simulate.loads import Uses, build_load, join_uses, select_uses
 from fmar_spark.simulate.plan import Bools, FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
-from fmar_spark.simulate.weather import wander
+from fmar_spark.simulate.weather import correlated_noise
 
 TIMINGS: Final = ("at_once", "off_peak", "smart", "work", "top_up")
 OFF_PEAK_EV: Final = TIMINGS.index("off_peak")
-WEAK_SHARE: Final = 0.4
+LOW_POWER_SHARE: Final = 0.4
 
 
 class Vehicles(NamedTuple):
-    """What the charge points of each meter draw, kW, (meters, slots), and their lives; ``timing`` indexes ``TIMINGS``."""
+    """Power of the charge points of each meter, kW, (meters, slots), and their lifetimes; ``timing`` indexes ``TIMINGS``."""
 
     power_kw: Floats
     life: Life
@@ -48,46 +48,46 @@ class _Driver(NamedTuple):
     tariff_length: Floats
 
 
-def _draw_driver(rng: np.random.Generator, timing: Ints, is_weak: Bools, is_there: Floats) -> _Driver:
+def _draw_driver(rng: np.random.Generator, timing: Ints, is_low_power: Bools, is_there: Floats) -> _Driver:
     meters = len(timing)
     work = timing == TIMINGS.index("work")
-    home_chance = np.where(is_weak, rng.beta(1.9, 2.4, meters), rng.beta(1.5, 3.2, meters))
+    home_chance = np.where(is_low_power, rng.beta(1.9, 2.4, meters), rng.beta(1.5, 3.2, meters))
     day_chance = np.clip(np.where(work, rng.beta(3, 2, meters), home_chance), 0.03, 0.95)
-    usual = np.where(is_weak, 9.0, 16.0) * (0.33 / day_chance) ** 0.2
+    usual = np.where(is_low_power, 9.0, 16.0) * (0.33 / day_chance) ** 0.2
     careful = rng.random(meters) < 0.8
     rating_share = np.where(careful, rng.normal(0.97, 0.025, meters), rng.uniform(0.86, 1.0, meters)).clip(0.86, 1.02)
     home_start = np.where(rng.random(meters) < 0.75, rng.normal(35.0, 4.0, meters), rng.uniform(14, 46, meters))
-    weak_kw = rng.choice([2.3, 2.8, 3.3, 3.6], meters, p=(0.06, 0.08, 0.18, 0.68))
+    low_kw = rng.choice([2.3, 2.8, 3.3, 3.6], meters, p=(0.06, 0.08, 0.18, 0.68))
     return _Driver(
         is_there=is_there,
         day_chance=day_chance,
-        energy_kwh=(usual * np.exp(rng.normal(0, 0.5, meters))).clip(2.0, np.where(is_weak, 28.0, 60.0)),
+        energy_kwh=(usual * np.exp(rng.normal(0, 0.5, meters))).clip(2.0, np.where(is_low_power, 28.0, 60.0)),
         energy_spread=rng.uniform(0.2, 0.8, meters),
         share_of_rating=rating_share,
         start=np.where(work, rng.normal(17.5, 1.2, meters), home_start),
         start_spread=np.where(work, rng.uniform(0.5, 3, meters), rng.gamma(5.0, 1.35, meters)),
-        again_share=rng.random(meters) ** 2 * np.where(is_weak, 0.9, 0.45),
-        limit_kw=np.where(is_weak, weak_kw, 99.0),
+        again_share=rng.random(meters) ** 2 * np.where(is_low_power, 0.9, 0.45),
+        limit_kw=np.where(is_low_power, low_kw, 99.0),
         timing=timing,
         tariff_start=rng.choice([-1.0, 0.0, 1.0, 2.0, 4.0, 47.0, 43.0, 46.0], meters, p=(0.1, 0.1, 0.45, 0.1, 0.05, 0.1, 0.05, 0.05)),
         tariff_length=rng.choice([8.0, 9.0, 10.0, 12.0, 14.0], meters),
     )
 
 
-def _sessions(rng: np.random.Generator, driver: _Driver, civil: Civil) -> tuple[Ints, Ints, Floats]:
-    """Meter, day and energy of each plug-in, with weeks away and weeks of much driving."""
-    meters, days = len(driver.is_there), civil.days
-    swing = np.exp(0.6 * wander(rng.standard_normal((meters, days)), 12.0))
-    gone = wander(rng.standard_normal((meters, days)), 8.0) > rng.uniform(1.6, 3.0, (meters, 1))
-    weekly = rng.gamma(6.0, 1 / 6.0, (meters, 7))[:, civil.weekday]
+def _sessions(rng: np.random.Generator, driver: _Driver, calendar: Calendar) -> tuple[Ints, Ints, Floats]:
+    """Meter, day and energy of each session, with weeks away and weeks of more driving."""
+    meters, days = len(driver.is_there), calendar.days
+    swing = np.exp(0.6 * correlated_noise(rng.standard_normal((meters, days)), 12.0))
+    gone = correlated_noise(rng.standard_normal((meters, days)), 8.0) > rng.uniform(1.6, 3.0, (meters, 1))
+    weekly = rng.gamma(6.0, 1 / 6.0, (meters, 7))[:, calendar.weekday]
     work = (driver.timing == TIMINGS.index("work"))[:, None]
-    chance = driver.day_chance[:, None] * swing * weekly * np.where(work & civil.is_rest_day[None], 0.08, 1.0)
+    chance = driver.day_chance[:, None] * swing * weekly * np.where(work & calendar.is_rest_day[None], 0.08, 1.0)
     chance = np.where(gone, 0.0, np.minimum(chance, 0.99)) * driver.is_there[:, None]
     twice = rng.random((meters, days)) < chance * driver.again_share[:, None]
     meter, day = np.nonzero(rng.random((meters, days)) < chance)
     again = np.nonzero(twice)
     meter, day = np.concatenate([meter, again[0]]), np.concatenate([day, again[1]])
-    cold = 1 + 0.12 * np.cos(civil.year_phase[day] - 0.3)
+    cold = 1 + 0.12 * np.cos(calendar.year_phase[day] - 0.3)
     energy = driver.energy_kwh[meter] * np.exp(driver.energy_spread[meter] * rng.standard_normal(len(meter))) * cold
     short = rng.random(len(meter)) < 0.07
     return meter, day, np.where(short, energy * rng.uniform(0.03, 0.3, len(meter)), energy).clip(0.2, 75.0)
@@ -119,7 +119,7 @@ def _fragment(rng: np.random.Generator, uses: Uses) -> Uses:
 
 
 def _taper(rng: np.random.Generator, uses: Uses) -> Uses:
-    """The last part of a session that fills the battery, drawn at falling power in three steps."""
+    """The last part of a session that ends at a full battery, at decreasing power in three steps."""
     filling = rng.random(len(uses.meter)) < 0.55
     tail = np.where(filling, np.minimum(uses.length * 0.3, rng.gamma(2.0, 0.5, len(uses.meter))), 0.0)
     parts = [Uses(uses.meter, uses.start, uses.length - tail, uses.kw)]
@@ -136,21 +136,21 @@ def _shape_sessions(rng: np.random.Generator, uses: Uses, timing: Ints) -> Uses:
     return join_uses([_taper(rng, select_uses(uses, ~smart)), _fragment(rng, select_uses(uses, smart))])
 
 
-def _charge_points(rng: np.random.Generator, people: Population, plan: FleetPlan) -> Life:
-    meters = len(people.area)
+def _charge_points(rng: np.random.Generator, population: Population, plan: FleetPlan) -> Life:
+    meters = len(population.area)
     home = rng.choice([2.3, 3.7, 7.4, 11.0, 22.0], meters, p=(0.08, 0.26, 0.56, 0.08, 0.02))
     work = rng.choice([3.7, 7.4, 11.0, 22.0], meters, p=(0.08, 0.46, 0.20, 0.26))
-    size = np.where(people.is_domestic, home, work)
+    size = np.where(population.is_domestic, home, work)
     growth = np.where(size < 5, 2.0, np.where(size < 8, rng.choice([0.5, 1.486], meters), 0.673))
-    return draw_life(rng, people.ever(AssetClass.EV), plan, size, growth)
+    return draw_life(rng, population.ever(AssetClass.EV), plan, size, growth)
 
 
-def _charge(rng: np.random.Generator, driver: _Driver, civil: Civil, rating: Floats) -> Uses:
+def _charge(rng: np.random.Generator, driver: _Driver, calendar: Calendar, rating: Floats) -> Uses:
     """Every session of one car at each meter, at the power of the charge point of that day or of the car if that is less."""
     slots = rating.shape[1]
-    meter, day, energy = _sessions(rng, driver, civil)
+    meter, day, energy = _sessions(rng, driver, calendar)
     energy = energy * np.where(driver.timing == TIMINGS.index("top_up"), 0.35, 1.0)[meter]
-    start = day * 48 + _plug_in(rng, driver, meter, civil.is_rest_day[day].astype(float)) - civil.utc_shift_slots[day]
+    start = day * 48 + _plug_in(rng, driver, meter, calendar.is_rest_day[day].astype(float)) - calendar.utc_shift_slots[day]
     slot = np.clip(start, 0, slots - 1).astype(np.int64)
     kw = np.minimum(rating[meter, slot], driver.limit_kw[meter]) * driver.share_of_rating[meter]
     kw = kw * (1 + 0.012 * rng.standard_normal(len(meter)))
@@ -160,27 +160,27 @@ def _charge(rng: np.random.Generator, driver: _Driver, civil: Civil, rating: Flo
     return _shape_sessions(rng, Uses(meter, start, length, kw), driver.timing)
 
 
-def simulate_vehicles(rng: np.random.Generator, people: Population, civil: Civil, plan: FleetPlan) -> Vehicles:
+def simulate_vehicles(rng: np.random.Generator, population: Population, calendar: Calendar, plan: FleetPlan) -> Vehicles:
     """Charging of every meter's cars; a workplace has several points and more cars."""
-    meters = len(people.area)
-    life = _charge_points(rng, people, plan)
+    meters = len(population.area)
+    life = _charge_points(rng, population, plan)
     rating = size_track(life, plan.slots)
     pick = rng.random(meters)
     by_tariff = [np.where(pick < 0.7, 1, 2), np.where(pick < 0.7, 2, 0), np.where(pick < 0.75, 1, 0)]
-    timing = np.select([people.tariff == 2, people.tariff == 3, people.tariff == 1], by_tariff, 0)
-    timing = np.where(people.is_domestic, np.where((timing == 0) & (pick > 0.9), 4, timing), np.where(pick < 0.8, 3, 1))
-    cars = np.where(people.is_domestic, rng.choice([1, 1, 1, 1, 2], meters), rng.integers(1, 9, meters))
-    is_weak = rng.random((int(cars.max()), meters)) < WEAK_SHARE
-    is_untimed = people.is_domestic & is_weak[0] & (rng.random(meters) < 0.6)
-    timing = np.where(is_untimed, TIMINGS.index("at_once"), timing)
-    points = np.where(people.is_domestic, 1, rng.integers(1, 5, meters))
-    strongest_kw = np.where(people.is_domestic, 0.0, np.inf)
+    timing = np.select([population.tariff == 2, population.tariff == 3, population.tariff == 1], by_tariff, 0)
+    timing = np.where(population.is_domestic, np.where((timing == 0) & (pick > 0.9), 4, timing), np.where(pick < 0.8, 3, 1))
+    cars = np.where(population.is_domestic, rng.choice([1, 1, 1, 1, 2], meters), rng.integers(1, 9, meters))
+    is_low_power = rng.random((int(cars.max()), meters)) < LOW_POWER_SHARE
+    is_not_timed = population.is_domestic & is_low_power[0] & (rng.random(meters) < 0.6)
+    timing = np.where(is_not_timed, TIMINGS.index("at_once"), timing)
+    points = np.where(population.is_domestic, 1, rng.integers(1, 5, meters))
+    strongest_kw = np.where(population.is_domestic, 0.0, np.inf)
     parts = []
     for car in range(int(cars.max())):
-        driver = _draw_driver(rng, timing, is_weak[car], (life.is_ever & (cars > car)).astype(float))
+        driver = _draw_driver(rng, timing, is_low_power[car], (life.is_ever & (cars > car)).astype(float))
         strongest_kw = np.where(cars > car, np.maximum(strongest_kw, driver.limit_kw), strongest_kw)
-        parts.append(_charge(rng, driver, civil, rating))
-    power = paint_uses(join_uses(parts), meters, plan.slots)
+        parts.append(_charge(rng, driver, calendar, rating))
+    power = build_load(join_uses(parts), meters, plan.slots)
     life = limit_life(life, strongest_kw, plan.slots)
     rating = size_track(life, plan.slots)
     power = np.minimum(power, rating * points[:, None] * 1.02)

@@ -1,4 +1,4 @@
-"""Made-up weather over Great Britain: temperature and irradiance by GSP group, correlated in time and between neighbours."""
+"""Synthetic weather of Great Britain: temperature and irradiance by GSP group, correlated in time and between neighbours."""
 
 from typing import Final, NamedTuple
 
@@ -43,7 +43,7 @@ class Weather(NamedTuple):
     """0 cloudless .. 1 overcast."""
 
 
-def wander(noise: Floats, memory_slots: float) -> Floats:
+def correlated_noise(noise: Floats, memory_slots: float) -> Floats:
     """Noise with a memory: unit variance kept, correlation exp(-lag / memory)."""
     keep = float(np.exp(-1.0 / memory_slots))
     start = noise[..., :1]
@@ -82,9 +82,9 @@ def make_weather(plan: FleetPlan) -> Weather:
     rng = open_stream(plan.seed, 0, "weather")
     slots, areas = plan.slots, len(GSP_AREAS)
     cos_zenith, azimuth = _find_sun(plan)
-    fronts = wander(_neighbourly(rng, slots, 9.0), 2.2 * SLOTS_PER_DAY)
-    passing = wander(_neighbourly(rng, slots, 4.0), 0.35 * SLOTS_PER_DAY)
-    flicker = wander(rng.standard_normal((areas, slots)), 2.0)
+    fronts = correlated_noise(_neighbourly(rng, slots, 9.0), 2.2 * SLOTS_PER_DAY)
+    passing = correlated_noise(_neighbourly(rng, slots, 4.0), 0.35 * SLOTS_PER_DAY)
+    flicker = correlated_noise(rng.standard_normal((areas, slots)), 2.0)
     cloud = 1 / (1 + np.exp(-(0.55 + 1.5 * fronts + 1.1 * passing)))
     broken = 4 * cloud * (1 - cloud)
     passed = np.clip(1.0 - 0.80 * cloud**1.8 + 0.16 * broken * flicker, 0.04, 1.12)
@@ -97,7 +97,7 @@ def make_weather(plan: FleetPlan) -> Weather:
     years = int(plan.days / 365.25) + 2
     oddity = np.interp(np.arange(slots), np.arange(years) * 365.25 * SLOTS_PER_DAY, rng.normal(0, 0.7, years))
     season = 10.8 - 0.55 * (latitude - 51.5) - 6.6 * np.cos(2 * np.pi * (day - 0.055)) + oddity
-    air_mass = wander(_neighbourly(rng, slots, 11.0), 3.5 * SLOTS_PER_DAY)
+    air_mass = correlated_noise(_neighbourly(rng, slots, 11.0), 3.5 * SLOTS_PER_DAY)
     solar_hour = (np.arange(slots) % SLOTS_PER_DAY) / 2.0
     swing = (1.2 + 3.6 * (1 - cloud) + 1.6 * np.maximum(0, -np.cos(2 * np.pi * (day - 0.0)))) * -np.cos(2 * np.pi * (solar_hour - 3.0) / 24)
     temp = season + 3.1 * air_mass + lfilter([0.08], [1, -0.92], swing, axis=-1) + 0.25 * passing

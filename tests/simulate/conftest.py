@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from fmar_spark.simulate.calendars import Civil, lay_out_calendar
+from fmar_spark.simulate.calendars import Calendar, build_calendar
 from fmar_spark.simulate.fleet import Fleet, simulate_fleet
 from fmar_spark.simulate.permissions import Permissions, draw_permissions
 from fmar_spark.simulate.plan import FleetPlan, mix_from
@@ -29,14 +29,14 @@ def fleet(plan: FleetPlan) -> Fleet:
 
 @pytest.fixture(scope="session")
 def permissions(plan: FleetPlan, fleet: Fleet) -> Permissions:
-    """What the fleet's people allowed."""
+    """Permissions of the fleet."""
     return draw_permissions(plan, 0, fleet)
 
 
 @pytest.fixture(scope="session")
-def civil(plan: FleetPlan) -> Civil:
+def calendar(plan: FleetPlan) -> Calendar:
     """London's calendar under the plan."""
-    return lay_out_calendar(plan)
+    return build_calendar(plan)
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +46,8 @@ def weather(plan: FleetPlan) -> Weather:
 
 
 @pytest.fixture(scope="session")
-def draw_people(plan: FleetPlan) -> Callable[..., Population]:
-    """A function from shares to eighty meters that have nothing else, homes unless told otherwise."""
+def draw_homes(plan: FleetPlan) -> Callable[..., Population]:
+    """A function from shares to eighty meters that have nothing else, homes unless stated."""
 
     def draw(meters: int = 80, **shares: float) -> Population:
         return draw_population(plan._replace(mix=mix_from({"plain": 0.0, "domestic": 1.0, "confuser_scale": 0.0} | shares)), 0, meters)

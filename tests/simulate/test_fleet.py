@@ -88,7 +88,7 @@ def test_readings_are_never_negative_and_of_the_plans_length(fleet: Fleet, plan:
         assert (kwh[~np.isnan(kwh)] >= 0).all()
 
 
-def test_homes_draw_what_homes_draw_and_businesses_range_wider() -> None:
+def test_homes_use_what_homes_use_and_businesses_range_wider() -> None:
     plan = FleetPlan(128, date(2023, 4, 1), date(2023, 4, 30), seed=2, mix=mix_from({"plain": 1.0, "unread": 0.0}))
     fleet = simulate_fleet(plan)
     day_kwh = fleet.import_kwh.sum(axis=1) / plan.days

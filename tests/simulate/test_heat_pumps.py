@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.heat_pumps import KINDS, HeatPumps, lag_weather, simulate_heat_pumps
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.population import Population
@@ -13,14 +13,14 @@ from fmar_spark.simulate.weather import Weather
 
 
 @pytest.fixture(scope="module")
-def people(draw_people: Callable[..., Population]) -> Population:
-    return draw_people(80, home_heat_pump=0.9)
+def population(draw_homes: Callable[..., Population]) -> Population:
+    return draw_homes(80, home_heat_pump=0.9)
 
 
 @pytest.fixture(scope="module")
-def pumps(plan: FleetPlan, civil: Civil, weather: Weather, people: Population) -> HeatPumps:
-    sky = (weather.temp_c[people.area], weather.ghi_w_m2[people.area])
-    return simulate_heat_pumps(np.random.default_rng(1), people, civil, plan, sky)
+def pumps(plan: FleetPlan, calendar: Calendar, weather: Weather, population: Population) -> HeatPumps:
+    sky = (weather.temp_c[population.area], weather.ghi_w_m2[population.area])
+    return simulate_heat_pumps(np.random.default_rng(1), population, calendar, plan, sky)
 
 
 def test_a_building_lags_the_weather_more_the_heavier_it_is() -> None:
@@ -37,10 +37,10 @@ def test_every_kind_of_pump_occurs_and_none_runs_where_there_is_none(pumps: Heat
     assert (pumps.power_kw >= 0).all()
 
 
-def test_pumps_draw_more_on_colder_days(pumps: HeatPumps, people: Population, weather: Weather) -> None:
+def test_pumps_draw_more_on_colder_days(pumps: HeatPumps, population: Population, weather: Weather) -> None:
     steady = pumps.life.is_ever & (pumps.life.from_slot == 0) & (pumps.kind < 2)
     daily_kw = pumps.power_kw[steady].reshape(steady.sum(), -1, 48).mean(axis=2)
-    daily_c = weather.temp_c[people.area[steady]].reshape(steady.sum(), -1, 48).mean(axis=2)
+    daily_c = weather.temp_c[population.area[steady]].reshape(steady.sum(), -1, 48).mean(axis=2)
     correlation = [np.corrcoef(kw, temp)[0, 1] for kw, temp in zip(daily_kw, daily_c, strict=True)]
     assert steady.sum() > 20
     assert np.mean([one < -0.3 for one in correlation]) > 0.85

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.calendars import Civil
-from fmar_spark.simulate.homes import awake_at_home, draw_habits
+from fmar_spark.simulate.calendars import Calendar
+from fmar_spark.simulate.homes import awake_at_home, draw_occupancy
 from fmar_spark.simulate.lookalikes import simulate_lookalikes
 from fmar_spark.simulate.plan import CONFUSERS, Floats
 from fmar_spark.simulate.population import Population
@@ -17,36 +17,38 @@ NOT_IN_THE_COLD = {"air_conditioning"}
 
 
 @pytest.fixture(scope="module")
-def add_load(civil: Civil, weather: Weather, draw_people: Callable[..., Population]) -> Callable[[str], Floats]:
+def add_load(calendar: Calendar, weather: Weather, draw_homes: Callable[..., Population]) -> Callable[[str], Floats]:
     """A function from the name of a look-alike to what it adds to twenty homes, half of which have it."""
 
     def add(name: str) -> Floats:
-        people = draw_people(20)
+        population = draw_homes(20)
         chosen = np.zeros((20, len(CONFUSERS)), dtype=bool)
         chosen[:10, CONFUSERS.index(name)] = True
-        people = people._replace(is_lookalike=chosen)
+        population = population._replace(is_lookalike=chosen)
         rng = np.random.default_rng(1)
-        habits = draw_habits(rng, people, civil)
-        return simulate_lookalikes(rng, people, habits, (civil, weather.temp_c[people.area]), awake_at_home(habits, civil))
+        occupancy = draw_occupancy(rng, population, calendar)
+        return simulate_lookalikes(
+            rng, population, occupancy, (calendar, weather.temp_c[population.area]), awake_at_home(occupancy, calendar)
+        )
 
     return add
 
 
 @pytest.mark.parametrize("name", [name for name in CONFUSERS if name not in ADDS_NO_LOAD | NOT_IN_THE_COLD])
-def test_each_look_alike_adds_load_to_those_who_have_it_and_to_nobody_else(add_load: Callable[[str], Floats], name: str) -> None:
+def test_each_look_alike_adds_load_to_the_meters_that_have_it_and_to_no_other(add_load: Callable[[str], Floats], name: str) -> None:
     added = add_load(name)
     assert (added >= 0).all()
     assert (added[10:] == 0).all()
     assert (added[:10].max(axis=1) > 0.05).mean() > 0.7
 
 
-def test_storage_heating_charges_at_night_and_follows_the_cold(add_load: Callable[[str], Floats], civil: Civil) -> None:
+def test_storage_heating_charges_at_night_and_follows_the_cold(add_load: Callable[[str], Floats], calendar: Calendar) -> None:
     added = add_load("storage_heating")[:10].sum(axis=0)
-    night = (civil.local_slot >= 44) | (civil.local_slot < 18)
+    night = (calendar.local_slot >= 44) | (calendar.local_slot < 18)
     assert added[night].sum() > 0.75 * added.sum()
 
 
-def test_a_shower_is_strong_and_over_within_the_half_hour(add_load: Callable[[str], Floats]) -> None:
+def test_a_shower_is_powerful_and_ends_within_the_half_hour(add_load: Callable[[str], Floats]) -> None:
     added = add_load("electric_shower")[:10]
     on = added > 0.2
     runs = np.diff(np.pad(on.astype(int), ((0, 0), (1, 1))), axis=1)

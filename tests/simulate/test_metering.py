@@ -19,7 +19,7 @@ class Read(NamedTuple):
     """A boundary and what was read of it."""
 
     net_kw: Floats
-    people: Population
+    population: Population
     registers: Registers
 
 
@@ -33,8 +33,8 @@ def read(plan: FleetPlan, shares: dict[str, float], generates: Bools, seed: int 
     meters = len(generates)
     mix = mix_from(FAULTLESS | shares)
     net_kw = np.where(rng.random((meters, SLOTS)) < 0.35, -1.0, 1.0) * rng.gamma(2.0, 0.4, (meters, SLOTS))
-    people = people_of(meters, mix, plan)
-    return Read(net_kw, people, read_registers(rng, people, mix, (net_kw, 0.2 * np.abs(net_kw)), generates))
+    population = people_of(meters, mix, plan)
+    return Read(net_kw, population, read_registers(rng, population, mix, (net_kw, 0.2 * np.abs(net_kw)), generates))
 
 
 @settings(max_examples=200, deadline=None)
@@ -46,7 +46,7 @@ def test_import_less_export_is_the_net_and_neither_is_negative(net: float, swing
     assert drawn[0, 0] - given_back[0, 0] == pytest.approx(net, abs=1e-2 * swing + 1e-9)
 
 
-def test_a_half_hour_in_balance_both_draws_and_gives() -> None:
+def test_a_half_hour_in_balance_both_imports_and_exports() -> None:
     drawn, given_back = split_directions(np.zeros((1, 1)), np.ones((1, 1)))
     assert drawn[0, 0] == given_back[0, 0] == pytest.approx(1 / np.sqrt(2 * np.pi))
 
@@ -86,7 +86,7 @@ def test_export_is_read_of_as_many_generating_meters_as_the_mix_says(plan: Fleet
 
 
 @pytest.mark.parametrize("unread", [0.0, 1.0])
-def test_gaps_come_only_to_careless_meters_and_both_registers_lose_the_same(plan: FleetPlan, unread: float) -> None:
+def test_gaps_are_the_same_in_both_registers_and_only_of_meters_that_have_any(plan: FleetPlan, unread: float) -> None:
     found = read(plan, {"unread": unread}, np.ones(40, dtype=bool)).registers
     lost = np.isnan(found.import_kwh)
     np.testing.assert_array_equal(lost, np.isnan(found.export_kwh))
@@ -94,10 +94,10 @@ def test_gaps_come_only_to_careless_meters_and_both_registers_lose_the_same(plan
     assert lost.any() == bool(unread)
 
 
-def test_a_slow_start_holds_the_first_weeks_down_and_touches_nobody_else(plan: FleetPlan) -> None:
-    people = people_of(40, mix_from({"confuser_scale": 8.0, "plain": 0.0}), plan)
-    factor = slow_start_track(np.random.default_rng(1), people, 200)
-    slow = people.is_lookalike[:, CONFUSERS.index("slow_start")]
+def test_a_slow_start_holds_the_first_weeks_down_and_changes_no_other_meter(plan: FleetPlan) -> None:
+    population = people_of(40, mix_from({"confuser_scale": 8.0, "plain": 0.0}), plan)
+    factor = slow_start_track(np.random.default_rng(1), population, 200)
+    slow = population.is_lookalike[:, CONFUSERS.index("slow_start")]
     assert 0 < slow.sum() < 40
     assert (factor[~slow] == 1).all()
     assert (factor[slow, 0] <= 0.2).all()

@@ -22,12 +22,12 @@ MANY = 4000
 def test_every_kind_of_premises_and_look_alike_is_known_and_occurs(plan: FleetPlan) -> None:
     assert set(HOME_CONFUSER) | set(BUSINESS_CONFUSER) == set(CONFUSERS)
     assert set(TYPICAL_BUSINESS_KW) == set(BUSINESSES)
-    people = draw_population(plan, 0, MANY)
-    assert set(people.premises.tolist()) == set(range(len(PREMISES)))
-    assert people.is_lookalike.any(axis=0).all()
-    assert people.is_asset.any(axis=0).all()
-    assert set(people.tariff.tolist()) == set(range(len(TARIFFS)))
-    np.testing.assert_array_equal(people.premises < len(HOMES), people.is_domestic)
+    population = draw_population(plan, 0, MANY)
+    assert set(population.premises.tolist()) == set(range(len(PREMISES)))
+    assert population.is_lookalike.any(axis=0).all()
+    assert population.is_asset.any(axis=0).all()
+    assert set(population.tariff.tolist()) == set(range(len(TARIFFS)))
+    np.testing.assert_array_equal(population.premises < len(HOMES), population.is_domestic)
 
 
 @pytest.mark.parametrize(
@@ -41,25 +41,25 @@ def test_every_kind_of_premises_and_look_alike_is_known_and_occurs(plan: FleetPl
     ],
 )
 def test_assets_are_as_common_as_the_mix_says(plan: FleetPlan, shares: dict[str, float], asset: AssetClass, wanted: float) -> None:
-    people = draw_population(plan._replace(mix=mix_from(shares)), 0, MANY)
-    assert people.ever(asset).mean() == pytest.approx(wanted, abs=0.03)
+    population = draw_population(plan._replace(mix=mix_from(shares)), 0, MANY)
+    assert population.ever(asset).mean() == pytest.approx(wanted, abs=0.03)
 
 
 def test_plain_meters_have_neither_assets_nor_look_alikes(plan: FleetPlan) -> None:
-    people = draw_population(plan._replace(mix=mix_from({"plain": 0.4})), 0, MANY)
-    assert people.is_plain.mean() == pytest.approx(0.4, abs=0.03)
-    assert not people.is_asset[people.is_plain].any()
-    assert not people.is_lookalike[people.is_plain].any()
+    population = draw_population(plan._replace(mix=mix_from({"plain": 0.4})), 0, MANY)
+    assert population.is_plain.mean() == pytest.approx(0.4, abs=0.03)
+    assert not population.is_asset[population.is_plain].any()
+    assert not population.is_lookalike[population.is_plain].any()
 
 
 def test_sizes_of_premises_range_over_more_than_an_order(plan: FleetPlan) -> None:
-    people = draw_population(plan, 0, MANY)
-    for mine in (people.is_domestic, ~people.is_domestic):
-        low, high = np.quantile(people.scale_kw[mine], (0.02, 0.98))
+    population = draw_population(plan, 0, MANY)
+    for mine in (population.is_domestic, ~population.is_domestic):
+        low, high = np.quantile(population.scale_kw[mine], (0.02, 0.98))
         assert high / low > 5
 
 
-def test_lives_begin_end_and_grow_within_the_plan_with_a_stay_before_and_after(plan: FleetPlan) -> None:
+def test_lifetimes_begin_end_and_grow_within_the_plan_with_a_stay_before_and_after(plan: FleetPlan) -> None:
     mix = mix_from({"appears": 0.5, "removed": 0.5, "upgraded": 0.5})
     long = plan._replace(mix=mix, last_date=plan.first_date.replace(year=plan.first_date.year + 1))
     ever = np.arange(MANY) % 4 > 0
@@ -83,6 +83,6 @@ def test_a_plan_of_a_few_weeks_changes_no_asset(plan: FleetPlan) -> None:
     assert (life.upgrade_slot == short.slots).all()
 
 
-def test_the_size_of_an_asset_follows_its_life() -> None:
+def test_the_size_of_an_asset_follows_its_lifetime() -> None:
     life = Life(np.array([True, False]), np.array([2, 0]), np.array([7, 9]), np.array([4, 9]), np.array([3.0, 3.0]), np.array([5.0, 3.0]))
     assert size_track(life, 9).tolist() == [[0, 0, 3, 3, 5, 5, 5, 0, 0], [0] * 9]

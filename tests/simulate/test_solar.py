@@ -12,20 +12,20 @@ from fmar_spark.simulate.weather import Weather
 
 
 @pytest.fixture(scope="module")
-def people(draw_people: Callable[..., Population]) -> Population:
-    return draw_people(120, home_solar_pv=0.9)
+def population(draw_homes: Callable[..., Population]) -> Population:
+    return draw_homes(120, home_solar_pv=0.9)
 
 
 @pytest.fixture(scope="module")
-def roofs(plan: FleetPlan, weather: Weather, people: Population) -> Solar:
-    return simulate_solar(np.random.default_rng(1), people, plan, weather, weather.temp_c[people.area])
+def roofs(plan: FleetPlan, weather: Weather, population: Population) -> Solar:
+    return simulate_solar(np.random.default_rng(1), population, plan, weather, weather.temp_c[population.area])
 
 
-def test_roofs_generate_by_day_only_and_never_above_their_inverter(roofs: Solar, people: Population, weather: Weather) -> None:
+def test_roofs_generate_by_day_only_and_never_above_their_inverter(roofs: Solar, population: Population, weather: Weather) -> None:
     growth = np.maximum(roofs.life.size_after_kw / roofs.life.size_kw, 1.0)
     assert (roofs.power_kw[~roofs.life.is_ever] == 0).all()
     assert (roofs.power_kw.max(axis=1) <= 1.001 * roofs.ac_kw * growth).all()
-    dark = weather.ghi_w_m2[people.area] == 0
+    dark = weather.ghi_w_m2[population.area] == 0
     assert (roofs.power_kw[dark] == 0).all()
     assert (roofs.power_kw >= 0).all()
 
@@ -48,8 +48,8 @@ def test_south_roofs_yield_more_than_north_ones_and_east_ones_earlier_than_west_
     assert np.median(middle[east]) < np.median(middle[west])
 
 
-def test_a_roof_is_bright_when_its_area_is(roofs: Solar, people: Population, weather: Weather) -> None:
+def test_a_roof_is_bright_when_its_area_is(roofs: Solar, population: Population, weather: Weather) -> None:
     steady = np.flatnonzero(roofs.life.is_ever & (roofs.life.from_slot == 0))[:20]
     by_day = roofs.power_kw[steady].reshape(steady.size, -1, 48).sum(axis=2)
-    sky = weather.ghi_w_m2[people.area[steady]].reshape(steady.size, -1, 48).sum(axis=2)
+    sky = weather.ghi_w_m2[population.area[steady]].reshape(steady.size, -1, 48).sum(axis=2)
     assert np.median([np.corrcoef(one, other)[0, 1] for one, other in zip(by_day, sky, strict=True)]) > 0.75

@@ -53,7 +53,7 @@ def test_every_asset_has_one_row_with_dates_inside_the_plan_and_in_order(plan: F
         assert sum(row[name] is not None for row in assets) >= 3
 
 
-def test_sizes_are_told_only_where_they_apply(assets: Rows) -> None:
+def test_sizes_are_given_only_where_they_apply(assets: Rows) -> None:
     for row in assets:
         assert (row["ac_kw"] is not None) == (row["asset_class"] == AssetClass.SOLAR_PV)
         assert (row["storage_kwh"] is not None) == (row["asset_class"] == AssetClass.BATTERY)
@@ -89,7 +89,7 @@ def test_event_times_are_the_starts_of_their_slots(plan: FleetPlan, fleet: Fleet
         assert events[at]["ended_at"] == starts[fleet.events.end_slot[at]].replace(tzinfo=UTC)
 
 
-def test_changes_retell_the_dates_of_the_assets(plan: FleetPlan, fleet: Fleet, assets: Rows) -> None:
+def test_changes_have_the_dates_of_the_assets(plan: FleetPlan, fleet: Fleet, assets: Rows) -> None:
     found = {
         (row["mpan_id"], row["asset_class"], row["changed_date"], row["kind"]): row for row in tabulate_changes(plan, fleet).to_pylist()
     }
@@ -128,7 +128,7 @@ def test_labels_say_of_every_meter_what_it_ever_had(fleet: Fleet, assets: Rows) 
         assert row["provenance"] == "simulated"
 
 
-def test_look_alikes_are_told_meter_by_meter_and_in_the_labels(fleet: Fleet) -> None:
+def test_look_alikes_are_listed_meter_by_meter_and_in_the_labels(fleet: Fleet) -> None:
     found: dict[str, list[str]] = {}
     for row in tabulate_confusers(fleet).to_pylist():
         found.setdefault(row["mpan_id"], []).append(row["confuser"])
@@ -137,7 +137,7 @@ def test_look_alikes_are_told_meter_by_meter_and_in_the_labels(fleet: Fleet) -> 
         assert found.get(mpan, []) == names == [name for name in text.split(",") if name]
 
 
-def test_meters_tell_their_permissions_and_both_their_mpans(plan: FleetPlan, fleet: Fleet, permissions: Permissions) -> None:
+def test_meters_have_their_permissions_and_both_their_mpans(plan: FleetPlan, fleet: Fleet, permissions: Permissions) -> None:
     rows = tabulate_meters(plan, fleet, permissions).to_pylist()
     opted_out = 0
     for at, row in enumerate(rows):
@@ -166,7 +166,7 @@ def test_weather_rows_hold_the_48_values_of_their_area_and_day(plan: FleetPlan, 
     np.testing.assert_array_equal(np.array(row["temp_c"], dtype=np.float32), fleet.weather.temp_c[3, 11 * 48 : 12 * 48])
 
 
-def test_a_fleet_of_plain_meters_has_empty_tables_of_the_same_form(plan: FleetPlan, fleet: Fleet) -> None:
+def test_a_fleet_of_plain_meters_has_empty_tables_of_the_same_schema(plan: FleetPlan, fleet: Fleet) -> None:
     nobody = fleet.assets.meter < 0
     plain = fleet._replace(
         assets=type(fleet.assets)(*(column[nobody] for column in fleet.assets[:-1]), kind=[]),

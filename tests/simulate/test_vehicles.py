@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.simulate.calendars import Civil
+from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.plan import TARIFFS, FleetPlan
 from fmar_spark.simulate.population import Life, Population
 from fmar_spark.simulate.vehicles import TIMINGS, Vehicles, limit_life, scale_life, simulate_vehicles
 
 
 @pytest.fixture(scope="module")
-def cars(plan: FleetPlan, civil: Civil, draw_people: Callable[..., Population]) -> Vehicles:
-    people = draw_people(160, home_ev=0.9)._replace(tariff=np.arange(160) % 3)
-    return simulate_vehicles(np.random.default_rng(1), people, civil, plan)
+def cars(plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]) -> Vehicles:
+    population = draw_homes(160, home_ev=0.9)._replace(tariff=np.arange(160) % 3)
+    return simulate_vehicles(np.random.default_rng(1), population, calendar, plan)
 
 
 def test_only_homes_with_a_car_charge_and_never_above_the_charge_point(cars: Vehicles, plan: FleetPlan) -> None:
@@ -25,7 +25,7 @@ def test_only_homes_with_a_car_charge_and_never_above_the_charge_point(cars: Veh
     assert cars.power_kw.shape == (160, plan.slots)
 
 
-def test_sizes_are_those_of_charge_points_or_weak_cars_and_every_timing_occurs(cars: Vehicles) -> None:
+def test_sizes_are_those_of_charge_points_or_low_power_cars_and_every_timing_occurs(cars: Vehicles) -> None:
     sizes = cars.life.size_kw.tolist()
     assert set(sizes) <= {2.3, 3.7, 7.4, 11.0, 22.0, 2.8, 3.3, 3.6}
     assert set(sizes) >= {3.6, 7.4}
@@ -42,8 +42,8 @@ def test_drivers_differ_in_how_often_and_how_much_they_charge(cars: Vehicles) ->
     assert 2 < np.median(by_day.mean(axis=1)) < 12
 
 
-def test_timed_cars_charge_at_night_and_others_mostly_do_not(cars: Vehicles, civil: Civil) -> None:
-    night = (civil.local_slot >= 46) | (civil.local_slot < 14)
+def test_timed_cars_charge_at_night_and_others_mostly_do_not(cars: Vehicles, calendar: Calendar) -> None:
+    night = (calendar.local_slot >= 46) | (calendar.local_slot < 14)
     share = cars.power_kw[:, night].sum(axis=1) / np.maximum(cars.power_kw.sum(axis=1), 1e-9)
     timed = cars.life.is_ever & (cars.timing == TIMINGS.index("off_peak"))
     at_once = cars.life.is_ever & (cars.timing == TIMINGS.index("at_once"))
@@ -51,16 +51,16 @@ def test_timed_cars_charge_at_night_and_others_mostly_do_not(cars: Vehicles, civ
     assert np.median(share[at_once]) < 0.55
 
 
-def test_workplaces_charge_on_working_days(plan: FleetPlan, civil: Civil, draw_people: Callable[..., Population]) -> None:
-    people = draw_people(60, domestic=0.0, business_ev=1.0)._replace(tariff=np.full(60, TARIFFS.index("flat")))
-    cars = simulate_vehicles(np.random.default_rng(1), people, civil, plan)
+def test_workplaces_charge_on_working_days(plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]) -> None:
+    population = draw_homes(60, domestic=0.0, business_ev=1.0)._replace(tariff=np.full(60, TARIFFS.index("flat")))
+    cars = simulate_vehicles(np.random.default_rng(1), population, calendar, plan)
     working = cars.power_kw[cars.timing == TIMINGS.index("work")]
-    is_rest = civil.spread_days(civil.is_rest_day[None])[0]
+    is_rest = calendar.spread_days(calendar.is_rest_day[None])[0]
     assert len(working) > 20
     assert working[:, ~is_rest].mean() > 5 * working[:, is_rest].mean()
 
 
-def test_a_weak_car_makes_a_strong_charge_point_no_larger_and_its_upgrade_none() -> None:
+def test_a_low_power_car_limits_the_charge_point_and_hides_its_upgrade() -> None:
     columns = ((True,) * 3, (0,) * 3, (10,) * 3, (5, 5, 10), (3.7, 3.7, 7.4), (7.4, 7.4, 7.4))
     life = limit_life(Life(*map(np.array, columns)), np.array([99.0, 3.6, 3.6]), never=10)
     assert life.size_kw.tolist() == [3.7, 3.6, 3.6]
