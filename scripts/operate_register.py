@@ -8,16 +8,20 @@ from pathlib import Path
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import SQLAlchemyError
 
-from fmar_spark.domain.markets import Role
+from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.services.register.claims import Claim
 from fmar_spark.services.register.database import RegisterDatabase, find_pending, migrate
 from fmar_spark.services.register.ledger import Actor, verify_ledger
 from fmar_spark.services.register.operation import (
     OPERATOR,
     PartyPlan,
+    decide,
     describe_party_change,
     export_versions,
+    find_claims,
     import_agreements,
+    load_evidence,
     open_register,
     parse_anchor,
     set_party,
@@ -73,9 +77,25 @@ def build_parser() -> argparse.ArgumentParser:
     importing.set_defaults(run=run_import)
 
     exporting = commands.add_parser("export", help="write every version of one kind as CSV")
-    exporting.add_argument("kind", choices=["agreement", "override", "confirmation", "party"])
+    exporting.add_argument("kind", choices=["agreement", "override", "confirmation", "party", "evidence"])
     exporting.add_argument("--out", type=Path, metavar="FILE", help="default: standard output; asks before it replaces a file")
     exporting.set_defaults(run=run_export)
+
+    loading = commands.add_parser("load-evidence", help="record allocations and consents from a CSV: what verifies claims; asks")
+    loading.add_argument("file", type=Path, help="columns basis, mpan_id, reference and perhaps fsp_id, amsid, valid_from_at, valid_to_at")
+    loading.add_argument("--dry-run", action="store_true", help="check every row, store nothing")
+    loading.set_defaults(run=run_load_evidence)
+
+    for name, meaning in (("approve", "verify an FSP's claim to an asset"), ("dispute", "mark an FSP's claim as contradicted")):
+        deciding = commands.add_parser(name, help=f"{meaning}; asks")
+        for field in ("fsp_id", "mpan_id", "amsid"):
+            deciding.add_argument(field)
+        deciding.add_argument("--reference", required=True, metavar="TEXT", help="what the decision rests on")
+        deciding.set_defaults(run=run_decide, basis=Basis.APPROVAL if name == "approve" else Basis.DISPUTE)
+
+    claiming = commands.add_parser("claims", help="list the claims that agreements in force stand on, with their state")
+    claiming.add_argument("--state", choices=[str(state) for state in ClaimState], help="of one state alone")
+    claiming.set_defaults(run=run_claims)
 
     adding = commands.add_parser("add-party", help="let a party take part, or change it; asks before it changes one")
     adding.add_argument("party_id", help="existing market participant id")
@@ -141,6 +161,41 @@ def run_export(arguments: argparse.Namespace, settings: RegisterSettings) -> int
     return DONE
 
 
+def run_load_evidence(arguments: argparse.Namespace, settings: RegisterSettings) -> int:
+    """Record a file of evidence and report."""
+    database = open_register(settings)
+    if not arguments.dry_run and not agrees(arguments, f"load {arguments.file} as evidence"):
+        return NOT_AGREED
+    counts, refused = load_evidence(database, settings, arguments.file, operator(), arguments.dry_run)
+    for row in refused:
+        print(f"line {row.line}: {row.rule}: {row.detail}")
+    print(f"{'checked' if arguments.dry_run else 'loaded'}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}")
+    return FAILED if counts["refused"] else DONE
+
+
+def run_decide(arguments: argparse.Namespace, settings: RegisterSettings) -> int:
+    """Approve or dispute one claim."""
+    claim = Claim(arguments.fsp_id, arguments.mpan_id, arguments.amsid)
+    database = open_register(settings)
+    if not agrees(arguments, f"record an {arguments.basis} of {claim.fsp_id}'s claim to {claim.amsid}"):
+        return NOT_AGREED
+    print(f"{claim.fsp_id} {claim.amsid}: {decide(database, claim, arguments.basis, arguments.reference, operator())}")
+    return DONE
+
+
+def run_claims(arguments: argparse.Namespace, settings: RegisterSettings) -> int:
+    """List claims."""
+    wanted = ClaimState(arguments.state) if arguments.state else None
+    for claim, state in find_claims(open_register(settings), wanted):
+        print(f"{state}  {claim.fsp_id}  {claim.mpan_id}  {claim.amsid}")
+    return DONE
+
+
+def operator() -> Actor:
+    """On whose account changes are recorded."""
+    return Actor(OPERATOR, getpass.getuser())
+
+
 def run_add_party(arguments: argparse.Namespace, settings: RegisterSettings) -> int:
     """Add or change a party."""
     database = open_register(settings)
@@ -149,7 +204,7 @@ def run_add_party(arguments: argparse.Namespace, settings: RegisterSettings) -> 
     changes = describe_party_change(database, plan)
     if changes and not agrees(arguments, f"change {plan.party_id}: {changes}"):
         return NOT_AGREED
-    row = set_party(database, plan, Actor(OPERATOR, getpass.getuser()))
+    row = set_party(database, plan, operator())
     print(f"{row['party_id']}: version {row['version']}, {row['roles']}; clients {', '.join(plan.client_ids) or 'as they were'}")
     return DONE
 

@@ -30,6 +30,30 @@ class Role(StrEnum):
     """Runs the register: appoints parties, settles disputes, holds no rights."""
 
 
+class ClaimState(StrEnum):
+    """How far an FSP's claim to an asset at a meter point is proven; derived values go to verified claims alone."""
+
+    CLAIMED = "claimed"
+    """The FSP says so and nobody has checked it."""
+    VERIFIED = "verified"
+    """Evidence supports it."""
+    DISPUTED = "disputed"
+    """Evidence contradicts it: the administrator, an allocation to others, or a verified right that took its place."""
+
+
+class Basis(StrEnum):
+    """What evidence there can be for or against a claim."""
+
+    ALLOCATION = "allocation"
+    """An AMSID register says that the FSP operates the asset at that meter point."""
+    CONSENT = "consent"
+    """The customer's consent, which the FSP names by its reference."""
+    APPROVAL = "approval"
+    """The administrator has checked the claim."""
+    DISPUTE = "dispute"
+    """The administrator knows that the claim is contradicted."""
+
+
 MARKETS_OF_ROLE: Final = {
     Role.DNO: frozenset({Market.DSO_LOCAL}),
     Role.NESO: frozenset({Market.NESO_ANCILLARY, Market.NESO_BM}),

@@ -14,7 +14,7 @@ def mirrored(source: RegisterChanges, table: str, after_seq: int) -> list[list[d
 
 
 def fill(served: Served) -> None:
-    """Agreements at ledger entries 11 and 12, an amendment at 13, an override at 14, a confirmation at 15."""
+    """Agreements at ledger entries 11 and 12, an amendment at 13, an override at 14, evidence at 15, a confirmation at 16."""
     first = served.create("ALPHA", amsid="AMS-1")
     served.create("BRAVO", amsid="AMS-2")
     path = f"/v1/agreements/{first['agreement_id']}"
@@ -29,6 +29,7 @@ def fill(served: Served) -> None:
         "valid_from_at": "2026-02-01T00:00:00Z",
     }
     assert served.call("ALPHA", "POST", "/v1/overrides", json={**place, **declared}).status_code == 201
+    served.record()
     assert served.call("ALPHA", "POST", "/v1/confirmations", json={**place, "is_present": True}).status_code == 201
 
 
@@ -43,8 +44,8 @@ def test_every_version_comes_with_the_newest_entry_that_touched_it(served: Serve
     ]
     assert [row["ledger_seq"] for row in mirrored(source, "agreements", 12)[0]] == [11, 13]
     assert mirrored(source, "agreements", 13) == []
-    assert source.hash_at(15) == verify_ledger(served.database).head.hash
-    assert source.hash_at(16) is None
+    assert source.hash_at(16) == verify_ledger(served.database).head.hash
+    assert source.hash_at(17) is None
 
 
 def test_parts_go_forward_so_that_any_of_them_may_be_the_last(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:

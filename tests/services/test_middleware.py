@@ -62,11 +62,11 @@ def _fail_loudly(*_: object) -> None:
 
 
 def test_a_caller_that_asks_too_often_learns_when_to_come_back(database: RegisterDatabase, url: str) -> None:
-    service = serve(database, url, requests_per_minute=60, request_burst=3)
+    service = serve(database, url, requests_per_minute=1, request_burst=3)
     with service.http:
         answers = [service.call("ALPHA", "GET", "/v1/agreements") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert answers[-1].headers["Retry-After"] == "1"
+        assert 1 < int(answers[-1].headers["Retry-After"]) <= 60
         assert service.call("BRAVO", "GET", "/v1/agreements").status_code == 200
         assert [service.http.get("/v1/agreements").status_code for _ in range(4)] == [401, 401, 401, 429]
 

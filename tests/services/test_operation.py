@@ -30,10 +30,10 @@ def operate(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_an_operators_day(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'register.db'}"
     early = operate(url, "verify")
-    assert (early.returncode, early.stderr) == (2, "register: 2 migrations are pending; run scripts/register migrate first\n")
+    assert (early.returncode, early.stderr) == (2, "register: 3 migrations are pending; run scripts/register migrate first\n")
     unasked = operate(url, "migrate")
     assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
-    assert operate(url, "--yes", "migrate").stdout == "register: done: 0001_tables, 0002_guards\n"
+    assert operate(url, "--yes", "migrate").stdout == "register: done: 0001_tables, 0002_guards, 0003_evidence\n"
     assert operate(url, "add-party", "ALPHA", "--name", "Alpha", "--role", "fsp", "--client", "alpha").returncode == 0
     changed = operate(url, "add-party", "ALPHA", "--name", "Beta", "--role", "fsp")
     assert (changed.returncode, "name: 'Alpha' -> 'Beta'" in changed.stderr) == (2, True)
@@ -45,13 +45,29 @@ def test_an_operators_day(tmp_path: Path) -> None:
     assert (tried.returncode, "line 3: amsid" in tried.stdout, "checked: 2 rows, 1 accepted" in tried.stdout) == (1, True, True)
     assert operate(url, "--yes", "import", str(file), "--fsp", "ALPHA", "--mode", "partial").returncode == 1
 
+    evidence = tmp_path / "evidence.csv"
+    evidence.write_text(
+        f"basis,fsp_id,mpan_id,amsid,reference\nallocation,ALPHA,{MPAN},A1,register 7\nconsent,,{MPAN},,C-1\nallocation,,{MPAN},A1,open\n"
+    )
+    assert operate(url, "claims").stdout == f"claimed  ALPHA  {MPAN}  A1\n"
+    assert operate(url, "load-evidence", str(evidence)).returncode == 2
+    tried = operate(url, "load-evidence", str(evidence), "--dry-run")
+    assert (tried.returncode, "line 4: evidence-too-wide" in tried.stdout, "checked: 2 created" in tried.stdout) == (1, True, True)
+    assert operate(url, "claims", "--state", "verified").stdout == ""
+    assert operate(url, "--yes", "load-evidence", str(evidence)).returncode == 1
+    assert "0 created, 0 amended, 2 unchanged" in operate(url, "--yes", "load-evidence", str(evidence)).stdout
+    assert operate(url, "claims").stdout == f"verified  ALPHA  {MPAN}  A1\n"
+    assert operate(url, "--yes", "dispute", "ALPHA", MPAN, "A1", "--reference", "letter of 4 May").stdout == "ALPHA A1: disputed\n"
+    wrong = operate(url, "--yes", "approve", "ALPHA", "12", "A1", "--reference", "x")
+    assert (wrong.returncode, wrong.stderr.startswith("register: mpan_id: ")) == (1, True)
+
     out = tmp_path / "out.csv"
     assert operate(url, "export", "agreement", "--out", str(out)).returncode == 0
     assert [row["amsid"] for row in csv.DictReader(out.open())] == ["A1"]
     assert operate(url, "export", "agreement", "--out", str(out)).returncode == 2
     whole = operate(url, "verify")
     anchor = whole.stdout.split()[-1]
-    assert (whole.returncode, whole.stdout.startswith("whole: 3 entries")) == (0, True)
+    assert (whole.returncode, whole.stdout.startswith("whole: 6 entries")) == (0, True)
     assert operate(url, "verify", "--anchor", anchor).returncode == 0
     broken = operate(url, "verify", "--anchor", f"2:{'0' * 64}")
     assert (broken.returncode, "BROKEN  ledger: seq 2" in broken.stdout) == (1, True)

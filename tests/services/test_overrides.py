@@ -30,6 +30,7 @@ def compared(served: Served, party_id: str = "ALPHA") -> list[dict[str, Any]]:
 
 def test_a_declaration_shows_at_once_beside_the_derived_value(served: Served) -> None:
     served.create("ALPHA")
+    served.record()
     made = served.call("ALPHA", "POST", "/v1/overrides", json=override())
     assert (made.status_code, made.json()["source"]) == (201, "fsp_declared")
     shown = compared(served)
@@ -121,6 +122,7 @@ def test_every_parameter_has_its_unit() -> None:
 
 def test_a_medium_detection_can_be_confirmed_or_corrected_as_a_label(served: Served) -> None:
     served.create("ALPHA", valid_to_at=None)
+    served.record()
     body = {"mpan_id": MPAN, "amsid": "AMS-1", "asset_class": "ev", "is_present": True}
     first = served.call("ALPHA", "POST", "/v1/confirmations", json=body).json()
     assert (first["verdict"], first["tier"], first["model_version"], first["detected_probability"], first["provenance"]) == (

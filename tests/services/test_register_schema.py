@@ -1,15 +1,19 @@
+import re
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
-from register_world import settings_of
+from register_world import appoint_parties, caller_of, serve, settings_of
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.agreements import find_agreement
+from fmar_spark.services.register.claims import with_states
 from fmar_spark.services.register.database import RegisterDatabase, find_drift, find_pending, migrate
+from fmar_spark.services.register.ledger import GENESIS_HASH, Actor, Fact, hash_entry, verify_ledger
 
 
 def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:
@@ -23,8 +27,74 @@ def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:
 def test_an_empty_database_is_not_ready_until_it_is_migrated(tmp_path: Path) -> None:
     with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'new.db'}"))) as database:
         assert not database.is_ready()
-        assert migrate(database) == ("0001_tables", "0002_guards")
+        assert migrate(database) == ("0001_tables", "0002_guards", "0003_evidence")
         assert database.is_ready()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A register as the first two migrations left it, with an agreement, its amendment and their ledger."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'old.db'}"
+    else:
+        server = request.getfixturevalue("postgres")
+        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+            connection.execute("DROP DATABASE IF EXISTS old_register")
+            connection.execute("CREATE DATABASE old_register")
+        url = f"{server}/old_register"
+    with closing(RegisterDatabase(settings_of(url))) as database:
+        migrate(database, "0002_guards")
+        fill_as_before(database)
+    return url
+
+
+def fill_as_before(database: RegisterDatabase) -> None:
+    """Two versions of an agreement as they were written before there were claims: bodies have eight fields."""
+    body = (
+        '{"amsid":"AMS-1","fsp_id":"ALPHA","is_exclusive":true,"market":"dso_local","mpan_id":"2000056535971","primacy_tier":TIER,'
+        '"valid_from_at":"2026-01-01T00:00:00.000000Z","valid_to_at":null}'
+    )
+    place = "'ALPHA', '2000056535971', '20', 'AMS-1', 'dso_local', TIER, true, '2026-01-01T00:00:00.000000Z', NULL"
+    actor, previous = Actor("ALPHA", "alpha-client"), GENESIS_HASH
+    with database.writing(EVERYTHING) as connection:
+        for seq, change in ((1, "created"), (2, "amended")):
+            moment = f"2026-02-0{seq}T00:00:00.000000Z"
+            fact = Fact("agreement", "a-1", seq, change, body.replace("TIER", str(seq)))
+            digest = hash_entry(seq, moment, actor, fact, previous)
+            values = {"seq": seq, "at": moment, "change": change, "body": fact.body, "previous": previous, "hash": digest}
+            for statement in (
+                "INSERT INTO ledger VALUES "
+                "(:seq, :at, 'ALPHA', 'alpha-client', 'agreement', 'a-1', :seq, :change, :body, :previous, :hash)",
+                "UPDATE agreement_versions SET known_to_at = :at, closed_by_seq = :seq WHERE known_to_at IS NULL",
+                f"INSERT INTO agreement_versions VALUES ('a-1', :seq, {place.replace('TIER', str(seq))}, :change, :at, NULL, 'ALPHA', "
+                "'alpha-client', :seq, NULL)",
+                "UPDATE ledger_head SET seq = :seq, hash = :hash, recorded_at = :at",
+            ):
+                names = set(re.findall(r":(\w+)", statement)) & set(values)
+                connection.execute(text(statement), {name: value for name, value in values.items() if name in names})
+            previous = digest
+
+
+def test_a_register_from_before_claims_keeps_its_ledger_and_goes_on(old_url: str) -> None:
+    with closing(RegisterDatabase(settings_of(old_url))) as database:
+        assert migrate(database)[0] == "0003_evidence"
+        assert find_drift(database) == []
+        before = verify_ledger(database)
+        assert (before.breaks, before.entries) == ((), 2)
+        appoint_parties(database)
+        service = serve(database, old_url)
+        with service.http:
+            with database.reading(EVERYTHING) as connection:
+                row = find_agreement(connection, caller_of("ALPHA"), "a-1", None)
+                now = database.now(connection)
+                assert with_states(database, connection, EVERYTHING, [row], now)[0]["claim_state"] == "claimed"
+            service.record("allocation", fsp_id="BRAVO")
+            assert service.create("BRAVO", primacy_tier=3)["claim_state"] == "verified"
+            shown = service.call("ALPHA", "GET", "/v1/agreements").json()["items"]
+        assert [(row["agreement_id"], row["version"], row["change"], row["consent_reference"]) for row in shown] == [
+            ("a-1", 3, "displaced", None)
+        ]
+        assert verify_ledger(database, (before.head,)).breaks == ()
 
 
 @pytest.mark.parametrize("bad", ["mysql://host/x", "sqlite://", "sqlite:///:memory:"])

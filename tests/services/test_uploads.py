@@ -15,14 +15,14 @@ from register_world import LONDON_MPAN, MPAN, ROOT, Served, caller_of, serve, se
 from sqlalchemy import func, select, text
 
 from fmar_spark.services.register.access import EVERYTHING
-from fmar_spark.services.register.csv_rows import REQUIRED, check_file, defuse, read_rows
+from fmar_spark.services.register.csv_rows import AGREEMENT_COLUMNS, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import verify_ledger
 from fmar_spark.services.register.tables import AGREEMENTS, UPLOADS
 from fmar_spark.services.register.uploads import find_upload
 from fmar_spark.services.web.problems import InvalidError
 
-HEADER = ",".join([*REQUIRED, "valid_to_at"])
+HEADER = ",".join([*AGREEMENT_COLUMNS.required, "valid_to_at"])
 
 
 def line(amsid: str, **changes: str) -> str:

@@ -26,6 +26,10 @@ class Action(StrEnum):
     """See answers to detections."""
     WRITE_CONFIRMATIONS = "write_confirmations"
     """Answer for one's own portfolio."""
+    READ_EVIDENCE = "read_evidence"
+    """See what supports and contradicts claims."""
+    WRITE_EVIDENCE = "write_evidence"
+    """Record allocations, consents, approvals and disputes."""
     READ_PARTIES = "read_parties"
     """See who takes part."""
     APPOINT = "appoint"
@@ -46,13 +50,21 @@ ACTIONS_OF_ROLE: Final[ActionsOfRole] = {
     Role.DNO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
     Role.NESO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
     Role.ADMINISTRATOR: frozenset(
-        {Action.READ_AGREEMENTS, Action.READ_OVERRIDES, Action.READ_CONFIRMATIONS, Action.READ_PARTIES, Action.APPOINT}
+        {
+            Action.READ_AGREEMENTS,
+            Action.READ_OVERRIDES,
+            Action.READ_CONFIRMATIONS,
+            Action.READ_EVIDENCE,
+            Action.WRITE_EVIDENCE,
+            Action.READ_PARTIES,
+            Action.APPOINT,
+        }
     ),
 }
 """What is not listed is refused."""
 
-RECORDER_FIELDS: Final = frozenset({"recorded_by_client_id"})
-"""Which of a party's clients recorded a version is shown to that party and the administrator alone."""
+PRIVATE_FIELDS: Final = frozenset({"recorded_by_client_id", "consent_reference"})
+"""Which of a party's clients recorded a version, and whose consent it relies on, is shown to that party and the administrator alone."""
 
 
 class Reach(NamedTuple):
@@ -86,7 +98,7 @@ def visible_to(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
     """The row without the fields that the caller may not see."""
     if Role.ADMINISTRATOR in caller.roles or row.get("fsp_id") == reach_of(caller).fsp_id:
         return row
-    return {name: value for name, value in row.items() if name not in RECORDER_FIELDS}
+    return {name: value for name, value in row.items() if name not in PRIVATE_FIELDS}
 
 
 def agreements_within(reach: Reach, table: FromClause = AGREEMENTS) -> ColumnElement[bool]:

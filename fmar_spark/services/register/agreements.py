@@ -7,11 +7,24 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from fmar_spark.domain.markets import Market
-from fmar_spark.domain.terms import Conflict, Term, TermRule, find_conflict
+from fmar_spark.domain.markets import ClaimState
+from fmar_spark.domain.terms import Conflict, TermRule
 from fmar_spark.services.register.access import agreements_within, reach_of
+from fmar_spark.services.register.claims import claim_of, find_states, weigh
 from fmar_spark.services.register.ledger import Actor
-from fmar_spark.services.register.records import AMENDED, ENDED, Change, Draft, Row, find_one, known_at, valid_at
+from fmar_spark.services.register.records import (
+    AMENDED,
+    DISPLACED,
+    ENDED,
+    REGISTER,
+    Change,
+    Draft,
+    Row,
+    check_forward,
+    find_one,
+    known_at,
+    valid_at,
+)
 from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
@@ -22,6 +35,9 @@ SENTENCES: Final = {
     TermRule.EXCLUSIVE_OVERLAP: "an exclusive right to this AMSID in this market overlaps the term",
     TermRule.PRIMACY_TAKEN: "a shared right to this AMSID has the same primacy tier during the term",
 }
+
+
+_UNVERIFIED: Final = "; that right is not verified: with evidence for your own claim yours takes its place"
 
 
 class Search(NamedTuple):
@@ -38,17 +54,14 @@ class Search(NamedTuple):
 
 
 def create_agreement(change: Change, caller: Caller, values: Row) -> Row:
-    """The first version of a term that the caller's party holds.
+    """The first version of a term that the caller's party holds; it takes the place of unverified ones if its own claim is verified.
 
     Raises:
         ConflictError: another term stands in its way.
     """
-    agreement_id = new_id()
-    candidate = term_of({**values, "agreement_id": agreement_id})
-    conflict = find_conflict(candidate, standing_terms(change, [candidate.amsid]))
-    if conflict:
-        raise conflict_error(change, caller, conflict)
-    drafts = [Draft(agreement_id, {**values, "fsp_id": caller.party_id})]
+    row = {**values, "agreement_id": new_id(), "fsp_id": caller.party_id}
+    make_room(change, caller, row)
+    drafts = [Draft(row["agreement_id"], {**values, "fsp_id": caller.party_id})]
     return _with_constraints(lambda: change.create(AGREEMENT, drafts)[0])
 
 
@@ -66,10 +79,7 @@ def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_
     if all(current[name] == value for name, value in values.items()):
         raise InvalidError("nothing-changes", "the agreement already says all of that")
     check_forward(row["valid_from_at"], row["valid_to_at"])
-    candidate = term_of(row)
-    conflict = find_conflict(candidate, standing_terms(change, [candidate.amsid]))
-    if conflict:
-        raise conflict_error(change, caller, conflict)
+    make_room(change, caller, row)
     return _with_constraints(lambda: change.replace(AGREEMENT, current, values, AMENDED))
 
 
@@ -126,15 +136,34 @@ def standing_rows(change: Change, amsids: Sequence[str]) -> list[Row]:
         return [dict(row) for row in change.connection.execute(wanted).mappings() if row["known_to_at"] is None]
 
 
-def standing_terms(change: Change, amsids: Sequence[str]) -> list[Term]:
-    """Every party's current terms on these assets; for the rules alone."""
-    return [term_of(row) for row in standing_rows(change, amsids)]
+def make_room(change: Change, caller: Caller, row: Row) -> None:
+    """Nothing stands in the way of a term any more: unverified terms of others end where it begins, if its claim is verified.
+
+    Raises:
+        ConflictError: a term stands in its way that it must respect.
+    """
+    standing = [other for other in standing_rows(change, [row["amsid"]]) if other["agreement_id"] != row["agreement_id"]]
+    states = find_states(change.database, change.connection, change.reach, [row, *standing], change.now)
+    weighing = weigh(row, standing, states)
+    if weighing.conflict:
+        described = describe_conflict(change, caller, weighing.conflict)
+        holder = next(other for other in standing if other["agreement_id"] == weighing.conflict.term.agreement_id)
+        described["claim_state"] = str(states[claim_of(holder)])
+        hint = "" if states[claim_of(holder)] == ClaimState.VERIFIED else _UNVERIFIED
+        raise ConflictError("term-conflict", SENTENCES[weighing.conflict.rule] + hint, {"conflict": described})
+    displace(change, weighing.displaced, row)
 
 
-def conflict_error(change: Change, caller: Caller, conflict: Conflict) -> ConflictError:
-    """The refusal that names the term which stood first, and its holder to those who may know."""
-    described = describe_conflict(change, caller, conflict)
-    return ConflictError("term-conflict", SENTENCES[conflict.rule], {"conflict": described})
+def displace(change: Change, displaced: Sequence[Row], row: Row) -> list[Row]:
+    """Terms end where a verified one begins, and say which; the register itself records that, so that nobody learns whose it is."""
+    if not displaced:
+        return []
+    with change.database.writing_for_everyone(change.connection, change.reach):
+        return [change.replace(AGREEMENT, other, _cut(other, row), DISPLACED, REGISTER) for other in displaced]
+
+
+def _cut(other: Row, row: Row) -> Row:
+    return {"valid_to_at": max(other["valid_from_at"], row["valid_from_at"]), "displaced_by_id": row["agreement_id"]}
 
 
 def describe_conflict(change: Change, caller: Caller, conflict: Conflict) -> dict[str, Any]:
@@ -154,29 +183,6 @@ def describe_conflict(change: Change, caller: Caller, conflict: Conflict) -> dic
     if holder is not None:
         described.update(agreement_id=term.agreement_id, fsp_id=holder["fsp_id"])
     return described
-
-
-def check_forward(valid_from_at: datetime, valid_to_at: datetime | None) -> None:
-    """Nothing, if the term has a moment at which it holds.
-
-    Raises:
-        InvalidError: it has none.
-    """
-    if valid_to_at is not None and valid_to_at <= valid_from_at:
-        raise InvalidError("term-backwards", "valid_to_at must be later than valid_from_at")
-
-
-def term_of(row: Any) -> Term:
-    """What the rules look at."""
-    return Term(
-        row["agreement_id"],
-        row["amsid"],
-        Market(row["market"]),
-        row["primacy_tier"],
-        bool(row["is_exclusive"]),
-        row["valid_from_at"],
-        row["valid_to_at"],
-    )
 
 
 def missing_agreement() -> MissingError:

@@ -1,13 +1,13 @@
 """What requests may say and what answers say: every field bounded, so that nothing else gets further."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.domain.markets import Market, Parameter, Role
+from fmar_spark.domain.markets import Basis, ClaimState, Market, Parameter, Role
 from fmar_spark.domain.words import Direction
 from fmar_spark.services.web.models import Amendment, AnswerModel, Cursor, Limit, PageQuery, RequestModel, check_finite, check_text
 from fmar_spark.services.web.moments import Moment
@@ -20,6 +20,7 @@ Mpan = Annotated[str, Field(pattern=MPAN_PATTERN, description="Meter point, 13 d
 Amsid = Annotated[str, Field(pattern=AMSID_PATTERN, description="Asset metering system id.")]
 PartyId = Annotated[str, Field(pattern=PARTY_PATTERN, description="Existing market participant id.")]
 ClientId = Annotated[str, Field(pattern=CLIENT_PATTERN, description="Client id in the issuer's tokens.")]
+ConsentReference = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_text)]
 DistributorId = Annotated[str, Field(pattern=r"^[0-9]{2}$", description="First two digits of the MPANs of a network.")]
 Tier = Annotated[int, Field(ge=1, le=999, strict=True, description="Rank among the rights to one asset; 1 comes first.")]
 Flag = Annotated[bool, Field(strict=True)]
@@ -35,6 +36,7 @@ class NewAgreement(RequestModel):
     is_exclusive: Flag
     valid_from_at: Moment
     valid_to_at: Moment | None = Field(None, description="Exclusive; without it the term is open.")
+    consent_reference: ConsentReference | None = Field(None, description="The customer's consent that the FSP relies on.")
 
     @model_validator(mode="after")
     def runs_forward(self) -> Self:
@@ -55,11 +57,12 @@ _LEFT_OUT: Final[Any] = Field(default=None, json_schema_extra=_drop_default)
 class AgreementAmendment(Amendment):
     """What an agreement says from now on; valid_to_at = null opens the term."""
 
-    nullable: ClassVar[frozenset[str]] = frozenset({"valid_to_at"})
+    nullable: ClassVar[frozenset[str]] = frozenset({"valid_to_at", "consent_reference"})
     primacy_tier: Tier | SkipJsonSchema[None] = _LEFT_OUT
     is_exclusive: Flag | SkipJsonSchema[None] = _LEFT_OUT
     valid_from_at: Moment | SkipJsonSchema[None] = _LEFT_OUT
     valid_to_at: Moment | None = _LEFT_OUT
+    consent_reference: ConsentReference | None = _LEFT_OUT
 
 
 class Ending(RequestModel):
@@ -90,6 +93,20 @@ class NewConfirmation(RequestModel):
     amsid: Amsid
     asset_class: AssetClass
     is_present: Flag
+
+
+class NewEvidence(RequestModel):
+    """What supports or contradicts an FSP's claim to an asset."""
+
+    basis: Basis
+    fsp_id: PartyId | Literal[""] = Field("", description="Whose claim; consents alone may leave it out: whoever names the reference.")
+    mpan_id: Mpan
+    amsid: Amsid | Literal[""] = Field("", description="Which asset; consents alone may leave it out: any at the meter point.")
+    reference: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_text)] = Field(
+        description="Of the allocation, consent or decision; a consent counts for the agreements that name it."
+    )
+    valid_from_at: Moment | None = Field(None, description="Now, if left out.")
+    valid_to_at: Moment | None = None
 
 
 class NewParty(RequestModel):
@@ -128,7 +145,7 @@ class Version(AnswerModel):
 
 
 class Agreement(Version):
-    """One version of an agreement."""
+    """One version of an agreement, and how far the claim behind it is proven now."""
 
     agreement_id: str
     fsp_id: str
@@ -139,6 +156,9 @@ class Agreement(Version):
     is_exclusive: bool
     valid_from_at: datetime
     valid_to_at: datetime | None
+    consent_reference: str | None = Field(None, description="Shown to the party itself and the administrator.")
+    displaced_by_id: str | None = Field(None, description="The verified agreement that took the place of this one.")
+    claim_state: ClaimState
 
 
 class Override(Version):
@@ -163,7 +183,10 @@ class Override(Version):
 class ComparedOverride(Override):
     """A declaration beside what the engine derives."""
 
-    derived_value: float | None = Field(None, description="From gold.capability; null where nothing was derived.")
+    claim_state: ClaimState
+    derived_value: float | None = Field(
+        None, description="From gold.capability; null where nothing was derived, or the FSP has no verified claim and right in force."
+    )
     derived_as_of_date: date | None = None
 
 
@@ -183,6 +206,19 @@ class Confirmation(Version):
     model_version: str
     as_of_date: str
     provenance: str
+
+
+class Evidence(Version):
+    """One version of a piece of evidence."""
+
+    evidence_id: str
+    basis: Basis
+    fsp_id: str
+    mpan_id: str
+    amsid: str
+    reference: str
+    valid_from_at: datetime
+    valid_to_at: datetime | None
 
 
 class Party(Version):
@@ -261,6 +297,15 @@ class CapabilitySearch(RequestModel):
 
     mpan_id: Mpan
     amsid: Amsid
+
+
+class EvidenceSearch(PageQuery):
+    """Which evidence."""
+
+    basis: Basis | None = None
+    fsp_id: PartyId | None = None
+    mpan_id: Mpan | None = None
+    amsid: Amsid | None = None
 
 
 class ConfirmationSearch(PageQuery):

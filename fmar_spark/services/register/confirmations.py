@@ -5,9 +5,11 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from fmar_spark.domain.markets import ClaimState
 from fmar_spark.domain.words import Tier
 from fmar_spark.services.register.access import confirmations_within, reach_of
 from fmar_spark.services.register.agreements import portfolio_terms
+from fmar_spark.services.register.claims import find_states
 from fmar_spark.services.register.derived import Derived, Detection
 from fmar_spark.services.register.records import AMENDED, Change, Draft, Row, find_one, find_page, known_at
 from fmar_spark.services.register.tables import CONFIRMATION, CONFIRMATIONS
@@ -45,12 +47,15 @@ def record_confirmation(change: Change, caller: Caller, answer: Answer, invite: 
     """The FSP's newest answer stands with what it answers; an earlier one stays in the history.
 
     Raises:
-        ForbiddenError: the asset is not in the caller's portfolio now.
+        ForbiddenError: the asset is not in the caller's portfolio now, or the claim to it is not verified.
         ConflictError: nobody was asked.
     """
     terms = portfolio_terms(change, caller.party_id, answer.mpan_id, answer.amsid)
     if not any(term["valid_from_at"] <= change.now and (term["valid_to_at"] is None or change.now < term["valid_to_at"]) for term in terms):
         raise ForbiddenError("not-in-portfolio", "the party holds no agreement on that MPAN and AMSID now")
+    states = find_states(change.database, change.connection, change.reach, terms, change.now)
+    if set(states.values()) != {ClaimState.VERIFIED}:
+        raise ForbiddenError("claim-not-verified", "the party's claim to that asset is not verified; the administrator records evidence")
     detection = invite()
     values = {
         **answer._asdict(),

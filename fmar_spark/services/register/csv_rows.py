@@ -1,4 +1,4 @@
-"""Reads agreements from CSV, a row at a time: whatever a spreadsheet can do to a file, each row is taken or refused with its reason."""
+"""Reads rows from CSV as they come: whatever a spreadsheet can do to a file, each row is taken or refused with its reason."""
 
 import codecs
 import csv
@@ -9,14 +9,31 @@ from typing import IO, Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from fmar_spark.domain.mpan import has_valid_check_digit
-from fmar_spark.services.register.bodies import NewAgreement
+from fmar_spark.services.register.bodies import NewAgreement, NewEvidence
+from fmar_spark.services.web.models import RequestModel
 from fmar_spark.services.web.problems import InvalidError, TooLargeError
 
-REQUIRED: Final = ("mpan_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at")
-OPTIONAL: Final = ("valid_to_at",)
 _BLOCK_BYTES: Final = 2**20
 _WRONG_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Columns(NamedTuple):
+    """What a file consists of."""
+
+    model: type[RequestModel]
+    """Checks each row."""
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    """May be left out, and their cells may be empty."""
+
+
+AGREEMENT_COLUMNS: Final = Columns(
+    NewAgreement,
+    ("mpan_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at"),
+    ("valid_to_at", "consent_reference"),
+)
+EVIDENCE_COLUMNS: Final = Columns(NewEvidence, ("basis", "mpan_id", "reference"), ("fsp_id", "amsid", "valid_from_at", "valid_to_at"))
 
 
 class UploadRow(NamedTuple):
@@ -25,13 +42,13 @@ class UploadRow(NamedTuple):
     line: int
     """Of the file, 1 = header."""
     values: dict[str, Any] | None
-    """What an agreement is made of; None where the row is refused."""
+    """Its fields; None where the row is refused."""
     rule: str = ""
     detail: str = ""
     """Never repeats what the row said."""
 
 
-def check_file(file: IO[bytes], most_rows: int) -> None:
+def check_file(file: IO[bytes], most_rows: int, columns: Columns = AGREEMENT_COLUMNS) -> None:
     """Nothing, if the file is UTF-8 text of at most so many rows under a header that we know; ends at its beginning.
 
     Raises:
@@ -50,16 +67,15 @@ def check_file(file: IO[bytes], most_rows: int) -> None:
     finally:
         text.detach()
     file.seek(0)
-    unknown = [name for name in header if name not in REQUIRED + OPTIONAL]
-    missing = [name for name in REQUIRED if name not in header]
+    unknown = [name for name in header if name not in columns.required + columns.optional]
+    missing = [name for name in columns.required if name not in header]
     if unknown or missing or len(set(header)) != len(header):
-        wanted = (
-            f"columns {', '.join(REQUIRED)} and perhaps {', '.join(OPTIONAL)}, each once, separated by commas, wanted in the first line"
-        )
+        names = f"{', '.join(columns.required)} and perhaps {', '.join(columns.optional)}"
+        wanted = f"columns {names}, each once, separated by commas, wanted in the first line"
         raise InvalidError("csv-header", f"{wanted}; {len(missing)} missing, {len(unknown)} unknown")
 
 
-def read_rows(file: IO[bytes], is_check_digit_enforced: bool) -> Iterator[UploadRow]:
+def read_rows(file: IO[bytes], is_check_digit_enforced: bool, columns: Columns = AGREEMENT_COLUMNS) -> Iterator[UploadRow]:
     """Every row of a checked file but the blank ones, as they come."""
     text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
     reader = csv.reader(text)
@@ -73,8 +89,12 @@ def read_rows(file: IO[bytes], is_check_digit_enforced: bool) -> Iterator[Upload
             break
         if cells is None:
             break
-        if cells:
-            yield _row_of(line, header, cells, is_check_digit_enforced)
+        if any(cell.strip() for cell in cells):
+            yield (
+                _row_of(line, dict(zip(header, cells, strict=True)), columns, is_check_digit_enforced)
+                if len(cells) == len(header)
+                else UploadRow(line, None, "cells", f"{len(cells)} cells found, {len(header)} wanted")
+            )
         line = reader.line_num + 1
     text.detach()
 
@@ -111,17 +131,13 @@ def _check_encoding(file: IO[bytes]) -> int:
     return lines
 
 
-def _row_of(line: int, header: list[str], cells: list[str], is_check_digit_enforced: bool) -> UploadRow:
-    if len(cells) != len(header):
-        return UploadRow(line, None, "cells", f"{len(cells)} cells found, {len(header)} wanted")
-    values: dict[str, Any] = dict(zip(header, cells, strict=True))
-    if not values.get("valid_to_at"):
-        values.pop("valid_to_at", None)
+def _row_of(line: int, values: dict[str, Any], columns: Columns, is_check_digit_enforced: bool) -> UploadRow:
+    given = {name: value for name, value in values.items() if value or name not in columns.optional}
     try:
-        form = NewAgreement.model_validate_strings(values)
+        body = columns.model.model_validate_strings(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return UploadRow(line, None, str(first["loc"][0]) if first["loc"] else "term", first["msg"])
-    if is_check_digit_enforced and not has_valid_check_digit(form.mpan_id):
+    if is_check_digit_enforced and not has_valid_check_digit(given["mpan_id"]):
         return UploadRow(line, None, "mpan_id", "the check digit is wrong")
-    return UploadRow(line, form.model_dump())
+    return UploadRow(line, body.model_dump())

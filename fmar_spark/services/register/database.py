@@ -106,6 +106,16 @@ class RegisterDatabase:
         else:
             yield
 
+    @contextmanager
+    def writing_for_everyone(self, connection: Connection, reach: Reach) -> Iterator[None]:
+        """For the rules alone: within the block the transaction may close and open other parties' rows too."""
+        if self.dialect == POSTGRESQL and not reach.is_everything:
+            connection.execute(text("SELECT set_config('fmar.scope', 'all', true)"))
+            yield
+            connection.execute(text("SELECT set_config('fmar.scope', '', true)"))
+        else:
+            yield
+
     def now(self, connection: Connection) -> datetime:
         """The database's own time where it has a clock, so that services with differing clocks agree."""
         return read_clock(connection)
@@ -215,21 +225,21 @@ def _busy() -> BusyError:
     return BusyError("busy", "the register is busy with other changes; send the same request again", headers={"Retry-After": "1"})
 
 
-def migrate(database: RegisterDatabase) -> tuple[str, ...]:
+def migrate(database: RegisterDatabase, until: str = "head") -> tuple[str, ...]:
     """Run the steps that are pending, all or none; their names."""
-    pending = find_pending(database)
+    pending = find_pending(database, until)
     if pending:
         with database.engine.connect() as plain, plain.begin():
-            command.upgrade(_config(plain), "head")
+            command.upgrade(_config(plain), until)
     return pending
 
 
-def find_pending(database: RegisterDatabase) -> tuple[str, ...]:
+def find_pending(database: RegisterDatabase, until: str = "head") -> tuple[str, ...]:
     """Names of the steps that the database has not had, oldest first."""
     with database.engine.connect() as connection:
         done = MigrationContext.configure(connection).get_current_heads()
         script = ScriptDirectory.from_config(_config(connection))
-        steps = tuple(step.revision for step in script.iterate_revisions("head", done or "base"))
+        steps = tuple(step.revision for step in script.iterate_revisions(until, done or "base"))
     return steps[::-1]
 
 

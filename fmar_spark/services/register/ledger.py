@@ -44,32 +44,31 @@ class Fact(NamedTuple):
 class LedgerEnd:
     """The end of the chain, held by one transaction until it commits."""
 
-    def __init__(self, connection: Connection, actor: Actor) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Wait for one's turn, then read where the chain ends and what time it is.
 
         The time is the database's own where it has a clock, so that services with differing clocks agree, and is always
         later than the entry before.
         """
         self._connection = connection
-        self._actor = actor
         head = select(LEDGER_HEAD.c.seq, LEDGER_HEAD.c.hash, LEDGER_HEAD.c.recorded_at).where(LEDGER_HEAD.c.only_row == 1).with_for_update()
         self.seq, self.hash, last_at = connection.execute(head).one()
         self.recorded_at: datetime = max(read_clock(connection), last_at + _TICK)
 
-    def append(self, facts: Iterable[Fact]) -> list[int]:
-        """Add an entry for every fact; their sequence numbers."""
+    def append(self, facts: Iterable[Fact], actor: Actor) -> list[int]:
+        """Add an entry for every fact, on the actor's account; their sequence numbers."""
         rows: list[dict[str, Any]] = []
         recorded_at = format_moment(self.recorded_at)
         for fact in facts:
             self.seq += 1
             previous = self.hash
-            self.hash = hash_entry(self.seq, recorded_at, self._actor, fact, previous)
+            self.hash = hash_entry(self.seq, recorded_at, actor, fact, previous)
             rows.append(
                 {
                     "seq": self.seq,
                     "recorded_at": self.recorded_at,
-                    "party_id": self._actor.party_id,
-                    "client_id": self._actor.client_id,
+                    "party_id": actor.party_id,
+                    "client_id": actor.client_id,
                     **fact._asdict(),
                     "previous_hash": previous,
                     "hash": self.hash,
@@ -98,7 +97,8 @@ def canonical_json(members: dict[str, Any]) -> str:
 
 def body_of(subject: Subject, row: Any) -> str:
     """What the ledger says of a version."""
-    return canonical_json({name: row[name] for name in subject.fields})
+    named = [name for name in subject.optional if row[name] is not None]
+    return canonical_json({name: row[name] for name in (*subject.fields, *named)})
 
 
 def fact_of(subject: Subject, row: dict[str, Any]) -> Fact:

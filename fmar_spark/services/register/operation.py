@@ -3,28 +3,33 @@
 import csv
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
+from pydantic import ValidationError
 from sqlalchemy import select
 
-from fmar_spark.domain.markets import Role
+from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.services.register.access import EVERYTHING, reach_of
-from fmar_spark.services.register.csv_rows import UploadRow, check_file, defuse, read_rows
+from fmar_spark.services.register.bodies import NewEvidence
+from fmar_spark.services.register.claims import Claim, find_states, record_evidence
+from fmar_spark.services.register.csv_rows import EVIDENCE_COLUMNS, UploadRow, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase, find_pending
 from fmar_spark.services.register.ledger import Actor, Anchor
 from fmar_spark.services.register.parties import add_party, appoint_client, change_party, find_party, join_list, split_list
-from fmar_spark.services.register.records import Row, change_of
-from fmar_spark.services.register.tables import FSP_OWNED, PARTY
+from fmar_spark.services.register.records import Change, Row, change_of, known_at, valid_at
+from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, EVIDENCE, FSP_OWNED, PARTY
 from fmar_spark.services.register.uploads import Order, apply_upload, find_upload_rows
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.moments import format_moment
-from fmar_spark.services.web.problems import MissingError, ServiceError
+from fmar_spark.services.web.moments import EARLIEST, format_moment
+from fmar_spark.services.web.problems import InvalidError, MissingError, ServiceError
 from fmar_spark.settings.sections import RegisterSettings
 
 OPERATOR: Final = "operator"
 _REFUSALS_SHOWN: Final = 100
+_CLAIMS_AT_ONCE: Final = 1000
 
 
 class PartyPlan(NamedTuple):
@@ -99,9 +104,65 @@ def import_agreements(
         return upload, find_upload_rows(connection, upload["upload_id"], 0, _REFUSALS_SHOWN, True)
 
 
+def load_evidence(
+    database: RegisterDatabase, settings: RegisterSettings, path: Path, actor: Actor, is_dry_run: bool = False
+) -> tuple[dict[str, int], list[UploadRow]]:
+    """Record a file's allocations, consents, approvals and disputes, some thousand at a time; counts by outcome, and the first bad rows.
+
+    Raises:
+        InputError: the file cannot be read as a whole.
+    """
+    counts = dict.fromkeys(("created", "amended", "unchanged", "refused"), 0)
+    refused: list[UploadRow] = []
+    try:
+        with path.open("rb") as file:
+            check_file(file, settings.max_upload_rows, EVIDENCE_COLUMNS)
+            rows = read_rows(file, settings.is_check_digit_enforced, EVIDENCE_COLUMNS)
+            while part := list(islice(rows, settings.upload_chunk_rows)):
+                with change_of(database, EVERYTHING, actor, is_dry_run) as change:
+                    for row in part:
+                        outcome, bad = _load_row(change, row)
+                        counts[outcome] += 1
+                        refused += [bad] if bad and len(refused) < _REFUSALS_SHOWN else []
+    except ServiceError as error:
+        raise InputError(f"{path}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    return counts, refused
+
+
+def decide(database: RegisterDatabase, claim: Claim, basis: Basis, reference: str, actor: Actor) -> ClaimState:
+    """Record an approval or a dispute of one claim; its state then.
+
+    Raises:
+        InputError: that is no claim that can be.
+    """
+    named = {**claim._asdict(), "basis": basis, "reference": reference}
+    try:
+        values = NewEvidence.model_validate(named).model_dump()
+    except ValidationError as error:
+        raise InputError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
+    with change_of(database, EVERYTHING, actor) as change:
+        record_evidence(change, {**values, "valid_from_at": change.now})
+        return find_states(database, change.connection, EVERYTHING, [values], change.now)[claim]
+
+
+def find_claims(database: RegisterDatabase, state: ClaimState | None) -> Iterator[tuple[Claim, ClaimState]]:
+    """Every claim that an agreement in force stands on, with its state now; those of one state where one is named."""
+    with database.reading(EVERYTHING) as connection:
+        now = database.now(connection)
+        columns = (AGREEMENTS.c.fsp_id, AGREEMENTS.c.mpan_id, AGREEMENTS.c.amsid)
+        wanted = select(*columns).where(known_at(AGREEMENT, None), valid_at(AGREEMENT, now)).distinct().order_by(*columns)
+        claims = [Claim(*row) for row in connection.execute(wanted)]
+        for first in range(0, len(claims), _CLAIMS_AT_ONCE):
+            part = [claim._asdict() for claim in claims[first : first + _CLAIMS_AT_ONCE]]
+            states = find_states(database, connection, EVERYTHING, part, now)
+            yield from ((claim, found) for claim, found in states.items() if state in (None, found))
+
+
 def export_versions(database: RegisterDatabase, kind: str, file: IO[str]) -> int:
     """Write every version of one kind as CSV, formulas defused; how many."""
-    subject = next(subject for subject in (*FSP_OWNED, PARTY) if subject.kind == kind)
+    subject = next(subject for subject in (*FSP_OWNED, PARTY, EVIDENCE) if subject.kind == kind)
     names = [column.name for column in subject.table.columns if column.name != "distributor_id"]
     writer = csv.writer(file)
     writer.writerow(names)
@@ -124,6 +185,16 @@ def parse_anchor(text: str) -> Anchor:
     if not (colon and seq.isdigit() and len(digest) == 64):
         raise ConfigError(f"anchor: {text!r} found, SEQ:HASH wanted as verify prints it")
     return Anchor(int(seq), digest)
+
+
+def _load_row(change: Change, row: UploadRow) -> tuple[str, UploadRow | None]:
+    if row.values is None:
+        return "refused", row
+    try:
+        _, outcome = record_evidence(change, {**row.values, "valid_from_at": row.values["valid_from_at"] or EARLIEST})
+    except InvalidError as error:
+        return "refused", UploadRow(row.line, None, error.name, error.detail)
+    return outcome, None
 
 
 def _values_of(plan: PartyPlan) -> Row:

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 from fmar_spark.domain.markets import RANGE_OF_PARAMETER, Parameter
 from fmar_spark.domain.terms import is_empty
 from fmar_spark.services.register.access import overrides_within, reach_of
-from fmar_spark.services.register.agreements import check_forward, check_version, portfolio_terms
+from fmar_spark.services.register.agreements import check_version, portfolio_terms
+from fmar_spark.services.register.claims import Claim, claim_of
 from fmar_spark.services.register.derived import Derived
-from fmar_spark.services.register.records import ENDED, SUPERSEDED, Change, Draft, Row, find_one, find_page, known_at
+from fmar_spark.services.register.records import ENDED, SUPERSEDED, Change, Draft, Row, check_forward, find_one, find_page, known_at
 from fmar_spark.services.register.tables import OVERRIDE, OVERRIDES
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
@@ -73,12 +74,15 @@ def find_override(connection: Connection, caller: Caller, override_id: str, mome
     return row
 
 
-def compare_with_derived(declared: list[Row], derived: Derived, mpan_id: str) -> list[dict[str, Any]]:
-    """Each current declaration beside what the engine derives for the same parameter; the engine's value is never replaced."""
-    rows = {(row["asset_class"], row["direction"]): row for row in derived.find_capability(mpan_id)}
+def compare_with_derived(declared: list[Row], entitled: set[Claim], derived: Derived, mpan_id: str) -> list[dict[str, Any]]:
+    """Each current declaration beside what the engine derives for the same parameter; the engine's value is never replaced.
+
+    Nothing that was derived is shown beside declarations whose claim is not among the entitled.
+    """
+    rows = {(row["asset_class"], row["direction"]): row for row in derived.find_capability(mpan_id)} if entitled else {}
     compared = []
     for row in declared:
-        found = rows.get((row["asset_class"], row["direction"]), {})
+        found = rows.get((row["asset_class"], row["direction"]), {}) if claim_of(row) in entitled else {}
         compared.append(
             {
                 **row,

@@ -11,13 +11,16 @@ from fmar_spark.services.register.access import Reach
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import Actor, LedgerEnd, fact_of
 from fmar_spark.services.register.tables import Subject
-from fmar_spark.services.web.problems import StaleError
+from fmar_spark.services.web.problems import InvalidError, StaleError
 
 Row = dict[str, Any]
 CREATED: Final = "created"
 AMENDED: Final = "amended"
 ENDED: Final = "ended"
 SUPERSEDED: Final = "superseded"
+DISPLACED: Final = "displaced"
+REGISTER: Final = Actor("register", "rules")
+"""Records what follows from the rules and is no party's own change."""
 
 
 class Draft(NamedTuple):
@@ -25,6 +28,10 @@ class Draft(NamedTuple):
 
     subject_id: str
     values: Row
+
+
+class _UndoError(Exception):
+    """Rolls back what was tried."""
 
 
 class Change:
@@ -36,7 +43,7 @@ class Change:
         self.connection = connection
         self.reach = reach
         self.actor = actor
-        self.ledger = LedgerEnd(connection, actor)
+        self.ledger = LedgerEnd(connection)
 
     @property
     def now(self) -> datetime:
@@ -45,40 +52,40 @@ class Change:
 
     def create(self, subject: Subject, drafts: Sequence[Draft]) -> list[Row]:
         """First versions of new records."""
-        rows = [self._version(subject, draft.subject_id, 1, draft.values, CREATED) for draft in drafts]
-        self._store(subject, rows)
+        rows = [self._version(subject, draft.subject_id, 1, {**draft.values, "change": CREATED}, self.actor) for draft in drafts]
+        self._store(subject, rows, self.actor)
         return rows
 
-    def replace(self, subject: Subject, current: Row, values: Row, change: str) -> Row:
-        """Close the current version and open the next, which differs from it by ``values``."""
-        kept = {name: current[name] for name in subject.fields}
-        row = self._version(subject, current[subject.id_name], current["version"] + 1, {**kept, **values}, change)
+    def replace(self, subject: Subject, current: Row, values: Row, change: str, actor: Actor | None = None) -> Row:
+        """Close the current version and open the next, which differs from it by ``values``; by another actor where one is named."""
+        kept = {name: current[name] for name in subject.all_fields}
+        actor = actor or self.actor
+        row = self._version(subject, current[subject.id_name], current["version"] + 1, {**kept, **values, "change": change}, actor)
         closing = update(subject.table).where(*_same_version(subject, current), subject.table.c.known_to_at.is_(None))
         closed = self.connection.execute(closing.values(known_to_at=self.now, closed_by_seq=self.ledger.seq + 1))
         if closed.rowcount != 1:
             raise StaleError("stale-version", "another change came first; read the newest version and try again")
-        self._store(subject, [row])
+        self._store(subject, [row], actor)
         return row
 
-    def _version(self, subject: Subject, subject_id: str, version: int, values: Row, change: str) -> Row:
+    def _version(self, subject: Subject, subject_id: str, version: int, values: Row, actor: Actor) -> Row:
         row = {
             subject.id_name: subject_id,
             "version": version,
-            **dict.fromkeys(subject.fields),
+            **dict.fromkeys(subject.all_fields),
             **values,
-            "change": change,
             "known_from_at": self.now,
             "known_to_at": None,
-            "recorded_by_party_id": self.actor.party_id,
-            "recorded_by_client_id": self.actor.client_id,
+            "recorded_by_party_id": actor.party_id,
+            "recorded_by_client_id": actor.client_id,
             "closed_by_seq": None,
         }
         if "mpan_id" in row:
             row["distributor_id"] = row["mpan_id"][:2]
         return row
 
-    def _store(self, subject: Subject, rows: list[Row]) -> None:
-        seqs = self.ledger.append(fact_of(subject, row) for row in rows)
+    def _store(self, subject: Subject, rows: list[Row], actor: Actor) -> None:
+        seqs = self.ledger.append((fact_of(subject, row) for row in rows), actor)
         for row, seq in zip(rows, seqs, strict=True):
             row["ledger_seq"] = seq
         if rows:
@@ -86,12 +93,17 @@ class Change:
 
 
 @contextmanager
-def change_of(database: RegisterDatabase, reach: Reach, actor: Actor) -> Iterator[Change]:
-    """A change that is stored whole with its ledger entries at the end of the block, or not at all."""
-    with database.writing(reach) as connection:
-        change = Change(database, connection, reach, actor)
-        yield change
-        change.ledger.close()
+def change_of(database: RegisterDatabase, reach: Reach, actor: Actor, is_trial: bool = False) -> Iterator[Change]:
+    """A change that is stored whole with its ledger entries at the end of the block, or not at all; a trial is never stored."""
+    try:
+        with database.writing(reach) as connection:
+            change = Change(database, connection, reach, actor)
+            yield change
+            if is_trial:
+                raise _UndoError
+            change.ledger.close()
+    except _UndoError:
+        return
 
 
 def known_at(subject: Subject, moment: datetime | None) -> ColumnElement[bool]:
@@ -106,6 +118,16 @@ def valid_at(subject: Subject, moment: datetime) -> ColumnElement[bool]:
     """Versions whose term holds at the moment."""
     table = subject.table
     return and_(table.c.valid_from_at <= moment, or_(table.c.valid_to_at.is_(None), table.c.valid_to_at > moment))
+
+
+def check_forward(valid_from_at: datetime, valid_to_at: datetime | None) -> None:
+    """Nothing, if the term has a moment at which it holds.
+
+    Raises:
+        InvalidError: it has none.
+    """
+    if valid_to_at is not None and valid_to_at <= valid_from_at:
+        raise InvalidError("term-backwards", "valid_to_at must be later than valid_from_at")
 
 
 def find_one(connection: Connection, subject: Subject, subject_id: str, *conditions: ColumnElement[bool]) -> Row | None:

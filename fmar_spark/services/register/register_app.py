@@ -2,7 +2,14 @@
 
 from fastapi import FastAPI
 
-from fmar_spark.services.register import routes_agreements, routes_confirmations, routes_overrides, routes_parties, routes_uploads
+from fmar_spark.services.register import (
+    routes_agreements,
+    routes_confirmations,
+    routes_evidence,
+    routes_overrides,
+    routes_parties,
+    routes_uploads,
+)
 from fmar_spark.services.register.access import NOTHING
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.derived import Derived, LakeDerived
@@ -19,7 +26,7 @@ from fmar_spark.services.web.signing_keys import DEVELOPMENT_ISSUER, Development
 from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import Settings
 
-_ROUTES = (routes_agreements, routes_uploads, routes_overrides, routes_confirmations, routes_parties)
+_ROUTES = (routes_agreements, routes_uploads, routes_overrides, routes_confirmations, routes_evidence, routes_parties)
 
 
 def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | None = None, derived: Derived | None = None) -> FastAPI:

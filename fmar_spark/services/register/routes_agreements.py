@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy import Connection
 
 from fmar_spark.services.register.access import Action, agreements_within, reach_of
 from fmar_spark.services.register.agreements import (
@@ -15,8 +16,9 @@ from fmar_spark.services.register.agreements import (
     missing_agreement,
 )
 from fmar_spark.services.register.bodies import Agreement, AgreementAmendment, AgreementSearch, Ending, KnownQuery, NewAgreement
-from fmar_spark.services.register.records import Change, find_history, find_page
-from fmar_spark.services.register.service import ServiceOf, allowed, answer_page, answer_write, reply_with
+from fmar_spark.services.register.claims import with_states
+from fmar_spark.services.register.records import Change, Row, find_history, find_page
+from fmar_spark.services.register.service import Service, ServiceOf, allowed, answer_page, answer_write, reply_with
 from fmar_spark.services.register.tables import AGREEMENT
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.idempotency import IdempotencyKey, intent_of
@@ -36,7 +38,7 @@ def create(body: NewAgreement, request: Request, caller: Writer, service: Servic
 
     def act(change: Change) -> Reply:
         row = create_agreement(change, caller, body.model_dump())
-        return reply_with(201, Agreement, caller, row, f"/v1/agreements/{row['agreement_id']}")
+        return _reply(201, change, caller, row, f"/v1/agreements/{row['agreement_id']}")
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
@@ -48,6 +50,7 @@ def look_up(caller: Reader, service: ServiceOf, query: Annotated[AgreementSearch
     search = Search(query.mpan_id, query.amsid, query.fsp_id, query.market, query.valid_at, query.known_at)
     with service.database.reading(reach_of(caller)) as connection:
         rows = find_page(connection, AGREEMENT, read_cursor(query.cursor), size + 1, *conditions_of(search, caller))
+        rows = _with_states(service, connection, caller, rows)
     return answer_page(Agreement, caller, rows, size, "agreement_id")
 
 
@@ -55,7 +58,8 @@ def look_up(caller: Reader, service: ServiceOf, query: Annotated[AgreementSearch
 def show(agreement_id: AgreementId, caller: Reader, service: ServiceOf, query: Annotated[KnownQuery, Query()]) -> Response:
     """One agreement as it is known, or was known."""
     with service.database.reading(reach_of(caller)) as connection:
-        row = find_agreement(connection, caller, agreement_id, query.known_at)
+        found = find_agreement(connection, caller, agreement_id, query.known_at)
+        (row,) = _with_states(service, connection, caller, [found])
     return respond(reply_with(200, Agreement, caller, row))
 
 
@@ -65,6 +69,7 @@ def history(agreement_id: AgreementId, caller: Reader, service: ServiceOf) -> Re
     most = service.settings.max_history_versions
     with service.database.reading(reach_of(caller)) as connection:
         rows = find_history(connection, AGREEMENT, agreement_id, most, agreements_within(reach_of(caller)))
+        rows = _with_states(service, connection, caller, rows)
     if not rows:
         raise missing_agreement()
     return answer_page(Agreement, caller, rows, most, "version")
@@ -84,7 +89,7 @@ def amend(
     expected = read_if_match(if_match)
 
     def act(change: Change) -> Reply:
-        return reply_with(200, Agreement, caller, amend_agreement(change, caller, agreement_id, expected, change_values(body)))
+        return _reply(200, change, caller, amend_agreement(change, caller, agreement_id, expected, change_values(body)))
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
@@ -103,6 +108,15 @@ def end(
     expected = read_if_match(if_match)
 
     def act(change: Change) -> Reply:
-        return reply_with(200, Agreement, caller, end_agreement(change, caller, agreement_id, expected, body.ends_at))
+        return _reply(200, change, caller, end_agreement(change, caller, agreement_id, expected, body.ends_at))
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
+
+
+def _with_states(service: Service, connection: Connection, caller: Caller, rows: list[Row]) -> list[Row]:
+    return with_states(service.database, connection, reach_of(caller), rows, service.database.now(connection))
+
+
+def _reply(status: int, change: Change, caller: Caller, row: Row, location: str | None = None) -> Reply:
+    (shown,) = with_states(change.database, change.connection, change.reach, [row], change.now)
+    return reply_with(status, Agreement, caller, shown, location)

@@ -15,6 +15,7 @@ from fmar_spark.services.register.bodies import (
     Override,
     OverrideSearch,
 )
+from fmar_spark.services.register.claims import find_entitled, with_states
 from fmar_spark.services.register.overrides import compare_with_derived, declare_override, end_override, find_override
 from fmar_spark.services.register.records import Change, find_history, find_page, known_at, valid_at
 from fmar_spark.services.register.service import ServiceOf, allowed, answer_page, answer_write, reply_with
@@ -107,5 +108,7 @@ def _compare(caller: Caller, service: ServiceOf, query: CapabilitySearch) -> Res
     with service.database.reading(reach_of(caller)) as connection:
         now = service.database.now(connection)
         declared = find_page(connection, OVERRIDE, "", _MOST_OF_ONE_ASSET, *conditions, valid_at(OVERRIDE, now))
-    compared = compare_with_derived(declared, service.derived, query.mpan_id) if declared else []
+        declared = with_states(service.database, connection, reach_of(caller), declared, now)
+        entitled = find_entitled(service.database, connection, reach_of(caller), declared, now)
+    compared = compare_with_derived(declared, entitled, service.derived, query.mpan_id) if declared else []
     return answer_page(ComparedOverride, caller, compared, _MOST_OF_ONE_ASSET, "override_id")

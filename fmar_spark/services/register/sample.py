@@ -10,13 +10,14 @@ from deltalake import write_deltalake
 from fmar_spark.domain.markets import Market, Role
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
+from fmar_spark.services.register.claims import record_evidence
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.operation import PartyPlan, set_party
 from fmar_spark.services.register.records import change_of, find_page
 from fmar_spark.services.register.tables import AGREEMENT
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.moments import parse_moment
+from fmar_spark.services.web.moments import EARLIEST, parse_moment
 
 SAMPLE_MPAN: Final = "2000056535971"
 SAMPLE_PARTIES: Final = (
@@ -38,6 +39,7 @@ def fill_register(database: RegisterDatabase) -> None:
     """The sample parties take part and hold their rights; a second time changes nothing."""
     for plan in SAMPLE_PARTIES:
         set_party(database, plan, Actor("operator", "sample"))
+    _allocate(database)
     for fsp_id, mpan_id, amsid, market, primacy_tier, is_exclusive in _AGREEMENTS:
         values: dict[str, Any] = {
             "mpan_id": mpan_id,
@@ -47,12 +49,21 @@ def fill_register(database: RegisterDatabase) -> None:
             "is_exclusive": is_exclusive,
             "valid_from_at": parse_moment("2026-01-01T00:00:00Z"),
             "valid_to_at": None,
+            "consent_reference": None,
         }
         caller = Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ())
         with change_of(database, EVERYTHING, actor_of(caller)) as change:
             same = conditions_of(Search(amsid=amsid, market=market), caller)
             if not find_page(change.connection, AGREEMENT, "", 1, *same):
                 create_agreement(change, caller, values)
+
+
+def _allocate(database: RegisterDatabase) -> None:
+    """The sample's assets are allocated to those that claim them, so that derived values are shown."""
+    with change_of(database, EVERYTHING, Actor("operator", "sample")) as change:
+        for fsp_id, mpan_id, amsid in dict.fromkeys(row[:3] for row in _AGREEMENTS):
+            allocation = {"basis": "allocation", "fsp_id": fsp_id, "mpan_id": mpan_id, "amsid": amsid, "reference": "sample"}
+            record_evidence(change, {**allocation, "valid_from_at": EARLIEST, "valid_to_at": None})
 
 
 def write_sample_lake(root: Path) -> None:

@@ -9,7 +9,7 @@ from fastapi import Depends, Request, Response
 from prometheus_client import Counter
 
 from fmar_spark.domain.mpan import has_valid_check_digit
-from fmar_spark.services.register.access import ACTIONS_OF_ROLE, Action, reach_of, visible_to
+from fmar_spark.services.register.access import ACTIONS_OF_ROLE, PRIVATE_FIELDS, Action, reach_of, visible_to
 from fmar_spark.services.register.agreements import actor_of
 from fmar_spark.services.register.bodies import Version
 from fmar_spark.services.register.database import RegisterDatabase
@@ -82,5 +82,6 @@ def answer_page(model: type[Version], caller: Caller, rows: list[Row], size: int
 
 def _dump(model: type[Version], caller: Caller, row: Row) -> str:
     """A version as the caller may see it, as JSON without the fields that are held back."""
-    version = model.model_validate(visible_to(caller, row))
-    return version.model_dump_json(exclude={"recorded_by_client_id"} if version.recorded_by_client_id == "" else set())
+    shown = visible_to(caller, row)
+    version = model.model_validate(shown)
+    return version.model_dump_json(exclude=set(PRIVATE_FIELDS - shown.keys()))

@@ -40,6 +40,13 @@ class Subject:
     id_name: str
     fields: tuple[str, ...]
     """What a version says, in the ledger too."""
+    optional: tuple[str, ...] = ()
+    """Further fields, which the ledger names only where they are not null: entries from before they existed stay as they are."""
+
+    @property
+    def all_fields(self) -> tuple[str, ...]:
+        """Everything that a version says."""
+        return self.fields + self.optional
 
 
 def _versioned(name: str, id_name: str, *fields: Column[Any]) -> Table:
@@ -79,6 +86,8 @@ AGREEMENTS: Final = _versioned(
     Column("is_exclusive", Boolean, nullable=False),
     Column("valid_from_at", UtcDateTime, nullable=False),
     Column("valid_to_at", UtcDateTime),
+    Column("consent_reference", String(100)),
+    Column("displaced_by_id", String(64)),
 )
 Index("agreement_versions_amsid", AGREEMENTS.c.amsid)
 Index("agreement_versions_asset", AGREEMENTS.c.mpan_id, AGREEMENTS.c.amsid)
@@ -118,6 +127,18 @@ CONFIRMATIONS: Final = _versioned(
 )
 Index("confirmation_versions_asset", CONFIRMATIONS.c.mpan_id, CONFIRMATIONS.c.amsid)
 Index("confirmation_versions_fsp", CONFIRMATIONS.c.fsp_id, CONFIRMATIONS.c.confirmation_id)
+
+EVIDENCE_ROWS: Final = _versioned(
+    "evidence_versions",
+    "evidence_id",
+    *_place(),
+    Column("basis", String(16), nullable=False),
+    Column("reference", String(200), nullable=False),
+    Column("valid_from_at", UtcDateTime, nullable=False),
+    Column("valid_to_at", UtcDateTime),
+)
+Index("evidence_versions_asset", EVIDENCE_ROWS.c.amsid, EVIDENCE_ROWS.c.mpan_id)
+Index("evidence_versions_place", EVIDENCE_ROWS.c.mpan_id, EVIDENCE_ROWS.c.amsid)
 
 PARTIES: Final = _versioned(
     "party_versions",
@@ -199,6 +220,7 @@ AGREEMENT: Final = Subject(
     AGREEMENTS,
     "agreement_id",
     (*_PLACE_FIELDS, "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at"),
+    optional=("consent_reference", "displaced_by_id"),
 )
 OVERRIDE: Final = Subject(
     "override",
@@ -236,5 +258,6 @@ CONFIRMATION: Final = Subject(
 )
 PARTY: Final = Subject("party", PARTIES, "party_id", ("name", "roles", "distributor_ids", "is_active"))
 CLIENT: Final = Subject("client", CLIENTS, "client_id", ("party_id", "is_active"))
-SUBJECTS: Final = (AGREEMENT, OVERRIDE, CONFIRMATION, PARTY, CLIENT)
+EVIDENCE: Final = Subject("evidence", EVIDENCE_ROWS, "evidence_id", (*_PLACE_FIELDS, "basis", "reference", "valid_from_at", "valid_to_at"))
+SUBJECTS: Final = (AGREEMENT, OVERRIDE, CONFIRMATION, PARTY, CLIENT, EVIDENCE)
 FSP_OWNED: Final = (AGREEMENT, OVERRIDE, CONFIRMATION)

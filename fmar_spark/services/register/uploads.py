@@ -16,9 +16,10 @@ from typing import IO, Any, Final, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
-from fmar_spark.domain.terms import find_conflict
+from fmar_spark.domain.markets import ClaimState
 from fmar_spark.services.register.access import reach_of
-from fmar_spark.services.register.agreements import SENTENCES, actor_of, standing_rows, term_of
+from fmar_spark.services.register.agreements import SENTENCES, actor_of, displace, standing_rows
+from fmar_spark.services.register.claims import Claim, find_states, weigh
 from fmar_spark.services.register.csv_rows import UploadRow
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.records import Change, Draft, Row, change_of
@@ -160,32 +161,52 @@ def _apply_in_chunks(task: _Task, rows: Iterable[UploadRow], tally: _Tally) -> R
 
 def _take_chunk(change: Change, caller: Caller, chunk: list[UploadRow]) -> list[Row]:
     """Store what the rules allow of a chunk; what became of each row."""
+    found = standing_rows(change, sorted({row.values["amsid"] for row in chunk if row.values}))
     standing: dict[str, list[Row]] = {}
-    for row in standing_rows(change, sorted({row.values["amsid"] for row in chunk if row.values})):
-        standing.setdefault(row["amsid"], []).append(row)
+    for other in found:
+        standing.setdefault(other["amsid"], []).append(other)
+    candidates = [{**row.values, "fsp_id": caller.party_id} for row in chunk if row.values]
+    states = find_states(change.database, change.connection, change.reach, [*candidates, *found], change.now)
     drafts: list[Draft] = []
-    outcomes = [_check_row(caller, row, standing, drafts) for row in chunk]
+    outcomes = [_check_row(change, caller, row, _Standing(standing, states, drafts)) for row in chunk]
     change.create(AGREEMENT, drafts)
     return outcomes
 
 
-def _check_row(caller: Caller, row: UploadRow, standing: dict[str, list[Row]], drafts: list[Draft]) -> Row:
+class _Standing(NamedTuple):
+    """What the rows of a chunk meet, and what becomes of them."""
+
+    terms: dict[str, list[Row]]
+    """By AMSID; those of the chunk too."""
+    states: dict[Claim, ClaimState]
+    drafts: list[Draft]
+
+
+def _check_row(change: Change, caller: Caller, row: UploadRow, standing: _Standing) -> Row:
     outcome: Row = {"line": row.line, "outcome": "refused", "agreement_id": None, "rule": row.rule, "detail": row.detail[:500]}
     if row.values is None:
         return outcome
     values = {**row.values, "fsp_id": caller.party_id, "agreement_id": new_id()}
-    others = standing.setdefault(values["amsid"], [])
+    others = standing.terms.setdefault(values["amsid"], [])
     for other in others:
-        if all(other[name] == values[name] for name in _SAID_ALREADY):
+        if _says_already(other, values):
             return {**outcome, "outcome": "unchanged", "agreement_id": other["agreement_id"], "rule": None, "detail": None}
-    conflict = find_conflict(term_of(values), [term_of(other) for other in others])
+    conflict, displaced = weigh(values, others, standing.states)
     if conflict:
         until = format_moment(conflict.term.valid_to_at) if conflict.term.valid_to_at else "open"
         detail = f"{SENTENCES[conflict.rule]}: {conflict.term.market} from {format_moment(conflict.term.valid_from_at)} to {until}"
         return {**outcome, "rule": str(conflict.rule), "detail": detail}
-    others.append(values)
-    drafts.append(Draft(values["agreement_id"], {name: values[name] for name in _SAID_ALREADY}))
+    gone = {other["agreement_id"] for other in displaced}
+    others[:] = [other for other in others if other["agreement_id"] not in gone]
+    others += [*displace(change, displaced, values), values]
+    standing.drafts.append(Draft(values["agreement_id"], {name: values[name] for name in (*_SAID_ALREADY, "consent_reference")}))
     return {**outcome, "outcome": "accepted", "agreement_id": values["agreement_id"], "rule": None, "detail": None}
+
+
+def _says_already(other: Row, values: Row) -> bool:
+    """Whether a term says all that the row says; a consent that the row leaves out may be there."""
+    is_same = all(other[name] == values[name] for name in _SAID_ALREADY)
+    return is_same and values["consent_reference"] in (None, other["consent_reference"])
 
 
 def _open_upload(database: RegisterDatabase, caller: Caller, order: Order) -> str:
