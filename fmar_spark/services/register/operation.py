@@ -1,6 +1,7 @@
 """What an operator does to a register: look, migrate, verify, bring rows in, take them out, let parties take part."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -112,7 +113,7 @@ def load_evidence(
     Raises:
         InputError: the file cannot be read as a whole.
     """
-    counts = dict.fromkeys(("created", "amended", "unchanged", "refused"), 0)
+    counts = Counter({"created": 0, "amended": 0, "unchanged": 0, "refused": 0})
     refused: list[UploadRow] = []
     try:
         with path.open("rb") as file:
@@ -120,15 +121,14 @@ def load_evidence(
             rows = read_rows(file, settings.is_check_digit_enforced, EVIDENCE_COLUMNS)
             while part := list(islice(rows, settings.upload_chunk_rows)):
                 with change_of(database, EVERYTHING, actor, is_dry_run) as change:
-                    for row in part:
-                        outcome, bad = _load_row(change, row)
-                        counts[outcome] += 1
-                        refused += [bad] if bad and len(refused) < _REFUSALS_SHOWN else []
+                    loaded = [_load_row(change, row) for row in part]
+                counts.update(Counter(outcome for outcome, _ in loaded))
+                refused += [bad for _, bad in loaded if bad]
     except ServiceError as error:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return counts, refused
+    return counts, refused[:_REFUSALS_SHOWN]
 
 
 def decide(database: RegisterDatabase, claim: Claim, basis: Basis, reference: str, actor: Actor) -> ClaimState:
