@@ -120,8 +120,7 @@ def load_evidence(
             check_file(file, settings.max_upload_rows, EVIDENCE_COLUMNS)
             rows = read_rows(file, settings.is_check_digit_enforced, EVIDENCE_COLUMNS)
             while part := list(islice(rows, settings.upload_chunk_rows)):
-                with change_of(database, EVERYTHING, actor, is_dry_run) as change:
-                    loaded = [_load_row(change, row) for row in part]
+                loaded = _load_part(database, part, actor, is_dry_run)
                 counts.update(Counter(outcome for outcome, _ in loaded))
                 refused += [bad for _, bad in loaded if bad]
     except ServiceError as error:
@@ -185,6 +184,11 @@ def parse_anchor(text: str) -> Anchor:
     if not (colon and seq.isdigit() and len(digest) == 64):
         raise ConfigError(f"anchor: {text!r} found, SEQ:HASH wanted as verify prints it")
     return Anchor(int(seq), digest)
+
+
+def _load_part(database: RegisterDatabase, part: list[UploadRow], actor: Actor, is_dry_run: bool) -> list[tuple[str, UploadRow | None]]:
+    with change_of(database, EVERYTHING, actor, is_dry_run) as change:
+        return [_load_row(change, row) for row in part]
 
 
 def _load_row(change: Change, row: UploadRow) -> tuple[str, UploadRow | None]:
