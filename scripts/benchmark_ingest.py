@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from fmar_spark.app import start_logging
 from fmar_spark.engine.journal import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.dip.rows import FileDecoder
 from fmar_spark.intake.dip.structs import Message, Period
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.landing import LandingSummary, write_landing
@@ -29,6 +31,7 @@ from fmar_spark.steps import build_readings, ingest_dip
 
 METERS = 256
 MESSAGES_A_METER_DAY = 1.2
+TURNS = 5
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -53,9 +56,12 @@ def main() -> int:
         default=PeriodFormat.TIME,
         help="how half-hours are named (default: time)",
     )
+    parser.add_argument("--decoder", action="store_true", help="measure only the decoder, without Spark, for each format of half-hours")
     parser.add_argument("--cold", action="store_true", help="no warm-up: class loading and compilation are counted")
     arguments = parser.parse_args()
     start_logging()
+    if arguments.decoder:
+        return compare_formats(arguments.messages, arguments.seed)
     with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder:
         root = Path(folder)
         landed = simulate(root / "landing", arguments.messages, arguments.seed, arguments.periods, is_compressed=arguments.gzip)
@@ -78,6 +84,30 @@ def main() -> int:
         core_seconds = spent.java_seconds + spent.python_seconds
         share = f"JVM {spent.java_seconds:.1f} s, Python {spent.python_seconds:.1f} s, wall {spent.wall_seconds:.1f} s"
         print(f"{name:40s} {count / core_seconds:10,.0f} messages a core-second ({share})")
+    return 0
+
+
+def compare_formats(messages: int, seed: int) -> int:
+    """Print the processor time that a message takes in the decoder, by how its half-hours are named; the formats take turns."""
+    decoder = FileDecoder(ingest_dip.rules_of(load_settings("local", []).ingest))
+    with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder:
+        files: dict[PeriodFormat, list[Path]] = {}
+        for written in PeriodFormat:
+            landed = simulate(Path(folder) / written, messages, seed, written)
+            files[written] = sorted((Path(folder) / written).glob("*.json"))
+        spent: dict[PeriodFormat, list[float]] = {written: [] for written in PeriodFormat}
+        for _ in range(TURNS):
+            for written, paths in files.items():
+                began = time.process_time()
+                for path in paths:
+                    content = path.read_bytes()
+                    columns = {"source": [path.name], "length": [len(content)], "content": [content]}
+                    for _made in decoder([pa.RecordBatch.from_pydict(columns)]):
+                        pass
+                spent[written].append(time.process_time() - began)
+    for written, seconds in spent.items():
+        best = min(seconds) / landed.messages
+        print(f"{written:10s} {best * 1e6:8.1f} us a message, {1 / best:10,.0f} messages a core-second")
     return 0
 
 
