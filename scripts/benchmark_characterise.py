@@ -86,9 +86,13 @@ def fill_lake(store: TableStore, plan: FleetPlan, folder: Path) -> None:
         if number == 0:
             weather = tabulate_weather(plan, fleet).select(WEATHER_SCHEMA.names).cast(WEATHER_SCHEMA)
             store.append(store.spark.createDataFrame(weather), WEATHER)
-    told_at = F.lit("2024-01-01").cast("timestamp")
+    reported_at = F.lit("2024-01-01").cast("timestamp")
     days = store.spark.read.parquet(str(staged))
-    blank = {"quality": F.array_repeat(F.lit("A"), SLOTS_PER_DAY), "opted_out": F.lit(None).cast("array<boolean>"), "told_at": told_at}
+    blank = {
+        "quality": F.array_repeat(F.lit("A"), SLOTS_PER_DAY),
+        "opted_out": F.lit(None).cast("array<boolean>"),
+        "reported_at": reported_at,
+    }
     store.append(days.withColumns(blank), READINGS)
     points = store.spark.createDataFrame(meters, "mpan_id string, gsp_group_id string, is_domestic boolean")
     unknown = ("connection_type", "energy_direction", "market_segment", "annual_kwh")
@@ -104,13 +108,13 @@ def fill_lake(store: TableStore, plan: FleetPlan, folder: Path) -> None:
             "latitude": F.lit(52.0),
             "longitude": F.lit(-1.0),
             "weather_area": F.col("gsp_group_id"),
-            "told_at": told_at,
+            "reported_at": reported_at,
         }
     )
     store.append(placed, METER_POINTS)
     never = F.lit(None).cast("date")
     grants = {"basis": F.lit("simulated"), "source": F.lit("benchmark"), "valid_from_date": never, "valid_to_date": never}
-    store.append(points.withColumns({**grants, "recorded_at": told_at}), LEGAL_BASES)
+    store.append(points.withColumns({**grants, "recorded_at": reported_at}), LEGAL_BASES)
 
 
 def lay_days(fleet: Fleet, plan: FleetPlan) -> pa.Table:

@@ -1,6 +1,7 @@
 """Every table, column and step as the naming rules ask for, and the flow of data between the steps."""
 
 import importlib
+import inspect
 import pkgutil
 import re
 from types import ModuleType
@@ -11,6 +12,7 @@ from fmar_spark import steps
 from fmar_spark.cli.declaring import JOBS
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.job import Job
+from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import Column, TableContract
 from fmar_spark.domain.words import Sensitivity
 
@@ -83,8 +85,17 @@ def test_every_table_has_one_writer_and_only_logs_are_shared() -> None:
     assert {name: found for name, found in writers.items() if len(found) != 1 and name not in shared} == {}
 
 
+def test_every_step_runs_with_a_store_that_knows_only_its_tables() -> None:
+    for step in list_steps():
+        runs = [value for name, value in vars(step).items() if re.match("run(_|$)", name) and value.__module__ == step.__name__]
+        assert runs
+        for run in runs:
+            if "store" in inspect.signature(run).parameters:
+                assert inspect.getclosurevars(run).nonlocals["tables"][1:] == (step.READS, step.WRITES), step.__name__
+
+
 def test_no_step_reads_what_none_writes() -> None:
-    written = {table.full_name for step in list_steps() for table in step.WRITES}
+    written = {table.full_name for step in list_steps() for table in step.WRITES} | {RUN_JOURNAL.full_name}
     assert {table.full_name for step in list_steps() for table in step.READS} - written == set()
 
 

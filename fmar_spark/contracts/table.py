@@ -32,6 +32,8 @@ class Column:
     check: str = ""
     nullable: bool = True
     sensitivity: Sensitivity = Sensitivity.OPEN
+    formerly: str = ""
+    """Its name in lakes of an older version; a step that uses such a table rewrites it first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from delta.tables import DeltaTable
+from delta.tables import DeltaTable, DeltaTableBuilder
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.schema import conform, struct_type
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, ContractError
 
+IDENTITY: Final = "fmar.identity"
+"""Property of a table that was rewritten: the identity that it had before."""
 _log = logging.getLogger(__name__)
 
 
@@ -22,12 +24,21 @@ class Transaction(NamedTuple):
     version: int
 
 
+class StepTables(NamedTuple):
+    """The tables that a step declares; it may write the second and read both."""
+
+    step: str
+    reads: tuple[TableContract, ...]
+    writes: tuple[TableContract, ...]
+
+
 class TableStore:
     """Reads and writes the lake's tables, and remembers which versions it touched for the journal."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
-        """Nothing is touched before the first read or write."""
+    def __init__(self, spark: SparkSession, root: str, tables: StepTables | None = None) -> None:
+        """Nothing is touched before the first read or write; ``tables`` = None knows every table."""
         self.spark = spark
+        self.tables = tables
         self.root = root.rstrip("/")
         self.versions_read: dict[str, int] = {}
         self.versions_written: dict[str, int] = {}
@@ -40,12 +51,20 @@ class TableStore:
 
     def in_session(self, spark: SparkSession) -> "TableStore":
         """The same lake through another session of the same application; versions are remembered in one place."""
-        twin = TableStore(spark, self.root)
-        twin.versions_read, twin.versions_written, twin._at_hand = self.versions_read, self.versions_written, self._at_hand
-        return twin
+        return self._twin(spark, self.tables)
+
+    def for_step(self, tables: StepTables) -> "TableStore":
+        """The same lake, of which nothing but the step's tables is known; versions are remembered in one place."""
+        return self._twin(self.spark, tables)
 
     def path(self, contract: TableContract) -> str:
-        """Where the table lies."""
+        """Where the table lies.
+
+        Raises:
+            ContractError: the step that has this store does not declare the table.
+        """
+        if self.tables is not None and contract not in (*self.tables.reads, *self.tables.writes):
+            raise ContractError(f"{self.tables.step}: {contract.full_name} is neither in its READS nor in its WRITES")
         return f"{self.root}/{contract.layer}/{contract.name}"
 
     def has(self, contract: TableContract) -> bool:
@@ -61,7 +80,7 @@ class TableStore:
         if not self.has(contract):
             fillers = " or ".join(f"jobs/{job}.py" for job in contract.job.split(" or "))
             raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run {fillers} first")
-        self._take_up("reading", contract)
+        self._at_hand[-1] = f"reading {contract.full_name}"
         version = self.version(contract)
         self.versions_read[contract.full_name] = version
         return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(contract))
@@ -78,29 +97,41 @@ class TableStore:
         return int(newest["version"]) if newest else -1
 
     def identity(self, contract: TableContract) -> str:
-        """Delta's own id of an existing table: another one after the table was deleted and made anew."""
+        """Id of an existing table as one that is filled: another one after the table was deleted and made anew."""
+        return self.properties(contract).get(IDENTITY) or self.log_identity(contract)
+
+    def log_identity(self, contract: TableContract) -> str:
+        """Id of an existing table as one that is followed: another one also after it was rewritten under new columns."""
         described = DeltaTable.forPath(self.spark, self.path(contract)).detail().select("id").first()
         return str(described["id"]) if described else ""
 
+    def properties(self, contract: TableContract) -> dict[str, str]:
+        """Delta's properties of an existing table."""
+        described = DeltaTable.forPath(self.spark, self.path(contract)).detail().select("properties").first()
+        return dict(described["properties"]) if described else {}
+
     def create(self, contract: TableContract) -> None:
-        """Create the table with its columns' comments, nullability and rules, unless it exists.
+        """Create the table with its columns' comments, nullability and rules, unless it exists."""
+        self._require_writer(contract)
+        if not self.has(contract):
+            self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()
+
+    def describe(self, builder: DeltaTableBuilder, contract: TableContract) -> DeltaTableBuilder:
+        """A table that is built as its contract says.
 
         Delta keeps the smallest and largest value of searched columns only: counting all of them took a fifth of a write.
         """
-        if self.has(contract):
-            return
-        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(contract)).comment(contract.doc)
-        builder = builder.addColumns(struct_type(contract))
+        builder = builder.location(self.path(contract)).comment(contract.doc).addColumns(struct_type(contract))
         builder = builder.property("delta.checkpointPolicy", "classic").property("delta.enableDeletionVectors", "false")
         builder = builder.property("delta.dataSkippingStatsColumns", ",".join(contract.searched))
         for column in contract.columns:
             if column.check:
                 builder = builder.property(f"delta.constraints.{column.name}_rule", column.check)
-        builder.execute()
+        return builder
 
     def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> None:
         """Add rows; with a transaction a repeated append of the same version does nothing."""
-        self._take_up("writing", contract)
+        self._start_writing(contract)
         self.create(contract)
         writer = conform(rows, contract).write.format("delta").mode("append")
         if transaction is not None:
@@ -110,7 +141,7 @@ class TableStore:
 
     def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> None:
         """Replace all rows, or those that ``where`` names, in one commit."""
-        self._take_up("writing", contract)
+        self._start_writing(contract)
         self.create(contract)
         writer = conform(rows, contract).write.format("delta").mode("overwrite")
         if where:
@@ -124,7 +155,7 @@ class TableStore:
         The conditions speak of ``old`` and ``new``. Rows must be unique on the contract's key. ``within`` must hold of
         every old row that any new one can match: files of which it does not hold are not read.
         """
-        self._take_up("writing", contract)
+        self._start_writing(contract)
         if not self.has(contract):
             self.append(rows, contract)
             return
@@ -137,7 +168,7 @@ class TableStore:
 
     def insert_new(self, rows: DataFrame, contract: TableContract) -> None:
         """Insert the rows whose key the table does not have; those that it has stay as they are."""
-        self._take_up("writing", contract)
+        self._start_writing(contract)
         if not self.has(contract):
             self.append(rows.dropDuplicates(list(contract.key)), contract)
             return
@@ -155,8 +186,18 @@ class TableStore:
         """The rows whose column has one of the values."""
         return self.read(contract).where(F.col(column).isin(list(values)))
 
-    def _take_up(self, what: str, contract: TableContract) -> None:
-        self._at_hand[-1] = f"{what} {contract.full_name}"
+    def _twin(self, spark: SparkSession, tables: StepTables | None) -> "TableStore":
+        twin = TableStore(spark, self.root, tables)
+        twin.versions_read, twin.versions_written, twin._at_hand = self.versions_read, self.versions_written, self._at_hand
+        return twin
+
+    def _start_writing(self, contract: TableContract) -> None:
+        self._require_writer(contract)
+        self._at_hand[-1] = f"writing {contract.full_name}"
+
+    def _require_writer(self, contract: TableContract) -> None:
+        if self.tables is not None and contract not in self.tables.writes:
+            raise ContractError(f"{self.tables.step}: {contract.full_name} is not in its WRITES")
 
     def _remember(self, contract: TableContract) -> None:
         self.versions_written[contract.full_name] = self.version(contract)

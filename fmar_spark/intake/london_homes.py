@@ -102,7 +102,7 @@ def list_messages(home: Home) -> tuple[StandingMessage, list[DayMessage]]:
         consent_granularity="H",
         connection=WHOLE_CURRENT,
         connected_on=connected_on,
-        told_at=f"{connected_on}T00:00:00+00:00",
+        reported_at=f"{connected_on}T00:00:00+00:00",
         origin=MEASURED,
     )
     days = []
@@ -119,7 +119,7 @@ def list_messages(home: Home) -> tuple[StandingMessage, list[DayMessage]]:
                 watt_hours=tuple(watt_hours),
                 connection=WHOLE_CURRENT,
                 connected_on=connected_on,
-                told_at=f"{utc_date + timedelta(days=1)}T06:00:00+00:00",
+                reported_at=f"{utc_date + timedelta(days=1)}T06:00:00+00:00",
                 origin=MEASURED,
             )
         )

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.errors import ConfigError
-from fmar_spark.simulate.messages import DayMessage, shift_told_at, write_message
+from fmar_spark.simulate.messages import DayMessage, shift_reported_at, write_message
 
 SHARE: Final = 0.02
 """Messages that each kind of fault strikes."""
@@ -62,8 +62,8 @@ def _delay(rng: np.random.Generator, delivery: Delivery) -> Delivery:
     """A message that comes days late."""
     late = set(_pick(rng, delivery.messages))
     kept = [message for at, message in enumerate(delivery.messages) if at not in late]
-    slow = [shift_told_at(delivery.messages[at], float(rng.integers(1, 20))) for at in sorted(late)]
-    ledger = [Injection("late", message.transaction_id, f"told at {message.told_at}") for message in slow]
+    slow = [shift_reported_at(delivery.messages[at], float(rng.integers(1, 20))) for at in sorted(late)]
+    ledger = [Injection("late", message.transaction_id, f"reported at {message.reported_at}") for message in slow]
     return Delivery(kept, delivery.held_back + slow, delivery.ledger + ledger)
 
 
@@ -119,7 +119,7 @@ def _correct(rng: np.random.Generator, delivery: Delivery) -> Delivery:
             continue
         wrong = tuple(value if value < 0 else int(value * rng.uniform(0.3, 1.7)) for value in true.watt_hours)
         messages[at] = true._replace(watt_hours=wrong, estimated=tuple(range(48)), reason=2)
-        held.append(shift_told_at(true._replace(version=true.version + 1), float(rng.integers(2, 15))))
+        held.append(shift_reported_at(true._replace(version=true.version + 1), float(rng.integers(2, 15))))
         ledger.append(Injection("corrections", held[-1].transaction_id, f"supersedes {true.transaction_id}"))
     return Delivery(messages, held, ledger)
 
@@ -159,7 +159,7 @@ def _spoil_texts(message: DayMessage) -> list[tuple[str, str]]:
         ("MPAN too short", text.replace(f'"MPANCore":"{mpan}"', '"MPANCore":"12345"')),
         ("masked sender", text.replace('"senderDIPID":"1000000001"', '"senderDIPID":"**********"')),
         ("masked MPAN", text.replace(f'"MPANCore":"{mpan}"', '"MPANCore":"*************"')),
-        ("timestamp with a Z", text.replace(message.told_at, message.told_at[:19] + "Z")),
+        ("timestamp with a Z", text.replace(message.reported_at, message.reported_at[:19] + "Z")),
         ("no custom block", text[: text.index(',"CustomBlock"')] + "}}"),
         ("payload is a list", '{"payload":[1,2,3]}'),
     ]

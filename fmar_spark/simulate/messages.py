@@ -89,7 +89,7 @@ class DayMessage(NamedTuple):
     """48 values, ``UNREAD`` where the message says nothing."""
     connection: str
     connected_on: str
-    told_at: str
+    reported_at: str
     """25 characters, UTC."""
     version: int = 0
     """Part of the transaction's id: corrections of the same day count up."""
@@ -146,7 +146,7 @@ class StandingMessage(NamedTuple):
     consent_granularity: str
     connection: str
     connected_on: str
-    told_at: str
+    reported_at: str
     origin: Origin = SIMULATED
 
     @property
@@ -157,7 +157,7 @@ class StandingMessage(NamedTuple):
 
 def _write_head(interface: tuple[str, str, str], message: DayMessage | StandingMessage, is_replay: bool) -> str:
     """Common block: interface is (id, event code, sender's role)."""
-    mpan_id, group, transaction_id, told_at = message.mpan_id, message.gsp_group, message.transaction_id, message.told_at
+    mpan_id, group, transaction_id, reported_at = message.mpan_id, message.gsp_group, message.transaction_id, message.reported_at
     replay = "true" if is_replay else "false"
     publication = f"PUB-{transaction_id.partition('-')[2]}"
     interface_id, event, role = interface
@@ -166,10 +166,10 @@ def _write_head(interface: tuple[str, str, str], message: DayMessage | StandingM
         event,
         message.origin.environment,
         transaction_id,
-        told_at,
+        reported_at,
         role,
         transaction_id,
-        told_at,
+        reported_at,
         publication,
         replay,
         mpan_id,
@@ -241,7 +241,7 @@ def list_connections(fleet: Fleet) -> list[str]:
 
 def write_standing_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions) -> list[str]:
     """An IF-036 message for every import and every export meter point, each naming its partner."""
-    told_at = datetime.combine(plan.first_date, datetime.min.time(), tzinfo=UTC).isoformat()
+    reported_at = datetime.combine(plan.first_date, datetime.min.time(), tzinfo=UTC).isoformat()
     since, connections = connected_on(plan), list_connections(fleet)
     bought, sold = (estimate_annual_kwh(kwh).tolist() for kwh in (fleet.import_kwh, fleet.export_kwh))
     texts = []
@@ -260,7 +260,7 @@ def write_standing_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissi
                 consent_granularity=permissions.consent_granularity[row],
                 connection=connections[row],
                 connected_on=since,
-                told_at=told_at,
+                reported_at=reported_at,
             )
             texts.append(write_standing_message(message))
     return texts
@@ -303,7 +303,7 @@ def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, d
                     watt_hours=tuple(values[row].tolist()),
                     connection=connections[row],
                     connected_on=since,
-                    told_at=f"{next_date}T{6 + row % 12:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}+00:00",
+                    reported_at=f"{next_date}T{6 + row % 12:02d}:{row * 7 % 60:02d}:{row * 13 % 60:02d}+00:00",
                 )
                 is_out = permissions.opted_out_from_day[row] <= day < permissions.opted_out_to_day[row]
                 messages.append(_estimate_evenly(message) if is_out else message)
@@ -315,7 +315,7 @@ def _estimate_evenly(message: DayMessage) -> DayMessage:
     return message._replace(watt_hours=(mean,) * SLOTS_PER_DAY, estimated=tuple(range(SLOTS_PER_DAY)), reason=OPTED_OUT)
 
 
-def shift_told_at(message: DayMessage, days: float) -> DayMessage:
+def shift_reported_at(message: DayMessage, days: float) -> DayMessage:
     """The same message told that many days later."""
-    later = datetime.fromisoformat(message.told_at) + timedelta(days=days)
-    return message._replace(told_at=later.replace(microsecond=0).isoformat())
+    later = datetime.fromisoformat(message.reported_at) + timedelta(days=days)
+    return message._replace(reported_at=later.replace(microsecond=0).isoformat())

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.transforms.fleet import classes_of_assets, current_at, join_fleet, present_capabilities
 
@@ -17,6 +18,7 @@ WRITES: Final = (FLEET,)
 _log = logging.getLogger(__name__)
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run) -> Written:
     """The whole view is written anew from what is known now; rights are those in force at the end of the run date, or now."""
     moment = run.started_at

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS, SERIES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import BatchBody, drain, table_rows
 from fmar_spark.errors import ConfigError
@@ -25,6 +26,7 @@ SAME_STANDING: Final = " AND ".join(f"old.{name} <=> new.{name}" for name in MET
 _log = logging.getLogger(__name__)
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run) -> Written:
     """Everything told since the last run stands in reading_versions, once, and readings hold the newest value of every slot.
 
@@ -40,7 +42,7 @@ def run(store: TableStore, run: Run) -> Written:
         )
     for table in WRITES:
         store.create(table)
-    counts = {"meter_days_told": 0, "meter_days_changed": 0}
+    counts = {"meter_days_reported": 0, "meter_days_changed": 0}
     if store.has(DIP_MESSAGES):
         _follow(store, DIP_MESSAGES, METER_POINTS, _note_meter_points)
         _follow(store, DIP_MESSAGES, READING_VERSIONS, _Teller(told_by_messages, counts))
@@ -49,12 +51,12 @@ def run(store: TableStore, run: Run) -> Written:
     _follow(store, READING_VERSIONS, READINGS, _Folder(counts))
     if store.has(SERIES):
         store.merge(told_by_series(store.read(SERIES)), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
-    return Written(counts, rows_kept=counts["meter_days_told"])
+    return Written(counts, rows_kept=counts["meter_days_reported"])
 
 
 def _follow(store: TableStore, source: TableContract, target: TableContract, body: BatchBody) -> None:
     """Hand what is new in a source to ``body``; a source or target that was made anew is followed from its beginning."""
-    name = f"{STEP}/{source.name}-{store.identity(source)}-to-{target.name}-{store.identity(target)}"
+    name = f"{STEP}/{source.name}-{store.log_identity(source)}-to-{target.name}-{store.identity(target)}"
     drain(store, table_rows(store, source), name, body)
 
 
@@ -70,7 +72,7 @@ class _Teller:
         before = store.version(READING_VERSIONS)
         store.append(self.tell(batch), READING_VERSIONS, transaction)
         if store.version(READING_VERSIONS) != before:
-            self.counts["meter_days_told"] += store.last_metrics(READING_VERSIONS).get("numOutputRows", 0)
+            self.counts["meter_days_reported"] += store.last_metrics(READING_VERSIONS).get("numOutputRows", 0)
 
 
 class _Folder:

@@ -13,6 +13,7 @@ from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, S
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
@@ -49,6 +50,7 @@ class Request(NamedTuple):
     """MPANs or series ids; empty = every eligible meter."""
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
     """Characterise the eligible meters and replace their rows in silver.meter_profiles and gold.
 

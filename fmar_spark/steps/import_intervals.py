@@ -14,6 +14,7 @@ from fmar_spark.contracts.readings import INTERVAL_IMPORTS, SERIES
 from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import SiteRow
 from fmar_spark.intake.intervals.importing import SeriesFacts, StagedIntake
@@ -34,6 +35,7 @@ class Surroundings(NamedTuple):
     defaults: ImportSettings
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, staged: StagedIntake, surroundings: Surroundings) -> Written:
     """The days of the intake stand in bronze.interval_imports, once; its series in silver.series; its faults in bronze.quarantine.
 

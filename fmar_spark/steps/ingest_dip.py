@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES
 from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
 from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import FilePace, drain, folder_rows, locate_folder, topic_rows
 from fmar_spark.errors import ConfigError
@@ -27,7 +28,7 @@ from fmar_spark.settings.run_options import is_address
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.message_verdicts import DUPLICATE, accept, is_near, list_losers, refuse
 
-READS: Final = (DIP_MESSAGES,)
+READS: Final = (DIP_MESSAGES, RUN_JOURNAL)
 WRITES: Final = (DIP_MESSAGES, QUARANTINE)
 STEP: Final = "ingest_dip"
 BROADCAST_IDS: Final = 500_000
@@ -102,6 +103,7 @@ def find_landing(folder: str) -> Landing:
     return Landing(folder)
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: IngestSettings, source: Landing | Topic, *, is_continuous: bool = False) -> Written:
     """Everything new in the source stands in bronze.dip_messages or bronze.quarantine, or was there before.
 

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, SERIES
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 
@@ -16,6 +17,7 @@ MPAN_PATTERN = "^[0-9]{13}$"
 _log = logging.getLogger(__name__)
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, labels: pa.Table) -> Written:
     """The labels (format of ``LABEL_SCHEMA``) stand in silver.labels; the newest wins.
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from fmar_spark.contracts.readings import WEATHER
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
 
@@ -15,6 +16,7 @@ CHANGED = "old.temp_c <> new.temp_c OR old.ghi_w_m2 <> new.ghi_w_m2 OR old.sourc
 _log = logging.getLogger(__name__)
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, days: pa.Table, rows_ignored: int = 0) -> Written:
     """The days (format of ``WEATHER_SCHEMA``) stand in silver.weather; a day that was there before is replaced where it differs."""
     rows = store.spark.createDataFrame(days.select(WEATHER_SCHEMA.names).cast(WEATHER_SCHEMA))

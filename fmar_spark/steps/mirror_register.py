@@ -11,10 +11,11 @@ from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError
 
-READS: Final = ()
+READS: Final[tuple[TableContract, ...]] = ()
 WRITES: Final = (AGREEMENTS, OVERRIDES, CONFIRMATIONS)
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class RegisterSource(Protocol):
         """Versions that were opened or closed after a ledger entry, in parts that go forward in the ledger; columns by name."""
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, source: RegisterSource) -> Written:
     """The three tables hold every version that the register has; a second run changes nothing.
 

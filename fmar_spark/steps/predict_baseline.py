@@ -14,6 +14,7 @@ from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, S
 from fmar_spark.domain.consent import METER_ATTRIBUTES
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.profiling.baselines import PredictionPass, read_rules
@@ -38,6 +39,7 @@ class Request(NamedTuple):
     """Or a CSV with series_id or mpan_id, and date."""
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
     """Predict the wanted meter-days and merge them into gold.baseline_predictions.
 

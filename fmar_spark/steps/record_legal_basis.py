@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LEGAL_BASES, SERIES
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 
 READS = (SERIES,)
@@ -25,12 +26,14 @@ GRANT_SCHEMA = pa.schema(
 _log = logging.getLogger(__name__)
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, grants: pa.Table) -> Written:
     """Each grant (format of ``GRANT_SCHEMA``, one a meter) stands in silver.legal_bases; an equal one keeps its recording time."""
     granted = store.spark.createDataFrame(grants.select(GRANT_SCHEMA.names).cast(GRANT_SCHEMA))
     return _record(store, run, granted, grants.num_rows)
 
 
+@limit_tables(READS, WRITES)
 def run_for_series(store: TableStore, run: Run, series_ids: tuple[str, ...], basis: str, source: str) -> Written:
     """The imported series have that legal basis from the beginning, without an end."""
     wanted = store.spark.createDataFrame(pa.table({"series_id": pa.array(series_ids, pa.string())}))

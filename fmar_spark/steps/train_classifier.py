@@ -21,6 +21,7 @@ from fmar_spark.engine.arrow_columns import build_column, list_rows
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
@@ -87,6 +88,7 @@ def _flatten(values: Floats) -> Floats:
     return values.reshape(len(values), int(np.prod(values.shape[1:])))
 
 
+@limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Written:
     """Train on the labelled meters, log to MLflow, register, and set the alias if every gate is passed.
 

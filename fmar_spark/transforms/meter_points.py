@@ -39,7 +39,7 @@ def told_by_standing(messages: DataFrame) -> DataFrame:
     fields = ("gsp_group_id", *STANDING_FIELDS)
     newest = told.groupBy("mpan_id").agg(
         *(F.max_by(name, F.when(F.col(name).isNotNull(), F.col("_order"))).alias(name) for name in fields),
-        F.max("transaction_at").alias("told_at"),
+        F.max("transaction_at").alias("reported_at"),
     )
     is_export = F.coalesce(F.col("energy_direction") == EXPORTS, F.lit(False))
     named = newest.where(~is_export & F.col("linked_mpan_id").isNotNull())
@@ -53,7 +53,7 @@ def told_by_first_message(messages: DataFrame) -> DataFrame:
     """Meter points of which nothing but readings was told yet: unknown, and so treated as households without consent."""
     met = messages.groupBy("mpan_id").agg(
         F.max_by("gsp_group_id", F.when(F.col("gsp_group_id").isNotNull(), _oldest_first())).alias("gsp_group_id"),
-        F.min("transaction_at").alias("told_at"),
+        F.min("transaction_at").alias("reported_at"),
     )
     unknown = {name: METER_POINTS.column(name).type for name in STANDING_FIELDS if name in METER_POINTS.names}
     blank = met.select("*", *(F.lit(None).cast(kind).alias(name) for name, kind in unknown.items()))
@@ -74,7 +74,7 @@ def told_by_series(series: DataFrame) -> DataFrame:
         "latitude",
         "longitude",
         "weather_area",
-        F.col("imported_at").alias("told_at"),
+        F.col("imported_at").alias("reported_at"),
         *(F.lit(None).cast(METER_POINTS.column(name).type).alias(name) for name in unknown),
     )
     return conform(rows, METER_POINTS)

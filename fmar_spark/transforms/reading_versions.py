@@ -13,7 +13,7 @@ def told_by_messages(messages: DataFrame) -> DataFrame:
         F.col("transaction_id").alias("version_id"),
         "mpan_id",
         "quantity",
-        F.col("transaction_at").alias("told_at"),
+        F.col("transaction_at").alias("reported_at"),
         F.explode("days").alias("day"),
     )
     return conform(days.select("*", "day.utc_date", "day.kwh", "day.quality", "day.reason"), READING_VERSIONS)
@@ -30,6 +30,6 @@ def told_by_imports(imports: DataFrame) -> DataFrame:
         "kwh",
         "quality",
         F.lit(None).cast("array<tinyint>").alias("reason"),
-        F.col("imported_at").alias("told_at"),
+        F.col("imported_at").alias("reported_at"),
     )
     return conform(rows, READING_VERSIONS)

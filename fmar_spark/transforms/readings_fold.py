@@ -49,7 +49,7 @@ def fold_chunk(chunk: pa.Table) -> Iterator[pa.RecordBatch]:
     Args:
         chunk: rows of ``silver.reading_versions``, every version of each meter-day.
     """
-    oldest_first = chunk.sort_by([("told_at", "ascending"), ("version_id", "ascending")])
+    oldest_first = chunk.sort_by([("reported_at", "ascending"), ("version_id", "ascending")])
     first_row, day = _number_days(oldest_first)
     qualities, codes = _encode(oldest_first["quality"])
     told = _Told(day, day_arrays(oldest_first["kwh"], SLOTS_PER_DAY), codes, _read_opt_outs(oldest_first["reason"]))
@@ -65,7 +65,7 @@ def fold_chunk(chunk: pa.Table) -> Iterator[pa.RecordBatch]:
         "kwh": list_rows(folded.kwh, schema.field("kwh").type),
         "quality": _decode(folded.quality, qualities, schema.field("quality").type),
         "opted_out": _list_marks(folded.is_out, schema.field("opted_out").type),
-        "told_at": keys["told_at"].combine_chunks(),
+        "reported_at": keys["reported_at"].combine_chunks(),
     }
     yield pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
 

@@ -26,7 +26,7 @@ def write_rows(root: Path, contract: TableContract, rows: Iterable[Row]) -> None
 
 
 def reading(mpan_id: str, quantity: str = "AI", opted_out: list[bool | None] | None = None) -> Row:
-    keys = {"mpan_id": mpan_id, "utc_date": UNTIL, "quantity": quantity, "told_at": NOW}
+    keys = {"mpan_id": mpan_id, "utc_date": UNTIL, "quantity": quantity, "reported_at": NOW}
     return {**keys, "kwh": [0.5] * 48, "quality": ["A"] * 48, "opted_out": opted_out}
 
 

@@ -1,10 +1,13 @@
+import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.errors import ConfigError, ContractError
 
@@ -62,3 +65,31 @@ def test_delta_keeps_the_range_of_searched_columns_only(store: TableStore) -> No
     (stats,) = [json.loads(row["stats"]) for row in added]
     assert stats["minValues"] == {"mpan_id": "1"}
     assert stats["maxValues"] == {"mpan_id": "2"}
+
+
+def test_a_step_reads_and_writes_nothing_that_it_does_not_declare(store: TableStore) -> None:
+    store.append(rows(store, ("1", 1.0)), METERS)
+    other = dataclasses.replace(METERS, name="others")
+
+    def run(store: TableStore, action: Callable[[TableStore], object]) -> object:
+        return action(store.in_session(store.spark))
+
+    assert limit_tables((METERS,), ())(run)(store, lambda own: own.read(METERS).count()) == 1
+    limit_tables((), (METERS,))(run)(store, lambda own: own.append(rows(own, ("2", 2.0)), METERS))
+    assert contents(store) == {"1": 1.0, "2": 2.0}
+    undeclared = (lambda own: own.read(METERS), lambda own: own.has(METERS), lambda own: own.append(rows(own, ("3", 3.0)), METERS))
+    for action in undeclared:
+        with pytest.raises(ContractError, match=r"test_store: silver.meters is (not|neither) in its"):
+            limit_tables((other,), (other,))(run)(store, action)
+    writes = (
+        lambda own: own.create(METERS),
+        lambda own: own.append(rows(own, ("3", 3.0)), METERS),
+        lambda own: own.overwrite(rows(own, ("3", 3.0)), METERS),
+        lambda own: own.merge(rows(own, ("3", 3.0)), METERS),
+        lambda own: own.insert_new(rows(own, ("3", 3.0)), METERS),
+    )
+    for action in writes:
+        with pytest.raises(ContractError, match=r"test_store: silver.meters is not in its WRITES"):
+            limit_tables((METERS,), (other,))(run)(store, action)
+    assert contents(store) == {"1": 1.0, "2": 2.0}
+    assert store.versions_written == {"silver.meters": store.version(METERS)}

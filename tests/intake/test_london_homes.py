@@ -90,7 +90,7 @@ def test_a_home_is_sent_as_the_dip_sends_it(homes: tuple[Home, ...]) -> None:
     assert standing.gsp_group == "_C"
     assert standing.is_domestic
     assert [day.utc_date for day in days] == ["2012-10-12", "2012-10-13"]
-    assert days[0].told_at == "2012-10-13T06:00:00+00:00"
+    assert days[0].reported_at == "2012-10-13T06:00:00+00:00"
     assert {day.origin.environment for day in days} == {"MEASURED"}
     assert len({day.transaction_id for day in days} | {standing.transaction_id}) == 3
 

@@ -49,7 +49,7 @@ def lake(store: TableStore) -> Path:
         "run_id": run.run_id,
         "as_of_date": date(2014, 1, 25),
     }
-    point["told_at"] = run.started_at
+    point["reported_at"] = run.started_at
     spark = store.spark
     store.append(spark.createDataFrame([tuple(point[name] for name in METER_POINTS.names)], struct_type(METER_POINTS)), METER_POINTS)
     store.append(

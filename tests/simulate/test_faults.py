@@ -22,7 +22,7 @@ from fmar_spark.simulate.faults import (
     make_hostile_files,
     make_malformed_files,
 )
-from fmar_spark.simulate.messages import DayMessage, shift_told_at, write_message
+from fmar_spark.simulate.messages import DayMessage, shift_reported_at, write_message
 
 COUNT = 900
 HUGE = 50_000
@@ -40,7 +40,7 @@ def messages() -> list[DayMessage]:
             watt_hours=tuple(range(1000 * meter + day, 1000 * meter + day + 48)),
             connection="W",
             connected_on="2022-01-01",
-            told_at=f"2023-04-{day + 1:02d}T06:00:00+00:00",
+            reported_at=f"2023-04-{day + 1:02d}T06:00:00+00:00",
         )
         for day in range(30)
         for meter in range(30)
@@ -52,7 +52,7 @@ def inject(messages: list[DayMessage], *faults: str, seed: int = 1) -> Delivery:
 
 
 def days_late(message: DayMessage, original: DayMessage) -> float:
-    return (datetime.fromisoformat(message.told_at) - datetime.fromisoformat(original.told_at)).total_seconds() / 86400
+    return (datetime.fromisoformat(message.reported_at) - datetime.fromisoformat(original.reported_at)).total_seconds() / 86400
 
 
 def test_without_faults_messages_leave_as_they_came(messages: list[DayMessage]) -> None:
@@ -140,7 +140,7 @@ def test_with_all_faults_at_once_the_last_word_on_a_corrected_day_is_still_the_t
     found = inject(messages, *FAULTS, seed=seed)
     true = {(message.mpan_id, message.utc_date): message.watt_hours for message in messages}
     newest: dict[tuple[str, str], DayMessage] = {}
-    for message in sorted(found.messages + found.held_back, key=lambda one: one.told_at):
+    for message in sorted(found.messages + found.held_back, key=lambda one: one.reported_at):
         newest[message.mpan_id, message.utc_date] = message
     corrected = [entry.transaction_id for entry in found.ledger if entry.fault == "corrections"]
     last = {message.transaction_id: key for key, message in newest.items()}
@@ -250,6 +250,6 @@ def test_hostile_files_are_deep_huge_forged_and_full_of_code(messages: list[DayM
 
 
 def test_a_good_message_is_picked_to_be_broken_even_if_the_first_ones_have_gaps(messages: list[DayMessage]) -> None:
-    gappy = [messages[0]._replace(watt_hours=(-1, *messages[0].watt_hours[1:])), shift_told_at(messages[1], 1.0)]
+    gappy = [messages[0]._replace(watt_hours=(-1, *messages[0].watt_hours[1:])), shift_reported_at(messages[1], 1.0)]
     ledger = make_malformed_files(gappy, "malformed")[0].ledger
     assert ledger[0].transaction_id.startswith(gappy[1].transaction_id)

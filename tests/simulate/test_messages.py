@@ -20,7 +20,7 @@ from fmar_spark.simulate.messages import (
     estimate_annual_kwh,
     list_connections,
     list_day_messages,
-    shift_told_at,
+    shift_reported_at,
     write_message,
     write_standing_messages,
 )
@@ -47,7 +47,7 @@ DAY = DayMessage(
     watt_hours=tuple(range(0, 48_000, 1000)),
     connection="W",
     connected_on="2022-01-01",
-    told_at="2023-03-22T06:07:13+00:00",
+    reported_at="2023-03-22T06:07:13+00:00",
 )
 Json = dict[str, Any]
 
@@ -145,9 +145,9 @@ def test_no_two_messages_share_an_id(other: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("days", [0.5, 3.0, 19.0])
 def test_a_message_told_later_keeps_its_form(days: float) -> None:
-    late = shift_told_at(DAY, days)
-    assert TIMESTAMP.fullmatch(late.told_at)
-    assert datetime.fromisoformat(late.told_at) - datetime.fromisoformat(DAY.told_at) == timedelta(days=days)
+    late = shift_reported_at(DAY, days)
+    assert TIMESTAMP.fullmatch(late.reported_at)
+    assert datetime.fromisoformat(late.reported_at) - datetime.fromisoformat(DAY.reported_at) == timedelta(days=days)
 
 
 def test_each_meter_quantity_and_day_with_readings_has_one_message(
@@ -159,7 +159,7 @@ def test_each_meter_quantity_and_day_with_readings_has_one_message(
         for row, day in zip(*np.nonzero((~np.isnan(kwh)).reshape(plan.meters, -1, 48).any(axis=2)), strict=True):
             wanted[mpans[row], quantity, (plan.first_date + timedelta(days=int(day))).isoformat()] = 1
     assert counted == wanted
-    assert all(message.told_at[:10] > message.utc_date for message in day_messages)
+    assert all(message.reported_at[:10] > message.utc_date for message in day_messages)
 
 
 def test_messages_carry_the_fleets_readings_to_the_watt_hour(

@@ -5,6 +5,7 @@ from shutil import rmtree
 import pytest
 from pyspark.sql import Row
 
+from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import Written, start_run
@@ -88,7 +89,7 @@ def deliver(store: TableStore, messages: list[dict[str, object]]) -> Written:
 
 def contents(store: TableStore, table: TableContract) -> list[dict[str, object]]:
     rows = store.read(table).orderBy(*table.key).collect()
-    return [{name: value for name, value in row.asDict(recursive=True).items() if name != "told_at"} for row in rows]
+    return [{name: value for name, value in row.asDict(recursive=True).items() if name != "reported_at"} for row in rows]
 
 
 def lake(store: TableStore, name: str) -> TableStore:
@@ -124,14 +125,14 @@ def test_standing_data_are_folded_field_by_field_and_an_export_meter_joins_its_b
 
 
 def test_a_run_with_nothing_new_changes_nothing_and_a_lost_table_is_built_anew(store: TableStore) -> None:
-    assert deliver(store, MESSAGES).counts == {"meter_days_told": 6, "meter_days_changed": 4}
+    assert deliver(store, MESSAGES).counts == {"meter_days_reported": 6, "meter_days_changed": 4}
     before = contents(store, READINGS), contents(store, READING_VERSIONS)
-    assert deliver(store, []).counts == {"meter_days_told": 0, "meter_days_changed": 0}
+    assert deliver(store, []).counts == {"meter_days_reported": 0, "meter_days_changed": 0}
     assert (contents(store, READINGS), contents(store, READING_VERSIONS)) == before
     for lost in (READINGS, METER_POINTS):
         kept = contents(store, lost)
         rmtree(store.path(lost))
-        assert deliver(store, []).counts["meter_days_told"] == 0
+        assert deliver(store, []).counts["meter_days_reported"] == 0
         assert contents(store, lost) == kept
 
 
@@ -149,6 +150,28 @@ def test_a_batch_that_was_cut_off_after_its_first_write_is_finished_by_the_next_
     deliver(store, [])
     assert len(contents(store, READING_VERSIONS)) == 6
     assert len(contents(store, READINGS)) == 4
+
+
+def age(store: TableStore, table: TableContract) -> None:
+    """The table as the first release wrote it."""
+    old = store.spark.read.format("delta").load(store.path(table)).withColumnRenamed("reported_at", "told_at")
+    old.write.format("delta").mode("overwrite").option("overwriteSchema", True).save(store.path(table))
+
+
+def test_a_lake_of_the_first_release_goes_on_with_the_columns_of_today(store: TableStore) -> None:
+    fresh = lake(store, "fresh")
+    deliver(fresh, MESSAGES[:4])
+    deliver(store, MESSAGES[:4])
+    for table in (READING_VERSIONS, READINGS, METER_POINTS):
+        age(store, table)
+    rest = [*MESSAGES[4:], readings_of("r7", HOME, 40, 2.0, range(3))]
+    for own in (store, fresh):
+        assert deliver(own, rest).counts["meter_days_reported"] == 3
+        assert deliver(own, []).counts == {"meter_days_reported": 0, "meter_days_changed": 0}
+    for table in (READING_VERSIONS, READINGS, METER_POINTS):
+        assert sorted(map(str, store.read(table).collect())) == sorted(map(str, fresh.read(table).collect()))
+    journal = store.read(RUN_JOURNAL).where("step = 'rename_columns'").collect()
+    assert [set(row["counts"]) for row in journal] == [{"silver.reading_versions", "silver.readings", "silver.meter_points"}]
 
 
 def test_imported_days_fold_newest_import_first(store: TableStore) -> None:

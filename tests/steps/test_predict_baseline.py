@@ -37,14 +37,14 @@ def meter(mpan: str, **other: Any) -> dict[str, Any]:
         "latitude": 51.5,
         "longitude": -0.1,
         "weather_area": "here",
-        "told_at": NOW,
+        "reported_at": NOW,
     }
     unsaid = ("connection_type", "energy_direction", "is_energised", "market_segment", "annual_kwh", "consent_granularity")
     return dict.fromkeys(unsaid) | attributes | {"mpan_id": mpan, "boundary_mpan_id": mpan} | other
 
 
 def reading(mpan: str, day: int, kwh: list[float | None]) -> dict[str, Any]:
-    told = {"quantity": "AI", "quality": ["A"] * 48, "opted_out": None, "told_at": NOW}
+    told = {"quantity": "AI", "quality": ["A"] * 48, "opted_out": None, "reported_at": NOW}
     return {"mpan_id": mpan, "utc_date": FIRST + timedelta(days=day), "kwh": kwh, **told}
 
 

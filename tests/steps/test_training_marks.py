@@ -20,10 +20,10 @@ def day_of(place: int) -> list[float]:
 
 
 def test_training_meters_are_marked_by_name_and_by_the_first_of_each_month(store: TableStore) -> None:
-    told_at = datetime(2024, 1, 1, tzinfo=UTC)
+    reported_at = datetime(2024, 1, 1, tzinfo=UTC)
     days = [(mpan, date(2023, month, day), quantity) for mpan in MPANS for month, day in ((5, 1), (5, 2)) for quantity in ("AI", "AE")]
     rows = [
-        (mpan, day, quantity, day_of(MPANS.index(mpan) + 10 * day.day + (100 if quantity == "AE" else 0)), ["A"] * 48, None, told_at)
+        (mpan, day, quantity, day_of(MPANS.index(mpan) + 10 * day.day + (100 if quantity == "AE" else 0)), ["A"] * 48, None, reported_at)
         for mpan, day, quantity in days
     ]
     store.append(store.spark.createDataFrame(rows, struct_type(READINGS)), READINGS)

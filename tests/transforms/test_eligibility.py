@@ -22,7 +22,7 @@ def reading(mpan: str, day: date = UNTIL, quantity: str = "AI", opted_out: list[
         "kwh": KWH,
         "quality": ["A"] * 48,
         "opted_out": opted_out,
-        "told_at": NOW,
+        "reported_at": NOW,
     }
 
 

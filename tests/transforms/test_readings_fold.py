@@ -26,7 +26,7 @@ def version(
         "kwh": [told.get(slot) for slot in range(48)],
         "quality": [quality if slot in told else None for slot in range(48)],
         "reason": reasons,
-        "told_at": START + timedelta(hours=hour),
+        "reported_at": START + timedelta(hours=hour),
     }
 
 
@@ -40,7 +40,7 @@ def fold(versions: list[Version]) -> dict[tuple[object, ...], dict[str, object]]
 
 def fold_naively(versions: list[Version]) -> dict[tuple[object, ...], dict[str, object]]:
     found: dict[tuple[object, ...], dict[str, object]] = {}
-    for one in sorted(versions, key=lambda each: (each["told_at"], each["version_id"])):
+    for one in sorted(versions, key=lambda each: (each["reported_at"], each["version_id"])):
         key = (one["mpan_id"], one["utc_date"], one["quantity"])
         blank = {
             "mpan_id": key[0],
@@ -56,7 +56,7 @@ def fold_naively(versions: list[Version]) -> dict[tuple[object, ...], dict[str, 
                 row["kwh"][slot] = one["kwh"][slot]
                 row["quality"][slot] = one["quality"][slot]
                 row["opted_out"][slot] = bool(one["reason"]) and one["reason"][slot] == 1
-        row["told_at"] = one["told_at"]
+        row["reported_at"] = one["reported_at"]
     for row in found.values():
         row["opted_out"] = row["opted_out"] if any(row["opted_out"]) else None
     return found
@@ -68,7 +68,7 @@ def test_a_half_hour_takes_the_newest_value_and_keeps_it_where_a_newer_version_i
     row = fold([patch, whole])["m", date(2026, 3, 1), "AI"]
     assert row["kwh"][2:6] == [0.25, 0.5, 0.75, 0.25]
     assert row["quality"][2:6] == ["E1", "A", "A", "E1"]
-    assert (row["opted_out"], row["told_at"]) == (None, START + timedelta(hours=5))
+    assert (row["opted_out"], row["reported_at"]) == (None, START + timedelta(hours=5))
 
 
 def test_an_opt_out_is_marked_and_a_later_actual_lifts_it() -> None:

@@ -21,7 +21,7 @@ HOME: Final[dict[str, Any]] = {
     "latitude": 51.5,
     "longitude": -0.1,
     "weather_area": "_C",
-    "told_at": NOW,
+    "reported_at": NOW,
 }
 SHOP: Final = HOME | {"is_domestic": False, "consent_granularity": None}
 EXPORT: Final = HOME | {"energy_direction": "E"}

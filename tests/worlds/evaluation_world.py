@@ -63,13 +63,15 @@ def write_world(folder: Path) -> Path:
         "longitude": [-1.0] * count,
         "weather_area": weather_area,
         "consent_granularity": ["H"] * count,
-        "told_at": [TOLD_AT] * count,
+        "reported_at": [TOLD_AT] * count,
     }
     bases = {"mpan_id": fleet.mpan_id, "basis": ["public task"] * count, "source": ["a test"] * count, "recorded_at": [TOLD_AT] * count}
     write_table(lake, LEGAL_BASES, bases)
     write_table(lake, METER_POINTS, points)
     write_table(
-        lake, READINGS, {**readings, "quality": [["A"] * 48] * len(readings["mpan_id"]), "told_at": [TOLD_AT] * len(readings["mpan_id"])}
+        lake,
+        READINGS,
+        {**readings, "quality": [["A"] * 48] * len(readings["mpan_id"]), "reported_at": [TOLD_AT] * len(readings["mpan_id"])},
     )
     write_table(lake, WEATHER, weather.to_pydict())
     homes = fleet.mpan_id[-HOMES:]

@@ -101,7 +101,7 @@ def list_detections() -> list[Row]:
 def meter_point(mpan_id: str, **own: Any) -> Row:
     plain = {"source": "dip", "gsp_group_id": "_C", "is_domestic": True, "boundary_mpan_id": mpan_id, "interval_minutes": 30}
     plain |= {"consent_granularity": "H"}
-    where = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1, "weather_area": "_C", "told_at": at(0)}
+    where = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1, "weather_area": "_C", "reported_at": at(0)}
     return {"mpan_id": mpan_id, **plain, **where, **own}
 
 
@@ -139,7 +139,7 @@ def write_readings(root: Path) -> None:
         read = [(mpan, "AI", import_kwh(mpan, day)) for mpan in (CAR, ROOF, BOTH, HOSTILE)] + [(ROOF_EXPORT, "AE", export_kwh(day))]
         read += [(SHORT, "AI", import_kwh(SHORT, day))] if day < 12 else []
         for mpan_id, quantity, kwh in read:
-            keys = {"mpan_id": mpan_id, "utc_date": utc_date, "quantity": quantity, "told_at": at(day)}
+            keys = {"mpan_id": mpan_id, "utc_date": utc_date, "quantity": quantity, "reported_at": at(day)}
             opted_out = [slot == 47 for slot in range(48)] if mpan_id == BOTH and day == 5 else None
             rows.append({**keys, "kwh": kwh, "quality": ["A"] * 48, "opted_out": opted_out})
     write_table(root, READINGS, rows)

@@ -1,0 +1,32 @@
+"""What every step runs with: a store that knows the tables which the step declares, and no others."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.renames import rename_columns
+from fmar_spark.engine.store import StepTables, TableStore
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Step = Callable[Concatenate[TableStore, P], R]
+
+
+def limit_tables(reads: tuple[TableContract, ...], writes: tuple[TableContract, ...]) -> Callable[[Step[P, R]], Step[P, R]]:
+    """Decorates a step's ``run``: whoever calls it, the step works with a store that knows only the tables it declares.
+
+    Tables that an older version wrote have today's columns before the step begins.
+    """
+
+    def decorate(run: Step[P, R]) -> Step[P, R]:
+        tables = StepTables(run.__module__.rpartition(".")[2], reads, writes)
+
+        @wraps(run)
+        def run_limited(store: TableStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            rename_columns(store, dict.fromkeys((*reads, *writes)))
+            return run(store.for_step(tables), *args, **kwargs)
+
+        return run_limited
+
+    return decorate

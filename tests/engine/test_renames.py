@@ -1,0 +1,106 @@
+import dataclasses
+
+import pytest
+from delta.tables import DeltaTable
+
+from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.engine import renames
+from fmar_spark.engine.renames import COPY_FROM, rename_columns
+from fmar_spark.engine.store import TableStore, Transaction
+
+OLD = TableContract(
+    "meters",
+    Layer.SILVER,
+    "Meters.",
+    ("mpan_id",),
+    (
+        Column("mpan_id", "string", "Meter.", nullable=False),
+        Column("told_kw", "double", "Size.", unit="kW", check="told_kw >= 0", nullable=False),
+        Column("note", "string", "Note."),
+    ),
+    "fill_meters",
+)
+NEW = dataclasses.replace(
+    OLD,
+    columns=(
+        OLD.columns[0],
+        Column("declared_kw", "double", "Size.", unit="kW", check="declared_kw >= 0", nullable=False, formerly="told_kw"),
+        OLD.columns[2],
+    ),
+)
+ROWS = [("1", 1.0, "a"), ("2", 2.0, None)]
+FIRST = Transaction("fill", 1)
+
+
+class KilledError(Exception):
+    """Stands for a process that is gone."""
+
+
+@pytest.fixture
+def old_lake(store: TableStore) -> TableStore:
+    """A lake whose table has the old column."""
+    fill(store, OLD)
+    return store
+
+
+def fill(store: TableStore, contract: TableContract) -> None:
+    names = ", ".join(f"{column.name} {column.type}" for column in contract.columns)
+    store.append(store.spark.createDataFrame(ROWS, names), contract, FIRST)
+
+
+def contents(store: TableStore) -> list[tuple[object, ...]]:
+    return sorted(tuple(row) for row in store.read(NEW).collect())
+
+
+def test_a_table_of_an_older_version_has_todays_columns_and_its_rows_and_the_journal_says_so(old_lake: TableStore) -> None:
+    before = old_lake.identity(OLD), old_lake.log_identity(OLD)
+    rename_columns(old_lake, [NEW, RUN_JOURNAL])
+    assert contents(old_lake) == ROWS
+    fields = old_lake.read(NEW).schema.fields
+    assert [(field.name, field.nullable, field.metadata["comment"]) for field in fields] == [
+        (column.name, column.nullable, column.doc) for column in NEW.columns
+    ]
+    with pytest.raises(Exception, match="declared_kw_rule"):
+        old_lake.append(old_lake.spark.createDataFrame([("3", -1.0, None)], "mpan_id string, declared_kw double, note string"), NEW)
+    assert [(row["step"], row["counts"]) for row in old_lake.read(RUN_JOURNAL).collect()] == [("rename_columns", {"silver.meters": 2})]
+    assert old_lake.identity(NEW) == before[0]
+    assert old_lake.log_identity(NEW) != before[1]
+    fill(old_lake, NEW)
+    assert contents(old_lake) == ROWS, "an append that the old table had taken is not repeated"
+
+
+def test_a_table_is_rewritten_once(old_lake: TableStore) -> None:
+    for _ in range(2):
+        rename_columns(old_lake, [NEW])
+        version = old_lake.version(NEW)
+    rename_columns(old_lake, [NEW])
+    assert old_lake.version(NEW) == version
+    assert old_lake.read(RUN_JOURNAL).count() == 1
+
+
+def test_a_new_or_missing_table_is_left_alone(store: TableStore) -> None:
+    rename_columns(store, [NEW])
+    assert not store.has(NEW)
+    fill(store, NEW)
+    rename_columns(store, [NEW])
+    assert store.version(NEW) == 1
+    assert not store.has(RUN_JOURNAL)
+
+
+@pytest.mark.parametrize("lost", ["append", "last_metrics"])
+def test_a_rewrite_that_was_cut_off_is_completed_by_the_next_run(old_lake: TableStore, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(old_lake, lost, die)
+        with pytest.raises(KilledError):
+            rename_columns(old_lake, [NEW])
+    assert COPY_FROM in old_lake.properties(NEW)
+    rename_columns(old_lake, [NEW])
+    assert contents(old_lake) == ROWS
+    assert COPY_FROM not in old_lake.properties(NEW)
+    operations = [row["operation"] for row in DeltaTable.forPath(old_lake.spark, old_lake.path(NEW)).history().collect()]
+    assert operations.count("WRITE") == 2
+    assert renames.is_renamed(NEW)
