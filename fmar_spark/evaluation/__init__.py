@@ -1,1 +1,1 @@
-"""How right a lake is: its answers against labels, in numbers, as text and as one offline page."""
+"""Accuracy of a lake: its answers against labels, in figures, as text and as one offline page."""

@@ -57,7 +57,7 @@ CIRCUMSTANCES: Final = (
 """61 days, so that 60 local ones are read where the first or the last is cut by the clock."""
 
 
-def see_again(
+def characterise_again(
     lake: LakeRows, labels: Labels, scorer: Scorer, settings: Settings, say: Callable[[str], None]
 ) -> Iterator[tuple[Circumstance, Scored]]:
     """The answers about the labelled meters in each of ``CIRCUMSTANCES``, whole first, by the classifier that scored the lake."""
@@ -65,20 +65,20 @@ def see_again(
     size = settings.characterise.meters_per_chunk
     examined = {row["mpan_id"] for row in lake.rows("SELECT DISTINCT mpan_id FROM gold.asset_detections")}
     mpans = sorted(mpan for mpan in labels.mpan_id if mpan in examined)
-    seen: dict[str, list[pa.RecordBatch]] = {circumstance.name: [] for circumstance in CIRCUMSTANCES}
+    found: dict[str, list[pa.RecordBatch]] = {circumstance.name: [] for circumstance in CIRCUMSTANCES}
     passes = {has_weather: _build_pass(lake, scorer, settings, has_weather) for has_weather in (True, False)}
     for first in range(0, len(mpans), size):
         say(f"other circumstances: meters {first + 1:,} to {min(first + size, len(mpans)):,} of {len(mpans):,}")
         chunk = lake.read(_CHUNK, wanted=mpans[first : first + size], until=until)
         for circumstance in CIRCUMSTANCES:
             part = cut_chunk(chunk, circumstance)
-            seen[circumstance.name] += [_keep(batch) for batch in passes[circumstance.has_weather](part)] if part.num_rows else []
+            found[circumstance.name] += [_keep(batch) for batch in passes[circumstance.has_weather](part)] if part.num_rows else []
     for circumstance in CIRCUMSTANCES:
-        yield circumstance, _lay_out(labels, seen[circumstance.name])
+        yield circumstance, _score_profiles(labels, found[circumstance.name])
 
 
 def cut_chunk(chunk: pa.Table, circumstance: Circumstance) -> pa.Table:
-    """The rows of whole meters that a circumstance leaves; its weather is the pass's business."""
+    """The rows of whole meters that a circumstance leaves; the pass decides on weather."""
     kept = np.ones(chunk.num_rows, dtype=np.bool_)
     if not circumstance.has_export:
         kept &= np.asarray(pc.not_equal(chunk["quantity"], Quantity.AE.value))
@@ -138,7 +138,7 @@ def _keep(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.select([*names, "first_date", "as_of_date"])
 
 
-def _lay_out(labels: Labels, batches: list[pa.RecordBatch]) -> Scored:
+def _score_profiles(labels: Labels, batches: list[pa.RecordBatch]) -> Scored:
     meters = len(labels.mpan_id)
     profiles = pa.Table.from_batches(batches)
     places = pa.array(labels.mpan_id, pa.string())
@@ -149,10 +149,10 @@ def _lay_out(labels: Labels, batches: list[pa.RecordBatch]) -> Scored:
     sizes = {name: np.where(is_there[:, asset_of[name], None], values, np.nan) for name, values in answers.sizes.items()}
     columns = to_numbers(profiles.rename_columns({"first_date": "first_day", "as_of_date": "last_day"}), FACT_NAMES)
     columns["last_day"] = np.where(columns["days_seen"] > 0, columns["last_day"], np.nan)
-    laid = {name: np.full(meters, np.nan) for name in FACT_NAMES}
+    facts = {name: np.full(meters, np.nan) for name in FACT_NAMES}
     for name, values in columns.items():
-        laid[name][place] = values
-    return score_window(labels, answers._replace(sizes=sizes), Facts(**laid))
+        facts[name][place] = values
+    return score_window(labels, answers._replace(sizes=sizes), Facts(**facts))
 
 
 def _unfold(column: pa.ChunkedArray, place: Ints) -> pa.Table:

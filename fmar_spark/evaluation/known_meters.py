@@ -41,7 +41,7 @@ class KnownMeter(NamedTuple):
     dated: frozenset[AssetClass] = frozenset()
     """Classes of which the days are known where there are any."""
     is_of_fleet: bool = False
-    """Told by the truth of a simulated fleet."""
+    """Known from the truth of a simulated fleet."""
 
 
 class Source(NamedTuple):
@@ -84,8 +84,8 @@ def gather_labels(lake: LakeRows, paths: Sequence[Path]) -> KnownMeters:
     else:
         beside = _find_truth(lake.root.parent / "landing")
         sources = [(LABELS.full_name, own)] if own else []
-        if beside and _agrees(own, told := _read_truth(beside)):
-            sources.append((str(beside), told))
+        if beside and _agrees(own, simulated := _read_truth(beside)):
+            sources.append((str(beside), simulated))
             truths = [beside]
     if not sources:
         raise InputError(f"{lake.root}: no labels in {LABELS.full_name}; name a file with --labels (series_id, has_ev, ...)")
@@ -101,10 +101,10 @@ def read_plan(folder: Path) -> dict[str, Any] | None:
         return None
     written = note.read_text(encoding="utf-8").rpartition(" faults=")[0]
     try:
-        told = _read_call(ast.parse(written, mode="eval").body)
+        plan = _read_call(ast.parse(written, mode="eval").body)
     except (SyntaxError, ValueError, KeyError) as error:
         raise InputError(f"{note}: cannot be understood: {str(error) or type(error).__name__}") from error
-    return {"seed": told["seed"], "first_date": told["first_date"], "last_date": told["last_date"], "mix": told["mix"]}
+    return {"seed": plan["seed"], "first_date": plan["first_date"], "last_date": plan["last_date"], "mix": plan["mix"]}
 
 
 def read_truth(folder: Path, name: str) -> pa.Table:
@@ -173,9 +173,9 @@ def _read_truth(path: Path) -> list[KnownMeter]:
     return meters
 
 
-def _agrees(own: list[KnownMeter], told: list[KnownMeter]) -> bool:
+def _agrees(own: list[KnownMeter], truth: list[KnownMeter]) -> bool:
     """Whether a truth is that of the lake's fleet: every simulated fleet numbers its meters alike, so their labels decide."""
-    known = {meter.mpan_id: meter.has for meter in told}
+    known = {meter.mpan_id: meter.has for meter in truth}
     shared = [(meter.has, known[meter.mpan_id]) for meter in own if meter.mpan_id in known]
     return bool(shared) and all(mine == theirs for mine, theirs in shared)
 
@@ -207,9 +207,9 @@ def _join_sources(
     return KnownMeters(_stack(lake, list(joined.values())), counted, truths, fleet_of)
 
 
-def _require_own_fleet(lake: LakeRows, folder: Path, told: list[KnownMeter]) -> None:
+def _require_own_fleet(lake: LakeRows, folder: Path, truth: list[KnownMeter]) -> None:
     simulated = [meter for meter in _read_own(lake) if (meter.provenance or "").startswith("simulated")]
-    if {meter.mpan_id for meter in simulated} & {meter.mpan_id for meter in told} and not _agrees(simulated, told):
+    if {meter.mpan_id for meter in simulated} & {meter.mpan_id for meter in truth} and not _agrees(simulated, truth):
         raise InputError(f"{folder}: the truth of another fleet than the one in {lake.root}; name the landing folder that it was read from")
 
 
@@ -217,8 +217,8 @@ def _stack(lake: LakeRows, meters: list[KnownMeter]) -> Labels:
     shape = (len(meters), len(ASSET_CLASSES))
     days = np.full((2, *shape), np.nan)
     for row, meter in enumerate(meters):
-        for asset, told in meter.days.items():
-            days[:, row, ASSET_CLASSES.index(asset)] = [_to_number(count_day(day)) for day in told]
+        for asset, dates in meter.days.items():
+            days[:, row, ASSET_CLASSES.index(asset)] = [_to_number(count_day(day)) for day in dates]
     sources = {row["mpan_id"]: row["source"] for row in lake.rows("SELECT mpan_id, source FROM silver.meter_points")}
     return Labels(
         mpan_id=[meter.mpan_id for meter in meters],

@@ -1,4 +1,4 @@
-"""What a lake answers about the labelled meters, which of them its classifier was trained on, and the most confident mistakes."""
+"""The answers of a lake about the labelled meters, which of them its classifier was trained on, and the most confident mistakes."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -19,12 +19,12 @@ from fmar_spark.learning.training_meters import Refusal, TrainedOn, mark_days, r
 from fmar_spark.report.frame import EPOCH, round_values
 from fmar_spark.report.provenance import Kind
 
-ASKED: Final = "asked"
+LABELLED: Final = "labelled"
 FACT_NAMES: Final = ("days_seen", "missing_share", "has_export", "has_weather", "is_domestic", "first_day", "last_day")
 _FACTS: Final = """
     SELECT a.place, coalesce(p.days_seen, d.days_seen) AS days_seen, p.missing_share, p.has_export, p.has_weather, p.is_domestic,
         p.first_date AS first_day, CASE WHEN d.days_seen > 0 THEN d.as_of_date END AS last_day
-    FROM asked a
+    FROM labelled a
     LEFT JOIN (SELECT mpan_id, max(days_seen) AS days_seen, max(as_of_date) AS as_of_date FROM gold.asset_detections GROUP BY mpan_id) d
         USING (mpan_id)
     LEFT JOIN profile_facts p USING (mpan_id) ORDER BY a.place
@@ -48,26 +48,26 @@ def find_version(lake: LakeRows) -> str:
     return str(found[0])
 
 
-def ask_for(lake: LakeRows, labels: Labels) -> None:
-    """``asked`` is then a table of the lake: mpan_id and place of the labelled meters."""
-    lake.add(ASKED, pa.table({"mpan_id": pa.array(labels.mpan_id, pa.string()), "place": np.arange(len(labels.mpan_id))}))
+def define_labelled(lake: LakeRows, labels: Labels) -> None:
+    """``labelled`` is then a table of the lake: mpan_id and place of the labelled meters."""
+    lake.add(LABELLED, pa.table({"mpan_id": pa.array(labels.mpan_id, pa.string()), "place": np.arange(len(labels.mpan_id))}))
 
 
 def read_answers(lake: LakeRows, meters: int) -> Answers:
-    """The answers of the lake's gold tables about the meters that were asked for."""
-    detections = lake.read("SELECT a.place, d.* FROM gold.asset_detections d JOIN asked a USING (mpan_id)")
-    capabilities = lake.read("SELECT a.place, c.* FROM gold.capability c JOIN asked a USING (mpan_id)")
+    """The answers of the lake's gold tables about the labelled meters."""
+    detections = lake.read("SELECT a.place, d.* FROM gold.asset_detections d JOIN labelled a USING (mpan_id)")
+    capabilities = lake.read("SELECT a.place, c.* FROM gold.capability c JOIN labelled a USING (mpan_id)")
     return lay_answers(detections, capabilities, meters)
 
 
 def read_facts(lake: LakeRows) -> Facts:
-    """What the readings of the meters that were asked for have."""
+    """What the readings of the labelled meters have."""
     wanted = "mpan_id, days_seen, missing_share, has_export, has_weather, is_domestic, first_date"
     lake.define("profile_facts", f"SELECT {wanted} FROM silver.meter_profiles")
     return Facts(**to_numbers(lake.read(_FACTS), FACT_NAMES))
 
 
-def refuse_training_meters(lake: LakeRows, known: KnownMeters, trained_on: TrainedOn) -> list[Refusal]:
+def find_training_meters(lake: LakeRows, known: KnownMeters, trained_on: TrainedOn) -> list[Refusal]:
     """Labelled meters that the classifier has learnt from, each once with the first reason.
 
     They are known by MPAN, by their readings on the first day of a month, or as members of a simulated training fleet.
@@ -77,7 +77,7 @@ def refuse_training_meters(lake: LakeRows, known: KnownMeters, trained_on: Train
     found = refuse_names(trained_on, labels.mpan_id, is_simulated)
     if trained_on.days.size:
         days = lake.read(
-            f"""SELECT a.place, r.kwh FROM eligible_readings r JOIN asked a USING (mpan_id)
+            f"""SELECT a.place, r.kwh FROM eligible_readings r JOIN labelled a USING (mpan_id)
             WHERE r.quantity = '{Quantity.AI}' AND day(r.utc_date) = 1"""
         )
         found += refuse_days(trained_on, days["place"].to_numpy().astype(np.int64), mark_days(days["kwh"]))
@@ -93,22 +93,22 @@ def refuse_training_meters(lake: LakeRows, known: KnownMeters, trained_on: Train
 
 
 def count_unplanned(known: KnownMeters) -> int:
-    """Simulated meters of which nobody says from which seed they were drawn."""
+    """Simulated meters whose seed is unknown."""
     planned = {folder for folder in known.truth_folders if read_plan(folder) is not None}
     pairs = zip(known.labels.mpan_id, known.labels.kind, strict=True)
     return sum(kind == Kind.SIMULATED and known.fleet_of.get(mpan) not in planned for mpan, kind in pairs)
 
 
 def list_mistakes(scored: Scored, most: int) -> dict[str, list[dict[str, Any]]]:
-    """By class, the wrong answers on whether it was there at some time, surest first."""
+    """By class, the wrong answers on whether it was there at some time, most confident first."""
     found: dict[str, list[dict[str, Any]]] = {}
     for place, asset in enumerate(ASSET_CLASSES):
         stated, truth = read_question(scored, asset, Question.EVER)
         said = stated >= PRESENT_FROM
         is_wrong = ~np.isnan(stated) & ~np.isnan(truth) & (said != (truth == 1))
         rows = np.flatnonzero(is_wrong)
-        surest = rows[np.argsort(-np.maximum(stated[rows], 1 - stated[rows]), kind="stable")][:most]
-        found[asset.value] = [_describe(scored, int(row), place) for row in surest]
+        most_confident = rows[np.argsort(-np.maximum(stated[rows], 1 - stated[rows]), kind="stable")][:most]
+        found[asset.value] = [_describe(scored, int(row), place) for row in most_confident]
     return found
 
 

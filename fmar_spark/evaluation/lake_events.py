@@ -28,11 +28,11 @@ OPEN_END: Final = 10**9
 
 
 class ClassCounts(NamedTuple):
-    """Half-hours of the meters of one kind that have one class and whose truth tells when it runs."""
+    """Half-hours of the meters of one kind that have one class and whose truth has its operation."""
 
     counts: HalfHours
     was_found: Bools
-    """Told to have had it, shape (meters,)."""
+    """Reported to have had it, shape (meters,)."""
     place: Ints
     """Of the labelled meter."""
 
@@ -53,7 +53,7 @@ def count_events(
     """Counts by class of the labelled meters; classes without any true episode are left out.
 
     Args:
-        lake: with the labelled meters ``asked`` for.
+        lake: with the labelled meters in the table ``labelled``.
         scored: their labels and answers.
         folders: truth folder of a simulated meter's fleet, by MPAN.
         runs: truth of sub-metered meters.
@@ -61,10 +61,10 @@ def count_events(
     truths = _gather(scored, folders, runs)
     found = _read_found(lake)
     for position, asset in enumerate(ASSET_CLASSES):
-        told = np.array([(place, asset) in truths.known for place in range(len(scored.labels.mpan_id))], dtype=np.bool_)
-        is_there = (scored.truth.ever[:, position] == 1) | (told & np.isnan(scored.truth.ever[:, position]))
+        is_known = np.array([(place, asset) in truths.known for place in range(len(scored.labels.mpan_id))], dtype=np.bool_)
+        is_there = (scored.truth.ever[:, position] == 1) | (is_known & np.isnan(scored.truth.ever[:, position]))
         answered = ~np.isnan(scored.answers.probability[:, position])
-        places = np.flatnonzero(is_there & answered & (told | truths.simulated))
+        places = np.flatnonzero(is_there & answered & (is_known | truths.simulated))
         if not places.size:
             continue
         parts = [
@@ -72,25 +72,25 @@ def count_events(
             for first in range(0, places.size, METERS_AT_ONCE)
         ]
         counts = HalfHours(*(np.concatenate(fields) for fields in zip(*(counts for counts, _ in parts), strict=True)))
-        judged = np.concatenate([was_judged for _, was_judged in parts])
+        scored_slots = np.concatenate([was_scored for _, was_scored in parts])
         was_found = np.nan_to_num(scored.answers.probability[places, position]) >= PRESENT_FROM
-        kept = HalfHours(*(field[judged] for field in counts))
-        yield asset, ClassCounts(kept, was_found[judged], places[judged])
+        kept = HalfHours(*(field[scored_slots] for field in counts))
+        yield asset, ClassCounts(kept, was_found[scored_slots], places[scored_slots])
 
 
 def _count_some(
     lake: LakeRows, scored: Scored, asset: AssetClass, places: Ints, events: tuple[_Truths, dict[AssetClass, Episodes]]
 ) -> tuple[HalfHours, Bools]:
-    """Counts of a few meters, and which of them have any judged half-hour."""
+    """Counts of a few meters, and which of them have any scored_slots half-hour."""
     truths, found = events
-    judged, first_slot = _find_judged(lake, scored, asset, places, truths)
-    told = _take(found[asset], places)
-    told = told._replace(end_slot=np.where(told.end_slot == OPEN_END, first_slot + judged.shape[1], told.end_slot))
-    counts = count_half_hours(_take(truths.episodes[asset], places), told, judged, first_slot)
-    return counts, np.asarray(judged.any(axis=1), dtype=np.bool_)
+    scored_slots, first_slot = _find_scored_slots(lake, scored, asset, places, truths)
+    reported = _take(found[asset], places)
+    reported = reported._replace(end_slot=np.where(reported.end_slot == OPEN_END, first_slot + scored_slots.shape[1], reported.end_slot))
+    counts = count_half_hours(_take(truths.episodes[asset], places), reported, scored_slots, first_slot)
+    return counts, np.asarray(scored_slots.any(axis=1), dtype=np.bool_)
 
 
-def _find_judged(lake: LakeRows, scored: Scored, asset: AssetClass, places: Ints, truths: _Truths) -> tuple[Bools, int]:
+def _find_scored_slots(lake: LakeRows, scored: Scored, asset: AssetClass, places: Ints, truths: _Truths) -> tuple[Bools, int]:
     """Half-hours that were read inside the window that was looked at and whose truth is known, (meters, slots), and the first slot."""
     rows = lake.rows(
         "SELECT mpan_id, time_zone, latitude, longitude, weather_area FROM silver.meter_points WHERE mpan_id IN $wanted",
@@ -103,18 +103,18 @@ def _find_judged(lake: LakeRows, scored: Scored, asset: AssetClass, places: Ints
         read[place_of[history.meter["mpan_id"]]] = (first, ~np.isnan(history.net_kwh))
     first_slot = min((first for first, _ in read.values()), default=0)
     last_slot = max((first + len(known) for first, known in read.values()), default=0)
-    judged = np.zeros((len(places), last_slot - first_slot), dtype=np.bool_)
+    scored_slots = np.zeros((len(places), last_slot - first_slot), dtype=np.bool_)
     for row, (first, known) in read.items():
-        judged[row, first - first_slot : first - first_slot + len(known)] = known
+        scored_slots[row, first - first_slot : first - first_slot + len(known)] = known
         begin, end = scored.facts.first_day[places[row]], scored.facts.last_day[places[row]]
-        judged[row] &= _lies_between(begin, end, first_slot, judged.shape[1])
-        told = truths.known.get((int(places[row]), asset))
-        if told is not None:
-            inside = told[(told >= first_slot) & (told < last_slot)] - first_slot
-            mask = np.zeros(judged.shape[1], dtype=np.bool_)
+        scored_slots[row] &= _lies_between(begin, end, first_slot, scored_slots.shape[1])
+        known_slot = truths.known.get((int(places[row]), asset))
+        if known_slot is not None:
+            inside = known_slot[(known_slot >= first_slot) & (known_slot < last_slot)] - first_slot
+            mask = np.zeros(scored_slots.shape[1], dtype=np.bool_)
             mask[inside] = True
-            judged[row] &= mask
-    return judged, first_slot
+            scored_slots[row] &= mask
+    return scored_slots, first_slot
 
 
 def _lies_between(first_day: float, last_day: float, first_slot: int, slots: int) -> Bools:
@@ -145,9 +145,9 @@ def _gather(scored: Scored, folders: dict[str, Path], runs: Sequence[TrueRuns]) 
 
 
 def _read_found(lake: LakeRows) -> dict[AssetClass, Episodes]:
-    """The lake's own episodes of the meters that were asked for."""
-    events = lake.read("SELECT e.* FROM silver.asset_events e JOIN asked USING (mpan_id)")
-    places = {row["mpan_id"]: row["place"] for row in lake.rows("SELECT mpan_id, place FROM asked")}
+    """The lake's own episodes of the labelled meters."""
+    events = lake.read("SELECT e.* FROM silver.asset_events e JOIN labelled USING (mpan_id)")
+    places = {row["mpan_id"]: row["place"] for row in lake.rows("SELECT mpan_id, place FROM labelled")}
     return _split_classes(events, places)
 
 

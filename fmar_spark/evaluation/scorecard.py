@@ -11,17 +11,17 @@ from fmar_spark import __version__
 from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
-from fmar_spark.evaluation.circumstances import largest_difference, see_again
+from fmar_spark.evaluation.circumstances import characterise_again, largest_difference
 from fmar_spark.evaluation.known_meters import KnownMeters, gather_labels
 from fmar_spark.evaluation.lake_answers import (
-    ask_for,
     count_unplanned,
+    define_labelled,
+    find_training_meters,
     find_version,
     list_answers,
     list_mistakes,
     read_answers,
     read_facts,
-    refuse_training_meters,
 )
 from fmar_spark.evaluation.lake_events import ClassCounts, count_events
 from fmar_spark.evaluation.submetered import TrueRuns, read_true_runs
@@ -44,11 +44,11 @@ TIER_FIGURES: Final = ("precision", "recall", "right_share")
 NAMED: Final = 5
 """Refused meters that a message names; the document names all."""
 Progress = Callable[[str], None]
-"""Is told what happens next, in the field's words."""
+"""Called with the next stage, in words for the user."""
 
 
 class Order(NamedTuple):
-    """What evaluation is wanted."""
+    """Options of an evaluation."""
 
     labels: tuple[Path, ...] = ()
     """Files, folders or landing folders; none = those of the lake and of a landing folder beside it."""
@@ -74,15 +74,15 @@ def evaluate_lake(root: Path, order: Order, settings: Settings, say: Progress) -
     lake = LakeRows(root)
     version = find_version(lake)
     known = gather_labels(lake, order.labels)
-    ask_for(lake, known.labels)
+    define_labelled(lake, known.labels)
     training, is_kept = _leave_out_training(lake, known, version, settings)
     say(f"answers about {int(is_kept.sum()):,} labelled meters")
     everyone = score_window(known.labels, read_answers(lake, len(is_kept)), read_facts(lake))
     scored = take_meters(everyone, is_kept)
-    ask_for(lake, scored.labels)
+    define_labelled(lake, scored.labels)
     say("episodes, half-hour by half-hour")
     events = dict(count_events(lake, scored, _keep_fleets(known, scored), read_runs(lake, order.truths)))
-    again = dict(_see_again(lake, scored, version, settings, say)) if order.has_circumstances else {}
+    again = dict(_characterise_again(lake, scored, version, settings, say)) if order.has_circumstances else {}
     kinds = {}
     for kind in KINDS:
         members = np.array([one == kind for one in scored.labels.kind], dtype=np.bool_)
@@ -121,9 +121,9 @@ def flatten_metrics(document: dict[str, Any]) -> dict[str, float]:
         for asset, mine in figures["classes"].items():
             named: dict[str, Any] = {}
             for question in Question:
-                asked = mine[question.value]
-                named |= {f"{question.value}.{name}": one for name, one in asked.items() if isinstance(one, dict) and "value" in one}
-                tiers = asked["tiers"].items()
+                answered = mine[question.value]
+                named |= {f"{question.value}.{name}": one for name, one in answered.items() if isinstance(one, dict) and "value" in one}
+                tiers = answered["tiers"].items()
                 named |= {f"{question.value}.{tier}_tier_{name}": one[name] for tier, one in tiers for name in TIER_FIGURES}
             named |= {f"{size}_{name}": one[name] for size, one in mine["sizes"].items() for name in ("median_error", "coverage")}
             named |= {f"events_{name}": mine["events"]["all"][name] for name in ("f1", "energy_ratio") if mine["events"]}
@@ -134,30 +134,30 @@ def flatten_metrics(document: dict[str, Any]) -> dict[str, float]:
 
 
 def _leave_out_training(lake: LakeRows, known: KnownMeters, version: str, settings: Settings) -> tuple[dict[str, Any], Bools]:
-    """What is said of training meters, and which labelled meters may be scored."""
+    """The training meters among the labelled ones, and which meters may be scored."""
     is_kept = np.ones(len(known.labels.mpan_id), dtype=np.bool_)
     trained_on = find_trained_on(settings.learning, version)
-    told: dict[str, Any] = {"is_known": trained_on is not None, "refused": [], "warnings": []}
+    training: dict[str, Any] = {"is_known": trained_on is not None, "refused": [], "warnings": []}
     if trained_on is None:
-        told["warnings"].append(f"training meters unknown: {version} was stored without them, so some may be among those scored here")
-        return told, is_kept
-    refused = refuse_training_meters(lake, known, trained_on)
+        training["warnings"].append(f"training meters unknown: {version} was stored without them, so some may be among those scored here")
+        return training, is_kept
+    refused = find_training_meters(lake, known, trained_on)
     is_kept[[refusal.place for refusal in refused]] = False
     labels = known.labels
-    told["refused"] = [
+    training["refused"] = [
         {"name": labels.name[place], "mpan_id": labels.mpan_id[place], "kind": labels.kind[place], "reason": reason}
         for place, reason in refused
     ]
     unplanned = count_unplanned(known) if trained_on.fleets else 0
     if unplanned:
-        told["warnings"].append(
-            f"{unplanned:,} simulated meters of an unknown seed: whether they are of the training fleet cannot be told; "
+        training["warnings"].append(
+            f"{unplanned:,} simulated meters of an unknown seed: whether they are of the training fleet is unknown; "
             "name their landing folder with --labels"
         )
     if not is_kept.any():
-        names = ", ".join(one["name"] for one in told["refused"][:NAMED])
+        names = ", ".join(one["name"] for one in training["refused"][:NAMED])
         raise InputError(f"{version}: it was trained on all {len(is_kept):,} labelled meters ({names}, ...): {refused[0].reason}")
-    return told, is_kept
+    return training, is_kept
 
 
 def _keep_fleets(known: KnownMeters, scored: Scored) -> dict[str, Path]:
@@ -165,9 +165,9 @@ def _keep_fleets(known: KnownMeters, scored: Scored) -> dict[str, Path]:
     return {mpan: folder for mpan, folder in known.fleet_of.items() if mpan in mine}
 
 
-def _see_again(lake: LakeRows, scored: Scored, version: str, settings: Settings, say: Progress) -> list[tuple[str, Scored]]:
+def _characterise_again(lake: LakeRows, scored: Scored, version: str, settings: Settings, say: Progress) -> list[tuple[str, Scored]]:
     scorer = load_version(settings.learning, version)
-    return [(circumstance.name, seen) for circumstance, seen in see_again(lake, scored.labels, scorer, settings, say)]
+    return [(circumstance.name, seen) for circumstance, seen in characterise_again(lake, scored.labels, scorer, settings, say)]
 
 
 def _score_kind(scored: Scored, members: Bools, events: dict[Any, ClassCounts], again: dict[str, Scored], order: Order) -> dict[str, Any]:

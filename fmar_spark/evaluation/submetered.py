@@ -17,10 +17,10 @@ from fmar_spark.units import SLOT_MINUTES
 ENERGIES: Final = {
     column: (asset, direction is Direction.IMPORT) for asset, facts in ASSET_FACTS.items() for column, direction in facts.submeters
 }
-"""Column of a sub-metered file -> class, and whether it is drawn (for demand response: held back)."""
+"""Column of a sub-metered file -> class, and whether it is import (for demand response: load reduced)."""
 EVENT_COLUMNS: Final = ("event_start_utc", "event_end_utc")
-HELD_BACK_LEVEL: Final = "high"
-"""Of a list with a column ``level`` (of a price), only these are events: load is held back while it is dear."""
+HIGH_PRICE_LEVEL: Final = "high"
+"""Of a list with a column ``level`` (of a price), only these are events: load is reduced while the price is high."""
 RUNNING_SHARE: Final = 0.03
 """A half-hour runs where the asset takes more than this share of its largest half-hour."""
 STEPS: Final = (15, 30, 60)
@@ -50,7 +50,7 @@ def read_true_runs(argument: str, mpan_of: dict[str, str]) -> list[TrueRuns]:
         mpan_of: MPAN of a series id or of itself.
 
     Raises:
-        ConfigError: neither form, or a time or number that cannot be read; the message names the line.
+        ConfigError: neither format, or a time or number that cannot be read; the message names the line.
         InputError: no such file, one that cannot be read or has no rows, or a series that is not in the lake.
     """
     series, separator, name = argument.rpartition("=")
@@ -95,7 +95,7 @@ def _read_energies(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns
     energies = {name: _to_energies(rows[name]) for name in columns}
     ordered = pd.DataFrame({"minutes": minutes, **energies}, index=rows.index).drop_duplicates().sort_values("minutes", kind="stable")
     if ordered["minutes"].duplicated().any():
-        raise ConfigError(f"--truth: {ordered.index[ordered['minutes'].duplicated()][0]}: another energy for a time that was told before")
+        raise ConfigError(f"--truth: {ordered.index[ordered['minutes'].duplicated()][0]}: a second energy for the same time")
     step = int(np.median(np.diff(ordered["minutes"].to_numpy()))) if len(ordered) > 1 else SLOT_MINUTES
     if step not in STEPS:
         raise ConfigError(f"--truth: {file}: steps of {step} minutes found; 15, 30 or 60 wanted")
@@ -117,7 +117,7 @@ def _read_events(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns]:
         raise ConfigError(f"--truth: {rows.index[end <= start][0]}: ends in the half-hour in which it begins, or before")
     known = np.arange(start.min(), end.max())
     if "level" in rows:
-        wanted = rows["level"].astype(str).str.lower().to_numpy() == HELD_BACK_LEVEL
+        wanted = rows["level"].astype(str).str.lower().to_numpy() == HIGH_PRICE_LEVEL
         rows, start, end = rows[wanted], start[wanted], end[wanted]
     classes = rows["asset_class"].to_numpy() if "asset_class" in rows else np.full(len(rows), AssetClass.DEMAND_RESPONSE.value)
     unknown = sorted({str(name) for name in classes} - set(ASSET_CLASSES))
@@ -142,13 +142,13 @@ def _to_minutes(file: str, times: pd.Series) -> Ints:
     return np.asarray(stamps.dt.tz_localize(None).to_numpy().astype("datetime64[m]").astype(np.int64))
 
 
-def _to_energies(told: pd.Series) -> Floats:
+def _to_energies(column: pd.Series) -> Floats:
     """kWh, NaN where the field is empty or says so."""
-    is_told = ~(told.isna() | told.astype(str).str.strip().str.lower().isin(UNKNOWN))
-    kwh = pd.to_numeric(told.where(is_told), errors="coerce").to_numpy(dtype=np.float64)
-    wrong = is_told.to_numpy() & ~np.isfinite(kwh)
+    is_given = ~(column.isna() | column.astype(str).str.strip().str.lower().isin(UNKNOWN))
+    kwh = pd.to_numeric(column.where(is_given), errors="coerce").to_numpy(dtype=np.float64)
+    wrong = is_given.to_numpy() & ~np.isfinite(kwh)
     if wrong.any():
-        raise ConfigError(f"--truth: {told.index[wrong][0]}: {told.name} is {told[wrong].iloc[0]!r}, a number wanted")
+        raise ConfigError(f"--truth: {column.index[wrong][0]}: {column.name} is {column[wrong].iloc[0]!r}, a number wanted")
     return kwh
 
 

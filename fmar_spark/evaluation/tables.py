@@ -9,7 +9,7 @@ CLASS_WORDS: Final = {asset.value: facts.words for asset, facts in ASSET_FACTS.i
 SUBJECT_WORDS: Final = {
     "confuser": "look-alike",
     "history": "days with readings",
-    "missing": "share of half-hours unread",
+    "missing": "share of half-hours missing",
     "weather": "weather",
     "export_register": "export register",
     "domestic": "premises",
@@ -48,7 +48,7 @@ TRANSFER_ROWS: Final = 30
 
 
 class TextTable(NamedTuple):
-    """A table for people; every cell is text."""
+    """A table for reading; every cell is text."""
 
     name: str
     title: str
@@ -147,20 +147,20 @@ def _tabulate_tiers(kind: str, figures: Mapping[str, Any]) -> TextTable:
     rows = []
     for question, asset, mine in _list_questions(figures):
         for tier, one in mine["tiers"].items():
-            told = [write_figure(one[name], name) for name in ("precision", "recall", "right_share")]
-            rows.append([CLASS_WORDS[asset], question, tier, *told, f"{one['right']:,} of {one['answers']:,}"])
+            written = [write_figure(one[name], name) for name in ("precision", "recall", "right_share")]
+            rows.append([CLASS_WORDS[asset], question, tier, *written, f"{one['right']:,} of {one['answers']:,}"])
     headings = ("class", "there", "tier", "#precision", "#recall", "#right in this tier", "#right")
-    note = "Precision and recall of yeses told in this tier or a higher one; right: answers of this very tier, yes or no."
+    note = "Precision and recall of assets reported in this tier or a higher one; right: answers of this tier alone, present or absent."
     return TextTable("tiers", f"Tiers, {kind} meters", note, _columns(*headings), rows, kind, "score")
 
 
 def _list_questions(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Question, class and figures of what was asked of some meter."""
+    """Question, class and figures of every question with labelled meters."""
     for question in ("ever", "now"):
         for asset, mine in figures["classes"].items():
-            asked = mine[question]
-            if asked["with"] + asked["without"] and (question == "ever" or asked["with"]):
-                yield question, asset, asked
+            figures_of_question = mine[question]
+            if figures_of_question["with"] + figures_of_question["without"] and (question == "ever" or figures_of_question["with"]):
+                yield question, asset, figures_of_question
 
 
 def _tabulate_sizes(kind: str, figures: Mapping[str, Any]) -> TextTable:
@@ -170,8 +170,8 @@ def _tabulate_sizes(kind: str, figures: Mapping[str, Any]) -> TextTable:
             if one["known"]:
                 few = "; ".join(f"{error:.0%}" for error in one["errors"] or [])
                 median = write_figure(one["median_error"], "median_error") + (f": {few}" if few else "")
-                told = [write_figure(one[what], what) for what in ("within_15_pct", "coverage")]
-                rows.append([name, f"{one['known']:,}", f"{one['answered']:,}", median, *told])
+                written = [write_figure(one[what], what) for what in ("within_15_pct", "coverage")]
+                rows.append([name, f"{one['known']:,}", f"{one['answered']:,}", median, *written])
     headings = ("size", "#known", "#answered", "#median relative error", "#within 15 %", "#80 % interval holds")
     note = "Of meters that have the asset on the last day. The stated interval should hold 80 %."
     return TextTable("sizes", f"Sizes, {kind} meters", note, _columns(*headings), rows, kind, "score")
@@ -186,8 +186,10 @@ def _tabulate_events(kind: str, figures: Mapping[str, Any]) -> TextTable:
             rows.append(
                 [CLASS_WORDS[asset], f"{whole['meters']:,}", *(_write_events(whole, name) for name in names), _write_events(found, "f1")]
             )
-    headings = ("class", "#meters", "#F1", "#precision", "#recall", "#energy told / true", "#F1 where found")
-    note = "Half-hours, of meters that have the asset; one on which it was missed counts in full. Where found: of those told to have it."
+    headings = ("class", "#meters", "#F1", "#precision", "#recall", "#energy reported / true", "#F1 where found")
+    note = (
+        "Half-hours of meters that have the asset; one on which it was missed counts in full. Where found: of meters reported to have it."
+    )
     return TextTable("events", f"Episodes against the truth, {kind} meters", note, _columns(*headings), rows, kind, "score")
 
 
@@ -207,8 +209,8 @@ def _tabulate_dates(kind: str, figures: Mapping[str, Any]) -> TextTable:
         for what, one in mine["dates"].items():
             if one["known"] or one["false_share"]["meters"]:
                 rows.append([CLASS_WORDS[asset], what, f"{one['known']:,}", *(write_figure(one[name], name) for name in names)])
-    headings = ("class", "date", "#known", "#told", "#median days off", "#within 7 days", "#80 % interval holds", "#told without one")
-    note = "Within 7 days: of all known dates, told or not. Told without one: meters that have the asset throughout and are told a date."
+    headings = ("class", "date", "#known", "#reported", "#median days off", "#within 7 days", "#80 % interval holds", "#false dates")
+    note = "Within 7 days: of all known dates, reported or not. False dates: of meters that have the asset throughout."
     return TextTable("dates", f"Dates, {kind} meters", note, _columns(*headings), rows, kind, "score")
 
 
@@ -233,8 +235,8 @@ def _tabulate_sizes_again(kind: str, circumstances: Mapping[str, Any]) -> TextTa
     sizes = [(asset, name) for asset, mine in first.items() for name, one in mine["sizes"].items() if one["known"]]
     rows = []
     for circumstance, classes in circumstances.items():
-        told = [classes[asset]["sizes"][name] for asset, name in sizes]
-        rows.append([circumstance, *(write_figure(one["median_error"], "median_error") for one in told)])
+        sizes_again = [classes[asset]["sizes"][name] for asset, name in sizes]
+        rows.append([circumstance, *(write_figure(one["median_error"], "median_error") for one in sizes_again)])
     title = f"Median relative size error by circumstance, {kind} meters"
     return TextTable(
         "circumstance-sizes", title, "", _columns("circumstance", *(f"#{name}" for _, name in sizes)), rows, kind, "circumstances"
@@ -246,11 +248,11 @@ def _tabulate_mistakes(kind: str, mistakes: Mapping[str, Any]) -> TextTable:
     for asset, found in mistakes.items():
         for one in found:
             links.append(one["mpan_id"])
-            told = "there" if one["probability"] >= 0.5 else "never there"
-            sure = max(one["probability"], 1 - one["probability"])
+            answer = "present" if one["probability"] >= 0.5 else "absent"
+            confidence = max(one["probability"], 1 - one["probability"])
             alike = ", ".join(one["confusers"] or []) or NOTHING
             others = ", ".join(CLASS_WORDS[name] for name in one["also_there"]) or NOTHING
-            said = f"{told}, {sure:.0%} sure"
+            said = f"{answer}, {confidence:.0%} confident"
             rows.append([CLASS_WORDS[asset], one["name"], said, _write_truth(one), alike, others, one["evidence"] or NOTHING])
     headings = ("class", "meter", "said, wrongly", "truth", "look-alikes", "also there", "evidence")
     note = "Each with its evidence in mistakes.html, or: ./scripts/report --lake LAKE --meters mistakes.txt"
@@ -269,8 +271,8 @@ def _tabulate_answers(kind: str, answers: list[dict[str, Any]]) -> TextTable:
     for one in answers:
         truth = {1: "yes", 0: "no", None: NOTHING}[one["true_ever"]]
         stated = NOTHING if one["probability"] is None else f"{one['probability']:.2f}"
-        told = one["status"] if one["present_probability"] is None else f"{one['present_probability']:.2f}, {one['tier']}"
-        rows.append([one["name"], CLASS_WORDS[one["asset_class"]], truth, stated, told, one["evidence"] or NOTHING])
+        present = one["status"] if one["present_probability"] is None else f"{one['present_probability']:.2f}, {one['tier']}"
+        rows.append([one["name"], CLASS_WORDS[one["asset_class"]], truth, stated, present, one["evidence"] or NOTHING])
     headings = ("meter", "class", "label", "#p(ever)", "#p(now), tier", "evidence")
     return TextTable("answers", f"Every labelled answer, {kind} meters", "", _columns(*headings), rows, kind, "answers")
 

@@ -62,9 +62,9 @@ def has_measured_meters(lake: LakeRows, labels: Labels) -> bool:
 def _define_kinds(lake: LakeRows, labels: Labels | None) -> None:
     """``kinds_of_meters`` is then a table of the lake: the kind that a meter's label says, else the lake."""
     define_meters(lake)
-    told = {"mpan_id": labels.mpan_id if labels else [], "told": labels.kind if labels else []}
-    lake.add("told_kinds", pa.table({name: pa.array(values, pa.string()) for name, values in told.items()}))
-    chosen = "SELECT mpan_id, coalesce(t.told, m.kind) AS kind FROM meters m LEFT JOIN told_kinds t USING (mpan_id)"
+    by_label = {"mpan_id": labels.mpan_id if labels else [], "label_kind": labels.kind if labels else []}
+    lake.add("label_kinds", pa.table({name: pa.array(values, pa.string()) for name, values in by_label.items()}))
+    chosen = "SELECT mpan_id, coalesce(t.label_kind, m.kind) AS kind FROM meters m LEFT JOIN label_kinds t USING (mpan_id)"
     lake.define("kinds_of_meters", chosen)
 
 

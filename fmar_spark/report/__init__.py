@@ -1,1 +1,1 @@
-"""One offline page about a lake: the fleet in figures, and for single meters the evidence behind each verdict."""
+"""One offline page about a lake: the fleet in figures, and for single meters the evidence behind each answer."""

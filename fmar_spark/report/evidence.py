@@ -20,22 +20,22 @@ from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 
 SATURDAY: Final = 6
 BASE_QUANTILE: Final = 0.25
-"""Quantile of the telling imports that is the base load."""
+"""Quantile of these imports that is the base load."""
 
 
 class EvidenceRules(NamedTuple):
-    """What a person may wish to change."""
+    """What a user may wish to change."""
 
     midday_from_slot: int = 20
     """Start of the hours whose net power is set against the sun, local clock slot."""
     midday_to_slot: int = 30
     """End, exclusive."""
     heating_below_c: float = 15.5
-    """Days colder than this tell the heating slope."""
+    """The heating slope is fitted on days colder than this."""
     least_heating_days: int = 20
-    """Fewer tell none."""
+    """With fewer such days none is fitted."""
     base_share: float = 0.1
-    """Import below this share of its mean tells nothing of the base load: a battery or a roof may be covering it."""
+    """Imports below this share of their mean are left out of the base load: a battery or solar may be covering it."""
     near_zero_share: float = 0.25
     """Net power up to this share of the base load counts as held near zero."""
     flat_slots: int = 4
@@ -110,8 +110,8 @@ def find_flat_share(history: History, rules: EvidenceRules) -> dict[str, Any]:
     net_kw = history.net_kw
     read = ~np.isnan(net_kw)
     imports = history.import_kw[~np.isnan(history.import_kw)]
-    telling = imports[imports > rules.base_share * imports.mean()] if imports.size else imports
-    threshold_kw = rules.near_zero_share * float(np.quantile(telling, BASE_QUANTILE)) if telling.size else 0.0
+    base_imports = imports[imports > rules.base_share * imports.mean()] if imports.size else imports
+    threshold_kw = rules.near_zero_share * float(np.quantile(base_imports, BASE_QUANTILE)) if base_imports.size else 0.0
     runs = _keep_long_runs((np.abs(np.where(read, net_kw, np.inf)) <= threshold_kw).reshape(-1), rules.flat_slots).reshape(net_kw.shape)
     season, _ = _find_day_kinds(history)
     is_dark = (season == SEASONS.index("autumn")) | (season == SEASONS.index("winter"))
@@ -123,11 +123,11 @@ def _find_day_kinds(history: History) -> tuple[Ints, Bools]:
     """Season of each local day, and whether it is a working day."""
     zone = history.meter["time_zone"] or clock.LONDON
     region = holiday_region(zone, history.meter["gsp_group_id"])
-    return _tell_days(history.first_date, len(history.import_kw), region, (history.meter["latitude"] or 0.0) < 0)
+    return _classify_days(history.first_date, len(history.import_kw), region, (history.meter["latitude"] or 0.0) < 0)
 
 
 @lru_cache(maxsize=256)
-def _tell_days(first_date: date, days: int, region: str, southern: bool) -> tuple[Ints, Bools]:
+def _classify_days(first_date: date, days: int, region: str, southern: bool) -> tuple[Ints, Bools]:
     calendar = build_calendar(first_date, days, find_holidays(region), southern)
     return calendar.season, (calendar.weekday < SATURDAY) & ~calendar.is_holiday
 
@@ -148,7 +148,7 @@ def _sum_days(power_kw: Floats) -> Floats:
 
 
 def _scale_to_whole_days(power_kw: Floats, energy_kwh: Floats) -> Floats:
-    """Energy of the day if the unread half-hours were like the read ones; NaN where under half was read."""
+    """Energy of the day with unread half-hours at the mean of the read ones; NaN where less than half was read."""
     share = (~np.isnan(power_kw)).mean(axis=1)
     return np.where(share >= 0.5, energy_kwh / np.maximum(share, 0.5), np.nan)
 

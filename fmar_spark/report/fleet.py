@@ -143,7 +143,7 @@ def _count_bins(lake: LakeRows, kind: Kind, column: str, edges: tuple[float, ...
 
 
 def _list_unanswered(lake: LakeRows, kind: Kind) -> list[list[Any]]:
-    """Status, reason without its figures, class, and meters of the answers that could not be given."""
+    """Status, reason without its figures, class, and meters of the answers that are missing."""
     return [
         [row["status"], row["reason"], row["asset_class"], row["meters"]]
         for row in lake.rows(
@@ -162,7 +162,7 @@ def _bin_of(column: str, edges: tuple[float, ...]) -> str:
 def describe_intake(lake: LakeRows, examples: int) -> dict[str, Any]:
     """Rejections by rule with some examples, connections that did not pass the consent check, and the last run of each step."""
     return {
-        "refused": _list_refused(lake, examples),
+        "rejected": _list_rejected(lake, examples),
         "connections": _count_connections(lake),
         "readings": _count_readings(lake),
         "runs": _list_runs(lake),
@@ -171,19 +171,19 @@ def describe_intake(lake: LakeRows, examples: int) -> dict[str, Any]:
     }
 
 
-def _list_refused(lake: LakeRows, examples: int) -> list[dict[str, Any]]:
-    """Rules by what they refused. The refused text itself stays in the lake: it may be personal."""
+def _list_rejected(lake: LakeRows, examples: int) -> list[dict[str, Any]]:
+    """Rules by the rows that they rejected. The rejected text itself stays in the lake: it may be personal."""
     rules = lake.rows(
-        """SELECT rule, count(*) AS rows_refused, count(DISTINCT split_part(source, ':', 1)) AS sources,
+        """SELECT rule, count(*) AS rows_rejected, count(DISTINCT split_part(source, ':', 1)) AS sources,
             strftime(max(quarantined_at), '%Y-%m-%d %H:%M') AS newest
-        FROM bronze.quarantine GROUP BY rule ORDER BY rows_refused DESC, rule"""
+        FROM bronze.quarantine GROUP BY rule ORDER BY rows_rejected DESC, rule"""
     )
-    told = lake.rows(
+    quoted = lake.rows(
         """SELECT rule, source, reason FROM bronze.quarantine
         QUALIFY row_number() OVER (PARTITION BY rule ORDER BY source, quarantine_id) <= $examples ORDER BY rule, source""",
         examples=examples,
     )
-    return [{**row, "examples": [[one["source"], one["reason"]] for one in told if one["rule"] == row["rule"]]} for row in rules]
+    return [{**row, "examples": [[one["source"], one["reason"]] for one in quoted if one["rule"] == row["rule"]]} for row in rules]
 
 
 def _count_connections(lake: LakeRows) -> dict[str, Any]:

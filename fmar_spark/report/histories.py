@@ -1,4 +1,4 @@
-"""Readings of chosen meters and the weather where they stand, laid out as local days by clock slot."""
+"""Readings of chosen meters and the weather of their places, as local days by clock slot."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -65,7 +65,7 @@ def read_histories(lake: LakeRows, meters: Sequence[Row]) -> Iterator[History]:
     for place, row in enumerate(meters):
         mine = slice(bounds[place], bounds[place + 1])
         if mine.stop > mine.start:
-            yield _lay_out(row, day[mine], is_export[mine], kwh[mine])
+            yield _build_history(row, day[mine], is_export[mine], kwh[mine])
 
 
 def read_places(lake: LakeRows, histories: Sequence[History]) -> tuple[list[Place], list[int]]:
@@ -81,7 +81,7 @@ def read_places(lake: LakeRows, histories: Sequence[History]) -> tuple[list[Plac
     return places, [order.index(key) for key in keys]
 
 
-def lay_local(utc_values: Floats, first_date: date, time_zone: str) -> Floats:
+def to_local_days(utc_values: Floats, first_date: date, time_zone: str) -> Floats:
     """UTC half-hours, shape (days, 48) from ``first_date``, as local days by clock slot, same shape.
 
     NaN where the clock skipped a slot or it lies outside; of an hour that happened twice the first is kept.
@@ -92,7 +92,7 @@ def lay_local(utc_values: Floats, first_date: date, time_zone: str) -> Floats:
     return np.where(known, utc_values.reshape(-1)[np.where(known, index, 0)], np.nan)
 
 
-def _lay_out(meter: Row, day: Ints, is_export: np.ndarray[tuple[int], np.dtype[np.bool_]], kwh: Floats) -> History:
+def _build_history(meter: Row, day: Ints, is_export: np.ndarray[tuple[int], np.dtype[np.bool_]], kwh: Floats) -> History:
     last = int(day.max())
     first = max(int(day.min()), last - LONGEST_DAYS + 1)
     energies = np.full((2, last - first + 1, clock.SLOTS_PER_DAY), np.nan)
@@ -100,7 +100,7 @@ def _lay_out(meter: Row, day: Ints, is_export: np.ndarray[tuple[int], np.dtype[n
         target[day[wanted] - first] = kwh[wanted]
     first_date = EPOCH + timedelta(days=first)
     zone = meter["time_zone"] or clock.LONDON
-    imports, exports = (kw_from_kwh(lay_local(values, first_date, zone)) for values in energies)
+    imports, exports = (kw_from_kwh(to_local_days(values, first_date, zone)) for values in energies)
     net_kwh = energies[0] - np.nan_to_num(energies[1])
     return History(meter, first_date, imports, exports, imports - np.nan_to_num(exports), net_kwh.reshape(-1))
 
@@ -122,7 +122,7 @@ def _read_place(lake: LakeRows, meter: Row, first_date: date, days: int) -> Plac
     if found.num_rows:
         for target, name in zip(weather, ("temp_c", "ghi_w_m2"), strict=True):
             target[found["day"].to_numpy()] = pc.list_flatten(found[name]).to_numpy().reshape(-1, clock.SLOTS_PER_DAY)
-    temp_c, sun_w_m2 = (lay_local(values, first_date, zone) for values in weather)
+    temp_c, sun_w_m2 = (to_local_days(values, first_date, zone) for values in weather)
     is_measured = bool(np.isfinite(sun_w_m2).mean() > 0.5)
     if not is_measured:
         sun_w_m2 = np.asarray(trace_clear_sky(Site(meter["latitude"], meter["longitude"]), first_date, days, zone))

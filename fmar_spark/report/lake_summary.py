@@ -1,4 +1,4 @@
-"""What a lake holds, as a person asks it: rows, assets found by class and tier, and a few meters in detail."""
+"""Summary of a lake: rows, assets found by class and tier, and a few meters in detail."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -17,11 +17,11 @@ class Origin(StrEnum):
     """Where the readings of a meter come from."""
 
     MEASURED = "measured"
-    """A real meter, told by DIP messages."""
+    """A real meter, read through DIP messages."""
     SIMULATED = "simulated"
-    """A made-up meter."""
+    """A simulated meter."""
     IMPORTED = "imported"
-    """A series that a user brought."""
+    """A series that a user imported."""
 
 
 class Meter(NamedTuple):
@@ -45,8 +45,8 @@ class Meter(NamedTuple):
 def name_origins(meter_points: pd.DataFrame, labels: pd.DataFrame) -> pd.Series:
     """Origin of every meter point, by MPAN; an export meter point has that of its boundary."""
     provenance = labels.drop_duplicates("mpan_id").set_index("mpan_id")["provenance"].reindex(meter_points["boundary_mpan_id"]).to_numpy()
-    told = np.where(provenance == SIMULATED_PROVENANCE, Origin.SIMULATED.value, Origin.MEASURED.value)
-    names = np.where(meter_points["source"] == "import", Origin.IMPORTED.value, told)
+    by_label = np.where(provenance == SIMULATED_PROVENANCE, Origin.SIMULATED.value, Origin.MEASURED.value)
+    names = np.where(meter_points["source"] == "import", Origin.IMPORTED.value, by_label)
     return pd.Series(names, index=meter_points["mpan_id"].to_numpy(), name="origin", dtype=object)
 
 
@@ -82,7 +82,7 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
 
 
 def choose_meters(detections: pd.DataFrame, origins: pd.Series, wanted: dict[Origin, int]) -> list[str]:
-    """The meters to show: of each origin those with the most assets found, the surest first."""
+    """The meters to show: of each origin those with the most assets found, most confident first."""
     sure = detections.assign(weight=detections["present_probability"].where(detections["is_present"].fillna(value=False).astype(bool), 0.0))
     weight = sure.groupby("mpan_id")["weight"].sum().sort_index().sort_values(ascending=False, kind="stable")
     chosen: list[str] = []

@@ -162,7 +162,7 @@ def _list_baselines(lake: LakeRows) -> list[list[Any]]:
 
 
 def choose_meters(lake: LakeRows, named: Sequence[str], most: int) -> list[str]:
-    """The named meters, then up to ``most`` in all: of every kind and class the surest finds and the closest calls in turn.
+    """The named meters, then up to ``most`` in all: of every kind and class the most confident and the most doubtful answers in turn.
 
     Args:
         lake: with the table ``meters``.
@@ -176,11 +176,11 @@ def choose_meters(lake: LakeRows, named: Sequence[str], most: int) -> list[str]:
     ranked = lake.rows(
         """WITH ranked AS (
             SELECT d.mpan_id,
-                row_number() OVER (one_class ORDER BY d.present_probability DESC NULLS LAST, d.mpan_id) AS surest,
-                row_number() OVER (one_class ORDER BY abs(d.present_probability - 0.5) NULLS LAST, d.mpan_id) AS closest
+                row_number() OVER (one_class ORDER BY d.present_probability DESC NULLS LAST, d.mpan_id) AS most_confident,
+                row_number() OVER (one_class ORDER BY abs(d.present_probability - 0.5) NULLS LAST, d.mpan_id) AS most_doubtful
             FROM gold.asset_detections d JOIN meters m USING (mpan_id) WINDOW one_class AS (PARTITION BY m.kind, d.asset_class)
         )
-        SELECT mpan_id FROM ranked GROUP BY mpan_id ORDER BY min(least(surest, closest)), mpan_id LIMIT $most""",
+        SELECT mpan_id FROM ranked GROUP BY mpan_id ORDER BY min(least(most_confident, most_doubtful)), mpan_id LIMIT $most""",
         most=most,
     )
     return list(dict.fromkeys([*chosen, *(row["mpan_id"] for row in ranked)]))[: max(most, len(chosen))]

@@ -32,11 +32,11 @@ from fmar_spark.report.provenance import KINDS
 
 SCRIPTS: Final = ("page.js", "charts.js", "fleet.js", "evidence.js", "verdicts.js", "meters.js", "start.js")
 Progress = Callable[[str], None]
-"""Is told what happens next, in the field's words."""
+"""Called with the next stage, in words for the user."""
 
 
 class Order(NamedTuple):
-    """What page is wanted."""
+    """Options of a page."""
 
     named: tuple[str, ...] = ()
     """Meters, by MPAN or series id, that must have their evidence on the page."""
@@ -45,7 +45,7 @@ class Order(NamedTuple):
     listed_meters: int = 5000
     """Meters in the list."""
     examples_per_rule: int = 3
-    """Refusals that are quoted for each rule."""
+    """Rejected rows that are quoted for each rule."""
     rules: EvidenceRules = EvidenceRules()
 
 

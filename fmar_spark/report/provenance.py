@@ -14,8 +14,8 @@ class Kind(StrEnum):
     SEMI_SYNTHETIC = "semi-synthetic"
     """Measured, with another site's asset added or taken away."""
     SIMULATED = "simulated"
-    """Made up."""
-    UNLABELLED = "imported, origin not told"
+    """Simulated."""
+    UNLABELLED = "imported, origin not stated"
     """A user's own series without a label that says what it is."""
 
 

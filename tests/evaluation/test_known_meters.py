@@ -56,7 +56,7 @@ def test_a_file_names_series_or_meters_and_leaves_empty_what_is_unknown(lake: La
     by_number.write_text(f"mpan_id,has_ev,ev_kw\n{labels.mpan_id[0]},1,7.4\n")
     again = gather_labels(lake, (by_number,)).labels
     assert (again.name, again.mpan_id, again.sizes["ev_kw"].tolist()) == (["home0"], [labels.mpan_id[0]], [7.4])
-    assert again.kind == ["imported, origin not told"]
+    assert again.kind == ["imported, origin not stated"]
 
 
 def test_a_later_source_counts_for_the_meters_that_it_names(lake: LakeRows, world: Path, home_labels: Path) -> None:

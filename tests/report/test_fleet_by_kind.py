@@ -50,7 +50,7 @@ def test_an_answer_in_progress_says_why(lake: LakeRows) -> None:
 
 def test_what_was_refused_is_counted_by_rule_without_the_refused_text(lake: LakeRows) -> None:
     found = describe_intake(lake, examples=1)
-    assert [(rule["rule"], rule["rows_refused"], rule["sources"], len(rule["examples"])) for rule in found["refused"]] == [
+    assert [(rule["rule"], rule["rows_rejected"], rule["sources"], len(rule["examples"])) for rule in found["rejected"]] == [
         ("kwh_negative", 2, 1, 1),
         ("not_json", 1, 1, 1),
     ]

@@ -5,7 +5,7 @@ import pytest
 from report_world import BOTH, CAR, DAYS, FIRST, HOSTILE, ROOF, SHORT
 
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.report.histories import History, lay_local, read_histories, read_places
+from fmar_spark.report.histories import History, to_local_days, read_histories, read_places
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_unread_and_opted_out_half_hours_are_missing(histories: dict[str, Histor
 
 def test_of_an_hour_that_happened_twice_the_first_is_kept() -> None:
     utc = np.arange(96.0).reshape(2, 48)
-    local = lay_local(utc, date(2024, 10, 27), "Europe/London")
+    local = to_local_days(utc, date(2024, 10, 27), "Europe/London")
     assert np.isnan(local[0, :2]).all()
     assert local[0, 2] == 0.0
     assert local[0, 4] == 4.0

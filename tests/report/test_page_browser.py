@@ -49,7 +49,7 @@ def test_the_page_opens_without_errors_and_fetches_nothing(opened: Opened, repor
 
 def test_assets_by_class_and_tier_equal_the_table(opened: Opened, lake: LakeRows) -> None:
     page = opened.page
-    for kind in ("real", "semi-synthetic", "simulated", "imported, origin not told"):
+    for kind in ("real", "semi-synthetic", "simulated", "imported, origin not stated"):
         page.check(f'input[name=fleet-kind][value="{kind}"]')
         shown = {row[0]: [int(value) for value in row[1:4]] for row in read_table(page, "answers")}
         wanted = lake.rows(
@@ -76,7 +76,7 @@ def test_the_drawn_bars_are_the_figures_of_the_table(opened: Opened) -> None:
 
 
 def test_quarantine_and_runs_equal_their_tables(opened: Opened) -> None:
-    rows = read_table(opened.page, "refused")
+    rows = read_table(opened.page, "rejected")
     assert [(row[0], row[1]) for row in rows] == [("kwh_negative", "2"), ("not_json", "1")]
     assert HOSTILE_REASON in rows[1][4]
     assert [(row[0], row[3]) for row in read_table(opened.page, "runs")] == [("ingest_dip", "12.5"), ("characterise", "31.0")]
@@ -116,7 +116,7 @@ def test_kinds_of_readings_are_told_apart_wherever_a_meter_stands(opened: Opened
     page = opened.page
     page.fill("input[name=text]", "")
     kinds = dict(page.eval_on_selector_all("#list li", "all => all.map(one => [one.meter.mpan, one.querySelector('.kind').textContent])"))
-    others = {ROOF: "real", SHORT: "semi-synthetic", HOSTILE: "imported, origin not told"}
+    others = {ROOF: "real", SHORT: "semi-synthetic", HOSTILE: "imported, origin not stated"}
     assert kinds == {CAR: "simulated", BOTH: "simulated", SILENT: "simulated", **others}
     choose_meter(page, ROOF)
     assert page.inner_text("#detail .title .kind") == "real"
@@ -128,7 +128,7 @@ def test_no_name_or_reason_becomes_markup(opened: Opened) -> None:
     page.wait_for_selector('[data-figure=carpet] .plot[data-drawn="yes"]')
     assert page.inner_text("#detail h3") == HOSTILE_NAME
     assert HOSTILE_NAME in page.inner_text("[data-verdict=heat_pump]")
-    page.check('input[name=fleet-kind][value="imported, origin not told"]')
+    page.check('input[name=fleet-kind][value="imported, origin not stated"]')
     page.locator("[data-figure=areas]").scroll_into_view_if_needed()
     page.wait_for_selector('[data-figure=areas] .plot[data-drawn="yes"]')
     assert "<i>_C</i>" in page.eval_on_selector("[data-figure=areas] .plot", "plot => plot.textContent")
@@ -174,7 +174,7 @@ def test_every_chart_has_a_table_and_a_name(opened: Opened) -> None:
     page.evaluate("document.querySelectorAll('figure details').forEach(details => { details.open = true; })")
     page.wait_for_function("[...document.querySelectorAll('figure.chart:has(.plot)')].every(one => one.querySelector('details tbody tr'))")
     names = page.eval_on_selector_all("figure.chart .plot", "all => all.map(one => [one.closest('figure').dataset.figure, one.ariaLabel])")
-    fleet = {"answers", "sizes", "areas", "months", "missing", "days", "refused"}
+    fleet = {"answers", "sizes", "areas", "months", "missing", "days", "rejected"}
     assert {name for name, _ in names} >= {*fleet, "carpet", "day", "typical", "sun", "heating", "flat", "baseline", "availability"}
     assert all(label for _, label in names)
 

@@ -1,4 +1,4 @@
-// The evidence of one meter: unpacked when it is asked for, then drawn in the order in which a person checks.
+// The evidence of one meter: unpacked when its meter is chosen, then drawn in the order in which a reader checks.
 async function unpackEvidence(place) {
   const coded = atob(document.getElementById(`evidence-${place}`).textContent);
   const bytes = Uint8Array.from(coded, (letter) => letter.charCodeAt(0));
@@ -30,18 +30,18 @@ function quantile(values, share) {
   return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] : 0;
 }
 
-// Colours from what is given to what is drawn, neutral at zero.
+// Colours from export to import, neutral at zero.
 function powerScale(evidence) {
   const known = evidence.power.filter((value) => !Number.isNaN(value));
-  const draw = Math.max(quantile(known.filter((value) => value > 0), 0.995), 0.01);
-  const give = quantile(known.filter((value) => value < 0).map((value) => -value), 0.995);
-  const zero = give / (give + draw);
-  const below = give > 0 ? [[0, "give-3"], [zero * 0.45, "give-2"], [zero * 0.85, "give-1"]] : [];
-  const above = [[zero, "zero"], [zero + (1 - zero) * 0.15, "draw-1"], [zero + (1 - zero) * 0.5, "draw-2"], [1, "draw-3"]];
-  return { zmin: -give, zmax: draw, colorscale: [...below, ...above].map(([at, name]) => [at, colour(name)]) };
+  const imports = Math.max(quantile(known.filter((value) => value > 0), 0.995), 0.01);
+  const exports = quantile(known.filter((value) => value < 0).map((value) => -value), 0.995);
+  const zero = exports / (exports + imports);
+  const below = exports > 0 ? [[0, "export-3"], [zero * 0.45, "export-2"], [zero * 0.85, "export-1"]] : [];
+  const above = [[zero, "zero"], [zero + (1 - zero) * 0.15, "import-1"], [zero + (1 - zero) * 0.5, "import-2"], [1, "import-3"]];
+  return { zmin: -exports, zmax: imports, colorscale: [...below, ...above].map(([at, name]) => [at, colour(name)]) };
 }
 
-// Vertical strokes over the episodes of a class, cut at midnight.
+// Vertical lines over the episodes of a class, cut at midnight.
 function strokeEpisodes(evidence, asset) {
   const x = [];
   const y = [];
@@ -67,12 +67,12 @@ function makeCarpet(evidence, meter, onDay) {
   const text = CLOCK.map((time) => Array(evidence.days).fill(time));
   const figure = makeFigure({
     name: "carpet", title: "Every half-hour: days across, the clock downwards", isWide: true, height: 430,
-    note: "Orange is power drawn from the network, blue is power given; grey was not read. Strokes mark the episodes of the chosen class, dotted lines the dates on which something changed. "
+    note: "Orange is import, blue is export, grey is missing. Lines mark the episodes of the chosen class, dotted lines the dates on which something changed. "
       + "Colours are rounded to about 1 % of the largest power. A click shows that day below.",
     before: seen.length ? makeChoices("Mark the episodes of:", "marked", [...seen.map((asset) => [String(asset), CLASS_NAMES[asset]]), ["-1", "none"]], String(marked), (value) => {
       marked = Number(value);
       figure.redraw();
-    }) : make("p", { class: "soft" }, "No episodes: the engine holds no asset to be there."),
+    }) : make("p", { class: "soft" }, "No episodes: no asset was found."),
     onClick: (event) => onDay(Math.round((Date.parse(String(event.points[0].x).slice(0, 10)) / MILLISECONDS_A_DAY) - evidence.start)),
     plot: (width) => ({
       data: [
@@ -101,8 +101,8 @@ function makeDailyTable(evidence) {
     counts[asset].set(date, (counts[asset].get(date) || 0) + 1);
   });
   const shown = CLASS_NAMES.map((_, asset) => asset).filter((asset) => counts[asset].size);
-  return makeTable("carpet", "Each local day: energies of the read half-hours, weather, and episodes that began",
-    [["day", false], ["import kWh", true], ["export kWh", true], ["half-hours unread", true], ["mean °C", true], ["midday W/m²", true], ["midday net kW", true], ...shown.map((asset) => [`${CLASS_NAMES[asset]} episodes`, true])],
+  return makeTable("carpet", "Each local day: energies of the half-hours with readings, weather, and episodes that began",
+    [["day", false], ["import kWh", true], ["export kWh", true], ["half-hours missing", true], ["mean °C", true], ["midday W/m²", true], ["midday net kW", true], ...shown.map((asset) => [`${CLASS_NAMES[asset]} episodes`, true])],
     evidence.dates.map((date, place) => [date, number(evidence.import_kwh[place], 2), number(evidence.export_kwh[place], 2), number(evidence.unread[place]),
       number(evidence.weather.temp_c[place], 1), number(evidence.weather.sun_w_m2[place]), number(evidence.midday_kw[place], 2), ...shown.map((asset) => number(counts[asset].get(place) || 0))]));
 }
@@ -213,9 +213,9 @@ function makeHeating(evidence) {
   const load = wholeDays(evidence);
   const bins = binMedians(evidence.weather.temp_c, load, 2);
   const fit = evidence.heating;
-  const told = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${number(fit.days)} days).` : "Too few cold days with readings to tell a slope.";
+  const sentence = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${number(fit.days)} days).` : "Too few cold days with readings for a slope.";
   return makeFigure({
-    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: known.length ? `${told} Unread half-hours count as the mean of the day\u2019s read ones.` : null,
+    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: known.length ? `${sentence} Missing half-hours count as the mean of the others of the day.` : null,
     missing: "No temperature is known for this meter, so no heating slope can be shown.",
     plot: known.length ? () => ({
       data: [makeDots(evidence, evidence.weather.temp_c, load, "heat_pump", "%{text}: %{y:.1f} kWh at %{x} °C<extra></extra>"),
@@ -229,14 +229,14 @@ function makeHeating(evidence) {
 function makeFlatRuns(evidence) {
   const { threshold_kw: threshold, dark, light } = evidence.flat;
   return makeFigure({
-    name: "flat", title: "Battery: runs held near zero", height: 320,
-    note: `How often each clock time lies in a run of ${DATA.rules.flat_slots / 2} hours or more of net power within ${number(threshold, 3)} kW of zero. In the evening and at night only a battery holds it there; at midday a roof without an export register does too.`,
+    name: "flat", title: "Battery: net power held near zero", height: 320,
+    note: `How often each clock time lies in a run of ${DATA.rules.flat_slots / 2} hours or more of net power within ${number(threshold, 3)} kW of zero. In the evening and at night only a battery holds it there; at midday solar without an export register does too.`,
     plot: () => ({
       data: [["autumn, winter", dark, "ev", "solid"], ["spring, summer", light, "solar_pv", "dash"]].map(([name, values, asset, dash]) => ({
         type: "scatter", mode: "lines", name, x: CLOCK, y: values.map((value) => (value === null ? null : value * 100)), line: { color: colour(asset), dash, width: 2 }, hovertemplate: "%{x}: %{y:.0f} % of days, %{fullData.name}<extra></extra>",
       })),
-      layout: { xaxis: { type: "category", tickvals: CLOCK.filter((_, slot) => slot % 8 === 0) }, yaxis: { title: { text: "% of read days" }, rangemode: "tozero", range: [0, Math.max(10, 105 * Math.max(...dark.concat(light).map((value) => value || 0)))] } },
+      layout: { xaxis: { type: "category", tickvals: CLOCK.filter((_, slot) => slot % 8 === 0) }, yaxis: { title: { text: "% of days" }, rangemode: "tozero", range: [0, Math.max(10, 105 * Math.max(...dark.concat(light).map((value) => value || 0)))] } },
     }),
-    table: () => makeTable("flat", "Share of read days in a flat run near zero", [["from", false], ["autumn, winter", true], ["spring, summer", true]], CLOCK.map((time, slot) => [time, percent(dark[slot], 1), percent(light[slot], 1)])),
+    table: () => makeTable("flat", "Share of days in a flat run near zero", [["from", false], ["autumn, winter", true], ["spring, summer", true]], CLOCK.map((time, slot) => [time, percent(dark[slot], 1), percent(light[slot], 1)])),
   });
 }

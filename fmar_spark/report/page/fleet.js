@@ -24,7 +24,7 @@ function startFleet() {
   section.append(make("div", { id: "fleet-body", "aria-live": "off" }));
   quality.append(make("div", { id: "quality-body" }));
   if (DATA.fleet.length) drawFleet(DATA.fleet[0]);
-  startRefused();
+  startRejected();
   startRuns();
 }
 
@@ -78,7 +78,7 @@ function makeSizes(kind) {
 }
 
 function areaName(row) {
-  if (row[0] === null) return "not told";
+  if (row[0] === null) return "not stated";
   return row[1] === null ? row[0] : `${row[0]} ${row[1]}`;
 }
 
@@ -133,11 +133,11 @@ function makeBins(name, title, note, binned, write, kind) {
 }
 
 function makeMissing(kind) {
-  return makeBins("missing", "Share of half-hours unread", `Between each meter's first and last day. Median ${percent(kind.median_missing, 2)}.`, kind.missing, (edge) => percent(edge, edge > 0 && edge < 0.01 ? 1 : 0), kind);
+  return makeBins("missing", "Share of half-hours missing", `Between each meter's first and last day. Median ${percent(kind.median_missing, 2)}.`, kind.missing, (edge) => percent(edge, edge > 0 && edge < 0.01 ? 1 : 0), kind);
 }
 
 function makeDays(kind) {
-  return makeBins("days", "Days with readings", `Local days of the window that was looked at. Median ${number(kind.median_days)} days.`, kind.days, (edge) => number(edge), kind);
+  return makeBins("days", "Days with readings", `Local days of the window that was examined. Median ${number(kind.median_days)} days.`, kind.days, (edge) => number(edge), kind);
 }
 
 function makeUnanswered(kind) {
@@ -151,22 +151,22 @@ function makeUnanswered(kind) {
       : null);
 }
 
-function startRefused() {
-  const section = document.getElementById("refused");
-  const rules = DATA.intake.refused;
-  const total = rules.reduce((sum, rule) => sum + rule.rows_refused, 0);
+function startRejected() {
+  const section = document.getElementById("rejected");
+  const rules = DATA.intake.rejected;
+  const total = rules.reduce((sum, rule) => sum + rule.rows_rejected, 0);
   section.append(make("p", { class: "lead" }, rules.length
-    ? `${number(total)} messages or rows stand in bronze.quarantine, each with the rule that it broke. What was refused stays in the lake and is not quoted here.`
-    : "Nothing: every message and row kept the rules."));
+    ? `${number(total)} messages or rows stand in bronze.quarantine, each with the rule that it broke. Their content stays in the lake and is not quoted here.`
+    : "None: every message and row passed the rules."));
   if (!rules.length) return;
   section.append(make("div", { class: "grid" }, makeFigure({
-    name: "refused", title: "Refusals by rule", isWide: true, height: Math.max(160, 60 + 28 * rules.length),
+    name: "rejected", title: "Rejected messages and rows by rule", isWide: true, height: Math.max(160, 60 + 28 * rules.length),
     plot: () => ({
-      data: [{ type: "bar", orientation: "h", y: rules.map((rule) => plain(rule.rule)), x: rules.map((rule) => rule.rows_refused), marker: { color: colour("heat_pump") }, hovertemplate: "%{y}: %{x}<extra></extra>" }],
-      layout: { xaxis: { title: { text: "refused" } }, yaxis: { type: "category", autorange: "reversed" } },
+      data: [{ type: "bar", orientation: "h", y: rules.map((rule) => plain(rule.rule)), x: rules.map((rule) => rule.rows_rejected), marker: { color: colour("heat_pump") }, hovertemplate: "%{y}: %{x}<extra></extra>" }],
+      layout: { xaxis: { title: { text: "rejected" } }, yaxis: { type: "category", autorange: "reversed" } },
     }),
-    table: () => makeTable("refused", "Refusals by rule, with examples", [["rule", false], ["refused", true], ["sources", true], ["newest (UTC)", false], ["for example", false]],
-      rules.map((rule) => [make("bdi", null, rule.rule), number(rule.rows_refused), number(rule.sources), rule.newest,
+    table: () => makeTable("rejected", "Rejected messages and rows by rule, with examples", [["rule", false], ["rejected", true], ["sources", true], ["newest (UTC)", false], ["for example", false]],
+      rules.map((rule) => [make("bdi", null, rule.rule), number(rule.rows_rejected), number(rule.sources), rule.newest,
         make("ul", null, rule.examples.map(([source, reason]) => make("li", null, make("bdi", null, source), ": ", make("bdi", null, reason))))])),
   })));
 }
@@ -175,7 +175,7 @@ function startRuns() {
   const section = document.getElementById("runs");
   section.append(make("p", { class: "lead" }, `Package ${DATA.version}; classifier `, make("bdi", null, DATA.intake.models.join(", ") || "none"), "."),
     makeTable("runs", "Last run of each step (ops.run_journal)",
-      [["step", false], ["status", false], ["started (UTC)", false], ["seconds", true], ["rows kept", true], ["rows refused", true], ["error", false]],
+      [["step", false], ["status", false], ["started (UTC)", false], ["seconds", true], ["rows kept", true], ["rows rejected", true], ["error", false]],
       DATA.intake.runs.map(([step, status, started, seconds, kept, refused, error]) => [make("bdi", null, step), status, started, number(seconds, 1), number(kept), number(refused), error === null ? "" : make("bdi", null, error)])),
     make("details", { class: "data" }, make("summary", null, "Versions of the tables"),
       makeTable("tables", "Delta version of each table that the report rests on", [["table", false], ["version", true]], DATA.intake.tables.map(([name, version]) => [name, number(version)]))));

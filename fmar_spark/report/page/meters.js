@@ -83,7 +83,7 @@ function startMeters() {
   [search, asset, answer, kind].forEach((control) => control.addEventListener("input", filter));
   list.addEventListener("click", (event) => choose(state, event.target.closest("li")));
   list.addEventListener("keydown", (event) => moveInList(state, event));
-  section.append(make("p", { class: "lead" }, `The evidence of ${number(DATA.evidence.length)} meters is in this file${DATA.evidence.length < METERS.length ? "; of the others the verdicts. scripts/report --meters FILE adds those that it names" : ""}.`),
+  section.append(make("p", { class: "lead" }, `The evidence of ${number(DATA.evidence.length)} meters is in this file${DATA.evidence.length < METERS.length ? "; of the others the answers. scripts/report --meters FILE adds those that it names" : ""}.`),
     make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list), detail));
   filter();
   const asked = all.find((option) => option.meter.mpan === location.hash.replace("#meter=", ""));
@@ -127,9 +127,9 @@ function moveInList(state, event) {
 
 function makeFacts(meter) {
   const facts = [
-    ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not told")], ["Premises", meter.isDomestic === null ? "not told" : meter.isDomestic ? "household" : "business"],
-    ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Unread", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
-    ["Export register", meter.hasExport ? "read" : "none read"], ["Origin", make("bdi", null, meter.provenance || "no label")],
+    ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not stated")], ["Premises", meter.isDomestic === null ? "not stated" : meter.isDomestic ? "household" : "business"],
+    ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Missing", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
+    ["Export register", meter.hasExport ? "yes" : "none"], ["Origin", make("bdi", null, meter.provenance || "no label")],
     ...(meter.confusers ? [["Look-alikes by its label", make("bdi", null, meter.confusers.replaceAll("_", " ").replaceAll(",", ", "))]] : []),
   ];
   return make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, value))));

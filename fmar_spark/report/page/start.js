@@ -1,4 +1,4 @@
-// Words and tables first; charts once the page has been painted.
+// Words and tables first; charts once the page has been rendered.
 startFleet();
 startMeters();
 requestAnimationFrame(() => setTimeout(startPlotly, 0));

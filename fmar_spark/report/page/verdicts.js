@@ -1,26 +1,26 @@
-// Baseline and availability of one meter, and its verdicts in plain sentences.
+// Baseline and availability of one meter, and its answers in sentences.
 function makeBaseline(evidence, meter) {
-  const foreseen = evidence.baseline;
+  const predicted = evidence.baseline;
   const errors = meter.baseline;
   const score = errors ? `Day ahead over its last 30 days: CV(RMSE) ${number(errors.cv_rmse, 2)} (BL01 ${number(errors.bl01_cv_rmse, 2)}), ${percent(errors.coverage)} of half-hours inside the 80 % interval.` : "";
   const label = (slot) => `${day(evidence.start + Math.floor(slot / SLOTS))} ${clockTime(slot % SLOTS)}`;
-  const x = foreseen ? foreseen.slot.map(label) : [];
+  const x = predicted ? predicted.slot.map(label) : [];
   const line = (name, values, own) => ({ type: "scatter", mode: "lines", name, x, y: values, hovertemplate: "%{x}: %{y:.3f} kWh, %{fullData.name}<extra></extra>", ...own });
   return makeFigure({
-    name: "baseline", title: "Baseline against what was read", isWide: true, height: 320,
-    note: foreseen ? `Net energy of each half-hour, expected from the days before it (model ${foreseen.model}, last day used ${foreseen.trained_to}), with its 80 % interval. ${score}` : score,
+    name: "baseline", title: "Baseline against readings", isWide: true, height: 320,
+    note: predicted ? `Net energy of each half-hour, predicted from the days before it (model ${predicted.model}, last day used ${predicted.trained_to}), with its 80 % interval. ${score}` : score,
     missing: "gold.baseline_predictions has no row for this meter; jobs/predict_baseline.py --from DATE --to DATE makes them.",
-    plot: foreseen ? () => ({
+    plot: predicted ? () => ({
       data: [
-        line("10 % bound", foreseen.p10_kwh, { line: { width: 0, color: colour("accent") }, showlegend: false, hoverinfo: "skip", hovertemplate: null }),
-        line("80 % interval", foreseen.p90_kwh, { line: { width: 0, color: colour("accent") }, fill: "tonexty", fillcolor: `${colour("accent")}33`, hoverinfo: "skip", hovertemplate: null }),
-        line("expected", foreseen.predicted_kwh, { line: { color: colour("accent"), width: 2 } }),
-        line("read", foreseen.actual_kwh, { line: { color: colour("ink"), width: 1.5 } }),
+        line("10 % bound", predicted.p10_kwh, { line: { width: 0, color: colour("accent") }, showlegend: false, hoverinfo: "skip", hovertemplate: null }),
+        line("80 % interval", predicted.p90_kwh, { line: { width: 0, color: colour("accent") }, fill: "tonexty", fillcolor: `${colour("accent")}33`, hoverinfo: "skip", hovertemplate: null }),
+        line("predicted", predicted.predicted_kwh, { line: { color: colour("accent"), width: 2 } }),
+        line("measured", predicted.actual_kwh, { line: { color: colour("ink"), width: 1.5 } }),
       ],
       layout: { xaxis: { type: "date" }, yaxis: { title: { text: "net kWh" } } },
     }) : null,
-    table: () => makeTable("baseline", "Net energy of each half-hour, kWh", [["from (local clock)", false], ["expected", true], ["10 %", true], ["90 %", true], ["read", true]],
-      x.map((time, place) => [time, ...["predicted_kwh", "p10_kwh", "p90_kwh", "actual_kwh"].map((name) => number(foreseen[name][place], 3))])),
+    table: () => makeTable("baseline", "Net energy of each half-hour, kWh", [["from (local clock)", false], ["predicted", true], ["10 %", true], ["90 %", true], ["measured", true]],
+      x.map((time, place) => [time, ...["predicted_kwh", "p10_kwh", "p90_kwh", "actual_kwh"].map((name) => number(predicted[name][place], 3))])),
   });
 }
 
@@ -39,7 +39,7 @@ function makeAvailability(evidence) {
   const figure = makeFigure({
     name: "availability", title: "Availability: how often it operates", isWide: true, height: 290,
     note: "Percent of the observed weeks in which the asset was operating, by weekday and clock time.",
-    missing: "No asset is held to be there, so nothing is available.",
+    missing: "No asset was found, so there is no availability.",
     before: pairs.length ? make("div", null,
       makeChoices("Asset:", "available", pairs.map((name) => [name, pairName(name)]), pair, (value) => { pair = value; figure.redraw(); }),
       makeChoices("Season:", "season", seasons.map((code) => [String(code), WORDS.seasons[code]]), String(season), (value) => { season = Number(value); figure.redraw(); })) : null,
@@ -58,7 +58,7 @@ function between(early, late) {
   return early && late && early !== late ? ` (80 % between ${early} and ${late})` : "";
 }
 
-// One verdict as sentences: answer, evidence, size, dates.
+// One answer as sentences: present or absent, evidence, size, dates.
 function verdictSentences(found) {
   if (found.status !== "characterised") return [`${STATUS_WORDS[found.status] || found.status}: ${(found.reason || "").replaceAll("_", " ")}`];
   const sure = `${percent(Math.max(found.presentProbability, 1 - found.presentProbability))} sure, ${found.tier} tier`;
@@ -72,8 +72,8 @@ function verdictSentences(found) {
     sentences.push(`Size ${number(size.rated_kw, 1)} kW ${size.direction}${range}${storage}${peak}; ${number(size.events)} episodes.`);
   }
   if (found.appeared) sentences.push(`Appeared on ${found.appeared}${between(found.appearedEarly, found.appearedLate)}.`);
-  else if (found.isPresent) sentences.push("There from the first day.");
-  if (found.removed) sentences.push(`Gone since ${found.removed}${between(found.removedEarly, found.removedLate)}.`);
+  else if (found.isPresent) sentences.push("Present from the first day.");
+  if (found.removed) sentences.push(`Removed on ${found.removed}${between(found.removedEarly, found.removedLate)}.`);
   return sentences;
 }
 
@@ -83,10 +83,10 @@ function makeVerdicts(meter) {
     const label = meter.labels[found.asset];
     return make("li", { class: found.isPresent ? null : "absent", style: `--c: var(--${WORDS.classes[found.asset]})`, "data-verdict": WORDS.classes[found.asset] },
       make("span", { class: "answer" }, `${CLASS_NAMES[found.asset]}: ${answer} `), make("bdi", null, rest.join(" ")),
-      label === null ? null : make("span", { class: "soft" }, ` By its label: ${label ? "has one at some time" : "has none"}.`));
+      label === null ? null : make("span", { class: "soft" }, ` Label: ${label ? "has one at some time" : "has none"}.`));
   }));
-  const table = make("details", { class: "data" }, make("summary", null, "Table: verdicts"), makeTable("verdicts", "Answers as gold.asset_detections holds them",
-    [["class", false], ["status", false], ["p(ever there)", true], ["p(there now)", true], ["tier", false], ["appeared", false], ["removed", false], ["evidence", false]],
+  const table = make("details", { class: "data" }, make("summary", null, "Table: answers"), makeTable("verdicts", "Answers as gold.asset_detections holds them",
+    [["class", false], ["status", false], ["p(ever present)", true], ["p(present now)", true], ["tier", false], ["appeared", false], ["removed", false], ["evidence", false]],
     meter.detections.filter(Boolean).map((found) => [CLASS_NAMES[found.asset], STATUS_WORDS[found.status] || found.status, percent(found.probability, 1), percent(found.presentProbability, 1), found.tier ?? "–", found.appeared ?? "–", found.removed ?? "–", make("bdi", null, found.evidence ?? "–")])));
-  return make("div", { class: "card" }, make("h4", null, "Verdicts"), list, table);
+  return make("div", { class: "card" }, make("h4", null, "Answers"), list, table);
 }
