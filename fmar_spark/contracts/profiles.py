@@ -2,35 +2,45 @@
 
 from typing import Final
 
+from fmar_spark.contracts import capability
 from fmar_spark.contracts.table import Column, Layer, TableContract, class_column, mpan_column, run_columns
 from fmar_spark.domain.words import Sensitivity
 
-DETECTION_STRUCT: Final = (
-    "struct<asset_class:string,probability:double,present_probability:double,is_present:boolean,tier:string,status:string,"
-    "status_reason:string,appeared_date:date,appeared_p10_date:date,appeared_p90_date:date,removed_date:date,"
-    "removed_p10_date:date,removed_p90_date:date,evidence:string>"
+ASSET_EVENTS: Final = TableContract(
+    name="asset_events",
+    layer=Layer.SILVER,
+    doc="One row per operating episode of an asset that the engine holds to be there.",
+    key=("mpan_id", "asset_class", "started_at"),
+    columns=(
+        mpan_column(),
+        class_column(),
+        Column("started_at", "timestamp", "Start of the first half-hour.", nullable=False),
+        Column("ended_at", "timestamp", "End of the last half-hour (exclusive); null = still going on."),
+        Column("energy_kwh", "double", "Energy of the asset alone; for demand response the energy held back, positive.", unit="kWh"),
+        Column("peak_kw", "double", "Highest mean power of the asset alone in a half-hour.", unit="kW"),
+        Column("is_import", "boolean", "True while the asset draws, false while it gives."),
+        Column("probability", "double", "That this episode is the asset's."),
+    ),
+    job="characterise",
 )
-CHANGE_STRUCT: Final = (
-    "struct<asset_class:string,changed_date:date,kind:string,changed_p10_date:date,changed_p90_date:date,kw_before:double,kw_after:double>"
-)
-CAPABILITY_STRUCT: Final = (
-    "struct<asset_class:string,direction:string,rated_kw:double,rated_kw_lower:double,rated_kw_upper:double,"
-    "rated_kw_p10:double,rated_kw_p50:double,rated_kw_p90:double,rated_kw_max:double,duration_minutes_min:double,"
-    "duration_minutes_p10:double,duration_minutes_p50:double,duration_minutes_p90:double,duration_minutes_max:double,"
-    "ramp_kw_per_min_lower_bound:double,energy_kwh_day:double,storage_kwh:double,peak_kwp:double,peak_kwp_lower:double,"
-    "peak_kwp_upper:double,confidence:double,tier:string,events_seen:int>"
-)
-AVAILABILITY_STRUCT: Final = (
-    "struct<asset_class:string,direction:string,season:string,weeks_observed:array<int>,probability:array<float>,kw_p50:array<float>>"
-)
-EVENT_STRUCT: Final = (
-    "struct<asset_class:string,started_at:timestamp,ended_at:timestamp,energy_kwh:double,peak_kw:double,"
-    "is_import:boolean,probability:double>"
-)
-BASELINE_STRUCT: Final = (
-    "struct<model:string,trained_from_date:date,trained_to_date:date,days_used:int,cv_rmse:double,bl01_cv_rmse:double,nmbe:double,"
-    "interval_coverage:double>"
-)
+
+_OF_THE_METER: Final = ("mpan_id", "days_seen", "model_version", *(column.name for column in run_columns()))
+"""Columns of the gold tables that a profile states once, not in each nested row."""
+
+
+def nest_rows(contract: TableContract, **other_types: str) -> str:
+    """The struct type of a table's rows inside a meter's profile.
+
+    Args:
+        contract: the table that the nested rows become.
+        other_types: columns that a profile holds otherwise, with their types there, after the others; "" leaves one out.
+    """
+    own = {column.name: column.type for column in contract.columns if column.name not in (*_OF_THE_METER, *other_types)} | other_types
+    return f"struct<{','.join(f'{name}:{kind}' for name, kind in own.items() if kind)}>"
+
+
+_MATRIX: Final = {"weekday": "", "slot": "", "weeks_observed": "array<int>", "probability": "array<float>", "kw_p50": "array<float>"}
+"""Inside a profile the 7 x 48 cells of a season stand in one row."""
 
 METER_PROFILES: Final = TableContract(
     name="meter_profiles",
@@ -51,32 +61,19 @@ METER_PROFILES: Final = TableContract(
         Column(
             "features", "array<float>", "Evidence in the order of the feature list of the model version.", sensitivity=Sensitivity.PERSONAL
         ),
-        Column("detections", f"array<{DETECTION_STRUCT}>", "Five answers, one a class.", nullable=False),
-        Column("changes", f"array<{CHANGE_STRUCT}>", "Dated changes of assets.", nullable=False),
-        Column("capabilities", f"array<{CAPABILITY_STRUCT}>", "Parameters by class and direction.", nullable=False),
-        Column("availabilities", f"array<{AVAILABILITY_STRUCT}>", "7 x 48 matrices by class, direction and season.", nullable=False),
-        Column("events", f"array<{EVENT_STRUCT}>", "Operating episodes.", nullable=False, sensitivity=Sensitivity.PERSONAL),
-        Column("baseline", BASELINE_STRUCT, "How the day-ahead baseline did on the last 30 days, out of sample."),
+        Column("detections", f"array<{nest_rows(capability.ASSET_DETECTIONS)}>", "Five answers, one a class.", nullable=False),
+        Column("changes", f"array<{nest_rows(capability.ASSET_CHANGES)}>", "Dated changes of assets.", nullable=False),
+        Column("capabilities", f"array<{nest_rows(capability.CAPABILITY)}>", "Parameters by class and direction.", nullable=False),
+        Column(
+            "availabilities",
+            f"array<{nest_rows(capability.AVAILABILITY, **_MATRIX)}>",
+            "7 x 48 matrices by class, direction and season.",
+            nullable=False,
+        ),
+        Column("events", f"array<{nest_rows(ASSET_EVENTS)}>", "Operating episodes.", nullable=False, sensitivity=Sensitivity.PERSONAL),
+        Column("baseline", nest_rows(capability.BASELINES), "How the day-ahead baseline did on the last 30 days, out of sample."),
         Column("model_version", "string", "Classifier that scored: registry version, or bundled and its digest.", nullable=False),
         *run_columns(),
-    ),
-    job="characterise",
-)
-
-ASSET_EVENTS: Final = TableContract(
-    name="asset_events",
-    layer=Layer.SILVER,
-    doc="One row per operating episode of an asset that the engine holds to be there.",
-    key=("mpan_id", "asset_class", "started_at"),
-    columns=(
-        mpan_column(),
-        class_column(),
-        Column("started_at", "timestamp", "Start of the first half-hour.", nullable=False),
-        Column("ended_at", "timestamp", "End of the last half-hour (exclusive); null = still going on."),
-        Column("energy_kwh", "double", "Energy of the asset alone; for demand response the energy held back, positive.", unit="kWh"),
-        Column("peak_kw", "double", "Highest mean power of the asset alone in a half-hour.", unit="kW"),
-        Column("is_import", "boolean", "True while the asset draws, false while it gives."),
-        Column("probability", "double", "That this episode is the asset's."),
     ),
     job="characterise",
 )

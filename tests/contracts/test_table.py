@@ -4,6 +4,7 @@ import pytest
 
 from fmar_spark.contracts.capability import AVAILABILITY
 from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import DIP_MESSAGES, READINGS
 from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.errors import ContractError
@@ -50,3 +51,15 @@ def test_files_are_skipped_by_meter_point_and_day_and_not_by_every_column_of_a_k
     assert READINGS.searched == ("mpan_id", "utc_date")
     assert AVAILABILITY.searched == ("mpan_id",)
     assert DIP_MESSAGES.searched[0] == "transaction_id"
+
+
+def test_what_a_profile_holds_of_a_table_is_what_the_table_says() -> None:
+    nested = {column.name: column.type for column in METER_PROFILES.columns}
+    assert nested["changes"] == (
+        "array<struct<asset_class:string,changed_date:date,kind:string,changed_p10_date:date,changed_p90_date:date,"
+        "kw_before:double,kw_after:double>>"
+    )
+    assert nested["availabilities"] == (
+        "array<struct<asset_class:string,direction:string,season:string,weeks_observed:array<int>,probability:array<float>,"
+        "kw_p50:array<float>>>"
+    )
