@@ -40,7 +40,7 @@ EXTRAS_OF_ROOM = {
     "engine": {"spark"},
     "engine/lake_sql": {"report"},
     "intake/dip": {"spark"},
-    "profiling/profiles": {"spark"},
+    "local/charts": {"report"},
     "steps": {"spark", "train"},
     "transforms": {"spark"},
     "learning": {"train", "report"},

@@ -10,9 +10,9 @@ from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.report import describe_intake
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.intake.intervals.series_rows import Surroundings
 from fmar_spark.intake.intervals.weather import read_weather
 from fmar_spark.steps import build_readings, import_intervals, load_labels, load_weather, record_legal_basis
-from fmar_spark.steps.import_intervals import Surroundings
 
 
 def run(app: App, input: Path, weather: Path | None, sites: Path | None, labels: Path | None, legal_basis: str, dry_run: bool) -> None:

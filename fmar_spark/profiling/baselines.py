@@ -1,7 +1,8 @@
 """Day-ahead baselines: rows of ``gold.baseline_predictions``, and how each meter's baseline did lately."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from fmar_spark import clock
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, to_dates
 from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.errors import ConfigError
 from fmar_spark.kernels.baseline.day_ahead import MODELS, NONE, BaselineDays, BaselineRules, predict_days
 from fmar_spark.kernels.baseline.days import is_plain_working
 from fmar_spark.kernels.baseline.interval import IntervalRules
@@ -29,6 +31,10 @@ ASKED_PER_BATCH: Final = 2000
 """Meter-days of one record batch: about 100,000 rows."""
 DAYS_PER_WALK: Final = 16
 """Meters whose last days lie this close are foreseen in one walk: their number changes the cost, never the result."""
+
+
+FURTHEST_DAYS: Final = 400
+"""How far before the first reading, or after the last, a day may lie."""
 
 
 class ScoreRules(NamedTuple):
@@ -130,6 +136,18 @@ def build_standing(standing: BaselineStanding, start: np.datetime64, kind: pa.St
         "interval_coverage": standing.interval_coverage,
     }
     return build_structs(columns, kind)
+
+
+def check_reach(wanted: Iterable[date], first_read: date, last_read: date) -> None:
+    """Reject days so far from all readings that nothing can be predicted for them, before a window is built for them.
+
+    Raises:
+        ConfigError: the first such day is named.
+    """
+    low, high = first_read - timedelta(days=FURTHEST_DAYS), last_read + timedelta(days=FURTHEST_DAYS)
+    for day in sorted(wanted):
+        if not low <= day <= high:
+            raise ConfigError(f"day {day} requested, {low} to {high} wanted: readings run from {first_read} to {last_read}")
 
 
 @dataclass(frozen=True)

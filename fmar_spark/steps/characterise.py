@@ -30,7 +30,7 @@ from fmar_spark.transforms.gold import (
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES)
-_PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]], ...]] = (
+PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]], ...]] = (
     (ASSET_EVENTS, list_events),
     (ASSET_DETECTIONS, list_detections),
     (ASSET_CHANGES, list_changes),
@@ -74,7 +74,7 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     store.overwrite(profiles, METER_PROFILES, where)
     written = store.last_metrics(METER_PROFILES).get("numOutputRows", 0)
     stored = store.read(METER_PROFILES)
-    for contract, project in _PROJECTIONS:
+    for contract, project in PROJECTIONS:
         _log.info("characterise: %s", contract.full_name)
         store.overwrite(project(stored.where(where) if where else stored), contract, where)
     return Written({"meters": written}, rows_kept=written)

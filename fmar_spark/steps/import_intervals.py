@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -16,23 +14,13 @@ from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
-from fmar_spark.intake.intervals.companions import SiteRow
-from fmar_spark.intake.intervals.importing import SeriesFacts, StagedIntake
-from fmar_spark.intake.intervals.weather import WeatherFile
-from fmar_spark.settings.sections import ImportSettings
+from fmar_spark.intake.intervals.importing import StagedIntake
+from fmar_spark.intake.intervals.series_rows import Surroundings, build_series_row, is_same_row
 
 READS = (SERIES, INTERVAL_IMPORTS)
 WRITES = (INTERVAL_IMPORTS, SERIES, QUARANTINE)
 DAY_KEY = ["mpan_id", "utc_date", "quantity"]
 _log = logging.getLogger(__name__)
-
-
-class Surroundings(NamedTuple):
-    """What comes with the intervals: where the series are and which weather is theirs."""
-
-    sites: Mapping[str, SiteRow]
-    weather: WeatherFile | None
-    defaults: ImportSettings
 
 
 @limit_tables(READS, WRITES)
@@ -47,7 +35,7 @@ def run(store: TableStore, run: Run, staged: StagedIntake, surroundings: Surroun
     facts = {fact.series_id: fact for fact in intake.series}
     mpans = assign_mpans(facts, {name: row["mpan_id"] for name, row in known.items()})
     rows = [build_series_row(fact, mpans[name], known.get(name), surroundings, run.started_at) for name, fact in facts.items()]
-    changed = [row for row in rows if not _is_same(row, known.get(str(row["series_id"])))]
+    changed = [row for row in rows if not is_same_row(row, known.get(str(row["series_id"])))]
     if changed:
         series = store.spark.createDataFrame([Row(**row) for row in changed], struct_type(SERIES))
         store.merge(series, SERIES)
@@ -59,35 +47,6 @@ def run(store: TableStore, run: Run, staged: StagedIntake, surroundings: Surroun
     counts = {**intake.counts, "series": len(facts), "series_changed": len(changed), "days_added": added}
     counts |= {f"rule_{name}": count for name, count in intake.faults_by_rule.items()}
     return Written(counts, intake.counts.get("rows_kept", 0), intake.counts.get("rows_quarantined", 0))
-
-
-def build_series_row(
-    fact: SeriesFacts, mpan_id: str, before: Mapping[str, Any] | None, surroundings: Surroundings, imported_at: datetime
-) -> dict[str, object]:
-    """The row of a series: what the files say now, on top of what earlier imports said and these leave out."""
-    old: Mapping[str, Any] = before or {}
-    site = surroundings.sites.get(fact.series_id, SiteRow())
-    defaults = surroundings.defaults
-    area = surroundings.weather.area_of(fact.series_id) if surroundings.weather else None
-    first_at, last_at = fact.first_at, fact.last_at
-    return {
-        "series_id": fact.series_id,
-        "mpan_id": mpan_id,
-        "source": fact.source,
-        "interval_minutes": max(fact.interval_minutes, old.get("interval_minutes") or 0),
-        "first_at": min(first_at, _in_utc(old["first_at"])) if old else first_at,
-        "last_at": max(last_at, _in_utc(old["last_at"])) if old else last_at,
-        "has_export": fact.has_export or bool(old.get("has_export")),
-        "time_zone": _first_known(site.time_zone, old.get("time_zone"), defaults.time_zone),
-        "rows_read": fact.rows_read,
-        "rows_quarantined": fact.rows_quarantined,
-        "gsp_group_id": _first_known(site.gsp_group_id, old.get("gsp_group_id")),
-        "latitude": _first_known(site.latitude, old.get("latitude"), defaults.latitude),
-        "longitude": _first_known(site.longitude, old.get("longitude"), defaults.longitude),
-        "weather_area": _first_known(area, old.get("weather_area")),
-        "is_domestic": _first_known(site.is_domestic, old.get("is_domestic")),
-        "imported_at": imported_at,
-    }
 
 
 def _append_days(store: TableStore, run: Run, staged: StagedIntake, numbered: DataFrame) -> int:
@@ -121,22 +80,3 @@ def _build_faults(faults: DataFrame, numbered: DataFrame, run: Run) -> DataFrame
 def _number_series(store: TableStore, mpans: Mapping[str, str]) -> DataFrame:
     schema = T.StructType([T.StructField("series_id", T.StringType()), T.StructField("mpan_id", T.StringType())])
     return store.spark.createDataFrame(list(mpans.items()), schema)
-
-
-def _is_same(row: Mapping[str, object], before: Mapping[str, Any] | None) -> bool:
-    if before is None:
-        return False
-    return all(_comparable(row[name]) == _comparable(before[name]) for name in row if name != "imported_at")
-
-
-def _comparable(value: object) -> object:
-    return _in_utc(value) if isinstance(value, datetime) else value
-
-
-def _in_utc(at: datetime) -> datetime:
-    """Spark hands out timestamps without a zone, in the clock of this machine."""
-    return at.astimezone(UTC)
-
-
-def _first_known(*values: object) -> object:
-    return next((value for value in values if value is not None), None)

@@ -17,15 +17,13 @@ from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.profiling.baselines import PredictionPass, read_rules
+from fmar_spark.profiling.baselines import PredictionPass, check_reach, read_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (BASELINE_PREDICTIONS,)
 MAX_DAYS: Final = 800
-FURTHEST_DAYS: Final = 400
-"""How far before the first reading, or after the last, a day may lie."""
 _log = logging.getLogger(__name__)
 
 
@@ -95,19 +93,16 @@ def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
 
 
 def _check_reach(store: TableStore, wanted: DataFrame, until_date: date) -> None:
-    """Refuse days so far from all readings that nothing could be said of them, and a window would be laid out in vain.
+    """Reject days far from all readings.
 
     Raises:
         ConfigError: the first such day is named.
     """
-    asked = wanted.agg(F.min("utc_date").alias("first"), F.max("utc_date").alias("last")).first()
+    ends = wanted.agg(F.min("utc_date").alias("first"), F.max("utc_date").alias("last")).first()
     read = store.read(READINGS).agg(F.min("utc_date").alias("first")).first()
-    if asked is None or read is None or asked["first"] is None or read["first"] is None:
+    if ends is None or read is None or ends["first"] is None or read["first"] is None:
         return
-    low, high = read["first"] - timedelta(days=FURTHEST_DAYS), until_date + timedelta(days=FURTHEST_DAYS)
-    for day in (asked["first"], asked["last"]):
-        if not low <= day <= high:
-            raise ConfigError(f"day {day} asked for, {low} to {high} wanted: readings run from {read['first']} to {until_date}")
+    check_reach((ends["first"], ends["last"]), read["first"], until_date)
 
 
 def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:

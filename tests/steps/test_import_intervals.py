@@ -11,10 +11,10 @@ from fmar_spark.intake.intervals.companions import SiteRow, read_labels
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.intake.intervals.series_rows import Surroundings
 from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.settings.sections import ImportSettings
 from fmar_spark.steps import import_intervals, load_labels, load_weather, record_legal_basis
-from fmar_spark.steps.import_intervals import Surroundings
 
 
 def write_homes(path: Path, kwh: float, bad_line: str = "") -> Path:

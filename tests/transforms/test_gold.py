@@ -10,7 +10,10 @@ from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVA
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.schema import struct_type
+from fmar_spark.profiling.projections import PROJECTIONS
+from fmar_spark.steps import characterise
 from fmar_spark.transforms import gold
 
 AS_OF = date(2024, 3, 31)
@@ -54,6 +57,7 @@ def profiles(spark: SparkSession) -> DataFrame:
         detections=[detection(asset, is_present=answers.get(asset, False)) for asset in ASSET_CLASSES],
         changes=[
             change("ev", date(2023, 5, 1), "appeared"),
+            change("battery", date(2023, 9, 9), "upgraded"),
             change("battery", date(2023, 9, 9), "removed"),
         ],
         capabilities=[
@@ -100,6 +104,14 @@ def test_every_projection_has_its_contracts_form_and_one_row_a_key(profiles: Dat
     found = project(profiles)
     assert found.columns == [column.name for column in contract.columns]
     assert found.count() == found.select(*contract.key).distinct().count() > 0
+
+
+@pytest.mark.parametrize("contract", [contract for contract, _ in PROJECTIONS], ids=lambda contract: contract.name)
+def test_without_spark_the_rows_are_the_same(profiles: DataFrame, contract: TableContract) -> None:
+    in_arrow, in_spark = dict(PROJECTIONS)[contract](profiles.toArrow()), dict(characterise.PROJECTIONS)[contract](profiles).toArrow()
+    order = [(name, "ascending") for name in contract.key]
+    assert in_arrow.schema.equals(arrow_schema(contract))
+    assert in_arrow.sort_by(order).to_pylist() == in_spark.sort_by(order).to_pylist()
 
 
 def test_every_meter_has_five_answers_whatever_they_are(profiles: DataFrame) -> None:
