@@ -10,7 +10,7 @@ _DIRECTION: Final = Column("direction", "string", "import or export, seen from t
 ASSET_DETECTIONS: Final = TableContract(
     name="asset_detections",
     layer=Layer.GOLD,
-    doc="Five rows per meter that was looked at, one a class, whatever the answer.",
+    doc="One row per meter that was looked at and asset class, whatever the answer.",
     key=("mpan_id", "asset_class"),
     columns=(
         mpan_column(),

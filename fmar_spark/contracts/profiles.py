@@ -61,7 +61,7 @@ METER_PROFILES: Final = TableContract(
         Column(
             "features", "array<float>", "Evidence in the order of the feature list of the model version.", sensitivity=Sensitivity.PERSONAL
         ),
-        Column("detections", f"array<{nest_rows(capability.ASSET_DETECTIONS)}>", "Five answers, one a class.", nullable=False),
+        Column("detections", f"array<{nest_rows(capability.ASSET_DETECTIONS)}>", "An answer for each class.", nullable=False),
         Column("changes", f"array<{nest_rows(capability.ASSET_CHANGES)}>", "Dated changes of assets.", nullable=False),
         Column("capabilities", f"array<{nest_rows(capability.CAPABILITY)}>", "Parameters by class and direction.", nullable=False),
         Column(

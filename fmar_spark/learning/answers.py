@@ -26,7 +26,7 @@ Texts = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
 
 
 class Answers(NamedTuple):
-    """One entry a labelled meter and class, shape (meters, 5) unless told otherwise."""
+    """One entry a labelled meter and class, shape (meters, classes) unless told otherwise."""
 
     status: Texts
     """Of ``STATUSES``."""

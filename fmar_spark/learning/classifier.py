@@ -1,4 +1,4 @@
-"""The classifier that scores: five calibrated detectors, five presence models and the size intervals, in one estimator."""
+"""The classifier that scores: for each class a calibrated detector, a model of presence and the size intervals, in one estimator."""
 
 import hashlib
 import io
@@ -58,7 +58,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         self.classes_ = np.array([0, 1])
 
     def predict(self, features: Floats) -> Floats:
-        """Calibrated probability that each class was there at some time, shape (meters, 5)."""
+        """Calibrated probability that each class was there at some time, shape (meters, classes)."""
         scores = [self._score(asset, np.asarray(features, dtype=np.float32)) for asset in ASSET_CLASSES]
         return np.stack(scores, axis=1) if len(features) else np.zeros((0, len(ASSET_CLASSES)))
 
@@ -202,7 +202,7 @@ class StoredScorer:
     version: str
 
     def predict(self, features: Floats) -> Floats:
-        """Calibrated probability that each class was there at some time, shape (meters, 5)."""
+        """Calibrated probability that each class was there at some time, shape (meters, classes)."""
         return self._loaded().predict(features)
 
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:

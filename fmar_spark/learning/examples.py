@@ -19,15 +19,15 @@ class Examples(NamedTuple):
     features: Floats
     """Shape (examples, features)."""
     labels: Floats
-    """1 there at some time, 0 not, NaN unknown; shape (examples, 5)."""
+    """1 there at some time, 0 not, NaN unknown; shape (examples, classes)."""
     present: Floats
-    """1 there at the end, 0 gone, NaN unknown; shape (examples, 5)."""
+    """1 there at the end, 0 gone, NaN unknown; shape (examples, classes)."""
     presence: Floats
-    """Shape (examples, 5, evidence), in the order of ``PRESENCE_EVIDENCE``."""
+    """Shape (examples, classes, evidence), in the order of ``PRESENCE_EVIDENCE``."""
     sizes: Floats
-    """Estimates and their spread, shape (examples, 5, 5): ``SIZE_NAMES``, then spread."""
+    """Estimates and their spread, shape (examples, classes, sizes + 1): ``SIZE_NAMES``, then spread."""
     true_sizes: Floats
-    """Shape (examples, 5, 4), NaN unknown."""
+    """Shape (examples, classes, sizes), NaN unknown."""
     confusers: list[str]
     """Comma-separated look-alikes that are there."""
     history_days: Ints

@@ -46,21 +46,21 @@ class Labels(NamedTuple):
     kind: list[str]
     """Real, semi-synthetic, simulated or not told: never counted together."""
     has: Floats
-    """1 at some time, 0 never, NaN unknown; shape (meters, 5)."""
+    """1 at some time, 0 never, NaN unknown; shape (meters, classes)."""
     sizes: dict[str, Floats]
     """By name of ``SIZES``, NaN unknown, shape (meters,) each."""
     appeared_day: Floats
-    """NaN where it was there from the start or nobody knows; shape (meters, 5)."""
+    """NaN where it was there from the start or nobody knows; shape (meters, classes)."""
     removed_day: Floats
     """First day without it; NaN where it stayed or nobody knows."""
     is_dated: Bools
-    """Whether the days are known where there are any, shape (meters, 5)."""
+    """Whether the days are known where there are any, shape (meters, classes)."""
     confusers: list[tuple[str, ...] | None]
     """Look-alikes that are there; None where nobody knows."""
 
 
 class Truth(NamedTuple):
-    """What held in the window of each meter, shape (meters, 5) each; NaN unknown."""
+    """What held in the window of each meter, shape (meters, classes) each; NaN unknown."""
 
     ever: Floats
     """1 there at some time in the window, 0 not."""

@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 
 _SAYS: Final = """# Model card: fmar_asset_classifier
 
 Rendered from `fmar_spark/learning/bundled/asset_classifier.json` by `scripts/render_docs.py`; a test fails where the two differ.
 
-**What it is.** Five calibrated detectors (EV charging, heat pump, battery, solar PV, demand response), five models of whether a found
-asset is still there, and the 80 % intervals of sizes, in one estimator. Assets coexist, so the five probabilities are independent.
+**What it is.** For each class ({classes}) a calibrated detector, a model of whether a
+found asset is still there, and the 80 % intervals of sizes, in one estimator. Assets coexist, so the probabilities are independent.
 
 **What it reads.** The evidence that the kernels find in one meter's half-hours of up to 24 months: episodes of one power and their
 regularity, answers to cold and to sun, flat runs, dips against a counterfactual; with missing evidence where the meter cannot show it.
@@ -36,7 +36,7 @@ def render_model_card(card: dict[str, Any]) -> str:
     """Markdown of the card that ``registry.save_bundled`` wrote: figures of the test meters by class and by look-alike."""
     meters, first_date, last_date, seed = card["plan"]
     lines = [
-        _SAYS,
+        _SAYS.format(classes=", ".join(facts.words for facts in ASSET_FACTS.values())),
         f"## {card['version']}",
         "",
         f"{meters:,} simulated meters (seed {seed}, {first_date} to {last_date}), each seen in {card['views']} circumstances.",

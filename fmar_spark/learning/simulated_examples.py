@@ -129,7 +129,7 @@ def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Exam
 
 
 def _read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[Floats, Floats, Floats]:
-    """Labels, presence at the end, and sizes; (rows, 5), (rows, 5) and (rows, 5, 4)."""
+    """Labels, presence at the end, and sizes; (rows, classes) twice and (rows, classes, sizes)."""
     place = np.full(len(fleet.mpan_id), -1)
     place[rows] = np.arange(len(rows))
     labels = np.zeros((len(rows), len(ASSET_CLASSES)))

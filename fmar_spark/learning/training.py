@@ -1,4 +1,4 @@
-"""Trains and calibrates the five classifiers, split by meter."""
+"""Trains and calibrates a classifier for each class, split by meter."""
 
 import hashlib
 from typing import Any, Final, NamedTuple

@@ -43,11 +43,11 @@ class Judged(NamedTuple):
     window: MeterWindow
     examination: Examination
     probability: Floats
-    """Of having been there at some time, shape (meters, 5); NaN unless characterised."""
+    """Of having been there at some time, shape (meters, classes); NaN unless characterised."""
     present_probability: Floats
     """Of being there on the last day; NaN unless characterised."""
     reported: Bools
-    """Classes that get events and parameters, shape (meters, 5)."""
+    """Classes that get events and parameters, shape (meters, classes)."""
     histories: dict[AssetClass, History]
     last_slot: Ints
     """Last slot read, shape (meters,)."""
@@ -85,7 +85,7 @@ def read_slot_starts(first_utc_date: date, days: int, time_zone: str) -> np.ndar
 
 
 def change_dates(judged: Judged) -> dict[str, Values]:
-    """Appearance and removal dates with their intervals, each flattened meter by meter over the five classes."""
+    """Appearance and removal dates with their intervals, each flattened meter by meter over the classes."""
     shape = judged.probability.shape
     start = judged.window.calendar.start_date
     columns: dict[str, Values] = {}

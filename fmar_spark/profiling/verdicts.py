@@ -22,7 +22,7 @@ class Scorer(Protocol):
         """Name of the classifier, as every row states it."""
 
     def predict(self, features: Floats) -> Floats:
-        """Calibrated probability that each class was there at some time, shape (meters, 5)."""
+        """Calibrated probability that each class was there at some time, shape (meters, classes)."""
 
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that it is there at the end, shape (meters,)."""
@@ -48,7 +48,7 @@ def name_tiers(probability: Floats, rules: TierRules) -> np.ndarray[tuple[int, .
 
 
 def find_answerable(findings: dict[AssetClass, Findings], sufficiency: Sufficiency) -> tuple[Bools, Bools]:
-    """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, 5) each."""
+    """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, classes) each."""
     enough = (sufficiency.verdict == SUFFICIENT)[:, None]
     missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
     untellable = missing > UNTELLABLE_SHARE

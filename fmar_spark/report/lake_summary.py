@@ -36,7 +36,7 @@ class Meter(NamedTuple):
     annual_kwh: float
     """Import of all read half-hours, scaled to a year."""
     answers: pd.DataFrame
-    """Detections of its five classes with size, tier and evidence."""
+    """Detections of its classes with size, tier and evidence."""
     cv_rmse: float
     bl01_cv_rmse: float
     """Day-ahead error of the baseline and of BL01 over mean load; NaN where there is none."""

@@ -54,7 +54,7 @@ TARIFFS: Final = ("flat", "two_rate", "off_peak_ev", "dynamic", "peak_charge")
 
 
 class Mix(NamedTuple):
-    """Shares from 0 to 1; those of assets and look-alikes are of the premises that are not plain."""
+    """Shares from 0 to 1; those of assets (of homes and of businesses, by class) and look-alikes are of the premises that are not plain."""
 
     domestic: float = 0.74
     """Homes among all meters."""

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.domain.assets import AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.simulate.plan import (
     BUSINESSES,
     CONFUSERS,
@@ -104,7 +104,7 @@ class Population(NamedTuple):
 
     def ever(self, asset: AssetClass) -> Bools:
         """Which meters ever have the asset."""
-        return np.asarray(self.is_asset[:, list(AssetClass).index(asset)])
+        return np.asarray(self.is_asset[:, ASSET_CLASSES.index(asset)])
 
 
 def size_track(life: Life, slots: int) -> Floats:
@@ -116,18 +116,9 @@ def size_track(life: Life, slots: int) -> Floats:
 
 
 def _draw_assets(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_plain: Bools) -> Bools:
-    homes = (mix.home_ev, mix.home_heat_pump, mix.home_battery, mix.home_solar_pv, mix.home_demand_response)
-    firms = (
-        mix.business_ev,
-        mix.business_heat_pump,
-        mix.business_battery,
-        mix.business_solar_pv,
-        mix.business_demand_response,
-    )
-    order = (AssetClass.EV, AssetClass.HEAT_PUMP, AssetClass.BATTERY, AssetClass.SOLAR_PV, AssetClass.DEMAND_RESPONSE)
-    column = [order.index(asset) for asset in AssetClass]
-    chance = np.where(is_domestic[:, None], np.array(homes)[column], np.array(firms)[column])
-    classes = list(AssetClass)
+    classes = list(ASSET_CLASSES)
+    homes, firms = ([getattr(mix, f"{where}_{asset.value}") for asset in classes] for where in ("home", "business"))
+    chance = np.where(is_domestic[:, None], np.array(homes), np.array(firms))
     has = rng.random(chance.shape) < chance
     sunny, stored = classes.index(AssetClass.SOLAR_PV), classes.index(AssetClass.BATTERY)
     again = rng.random(len(has))
@@ -167,7 +158,7 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     scale_kw = typical[premises] * np.exp(np.clip(rng.standard_normal(meters), -2.6, 2.6) * spread)
     is_asset = _draw_assets(rng, mix, is_domestic, is_plain)
     is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)
-    has_ev = is_asset[:, list(AssetClass).index(AssetClass.EV)]
+    has_ev = is_asset[:, ASSET_CLASSES.index(AssetClass.EV)]
     weights = np.array(AREA_WEIGHT, dtype=np.float64)
     weights[list(GSP_AREAS).index(LONDON_GROUP)] *= mix.london
     return Population(

@@ -1,4 +1,4 @@
-"""Trains the five classifiers on labelled meters of the lake, and promotes them if they pass the gates."""
+"""Trains the classifiers on labelled meters of the lake, and promotes them if they pass the gates."""
 
 import logging
 from collections.abc import Iterator
@@ -49,8 +49,8 @@ EVIDENCE: Final = TableContract(
     columns=(
         mpan_column(),
         Column("features", "array<float>", "In the order of the feature list."),
-        Column("presence", "array<float>", "Five classes of presence evidence."),
-        Column("sizes", "array<float>", "Five classes of size estimates and spread."),
+        Column("presence", "array<float>", "Evidence of presence, class by class."),
+        Column("sizes", "array<float>", "Estimates of sizes and their spread, class by class."),
         Column("history_days", "int", "Days seen.", unit="day"),
     ),
     job="train_classifier",

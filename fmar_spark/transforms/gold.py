@@ -13,7 +13,7 @@ _RUN = ("run_id", "as_of_date")
 
 
 def list_detections(profiles: DataFrame) -> DataFrame:
-    """Five answers a meter."""
+    """An answer for each meter and class."""
     return _explode(profiles, "detections", ASSET_DETECTIONS, "days_seen", "model_version", *_RUN)
 
 

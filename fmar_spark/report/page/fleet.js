@@ -143,7 +143,7 @@ function makeDays(kind) {
 function makeUnanswered(kind) {
   const asked = kind.meters * WORDS.classes.length;
   const open = kind.unanswered.reduce((sum, row) => sum + row[3], 0);
-  const lead = `${number(open)} of ${number(asked)} questions (five a meter) have no answer yet, or cannot have one.`;
+  const lead = `${number(open)} of ${number(asked)} questions (one a meter and class) have no answer yet, or cannot have one.`;
   return make("div", { class: "card" }, make("h4", null, "In progress or not observable, and why"), make("p", { class: "soft" }, lead),
     kind.unanswered.length
       ? makeTable("unanswered", `Unanswered questions, ${kind.kind} meters`, [["status", false], ["reason", false], ["class", false], ["meters", true]],
