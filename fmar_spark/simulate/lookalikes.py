@@ -50,7 +50,8 @@ def _daily_blocks(around: Surroundings, used: Bools, start: Floats, length: Floa
 def _immersion(rng: np.random.Generator, around: Surroundings) -> Floats:
     """Twice a day by timer, on the night rate, by thermostat at any time, or switched by hand."""
     meters, days = around.days_shape
-    kw = rng.uniform(2.3, 3.7, meters) * np.sqrt(around.factor)
+    is_three_kw = rng.random(meters) < 0.75
+    kw = np.where(is_three_kw, rng.normal(2.9, 0.13, meters), rng.uniform(2.0, 3.7, meters)) * np.sqrt(around.factor)
     style = rng.choice(4, meters, p=(0.4, 0.25, 0.2, 0.15))
     total = np.zeros(around.shape, np.float32)
     wobble = np.where(style == 3, 5.0, rng.choice([0.02, 0.1, 0.6], meters))[:, None]
@@ -135,13 +136,16 @@ def _air_conditioning(rng: np.random.Generator, around: Surroundings) -> Floats:
 
 
 def _oven_heavy(rng: np.random.Generator, around: Surroundings) -> Floats:
-    """A large oven, range or other appliance: at dinner nearly every day, or occasionally at any hour."""
+    """A large oven or range, at dinner nearly every day or occasionally at any hour: it heats up, then its thermostat holds it."""
     meters, days = around.days_shape
     used = rng.random((meters, days)) < rng.uniform(0.1, 1.0, (meters, 1))
     spread = np.where(rng.random((meters, 1)) < 0.6, rng.uniform(0.3, 2.5, (meters, 1)), rng.uniform(2.5, 8.0, (meters, 1)))
     at = rng.normal(34, 3.5, (meters, 1)) + spread * rng.standard_normal((meters, days))
     length = rng.uniform(0.8, 4.5, (meters, 1)) * np.exp(rng.uniform(0.15, 0.7, (meters, 1)) * rng.standard_normal((meters, days)))
-    return _daily_blocks(around, used, at, length, rng.uniform(2.2, 5.5, meters))
+    kw = rng.uniform(1.8, 4.5, meters)
+    heating_up = np.minimum(length, rng.uniform(0.4, 1.2, (meters, 1)))
+    held = _daily_blocks(around, used, at + heating_up, length - heating_up, kw * rng.uniform(0.2, 0.6, meters))
+    return _daily_blocks(around, used, at, heating_up, kw) + held
 
 
 def _pool_pump(rng: np.random.Generator, around: Surroundings) -> Floats:

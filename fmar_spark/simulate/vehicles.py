@@ -3,6 +3,10 @@
 Ranges follow public facts on residential sessions (Sorensen and others, Data in Brief 2024), read off its sites OSL and ASK alone, so that
 the others stay fit for tests. Two kinds of car show: two in five draw under 4 kW (plug-in hybrids and older cars), on a median of 44 % of
 days, often twice a day, 9 kWh a time; the rest draw more, on 30 % of days, 18 kWh a time. Starts spread by four hours within a driver.
+
+Those sites know no night tariff. In Great Britain most cars on one charge in its hours (00:30 to 04:30 or 05:30, 23:30 to 05:30, midnight
+to 05:00), three of four by a timer every night or nearly, whatever was driven: the start is fixed, the power is the charger's, and the
+energy and so the end vary from night to night. Shares are assumptions.
 """
 
 from typing import Final, NamedTuple
@@ -19,6 +23,9 @@ from fmar_spark.simulate.weather import correlated_noise
 TIMINGS: Final = ("at_once", "off_peak", "smart", "work", "top_up")
 OFF_PEAK_EV: Final = TIMINGS.index("off_peak")
 LOW_POWER_SHARE: Final = 0.4
+NIGHTLY_SHARE: Final = 0.75
+NIGHTLY_SHARE_ELSE: Final = 0.2
+"""Drivers who charge nearly every night: of those on a night tariff, and of the others."""
 
 
 class Vehicles(NamedTuple):
@@ -46,14 +53,25 @@ class _Driver(NamedTuple):
     timing: Ints
     tariff_start: Floats
     tariff_length: Floats
+    steadiness: Floats
+    """0 charges by the week's needs, 1 every night alike."""
+    forgotten_share: Floats
+    """Sessions that start on arrival although a timer is set."""
+    delayed_share: Floats
+    """Sessions that start some time after the cheap hours begin."""
+    ends_with_tariff: Bools
+    """Charging stops when the cheap hours end."""
 
 
 def _draw_driver(rng: np.random.Generator, timing: Ints, is_low_power: Bools, is_there: Floats) -> _Driver:
     meters = len(timing)
     work = timing == TIMINGS.index("work")
+    is_nightly = ~work & (rng.random(meters) < np.where(timing == OFF_PEAK_EV, NIGHTLY_SHARE, NIGHTLY_SHARE_ELSE))
     home_chance = np.where(is_low_power, rng.beta(1.9, 2.4, meters), rng.beta(1.5, 3.2, meters))
-    day_chance = np.clip(np.where(work, rng.beta(3, 2, meters), home_chance), 0.03, 0.95)
-    usual = np.where(is_low_power, 9.0, 16.0) * (0.33 / day_chance) ** 0.2
+    home_chance = np.where(is_nightly, 1.0 - 0.6 * rng.random(meters) ** 2, home_chance)
+    day_chance = np.clip(np.where(work, rng.beta(3, 2, meters), home_chance), 0.03, 0.99)
+    usual = np.where(is_low_power, 9.0, 16.0) * (0.33 / day_chance) ** rng.uniform(0.1, 0.7, meters)
+    sometimes = rng.random((2, meters)) < 0.5
     careful = rng.random(meters) < 0.8
     rating_share = np.where(careful, rng.normal(0.97, 0.025, meters), rng.uniform(0.86, 1.0, meters)).clip(0.86, 1.02)
     home_start = np.where(rng.random(meters) < 0.75, rng.normal(35.0, 4.0, meters), rng.uniform(14, 46, meters))
@@ -61,8 +79,8 @@ def _draw_driver(rng: np.random.Generator, timing: Ints, is_low_power: Bools, is
     return _Driver(
         is_there=is_there,
         day_chance=day_chance,
-        energy_kwh=(usual * np.exp(rng.normal(0, 0.5, meters))).clip(2.0, np.where(is_low_power, 28.0, 60.0)),
-        energy_spread=rng.uniform(0.2, 0.8, meters),
+        energy_kwh=(usual * np.exp(rng.normal(0, 0.55, meters))).clip(2.0, np.where(is_low_power, 28.0, 60.0)),
+        energy_spread=rng.uniform(0.12, 0.8, meters),
         share_of_rating=rating_share,
         start=np.where(work, rng.normal(17.5, 1.2, meters), home_start),
         start_spread=np.where(work, rng.uniform(0.5, 3, meters), rng.gamma(5.0, 1.35, meters)),
@@ -70,16 +88,21 @@ def _draw_driver(rng: np.random.Generator, timing: Ints, is_low_power: Bools, is
         limit_kw=np.where(is_low_power, low_kw, 99.0),
         timing=timing,
         tariff_start=rng.choice([-1.0, 0.0, 1.0, 2.0, 4.0, 47.0, 43.0, 46.0], meters, p=(0.1, 0.1, 0.45, 0.1, 0.05, 0.1, 0.05, 0.05)),
-        tariff_length=rng.choice([8.0, 9.0, 10.0, 12.0, 14.0], meters),
+        tariff_length=rng.choice([8.0, 9.0, 10.0, 12.0, 14.0], meters, p=(0.1, 0.05, 0.4, 0.3, 0.15)),
+        steadiness=np.where(is_nightly, rng.uniform(0.2, 1.0, (2, meters)).max(axis=0), 0.0),
+        forgotten_share=np.where(sometimes[0], rng.uniform(0.0, 0.2, meters), 0.0),
+        delayed_share=np.where(sometimes[1], rng.uniform(0.0, 0.4, meters), 0.0),
+        ends_with_tariff=rng.random(meters) < 0.5,
     )
 
 
 def _sessions(rng: np.random.Generator, driver: _Driver, calendar: Calendar) -> tuple[Ints, Ints, Floats]:
     """Meter, day and energy of each session, with weeks away and weeks of more driving."""
     meters, days = len(driver.is_there), calendar.days
-    swing = np.exp(0.6 * correlated_noise(rng.standard_normal((meters, days)), 12.0))
+    varies = 1.0 - driver.steadiness[:, None]
+    swing = np.exp(0.6 * varies * correlated_noise(rng.standard_normal((meters, days)), 12.0))
     gone = correlated_noise(rng.standard_normal((meters, days)), 8.0) > rng.uniform(1.6, 3.0, (meters, 1))
-    weekly = rng.gamma(6.0, 1 / 6.0, (meters, 7))[:, calendar.weekday]
+    weekly = (rng.gamma(6.0, 1 / 6.0, (meters, 7)) ** varies)[:, calendar.weekday]
     work = (driver.timing == TIMINGS.index("work"))[:, None]
     chance = driver.day_chance[:, None] * swing * weekly * np.where(work & calendar.is_rest_day[None], 0.08, 1.0)
     chance = np.where(gone, 0.0, np.minimum(chance, 0.99)) * driver.is_there[:, None]
@@ -99,10 +122,11 @@ def _plug_in(rng: np.random.Generator, driver: _Driver, meter: Ints, civil_weeke
     arrive = driver.start[meter] + rng.standard_normal(count) * driver.start_spread[meter] - 3.0 * civil_weekend
     odd = rng.random(count) < 0.10
     arrive = np.where(odd, rng.uniform(10, 52, count), arrive)
-    off_peak = driver.tariff_start[meter] + 48.0 + np.where(rng.random(count) < 0.8, 0.0, rng.exponential(1.5, count))
+    delay = np.where(rng.random(count) < driver.delayed_share[meter], rng.exponential(1.5, count), 0.0)
+    off_peak = driver.tariff_start[meter] + 48.0 + delay
     late = np.maximum(off_peak - np.where(driver.tariff_start[meter] > 30, 48.0, 0.0), np.where(arrive > 36, arrive, 0.0))
-    forgot = rng.random(count) < 0.10
-    timed = (driver.timing[meter] == OFF_PEAK_EV) & ~forgot
+    forgotten = rng.random(count) < driver.forgotten_share[meter]
+    timed = (driver.timing[meter] == OFF_PEAK_EV) & ~forgotten
     return np.where(timed, late, arrive)
 
 
@@ -157,6 +181,8 @@ def _charge(rng: np.random.Generator, driver: _Driver, calendar: Calendar, ratin
     there = kw > 0
     meter, start, kw = meter[there], start[there], kw[there]
     length = np.minimum(2 * energy[there] / kw, 30.0)
+    is_cut = (driver.timing[meter] == OFF_PEAK_EV) & driver.ends_with_tariff[meter]
+    length = np.where(is_cut, np.minimum(length, driver.tariff_length[meter]), length)
     return _shape_sessions(rng, Uses(meter, start, length, kw), driver.timing)
 
 
@@ -171,7 +197,7 @@ def simulate_vehicles(rng: np.random.Generator, population: Population, calendar
     timing = np.where(population.is_domestic, np.where((timing == 0) & (pick > 0.9), 4, timing), np.where(pick < 0.8, 3, 1))
     cars = np.where(population.is_domestic, rng.choice([1, 1, 1, 1, 2], meters), rng.integers(1, 9, meters))
     is_low_power = rng.random((int(cars.max()), meters)) < LOW_POWER_SHARE
-    is_not_timed = population.is_domestic & is_low_power[0] & (rng.random(meters) < 0.6)
+    is_not_timed = population.is_domestic & is_low_power[0] & (rng.random(meters) < 0.4)
     timing = np.where(is_not_timed, TIMINGS.index("at_once"), timing)
     points = np.where(population.is_domestic, 1, rng.integers(1, 5, meters))
     strongest_kw = np.where(population.is_domestic, 0.0, np.inf)
