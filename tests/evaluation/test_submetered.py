@@ -96,7 +96,10 @@ def test_what_cannot_be_understood_is_one_line(tmp_path: Path) -> None:
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n,1\n", r"a.csv:3: timestamp_utc is empty, a time wanted"),
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1,9\n", r"a.csv:2: as many fields as the header wanted"),
         ("timestamp_utc,ev_kwh,ev_kwh\n2023-01-01T00:00,1,9\n", "column ev_kwh stands twice"),
-        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n2023-01-01T00:30,0\n2023-01-01T00:00,2\n", r"a.csv:4: a second energy for the same time"),
+        (
+            "timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n2023-01-01T00:30,0\n2023-01-01T00:00,2\n",
+            r"a.csv:4: a second energy for the same time",
+        ),
         ("event_start_utc,event_end_utc\n", "a.csv: no rows"),
         ("event_start_utc,event_end_utc\n2023-01-01T00:00,\n", r"a.csv:2: event_end_utc is empty, a time wanted"),
         (

@@ -5,7 +5,7 @@ import pytest
 from report_world import BOTH, CAR, DAYS, FIRST, HOSTILE, ROOF, SHORT
 
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.report.histories import History, to_local_days, read_histories, read_places
+from fmar_spark.report.histories import History, read_histories, read_places, to_local_days
 
 
 @pytest.fixture(scope="module")

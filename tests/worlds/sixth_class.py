@@ -121,7 +121,8 @@ EDITED: Final = {
         ),
         (
             "    flexible = load +",
-            '    lamps = simulate_lighting(stream("lighting"), population, plan, ghi)\n    load = load + lamps.power_kw\n    flexible = load +',
+            '    lamps = simulate_lighting(stream("lighting"), population, plan, ghi)\n'
+            "    load = load + lamps.power_kw\n    flexible = load +",
         ),
         (
             "    assets = [\n",
