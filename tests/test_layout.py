@@ -107,7 +107,7 @@ def test_tests_mirror_the_package() -> None:
         modules = {module.stem for module in (ROOT / "fmar_spark" / folder).rglob("*.py")} if folder in packages else set()
         subject = path.stem.removeprefix("test_")
         is_of_a_module = any(subject == module or subject.startswith(f"{module}_") for module in modules)
-        is_of_the_folder = any(f"fmar_spark.{folder}." in line for line in path.read_text(encoding="utf-8").splitlines())
+        is_of_the_folder = any(re.search(rf"fmar_spark\.{folder}\b", line) for line in path.read_text(encoding="utf-8").splitlines())
         if path.name.startswith("test_") and not (is_of_a_module or is_of_the_folder):
             astray.append(relative(path))
     assert astray == []

@@ -7,12 +7,12 @@ from typing import Final
 from typer import BadParameter, Exit, Typer, TyperException
 from typer.main import get_command
 
-from fmar_spark.cli import jobs
+from fmar_spark.cli import demo, jobs, pages
 from fmar_spark.cli.declaring import NAMES
 from fmar_spark.errors import ConfigError, FmarError
 
 DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
-GROUPS: Final = (jobs.GROUP,)
+GROUPS: Final = (demo.GROUP, jobs.GROUP, pages.GROUP)
 EPILOG: Final = "Exit status: 0 done, 1 failed, 2 wrong arguments or settings."
 
 

@@ -41,7 +41,7 @@ def _names(tables: tuple[Any, ...]) -> str:
 
 def _describe(one: Any) -> str:
     is_argument = one.param_type_name == "argument"
-    name = one.human_readable_name if is_argument else max(one.opts, key=len)
+    name = one.metavar if is_argument else max(one.opts, key=len)
     value = "" if is_argument or one.is_flag else f" {one.metavar or one.name.upper()}"
     note = ["required"] if one.required else [f"default: {one.default}"] if one.default not in (None, False, "", [], ()) else []
     return f"| `{name}{value}` | {one.help or ''}{f' ({note[0]})' if note else ''} |".replace("  ", " ")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS
-from fmar_spark.domain.words import Status, Tier
+from fmar_spark.domain.words import PRESENT_FROM, Status, Tier
 
 SIMULATED_PROVENANCE: Final = "simulated"
 REAL_PROVENANCE: Final = "real"
@@ -71,7 +71,7 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
     answers["in_progress"] = rows["status"] == Status.IN_PROGRESS
     answers["not_observable"] = rows["status"] == Status.NOT_OBSERVABLE
     truth = _look_up_truth(rows, labels)
-    is_found = is_characterised & (rows["probability"] >= 0.5)
+    is_found = is_characterised & (rows["probability"] >= PRESENT_FROM)
     answers["labelled"] = is_characterised & (truth == 1)
     answers["found"] = is_found & (truth == 1)
     answers["false_alarms"] = is_found & (truth == 0)
@@ -81,13 +81,21 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
     return counted.groupby(["asset_class", "origin"], observed=True, sort=True).sum().reset_index()
 
 
-def choose_meters(detections: pd.DataFrame, origins: pd.Series, wanted: dict[Origin, int]) -> list[str]:
-    """The meters to show: of each origin those with the most assets found, most confident first."""
-    sure = detections.assign(weight=detections["present_probability"].where(detections["is_present"].fillna(value=False).astype(bool), 0.0))
-    weight = sure.groupby("mpan_id")["weight"].sum().sort_index().sort_values(ascending=False, kind="stable")
+def choose_meters(detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame, wanted: dict[Origin, int]) -> list[str]:
+    """The meters to show: of each origin those with most assets of high confidence, and last those that their labels contradict."""
+    is_characterised = detections["status"] == Status.CHARACTERISED
+    is_present = is_characterised & detections["is_present"].fillna(value=False).astype(bool)
+    truth = _look_up_truth(detections, labels)
+    is_wrong = is_characterised & ~np.isnan(truth) & ((detections["probability"] >= PRESENT_FROM) != (truth == 1))
+    is_confident = is_characterised & (detections["tier"] == Tier.HIGH)
+    marks = pd.DataFrame(
+        {"mpan_id": detections["mpan_id"], "right": ~is_wrong, "richness": is_present & is_confident, "confident": is_confident}
+    )
+    whole = marks.groupby("mpan_id").agg({"right": "all", "richness": "sum", "confident": "sum"}).sort_index()
+    ranked = whole.sort_values(["right", "richness", "confident"], ascending=False, kind="stable").index
     chosen: list[str] = []
     for origin, count in wanted.items():
-        chosen += [str(mpan) for mpan in weight.index if origins.get(mpan) == origin][:count]
+        chosen += [str(mpan) for mpan in ranked if origins.get(mpan) == origin][:count]
     return chosen
 
 

@@ -1,11 +1,8 @@
 """The page of an evaluation: in a browser its figures are the document's, and nothing leaves it."""
 
 import json
-import os
 import re
-import runpy
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from fmar_spark.cli import main
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.tables import list_tables
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "scripts" / "evaluate_lake.py"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 HOSTILE = "</script><script>window.caught=1</script><img src=x onerror='window.caught=2'>"
 
@@ -108,25 +105,19 @@ def test_nothing_of_the_page_names_a_place_to_fetch_from(written: Path) -> None:
     assert "default-src 'none'" in text
 
 
-def test_the_command_writes_its_files_and_logs_them(world: Path, home_labels: Path, tmp_path: Path) -> None:
+def test_the_command_writes_its_files_and_logs_them(
+    world: Path, home_labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    arguments = [
-        "--lake",
-        str(world),
-        "--labels",
-        str(home_labels),
-        "--out",
-        str(tmp_path / "out"),
-        "--set",
-        f"learning.tracking_uri={uri}",
-    ]
-    done = run_script(arguments, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "Detection, 3 real meters" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    where = ["--lake", str(world), "--labels", str(home_labels), "--out", str(tmp_path / "out")]
+    assert main(["evaluate", *where, "--set", f"learning.tracking_uri={uri}"]) == 0
+    printed = capsys.readouterr().out
+    assert "Detection, 3 real meters" in printed
     document = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
     assert document["kinds"]["real"]["meters"] == 3
     assert "Every labelled answer, real meters" in (tmp_path / "out" / "evaluation.txt").read_text(encoding="utf-8")
-    assert f"model_version {document['model_version']}" in done.stdout
+    assert f"model_version {document['model_version']}" in printed
     assert (tmp_path / "mlflow.db").exists()
 
 
@@ -141,14 +132,6 @@ def test_the_command_writes_its_files_and_logs_them(world: Path, home_labels: Pa
 def test_the_command_refuses_in_one_line(
     world: Path, arguments: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main = runpy.run_path(str(SCRIPT), run_name="evaluate_lake")["main"]
-    assert main(["--lake", str(world), "--no-mlflow", *arguments]) == status
+    assert main(["evaluate", "--lake", str(world), "--no-mlflow", *arguments]) == status
     said = capsys.readouterr().err
     assert (said.count("\n"), message in said) == (1, True)
-
-
-def run_script(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *arguments], cwd=folder, env=one_thread, capture_output=True, text=True, check=False
-    )

@@ -87,8 +87,22 @@ def test_the_meters_with_most_found_are_shown_first() -> None:
     detections = pd.DataFrame(
         [answer("home", "ev", is_present=False), answer("sim", "ev"), answer("sim", "battery"), answer("mine", "ev", is_present=None)]
     )
-    assert choose_meters(detections, ORIGINS, {Origin.MEASURED: 3, Origin.SIMULATED: 1}) == ["home", "sim"]
-    assert choose_meters(detections, ORIGINS, {Origin.SIMULATED: 0, Origin.IMPORTED: 1}) == ["mine"]
+    assert choose_meters(detections, ORIGINS, LABELS, {Origin.MEASURED: 3, Origin.SIMULATED: 1}) == ["home", "sim"]
+    assert choose_meters(detections, ORIGINS, LABELS, {Origin.SIMULATED: 0, Origin.IMPORTED: 1}) == ["mine"]
+
+
+def test_a_meter_that_its_labels_contradict_is_shown_only_where_no_other_is() -> None:
+    truth = {"provenance": "simulated", "has_ev": True, "has_heat_pump": False}
+    labels = pd.DataFrame([{"mpan_id": name, **truth} for name in ("a", "b", "c")], columns=LABELS.columns)
+    detections = pd.DataFrame(
+        [
+            *(answer("a", "ev"), answer("a", "heat_pump"), answer("a", "battery")),
+            *(answer("b", "ev", tier="low"), answer("b", "heat_pump", probability=0.02, is_present=False)),
+            *(answer("c", "ev"), answer("c", "heat_pump", probability=0.02, is_present=False)),
+        ]
+    )
+    origins = pd.Series(dict.fromkeys("abc", Origin.SIMULATED))
+    assert choose_meters(detections, origins, labels, {Origin.SIMULATED: 3}) == ["c", "b", "a"]
 
 
 def test_a_meter_has_its_classes_in_order_with_their_sizes() -> None:

@@ -99,19 +99,18 @@ def test_a_home_that_withdrew_and_an_export_meter_without_consent_are_not_on_the
         write_report(lake, tmp_path / "q.html", Order(named=(CAR,)), say_nothing)
 
 
-def test_the_script_writes_the_page_without_spark_and_names_what_is_missing(small_lake: Path, tmp_path: Path) -> None:
+def test_the_command_writes_the_page_without_spark_and_names_what_is_missing(small_lake: Path, tmp_path: Path) -> None:
     named = tmp_path / "meters.csv"
     named.write_text(f"mpan_id,note\n{CAR},mine\n")
-    found = run_script(["--lake", str(small_lake), "--out", str(tmp_path / "page.html"), "--meters", str(named), "--evidence", "0"])
+    found = run_command(["--lake", str(small_lake), "--out", str(tmp_path / "page.html"), "--meters", str(named), "--evidence", "0"])
     assert found.returncode == 0, found.stderr
     assert "6 meters, evidence of 1" in found.stdout
-    found = run_script(["--lake", str(tmp_path / "nowhere")])
-    assert (found.returncode, found.stderr.count("\n")) == (1, 1)
+    found = run_command(["--lake", str(tmp_path / "nowhere")])
+    assert (found.returncode, found.stderr.count("\n")) == (2, 1)
     assert "no lake there" in found.stderr
 
 
-def run_script(arguments: list[str]) -> Any:
-    """The script in a Python that has no pyspark."""
-    code = "import runpy, sys; sys.modules['pyspark'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-    script = str(ROOT / "scripts" / "write_report.py")
-    return subprocess.run([sys.executable, "-c", code, script, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+def run_command(arguments: list[str]) -> Any:
+    """The command in a Python that has no pyspark."""
+    code = "import sys; sys.modules['pyspark'] = None; from fmar_spark.cli import main; sys.exit(main(['report', *sys.argv[1:]]))"
+    return subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,10 +1,9 @@
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from fmar_spark.cli import main
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import METER_POINTS
@@ -12,13 +11,7 @@ from fmar_spark.engine.journal import Written, record_run, start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "summarise.py"
 MPAN = "1200000000011"
-
-
-def summarise(lake: Path) -> subprocess.CompletedProcess[str]:
-    """What the script prints of a lake."""
-    return subprocess.run([sys.executable, str(SCRIPT), "--lake", str(lake)], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -60,16 +53,16 @@ def lake(store: TableStore) -> Path:
     return Path(store.root)
 
 
-def test_a_lake_is_told_by_tables_assets_and_meters(lake: Path) -> None:
-    said = summarise(lake)
-    assert said.returncode == 0, said.stderr
+def test_a_lake_is_described_by_tables_assets_and_meters(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["summary", "--lake", str(lake)]) == 0
+    printed = capsys.readouterr().out
     for words in ("gold.asset_detections", "measured meter 1200000000011", "7.0 kW episodes of 2.5 h", "bundled-test", "characterise "):
-        assert words in said.stdout
-    assert "simulated" not in said.stdout
-    assert "Not there" not in said.stdout
+        assert words in printed
+    assert "simulated" not in printed
+    assert "Not there" not in printed
 
 
-def test_no_lake_is_one_line_and_status_2(tmp_path: Path) -> None:
-    said = summarise(tmp_path / "absent")
-    assert said.returncode == 2
-    assert said.stderr == f"summarise: {tmp_path / 'absent'}: no lake there; run scripts/demo or a job of jobs/ first\n"
+def test_no_lake_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    absent = tmp_path / "absent"
+    assert main(["summary", "--lake", str(absent)]) == 2
+    assert capsys.readouterr().err == f"summary: {absent}: no lake there; run scripts/demo or a job of jobs/ first\n"

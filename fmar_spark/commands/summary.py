@@ -1,6 +1,5 @@
 """Prints what a lake holds: rows in every table, assets found by class and tier, and a few meters in detail; or how much room it takes."""
 
-import argparse
 import sys
 from collections.abc import Hashable
 from pathlib import Path
@@ -18,7 +17,6 @@ from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.domain.words import Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.errors import FmarError
 from fmar_spark.report.lake_summary import (
     Meter,
     Origin,
@@ -29,6 +27,7 @@ from fmar_spark.report.lake_summary import (
     scale_to_year,
     tabulate_findings,
 )
+from fmar_spark.settings.run_options import RunOptions
 
 SHOWN = {Origin.MEASURED: 3, Origin.IMPORTED: 3, Origin.SIMULATED: 2}
 ANSWER_COLUMNS = ("mpan_id", "asset_class", "probability", "present_probability", "is_present", "tier", "status", "status_reason")
@@ -39,8 +38,23 @@ WIDTH = 124
 Row = dict[Hashable, Any]
 
 
+def run(options: RunOptions, sizes: bool) -> int:
+    """Print the summary, or only the sizes.
+
+    Raises:
+        ConfigError: no lake there.
+    """
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    lake = LakeFiles(Path(options.load_settings().lake.root))
+    if sizes:
+        show_sizes(console, lake)
+    else:
+        summarise(console, lake)
+    return 0
+
+
 def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
-    """Rows of every table that exists, told apart by where the readings come from."""
+    """Rows of every table that exists, by where the readings come from."""
     table = Table(title="Rows in every table", title_justify="left", title_style="bold")
     table.add_column("table", no_wrap=True)
     table.add_column("rows", justify="right")
@@ -59,8 +73,8 @@ def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
             is_simulated = sources == Origin.SIMULATED.value
             others = Origin.MEASURED if Origin.MEASURED in present else Origin.IMPORTED
             shares = {Origin.SIMULATED.value: int(is_simulated.sum()), others.value: int((~is_simulated).sum())}
-        told = [f"{shares[origin.value]:,}" if shares.get(origin.value) else "" for origin in present]
-        table.add_row(contract.full_name, f"{lake.count(contract):,}", *told, contract.doc.split(":")[0].split(";")[0].rstrip("."))
+        counts = [f"{shares[origin.value]:,}" if shares.get(origin.value) else "" for origin in present]
+        table.add_row(contract.full_name, f"{lake.count(contract):,}", *counts, contract.doc.split(":")[0].split(";")[0].rstrip("."))
     console.print(table)
 
 
@@ -150,7 +164,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     baselines = lake.read(BASELINES, ["mpan_id", "cv_rmse", "bl01_cv_rmse"])
     series = lake.read(SERIES, ["mpan_id", "series_id"])
     names = dict(zip(series["mpan_id"], series["series_id"], strict=True))
-    for mpan in choose_meters(detections, origins, SHOWN):
+    for mpan in choose_meters(detections, origins, labels, SHOWN):
         kwh = sql.read(f"SELECT kwh FROM eligible_readings WHERE mpan_id = $mpan AND quantity = '{Quantity.AI}'", mpan=mpan)["kwh"]
         mine = {"detections": detections, "capability": capability, "baselines": baselines}
         tables = {name: rows[rows["mpan_id"] == mpan] for name, rows in mine.items()}
@@ -177,8 +191,8 @@ def show_sizes(console: Console, lake: LakeFiles) -> None:
         table.add_column(heading, justify="right")
     for contract in filter(lake.has, ALL_TABLES):
         files, size = lake.measure(contract)
-        told = f"{size * DAYS_A_YEAR / days:,.0f}" if days and contract.layer != "ops" else ""
-        table.add_row(contract.full_name, f"{lake.count(contract):,}", f"{files:,}", f"{size / 1e6:,.1f}", told)
+        yearly = f"{size * DAYS_A_YEAR / days:,.0f}" if days and contract.layer != "ops" else ""
+        table.add_row(contract.full_name, f"{lake.count(contract):,}", f"{files:,}", f"{size / 1e6:,.1f}", yearly)
     console.print(table)
 
 
@@ -191,39 +205,19 @@ def _has_truth(labels: pd.DataFrame, origin: str) -> bool:
 def _other_answer(row: Row) -> str:
     if row["status"] != Status.CHARACTERISED:
         return f"{row['asset_class']} {row['status']} ({row['status_reason']})"
-    gone = f", gone since {row['removed_date']}" if _is_told(row["removed_date"]) else ""
+    gone = f", gone since {row['removed_date']}" if _is_known(row["removed_date"]) else ""
     return f"{row['asset_class']} absent ({row['tier']}{gone})"
 
 
-def _is_told(value: object) -> bool:
+def _is_known(value: object) -> bool:
     return value is not None and value == value
 
 
 def _size(row: Row) -> str:
-    if not _is_told(row["rated_kw"]):
-        return "not told"
+    if not _is_known(row["rated_kw"]):
+        return "unknown"
     return f"{row['rated_kw']:.1f} ({row['rated_kw_lower']:.1f} to {row['rated_kw_upper']:.1f}) {row['direction']}"
 
 
 def _dates(row: Row) -> str:
-    return f"from {row['appeared_date']}" if _is_told(row["appeared_date"]) else "from the first day"
-
-
-def main() -> int:
-    """0 printed, 2 no lake there."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lake", type=Path, default=Path("lake"), metavar="PATH", help="root of the lake (default: lake)")
-    parser.add_argument("--sizes", action="store_true", help="only how much room every table takes")
-    arguments = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    show = show_sizes if arguments.sizes else summarise
-    try:
-        show(console, LakeFiles(arguments.lake))
-    except FmarError as error:
-        sys.stderr.write(f"summarise: {error}\n")
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return f"from {row['appeared_date']}" if _is_known(row["appeared_date"]) else "from the first day"

@@ -1,0 +1,122 @@
+"""Says how right a lake's answers are, by labels: as a table here, and as JSON, text and one offline page in a folder."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fmar_spark.evaluation.page import render_page
+from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
+from fmar_spark.evaluation.tables import TextTable, is_main, list_tables
+from fmar_spark.learning.registry import log_evaluation
+from fmar_spark.learning.resampling import DrawRules
+from fmar_spark.report import page as report_page
+from fmar_spark.settings.run_options import RunOptions
+from fmar_spark.settings.sections import Settings
+
+FOLDER = "evaluation"
+EVIDENCE = "mistakes.html"
+NAMES = "mistakes.txt"
+NAMED = 5
+WIDTH = 150
+
+
+def run(
+    options: RunOptions,
+    labels: list[Path] | None,
+    truth: list[str] | None,
+    circumstances: bool,
+    against: Path | None,
+    out: Path | None,
+    mistakes: int | None,
+    least: int | None,
+    no_mlflow: bool,
+) -> int:
+    """Score the answers, print the tables and write the files.
+
+    Raises:
+        ConfigError: no such lake, or wrong settings.
+        InputError: labels that cannot be read, or nothing to score.
+    """
+    begin, settings, defaults = time.monotonic(), options.load_settings(), Order()
+    lake, tiers = Path(settings.lake.root), settings.characterise
+    least_meters = defaults.rules.least_meters if least is None else max(least, 1)
+    order = Order(
+        labels=tuple(labels or ()),
+        truths=tuple(truth or ()),
+        has_circumstances=circumstances,
+        against=against,
+        mistakes=defaults.mistakes if mistakes is None else max(mistakes, 0),
+        rules=DrawRules(least_meters=least_meters, high_tier=tiers.high_tier, medium_tier=tiers.medium_tier),
+    )
+    document = evaluate_lake(lake, order, settings, lambda stage: say(begin, stage))
+    say(begin, "the files")
+    files = write_files(document, lake, out or lake / FOLDER)
+    if not no_mlflow:
+        say(begin, "MLflow")
+        run_id = log(document, settings, files)
+        print(f"MLflow: run {run_id} at {settings.learning.tracking_uri}, model_version {document['model_version']}")
+    print(f"{', '.join(str(file) for file in files)}; {time.monotonic() - begin:.0f} s")
+    return 0
+
+
+def write_files(document: dict[str, Any], lake: Path, out: Path) -> list[Path]:
+    """The JSON, the text and the page stand in the folder, with the evidence of the worst mistakes; the tables are printed."""
+    out.mkdir(parents=True, exist_ok=True)
+    tables = list(list_tables(document))
+    files = [out / name for name in ("evaluation.json", "evaluation.txt", "evaluation.html")]
+    files[0].write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with files[1].open("w", encoding="utf-8") as text:
+        print_tables(Console(file=text, width=WIDTH), document, tables)
+    print_tables(Console(width=None if sys.stdout.isatty() else WIDTH), document, [table for table in tables if is_main(table)])
+    wrong = [one["mpan_id"] for kind in document["kinds"].values() for found in kind["mistakes"].values() for one in found]
+    named = tuple(dict.fromkeys(wrong))
+    if named:
+        (out / NAMES).write_text("\n".join(named) + "\n", encoding="utf-8")
+        wanted = report_page.Order(named=named, evidence_meters=0, listed_meters=0)
+        report_page.write_report(lake, out / EVIDENCE, wanted, lambda stage: None)
+        files.append(out / EVIDENCE)
+    files[2].write_text(render_page(document, tables, EVIDENCE if named else ""), encoding="utf-8")
+    return files
+
+
+def print_tables(console: Console, document: dict[str, Any], tables: list[TextTable]) -> None:
+    """What was scored, what was not and why, and the tables."""
+    labels = "; ".join(
+        f"{one['name']}: {one['meters']:,} meters, {one['unknown']:,} not in the lake"
+        + (f", {one['withheld']:,} not scored because they do not pass the consent check" if one["withheld"] else "")
+        for one in document["labels"]
+    )
+    console.print(f"Evaluation of {document['lake']}, classifier {document['model_version']}, {document['made_at']}. Labels: {labels}.")
+    for warning in document["training"]["warnings"]:
+        console.print(f"Warning: {warning}.", style="bold", markup=False)
+    refused = document["training"]["refused"]
+    if refused:
+        names = ", ".join(one["name"] for one in refused[:NAMED]) + (", ..." if len(refused) > NAMED else "")
+        console.print(f"Not scored, the classifier has learnt from them: {len(refused):,} meters ({names}): {refused[0]['reason']}.")
+    if "circumstances_differ_by" in document:
+        console.print(f"Whole histories characterised again differ from the lake by at most {document['circumstances_differ_by']:.6f}.")
+    for one in tables:
+        shown = Table(title=one.title, title_justify="left", title_style="bold", caption=one.note or None, caption_justify="left")
+        for heading, is_number in one.columns:
+            shown.add_column(heading, justify="right" if is_number else "left")
+        for row in one.rows:
+            shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+        console.print(shown)
+
+
+def log(document: dict[str, Any], settings: Settings, files: list[Path]) -> str:
+    """The evaluation stands in MLflow; evidence of single meters stays here."""
+    described = {"lake": document["lake"], "labels": ", ".join(one["name"] for one in document["labels"])}
+    wanted = [file for file in files if file.name != EVIDENCE]
+    return log_evaluation(settings.learning, document["model_version"], flatten_metrics(document), described, wanted)
+
+
+def say(begin: float, stage: str) -> None:
+    """What happens next, where somebody is watching."""
+    if sys.stderr.isatty():
+        print(f"evaluate: {time.monotonic() - begin:3.0f} s  {stage}", file=sys.stderr)

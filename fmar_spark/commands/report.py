@@ -1,0 +1,37 @@
+"""Writes one page about a lake that opens without a network: the fleet in figures, and meter by meter the evidence."""
+
+import sys
+import time
+from pathlib import Path
+
+from fmar_spark.intake.intervals.companions import read_meter_names
+from fmar_spark.report.page import Order, write_report
+from fmar_spark.settings.run_options import RunOptions
+
+REPORT = "report.html"
+
+
+def run(options: RunOptions, out: Path | None, meters: Path | None, evidence: int | None) -> int:
+    """Write the page and say where it is.
+
+    Raises:
+        ConfigError: no such lake.
+        InputError: a named meter that it does not hold.
+    """
+    lake = Path(options.load_settings().lake.root)
+    page, begin = out or lake / REPORT, time.monotonic()
+    order = Order(named=read_meter_names(meters) if meters else ())
+    if evidence is not None:
+        order = order._replace(evidence_meters=max(evidence, 0))
+    counts = write_report(lake, page, order, lambda stage: say(begin, stage))
+    print(
+        f"{page}: {counts['examined']:,} meters, evidence of {counts['with_evidence']:,}, "
+        f"{page.stat().st_size / 1e6:.1f} MB, {time.monotonic() - begin:.0f} s"
+    )
+    return 0
+
+
+def say(begin: float, stage: str) -> None:
+    """What happens next, where somebody is watching."""
+    if sys.stderr.isatty():
+        print(f"report: {time.monotonic() - begin:3.0f} s  {stage}", file=sys.stderr)

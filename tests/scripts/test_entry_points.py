@@ -1,0 +1,29 @@
+"""The scripts are sound, and set up before they hand over to the command."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = {"demo", "evaluate", "report"}
+
+
+@pytest.mark.parametrize("name", ["setup", "pin_packages", "test", "../.ci/run", *sorted(COMMANDS)])
+def test_a_script_is_sound_and_may_be_run(name: str) -> None:
+    path = ROOT / "scripts" / name
+    assert path.stat().st_mode & 0o111
+    checked = subprocess.run(["bash", "-n", str(path)], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_ci_runs_every_gate_before_the_tests() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    gates = [line.removeprefix(".venv/bin/") for line in lines if line.startswith((".venv/bin/", "exec "))]
+    assert gates == ["ruff check .", "ruff format --check .", "mypy", "lint-imports", "exec scripts/test"]
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_script_sets_up_and_is_the_command_of_its_name(name: str) -> None:
+    lines = (ROOT / "scripts" / name).read_text(encoding="utf-8").splitlines()
+    assert lines[-2:] == ['source "$(dirname "${BASH_SOURCE[0]}")/setup"', f'exec "$fmar_venv/bin/fmar" {name} "$@"']
