@@ -6,7 +6,7 @@ its 48 clock slots never happen, when they go back two happen twice.
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -103,3 +103,57 @@ def local_slot_of_utc(first_utc_date: date, days: int, time_zone: str) -> NDArra
     for slot in np.flatnonzero(local == np.iinfo(np.int64).min):
         local[slot] = local[slot - 2] if slot >= 2 else -1
     return local
+
+
+class LocalClock(NamedTuple):
+    """A zone's clock over some years: parallel arrays, one entry a stretch between two changes."""
+
+    since_second: NDArray[np.int64]
+    """UTC second from which the offset holds; the first entry holds from ever."""
+    offset_seconds: NDArray[np.int64]
+
+
+class WallTimes(NamedTuple):
+    """What wall-clock times are in UTC."""
+
+    second: NDArray[np.int64]
+    """Seconds since 1970; of a time that the clock showed twice the first, of one that it skipped the one after the change."""
+    is_double: NDArray[np.bool_]
+    is_skipped: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=64)
+def trace_clock(first_year: int, last_year: int, time_zone: str) -> LocalClock:
+    """All changes of a zone's clock from one year to another, both included."""
+    zone = ZoneInfo(time_zone)
+    first = int(datetime(first_year, 1, 1, tzinfo=UTC).timestamp())
+    hours = np.arange(first, int(datetime(last_year + 1, 1, 1, tzinfo=UTC).timestamp()) + 1, 6 * 3600)
+    offsets = [_offset_at(int(second), zone) for second in hours]
+    since, found = [np.iinfo(np.int64).min // 2], [offsets[0]]
+    for at in np.flatnonzero(np.diff(offsets)).tolist():
+        low, high = int(hours[at]), int(hours[at + 1])
+        while high - low > 60:
+            middle = (low + high) // 120 * 60
+            low, high = (middle, high) if _offset_at(middle, zone) == offsets[at] else (low, middle)
+        since.append(high)
+        found.append(offsets[at + 1])
+    return LocalClock(np.asarray(since, dtype=np.int64), np.asarray(found, dtype=np.int64))
+
+
+def wall_of_utc(second: NDArray[np.int64], local: LocalClock) -> NDArray[np.int64]:
+    """Wall-clock seconds, counted as if they were UTC."""
+    return second + local.offset_seconds[np.searchsorted(local.since_second, second, side="right") - 1]
+
+
+def utc_of_wall(wall: NDArray[np.int64], local: LocalClock) -> WallTimes:
+    """UTC of wall-clock seconds, counted as if they were UTC."""
+    starts = local.since_second + local.offset_seconds
+    ends = np.append(local.since_second[1:] + local.offset_seconds[:-1], np.iinfo(np.int64).max)
+    place = np.searchsorted(starts, wall, side="right") - 1
+    before = np.maximum(place - 1, 0)
+    fits, fits_before = wall < ends[place], (place > 0) & (wall < ends[before])
+    return WallTimes(wall - local.offset_seconds[np.where(fits_before, before, place)], fits & fits_before, ~fits & ~fits_before)
+
+
+def _offset_at(second: int, zone: ZoneInfo) -> int:
+    return int((datetime.fromtimestamp(second, zone).utcoffset() or timedelta()).total_seconds())

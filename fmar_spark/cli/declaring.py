@@ -5,11 +5,12 @@ A declaration imports no Spark, model or web framework, so that help and complet
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from typer import BadParameter, Option, Typer
 
@@ -70,6 +71,26 @@ def existing_path(text: str) -> Path:
     if not path.exists():
         raise BadParameter(f"{text}: no such file or folder")
     return path
+
+
+def existing_zone(text: str) -> str:
+    """An argument that names a time zone."""
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadParameter(f"{text!r} found, an IANA name such as Europe/London wanted") from error
+    return text
+
+
+def one_of(words: Sequence[str], meaning: str) -> Any:
+    """An option with one of some words."""
+
+    def choose(text: str) -> str:
+        if text not in words:
+            raise BadParameter(f"{text!r} found, one of {', '.join(words)} wanted")
+        return text
+
+    return Option(parser=choose, metavar="|".join(words), help=meaning)
 
 
 SHARED: Final[dict[str, Any]] = {

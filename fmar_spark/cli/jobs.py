@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option, Typer
 
-from fmar_spark.cli.declaring import declare_job, existing_path, parse_date
+from fmar_spark.cli.declaring import declare_job, existing_path, existing_zone, one_of, parse_date
 from fmar_spark.contracts.capability import (
     ASSET_CHANGES,
     ASSET_DETECTIONS,
@@ -31,6 +31,7 @@ from fmar_spark.contracts.readings import (
 )
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
 from fmar_spark.domain.assets import LABEL_OF_CLASS
+from fmar_spark.intake.intervals.options import COUNTS, DATES, FORMATS, OURS, STAMPS, UNITS
 
 GROUP = Typer()
 HISTORY = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
@@ -47,7 +48,7 @@ FOLDED = (READING_VERSIONS, READINGS, METER_POINTS)
     ),
 )
 def import_intervals(
-    input: Annotated[Path, Option(parser=existing_path, metavar="FILE_OR_DIR", help="intervals: .csv, .csv.gz or .parquet")],
+    input: Annotated[Path, Option(parser=existing_path, metavar="FILE_OR_DIR", help="intervals: .csv, .csv.gz, .parquet or a Delta table")],
     weather: Annotated[
         Path | None,
         Option(parser=existing_path, metavar="FILE", help="timestamp_utc, temp_c[, ghi_w_m2] for all series, or with series_id"),
@@ -61,10 +62,24 @@ def import_intervals(
     ] = None,
     legal_basis: Annotated[str, Option(metavar="TEXT", help="recorded for the series")] = "own data",
     dry_run: Annotated[bool, Option("--dry-run", help="say what was understood and write nothing")] = False,
+    format: Annotated[str | None, one_of(FORMATS, "what the files are, where their headings do not say it")] = None,
+    columns: Annotated[
+        list[str] | None, Option(metavar="THEIRS=OURS", help=f"what a column is, of {', '.join(OURS)}; may be repeated")
+    ] = None,
+    series: Annotated[str | None, Option(metavar="NAME", help="name of the one series of a file that names none")] = None,
+    units: Annotated[str | None, one_of(UNITS, "of the numbers (default: kwh)")] = None,
+    stamps: Annotated[str | None, one_of(STAMPS, "of the interval that a time names (default: start)")] = None,
+    time_zone: Annotated[
+        str | None, Option(parser=existing_zone, metavar="ZONE", help="clock of times that name none, such as Europe/London (default: UTC)")
+    ] = None,
+    dates: Annotated[str | None, one_of(DATES, "order of 01/02/2024, or ISO dates with day and month swapped")] = None,
+    decimal_comma: Annotated[bool, Option("--decimal-comma", help="0,5 is a half")] = False,
+    readings: Annotated[str | None, one_of(COUNTS, "what a number counts (default: its interval)")] = None,
 ) -> None:
-    """Import intervals of your own from CSV or Parquet.
+    """Import intervals of your own from CSV, Parquet or a Delta table.
 
-    Columns: series_id, timestamp_utc (start of the interval), kwh_import[, kwh_export]; 15, 30 or 60 minutes.
+    Columns: series_id, timestamp_utc (start of the interval), kwh_import[, kwh_export]; 15, 30 or 60 minutes. Known exports are
+    recognised by their headings. --dry-run first: it says what was understood, what is unusual, and which option reads it right.
     """
 
 

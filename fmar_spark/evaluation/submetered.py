@@ -9,7 +9,8 @@ import pandas as pd
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import Direction
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.intake.intervals.files import InputFile, check_columns, list_columns, read_blocks
+from fmar_spark.intake.intervals.files import InputFile, list_columns, read_blocks
+from fmar_spark.intake.intervals.rows import check_columns
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.event_scores import Episodes, join_episodes
 from fmar_spark.units import SLOT_MINUTES

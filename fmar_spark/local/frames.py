@@ -20,10 +20,10 @@ from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.companions import SiteRow, read_sites
-from fmar_spark.intake.intervals.importing import TableIntake, import_table
 from fmar_spark.intake.intervals.report import describe_intake
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.series_rows import Surroundings, build_series_row
+from fmar_spark.intake.intervals.tables import TableIntake, import_table
 from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.local.passes import Histories, predict_meter_days, profile_meters

@@ -39,6 +39,49 @@ def test_period_ends_are_noticed(tmp_path: Path) -> None:
     assert anomalies_of(tmp_path, pd.date_range("2024-01-01 00:30", "2024-03-01 00:00", freq="30min")) == {"period_end"}
 
 
+@pytest.mark.parametrize(
+    ("start", "rows", "zone"),
+    [
+        ("2024-05-31 23:30", 96, "Europe/London"),
+        ("2024-01-01 00:30", 96, "Europe/London"),
+        ("2024-01-01 00:30", 101, "Europe/London"),
+        ("2024-06-01 14:30", 480, "Australia/Sydney"),
+    ],
+)
+def test_period_ends_are_noticed_on_the_clock_of_the_series(tmp_path: Path, start: str, rows: int, zone: str) -> None:
+    assert anomalies_of(tmp_path, pd.date_range(start, periods=rows, freq="30min"), zone=zone) == {"period_end"}
+
+
+def test_period_ends_are_noticed_by_most_days_where_days_are_missing(tmp_path: Path) -> None:
+    ends = pd.date_range("2024-01-01 00:30", "2024-03-31 00:00", freq="30min")
+    is_left = ((ends - pd.Timedelta("30min")).dayofyear % 5 != 0) & (ends >= "2024-01-01 09:00")
+    assert "period_end" in anomalies_of(tmp_path, ends[is_left])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "freq"),
+    [
+        ("2024-06-01", "2024-06-09 23:00", "60min"),
+        ("2024-05-31 23:00", "2024-06-09 22:30", "30min"),
+        ("2024-01-01", "2024-02-01", "30min"),
+        ("2024-01-01 07:30", "2024-02-01 16:00", "30min"),
+    ],
+)
+def test_period_starts_are_no_ends(tmp_path: Path, start: str, end: str, freq: str) -> None:
+    assert anomalies_of(tmp_path, pd.date_range(start, end, freq=freq)) == set()
+
+
+def test_times_of_day_that_are_mostly_unread_are_noticed_and_no_year_is_made_of_the_rest(tmp_path: Path) -> None:
+    times = pd.date_range("2024-01-01", "2024-03-01 23:30", freq="30min")
+    for name, own in (("whole", times), ("nights", times[(times.hour < 10) | (times.hour >= 16)])):
+        pd.DataFrame({"series_id": name, "timestamp_utc": own, "kwh_import": 0.25}).to_parquet(tmp_path / f"{name}.parquet")
+        path = tmp_path / f"{name}.parquet"
+        intake = import_files(find_files(path), tmp_path, ReadingRules()).intake
+        assert bool(intake.anomalies["time_of_day"]) == (name == "nights")
+        assert intake.series[0].year_kwh == (None if name == "nights" else pytest.approx(0.25 * 17_520))
+        assert intake.series[0].days == 61
+
+
 def test_watt_hours_are_noticed(tmp_path: Path) -> None:
     times = pd.date_range("2024-01-01", "2024-02-01 23:30", freq="30min")
     assert anomalies_of(tmp_path, times, RNG.integers(30, 900, len(times)).astype(float)) == {"watt_hours"}

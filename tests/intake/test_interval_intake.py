@@ -10,9 +10,10 @@ import pytest
 
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import find_files
-from fmar_spark.intake.intervals.importing import StagedIntake, import_files, import_table
+from fmar_spark.intake.intervals.importing import StagedIntake, import_files
 from fmar_spark.intake.intervals.report import describe_intake
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.intake.intervals.tables import import_table
 from fmar_spark.settings.sections import ImportSettings
 
 HEADER = "series_id,timestamp_utc,kwh_import"
@@ -242,7 +243,7 @@ def test_the_report_says_what_was_understood(tmp_path: Path) -> None:
 def test_text_that_looks_like_a_table_of_another_kind_is_not_guessed_at(tmp_path: Path) -> None:
     path = tmp_path / "homes.parquet"
     arrow_parquet.write_table(pa.table({"series_id": [1], "timestamp_utc": [20240101], "kwh_import": [1.0]}), path)
-    with pytest.raises(InputError, match="timestamp_unreadable"):
+    with pytest.raises(ConfigError, match=r"homes.parquet: column timestamp_utc: type int64 found; times, or text in ISO 8601, wanted"):
         take(path)
 
 

@@ -11,7 +11,7 @@ from fmar_spark.intake.intervals.stretches import find_steps
 def steps_of(*minutes: int) -> list[int]:
     """Steps of one series with rows at those minutes, 0 where it is off the grid of its stretch."""
     found = find_steps(np.zeros(len(minutes), dtype=np.int64), np.asarray(minutes, dtype=np.int64) * 60)
-    return np.where(found.is_on_grid, found.minutes, 0).tolist()
+    return [int(step) for step in np.where(found.is_on_grid, found.minutes, 0)]
 
 
 def test_each_stretch_has_its_own_step() -> None:

@@ -1,14 +1,16 @@
 """Finds what a user's own intervals may mean other than what they say; it warns and never changes a value."""
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fmar_spark.clock import SLOTS_PER_DAY, LocalClock, trace_clock, wall_of_utc
+from fmar_spark.intake.intervals.rows import STAMPED_AT_END
 from fmar_spark.intake.intervals.series import Rows
 from fmar_spark.intake.intervals.stretches import STEPS
+from fmar_spark.intake.intervals.values import TWENTY_FOUR, swap_day_and_month
+from fmar_spark.units import SLOT_MINUTES
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -19,80 +21,134 @@ WATT_HOUR_MEDIAN: Final = 20.0
 """Whole numbers with a median from here on are more like Wh of a home than kWh of a building."""
 REGISTER_RISING_SHARE: Final = 0.999
 MIN_RUNS: Final = 4
+LEAST_ROWS: Final = 48
+DAILY_FALL_SHARE: Final = 0.9
+LEAST_PATTERN_DAYS: Final = 14
+PATTERN_SHARE: Final = 0.5
+"""A time of day that is read on less than this share of the days on which the best read time is."""
+
+
+class Anomaly(NamedTuple):
+    """What readings may mean other than what they say."""
+
+    sentence: str
+    option: str
+    """What puts it right; ``{zone}`` stands for the series' own clock, empty where nothing needs to be said."""
+
 
 ANOMALIES: Final = {
-    "local_clock": "an hour is missing where the local clock goes forward, or comes twice where it goes back: these look like local times, "
-    "UTC is wanted",
-    "period_end": "the first stamp is one step after midnight and the last is midnight: these look like period ends, starts are wanted",
-    "watt_hours": "all energies are whole and large: they look like Wh, kWh is wanted",
-    "register": "the energies never fall: they look like register readings, the energy of each interval is wanted",
-    "swapped_dates": "the days make fewer breaks with day and month swapped wherever the day is 12 or lower: the dates look swapped",
-    "mixed_steps": "the step changes: each stretch is read with a step of its own",
-    "all_zero": "every energy is zero",
+    "local_clock": Anomaly(
+        "an hour is missing where the local clock goes forward, or comes twice where it goes back: these look like local times",
+        "--time-zone {zone}",
+    ),
+    "period_end": Anomaly(
+        "days begin one step after midnight, or end at midnight or 24:00, on the clock of the series: these look like period ends",
+        "--stamps end",
+    ),
+    "watt_hours": Anomaly("all energies are whole and large: they look like Wh", "--units wh"),
+    "register": Anomaly("the energies never fall: they look like readings of a register", "--readings register"),
+    "daily_total": Anomaly(
+        "the energies fall once a day, always at the same time: they look like totals of the day", "--readings daily-total"
+    ),
+    "swapped_dates": Anomaly(
+        "the days make fewer breaks with day and month swapped wherever the day is 12 or lower: the dates look swapped", "--dates swapped"
+    ),
+    "time_of_day": Anomaly("some times of day are mostly unread: a year's energy cannot be told from the rest", ""),
+    "mixed_steps": Anomaly("the step changes: each stretch is read with a step of its own", ""),
+    "all_zero": Anomaly("every energy is zero", ""),
 }
-"""Every anomaly by name, with the sentence that the user reads."""
+"""Every anomaly by name."""
 
 
-def find_anomalies(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> dict[str, Bools]:
+def find_anomalies(rows: Rows, repeats: Rows, time_zones: tuple[str, ...], wall: Ints) -> dict[str, Bools]:
     """Which series show each anomaly, one entry a series.
 
     Args:
         rows: kept rows, sorted.
         repeats: rows that repeat a series and time with another value; they count for the clock's return.
         time_zones: IANA names, one a series.
+        wall: what the clock of its series showed at the start of each row.
     """
+    is_register = _has_register(rows)
     return {
         "local_clock": _has_local_clock(rows, repeats, time_zones),
-        "period_end": _has_period_end(rows),
+        "period_end": _has_period_end(rows, wall),
         "watt_hours": _has_watt_hours(rows),
-        "register": _has_register(rows),
+        "register": is_register,
+        "daily_total": _has_daily_total(rows) & ~is_register,
         "swapped_dates": _has_swapped_dates(rows),
-        "mixed_steps": _has_mixed_steps(rows),
+        "time_of_day": find_coverage(rows, wall).leaves_out_times,
+        "mixed_steps": np.sum([_sum(rows, rows.minutes == step) > 0 for step in STEPS], axis=0) > 1,
         "all_zero": _sum(rows, np.nan_to_num(rows.kwh_import) != 0) + _sum(rows, rows.kwh_export > 0) == 0,
     }
 
 
-def clock_changes(first: date, last: date, time_zone: str) -> list[tuple[int, int]]:
-    """For every change of the zone's clock: the wall-clock second at which the skipped or repeated hour starts, and the shift.
+def trace_clocks(rows: Rows, time_zone: str) -> LocalClock:
+    """A zone's clock over the years of the rows."""
+    first, last = (int(second.astype("datetime64[s]").astype("datetime64[Y]").astype(np.int64)) + 1970 for second in _span(rows))
+    return trace_clock(first, last, time_zone)
 
-    Wall-clock seconds are counted as if they were UTC; the shift is positive in spring (skipped) and negative in autumn.
+
+def _span(rows: Rows) -> tuple[np.int64, np.int64]:
+    return rows.second.min(), rows.second.max()
+
+
+def read_walls(rows: Rows, time_zones: tuple[str, ...]) -> Ints:
+    """What the clock of each row's series showed, counted in seconds as if it were UTC."""
+    wall = rows.second.copy()
+    zone_of = np.asarray(time_zones, dtype=object)[rows.series]
+    for time_zone in sorted(set(time_zones)):
+        own = zone_of == time_zone
+        wall[own] = wall_of_utc(rows.second[own], trace_clocks(rows, time_zone))
+    return wall
+
+
+class Coverage(NamedTuple):
+    """What is read of each series; arrays of shape (series,)."""
+
+    days: Ints
+    """Local days with at least half of their half-hours."""
+    half_hours: NDArray[np.float64]
+    leaves_out_times: Bools
+    """Some times of day are mostly unread."""
+    is_uneven: Bools
+    """So, or too short to speak of a year."""
+
+
+def find_coverage(rows: Rows, wall: Ints) -> Coverage:
+    """How much of the days, and of each time of day, is read.
+
+    Args:
+        rows: kept rows, sorted.
+        wall: what the clock of its series showed at the start of each row.
     """
-    zone = ZoneInfo(time_zone)
-    found = []
-    before = _offset_at(zone, first)
-    for number in range((last - first).days + 1):
-        day = first + timedelta(days=number + 1)
-        after = _offset_at(zone, day)
-        if after != before:
-            found.append(_locate_change(zone, day, before, after))
-        before = after
-    return found
-
-
-def _offset_at(zone: ZoneInfo, day: date) -> int:
-    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    return int((zone.utcoffset(at.astimezone(zone)) or timedelta()).total_seconds())
-
-
-def _locate_change(zone: ZoneInfo, day: date, before: int, after: int) -> tuple[int, int]:
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    for minutes in range(0, 24 * 60 + 30, 30):
-        at = midnight - timedelta(minutes=minutes)
-        if int((zone.utcoffset(at.astimezone(zone)) or timedelta()).total_seconds()) == before:
-            change = int(at.timestamp()) + 1800
-            return (change + min(before, after), after - before)
-    return int(midnight.timestamp()), after - before
+    count = len(rows.names)
+    share = rows.minutes / SLOT_MINUTES
+    slot = wall // (SLOT_MINUTES * 60)
+    slots = np.concatenate([slot, slot[share > 1] + 1])
+    owner = np.concatenate([rows.series, rows.series[share > 1]])
+    weight = np.concatenate([np.minimum(share, 1), np.ones(int((share > 1).sum()))])
+    key = owner * SLOTS_PER_DAY + slots % SLOTS_PER_DAY
+    by_time = np.bincount(key, weight, minlength=count * SLOTS_PER_DAY).reshape(count, SLOTS_PER_DAY)
+    day = wall // DAY_SECONDS
+    first = np.flatnonzero(np.concatenate([[True], (np.diff(day) != 0) | (np.diff(rows.series) != 0)]))
+    by_day = np.add.reduceat(share, first)
+    days = np.bincount(rows.series[first], by_day >= SLOTS_PER_DAY / 2, minlength=count).astype(np.int64)
+    is_long = np.bincount(rows.series[first], minlength=count) >= LEAST_PATTERN_DAYS
+    leaves_out = is_long & (by_time.min(axis=1) < PATTERN_SHARE * by_time.max(axis=1))
+    return Coverage(days, by_time.sum(axis=1), leaves_out, leaves_out | ~is_long)
 
 
 def _has_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> Bools:
     count = len(rows.names)
     for_it, against = np.zeros(count), np.zeros(count)
-    if len(rows.second) == 0:
-        return for_it > 0
-    first, last = (_day_of(int(value)) for value in (rows.second.min(), rows.second.max()))
+    first, last = _span(rows)
     for time_zone in sorted(set(time_zones)):
         inside = np.asarray([zone == time_zone for zone in time_zones])
-        for start, shift in clock_changes(first, last, time_zone):
+        clock = trace_clocks(rows, time_zone)
+        for at in np.flatnonzero((clock.since_second > first) & (clock.since_second < last + DAY_SECONDS)).tolist():
+            before, after = clock.offset_seconds[at - 1], clock.offset_seconds[at]
+            start, shift = int(clock.since_second[at] + min(before, after)), int(after - before)
             within = _count_within(rows, start, start + abs(shift))
             is_full_around = (_count_within(rows, start - 3600, start) > 0) & (
                 _count_within(rows, start + abs(shift), start + abs(shift) + 3600) > 0
@@ -107,10 +163,39 @@ def _count_within(rows: Rows, start: int, end: int) -> Ints:
     return _sum(rows, (rows.second >= start) & (rows.second < end)).astype(np.int64)
 
 
-def _has_period_end(rows: Rows) -> Bools:
-    first, last = _ends(rows)
-    is_late_start = rows.second[first] % DAY_SECONDS == rows.minutes[first] * 60
-    return np.asarray(is_late_start & (rows.second[last] % DAY_SECONDS == 0) & (last - first >= 48))
+def _has_period_end(rows: Rows, wall: Ints) -> Bools:
+    """Whether most unbroken runs of rows begin one step after midnight or end at midnight, and few the other way about."""
+    step = rows.minutes * 60
+    is_joined = (np.diff(rows.series) == 0) & (np.diff(rows.second) == step[:-1])
+    is_first, is_last = np.concatenate([[True], ~is_joined]), np.concatenate([~is_joined, [True]])
+    edges = 2 * _sum(rows, is_first)
+    likely, unlikely = np.zeros(len(rows.names), dtype=np.bool_), np.zeros(len(rows.names), dtype=np.bool_)
+    for clock in (wall, rows.second):
+        time = clock % DAY_SECONDS
+        for_it = _sum(rows, is_first & (time == step)) + _sum(rows, is_last & (time == 0))
+        against = _sum(rows, is_first & (time == 0)) + _sum(rows, is_last & (time == DAY_SECONDS - step))
+        likely |= (for_it >= edges / 2) & (for_it > 2 * against)
+        unlikely |= (against >= edges / 2) & (against > 2 * for_it)
+    is_long = np.bincount(rows.series, minlength=len(rows.names)) >= LEAST_ROWS
+    says_24 = _sum(rows, (rows.marks & TWENTY_FOUR) != 0) > 0
+    is_known = _sum(rows, (rows.marks & STAMPED_AT_END) != 0) > 0
+    return np.asarray(((likely & ~unlikely & is_long) | says_24) & ~is_known)
+
+
+def _has_daily_total(rows: Rows) -> Bools:
+    """Whether energies fall about once a day, nearly always at the same time, and rise in between."""
+    count = len(rows.names)
+    is_same = np.diff(rows.series) == 0
+    owner, change, second = rows.series[1:][is_same], np.diff(rows.kwh_import)[is_same], rows.second[1:][is_same]
+    is_fall = change < 0
+    days = np.bincount(owner, rows.minutes[1:][is_same], minlength=count) / (24 * 60)
+    falls = np.bincount(owner[is_fall], minlength=count)
+    risen = np.bincount(owner[change > 0], minlength=count)
+    slot = owner[is_fall] * 96 + second[is_fall] % DAY_SECONDS // (15 * 60)
+    commonest = np.bincount(slot, minlength=count * 96).reshape(count, 96)
+    pairs = commonest + np.roll(commonest, 4, axis=1)
+    is_fixed = pairs.max(axis=1) >= DAILY_FALL_SHARE * np.maximum(falls, 1)
+    return np.asarray((days >= 3) & (falls >= 0.6 * days) & (falls <= 1.1 * days + 1) & is_fixed & (risen > 5 * falls))
 
 
 def _has_watt_hours(rows: Rows) -> Bools:
@@ -153,17 +238,6 @@ def _has_swapped_dates(rows: Rows) -> Bools:
     return np.asarray((is_corrected[0] & agrees_with_order) | (is_corrected[1] & (by_coverage[1] <= by_coverage[0])))
 
 
-def swap_day_and_month(days: Ints) -> Ints:
-    """Days since 1970 with day and month swapped wherever the day is 12 or lower."""
-    dates = days.astype("datetime64[D]")
-    months = dates.astype("datetime64[M]")
-    day = (dates - months).astype(np.int64) + 1
-    month = months.astype(np.int64) % 12 + 1
-    january = months.astype("datetime64[Y]").astype("datetime64[M]")
-    turned = (january + (day - 1)).astype("datetime64[D]").astype(np.int64) + month - 1
-    return np.where(day <= 12, turned, days)
-
-
 def _count_breaks(order: Ints, days: Ints, owner: Ints, count: int) -> Ints:
     ordered, whose = days[order], owner[order]
     is_break = (np.diff(whose) == 0) & (np.diff(ordered) > 1)
@@ -175,22 +249,5 @@ def _count_descents(days: Ints, owner: Ints, count: int) -> Ints:
     return np.bincount(owner[1:][is_descent], minlength=count)
 
 
-def _has_mixed_steps(rows: Rows) -> Bools:
-    kinds = [_sum(rows, rows.minutes == step) > 0 for step in STEPS]
-    return np.asarray(np.sum(kinds, axis=0) > 1)
-
-
-def _ends(rows: Rows) -> tuple[Ints, Ints]:
-    series = np.arange(len(rows.names))
-    first = np.searchsorted(rows.series, series, side="left")
-    last = np.searchsorted(rows.series, series, side="right") - 1
-    limit = max(len(rows.series) - 1, 0)
-    return np.minimum(first, limit), np.clip(last, 0, limit)
-
-
 def _sum(rows: Rows, marks: Bools) -> NDArray[np.float64]:
     return np.bincount(rows.series, marks, minlength=len(rows.names)).astype(np.float64)
-
-
-def _day_of(second: int) -> date:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)).date()

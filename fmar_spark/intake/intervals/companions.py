@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from fmar_spark.domain.assets import ASSET_FACTS, LABEL_OF_CLASS, SIZE_LABELS, AssetClass
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.intake.intervals.files import InputFile, check_columns, find_files, list_columns, read_blocks
+from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
+from fmar_spark.intake.intervals.rows import check_columns
 
 AssetDays = tuple[date | None, date | None]
 """Appeared and removed."""

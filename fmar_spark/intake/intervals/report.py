@@ -1,15 +1,18 @@
-"""Says in a few lines what was understood of a user's files."""
+"""Says in a few lines what was understood of a user's readings, what is unusual, and what would put it right."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from fmar_spark.intake.intervals.anomalies import ANOMALIES
 from fmar_spark.intake.intervals.companions import SiteRow
-from fmar_spark.intake.intervals.importing import Intake
+from fmar_spark.intake.intervals.tables import Intake, SeriesFacts
 from fmar_spark.intake.intervals.weather import WeatherFile, known_share
 from fmar_spark.settings.sections import ImportSettings
 
-NAMES_SHOWN = 3
+NAMES_SHOWN: Final = 3
+SERIES_SHOWN: Final = 20
+_ROW_WORDS: Final = (("kept", "kept"), ("quarantined", "rejected"), ("duplicate", "repeated"), ("unread", "without a reading"))
 
 
 def describe_intake(
@@ -27,13 +30,39 @@ def describe_intake(
     for rule, count in sorted(intake.faults_by_rule.items()):
         lines.append(f"warning    {count} rejected by {rule}: bronze.quarantine names each by file and line")
     if intake.counts.get("rows_naive"):
-        lines.append(f"warning    {intake.counts['rows_naive']} times name no zone and are taken as UTC")
-    for anomaly, found in intake.anomalies.items():
-        if found:
-            lines.append(f"warning    {anomaly}: {_name_some(found)}: {ANOMALIES[anomaly]}; read as they stand")
+        lines.append(f"warning    {intake.counts['rows_naive']:,} times name no zone and are taken as UTC: --time-zone says which it is")
+    lines += _describe_anomalies(intake, sites, defaults.time_zone)
     for what, names in (("site", set(sites) - own), ("label", set(labels) - own)):
         if names:
             lines.append(f"warning    {len(names)} {what} rows name no series of these files: {_name_some(tuple(sorted(names)))}")
+    return lines
+
+
+def describe_formats(formats: Mapping[tuple[str, ...], int]) -> list[str]:
+    """A line for each format that files were read as, with what was taken for granted of them."""
+    return [
+        f"format     {found[0]}, {count} file{'s' * (count > 1)}" + "".join(f"; {note}" for note in found[1:])
+        for found, count in sorted(formats.items())
+    ]
+
+
+def describe_energy(series: Iterable[SeriesFacts], min_days: int) -> list[str]:
+    """A line for each series, the fewest days first: its energy a year and whether its days are enough for an answer.
+
+    Args:
+        series: of an intake.
+        min_days: fewest days of which a meter is characterised.
+    """
+    facts = sorted(series, key=lambda fact: (fact.days, fact.series_id))
+    lines = []
+    for fact in facts[:SERIES_SHOWN]:
+        year = "a year's energy unknown" if fact.year_kwh is None else f"{fact.year_kwh:,.0f} kWh a year"
+        given = f", {fact.kwh_export:,.0f} kWh exported" if fact.has_export else ""
+        enough = "enough for an answer" if fact.days >= min_days else f"{min_days} wanted for an answer"
+        lines.append(f"series     {fact.series_id}: {fact.days} days ({enough}); {fact.kwh_import:,.0f} kWh imported, {year}{given}")
+    if len(facts) > SERIES_SHOWN:
+        answered = sum(fact.days >= min_days for fact in facts)
+        lines.append(f"series     {len(facts) - SERIES_SHOWN} more; of all, {answered} have the {min_days} days that an answer needs")
     return lines
 
 
@@ -48,9 +77,6 @@ def _describe_rows(intake: Intake) -> list[str]:
         f"rows       {counts.get('rows_read', 0):,} read = {' + '.join(parts)}",
         f"energy     {intake.kwh['read']:,.1f} kWh read = {energies}",
     ]
-
-
-_ROW_WORDS = (("kept", "kept"), ("quarantined", "rejected"), ("duplicate", "repeated"), ("unread", "without a reading"))
 
 
 def _describe_series(intake: Intake) -> list[str]:
@@ -72,6 +98,18 @@ def _describe_weather(weather: WeatherFile | None, own: set[str]) -> str:
     shares = f"temperature known {known_share(weather.days, 'temp_c'):.0%}, irradiance {known_share(weather.days, 'ghi_w_m2'):.0%}"
     ignored = f"; {weather.ignored} rows ignored" if weather.ignored else ""
     return f"{weather.days.num_rows} days, {shares}; for {covered} of {len(own)} series{ignored}"
+
+
+def _describe_anomalies(intake: Intake, sites: Mapping[str, SiteRow], default_zone: str) -> list[str]:
+    lines = []
+    for name, found in intake.anomalies.items():
+        if not found:
+            continue
+        anomaly = ANOMALIES[name]
+        zone = next((site.time_zone for one in found if (site := sites.get(one)) and site.time_zone), default_zone)
+        cure = f"; read as they stand, {anomaly.option.format(zone=zone)} reads them as such" if anomaly.option else ""
+        lines.append(f"warning    {name}: {_name_some(found)}: {anomaly.sentence}{cure}")
+    return lines
 
 
 def _name_some(names: tuple[str, ...]) -> str:

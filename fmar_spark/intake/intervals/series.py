@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.intake.intervals.stretches import STEPS, find_steps
+from fmar_spark.intake.intervals.rows import DAILY, POWER, RUNNING_TOTAL, STAMPED_AT_END
+from fmar_spark.intake.intervals.stretches import STEPS, find_steps, find_steps_of_ends
+from fmar_spark.intake.intervals.values import DOUBLE
 from fmar_spark.kernels.plausible import ERROR_CODE, LUMP, PLAUSIBLE, SPIKE, Energies, find_implausible
 from fmar_spark.units import SLOT_MINUTES
 
@@ -18,7 +20,11 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 SLOT_SECONDS: Final = SLOT_MINUTES * 60
+DAY_SECONDS: Final = SLOTS_PER_DAY * SLOT_SECONDS
 NOTICEABLE_SHARE: Final = 0.05
+TOTAL_ROUNDING: Final = 1e-6
+NO_ENERGY: Final = np.int8(RUNNING_TOTAL | DAILY | POWER)
+"""Marks of numbers that are not yet energies."""
 
 DAY_SCHEMA: Final = pa.schema(
     [
@@ -44,10 +50,12 @@ class Rows(NamedTuple):
     line: Ints
     minutes: Ints
     """Length of the interval; 0 while it is not known."""
+    marks: NDArray[np.int8]
+    """What the stamp and the number mean, as in ``rows`` and ``values``."""
     names: tuple[str, ...]
 
-    def where(self, kept: Bools) -> "Rows":
-        """The rows that are marked."""
+    def where(self, kept: Bools | Ints) -> "Rows":
+        """The rows that are marked, or named in their order."""
         return Rows(
             self.series[kept],
             self.second[kept],
@@ -56,6 +64,7 @@ class Rows(NamedTuple):
             self.file[kept],
             self.line[kept],
             self.minutes[kept],
+            self.marks[kept],
             self.names,
         )
 
@@ -73,32 +82,36 @@ class Rejected(NamedTuple):
 
 
 def sum_kwh(rows: Rows) -> float:
-    """Import and export together."""
-    return float(np.nansum(rows.kwh_import, dtype=np.float64) + np.nansum(rows.kwh_export, dtype=np.float64))
+    """Import and export together, of the rows whose numbers are energies."""
+    is_energy = (rows.marks & NO_ENERGY) == 0
+    both = [np.nansum(kwh, dtype=np.float64, where=is_energy) for kwh in (rows.kwh_import, rows.kwh_export)]
+    return float(sum(both))
 
 
 def sort_rows(table: pa.Table) -> Rows:
-    """Rows of a table in the format of ``ROW_SCHEMA`` with a column ``file``, sorted."""
+    """Rows of a table in the format of ``ROW_SCHEMA`` with a column ``file``, sorted.
+
+    Of two rows of one file with a time that the clock showed twice, the second is the later one.
+    """
     coded = pc.dictionary_encode(table["series_id"].combine_chunks())
     names = np.asarray(coded.dictionary.to_pylist(), dtype=object)
     rank = np.argsort(names)
     place = np.empty(len(names), dtype=np.int64)
     place[rank] = np.arange(len(names))
     series = place[np.asarray(coded.indices, dtype=np.int64)]
-    second, taken, given, file, line = (
-        np.asarray(table[name].combine_chunks()) for name in ("second", "kwh_import", "kwh_export", "file", "line")
+    second, taken, given, file, line, marks = (
+        np.asarray(table[name].combine_chunks()) for name in ("second", "kwh_import", "kwh_export", "file", "line", "marks")
     )
-    order = np.lexsort((line, file, second, series))
-    return Rows(
-        series[order],
-        second[order],
-        taken[order],
-        given[order],
-        file[order],
-        line[order],
-        np.zeros(len(order), dtype=np.int64),
-        tuple(names[rank].tolist()),
-    )
+    unknown = np.zeros(len(series), dtype=np.int64)
+    rows = Rows(series, second, taken, given, file, line, unknown, marks, tuple(names[rank].tolist()))
+    rows = rows.where(np.lexsort((line, file, second, series)))
+    is_double = (rows.marks & DOUBLE) != 0
+    if not is_double.any():
+        return rows
+    is_again = np.zeros(len(series), dtype=np.bool_)
+    is_again[1:] = is_double[1:] & (np.diff(rows.series) == 0) & (np.diff(rows.second) == 0) & (np.diff(rows.file) == 0)
+    rows = rows._replace(second=rows.second + 3600 * is_again)
+    return rows.where(np.lexsort((rows.line, rows.file, rows.second, rows.series)))
 
 
 def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
@@ -110,10 +123,53 @@ def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
     return rows.where(is_first), rows.where(~is_first & is_same), Rejected(rows.where(~is_first & ~is_same), "duplicate_conflicts")
 
 
-def split_by_step(rows: Rows) -> tuple[Rows, list[Rejected]]:
-    """Rows with the length of their interval, each in its place; and the rows whose length cannot be used or found."""
+def split_totals(rows: Rows) -> tuple[Rows, list[Rejected]]:
+    """Rows whose running totals are turned into energies; and the totals that give none.
+
+    The energy of a register's total lies between it and the next; a total that restarts each day counts its own interval.
+    """
+    is_register, is_daily = (rows.marks & RUNNING_TOTAL) != 0, (rows.marks & DAILY) != 0
+    is_total = is_register | is_daily
+    if not is_total.any():
+        return rows, []
     steps = find_steps(rows.series, rows.second)
+    is_next = np.zeros(len(rows.series), dtype=np.bool_)
+    is_next[1:] = (np.diff(rows.series) == 0) & (np.diff(rows.second) == 60 * steps.minutes[:-1])
+    is_followed = np.append(is_next[1:], False)
+    is_usable = np.where(is_register, is_followed, is_next | (rows.second % DAY_SECONDS == 0))
+    energies, fell = [], np.zeros(len(rows.series), dtype=np.bool_)
+    for kwh in (rows.kwh_import, rows.kwh_export):
+        change = np.diff(kwh.astype(np.float64), append=np.nan)
+        since = np.diff(kwh.astype(np.float64), prepend=0.0)
+        own = np.where(is_next & (since >= -TOTAL_ROUNDING), since, kwh)
+        fell |= is_register & is_usable & (change < -TOTAL_ROUNDING)
+        energies.append(np.where(is_total, np.where(is_register, change, own), kwh).astype(np.float32))
+    energy = rows._replace(
+        kwh_import=np.maximum(energies[0], 0),
+        kwh_export=np.maximum(energies[1], 0),
+        marks=np.where(is_total, rows.marks & ~np.int8(RUNNING_TOTAL | DAILY | STAMPED_AT_END * is_register), rows.marks),
+    )
+    is_kept = ~is_total | (is_usable & ~fell)
+    return energy.where(is_kept), [
+        Rejected(rows.where(is_total & fell), "total_fell"),
+        Rejected(rows.where(is_total & ~is_usable & ~fell), "total_unfollowed"),
+    ]
+
+
+def split_by_step(rows: Rows) -> tuple[Rows, list[Rejected]]:
+    """Rows with the length of their interval and its start; and the rows whose length cannot be used or found."""
+    is_at_end = (rows.marks & STAMPED_AT_END) != 0
+    if is_at_end.any():
+        steps = find_steps_of_ends(rows.series, rows.second)
+        rows = rows._replace(second=rows.second - 60 * steps.minutes * is_at_end)
+    else:
+        steps = find_steps(rows.series, rows.second)
     rows = rows._replace(minutes=steps.minutes)
+    is_power = (rows.marks & POWER) != 0
+    if is_power.any():
+        hours = np.where(is_power, steps.minutes / 60, 1.0)
+        kwh_import, kwh_export = ((kwh * hours).astype(np.float32) for kwh in (rows.kwh_import, rows.kwh_export))
+        rows = rows._replace(kwh_import=kwh_import, kwh_export=kwh_export, marks=rows.marks & ~np.int8(POWER))
     is_supported = rows.minutes > 0
     ends = rows.second + rows.minutes * 60
     reaches_over = np.zeros(len(ends), dtype=np.bool_)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from fmar_spark.intake.intervals.companions import SiteRow
-from fmar_spark.intake.intervals.importing import SeriesFacts
+from fmar_spark.intake.intervals.tables import SeriesFacts
 from fmar_spark.intake.intervals.weather import WeatherFile
 from fmar_spark.settings.sections import ImportSettings
 

@@ -63,6 +63,14 @@ def find_steps(series: Ints, second: Ints) -> Steps:
     return Steps(minutes, (second % grid == offset) & is_aligned)
 
 
+def find_steps_of_ends(series: Ints, second: Ints) -> Steps:
+    """The same for rows that are stamped with the end of their interval."""
+    if len(series) == 0:
+        return find_steps(series, second)
+    turned = find_steps(series[-1] - series[::-1], -second[::-1])
+    return Steps(turned.minutes[::-1], turned.is_on_grid[::-1])
+
+
 def _find_runs(series: Ints, second: Ints) -> _Runs:
     ahead = np.zeros(len(series), dtype=np.int64)
     ahead[:-1] = np.where(np.diff(series) == 0, np.diff(second), 0)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import NO_SECOND, read_energies, read_seconds
 from fmar_spark.intake.intervals.series import SLOT_SECONDS, list_by_day
+from fmar_spark.intake.intervals.values import NO_SECOND, TimeReading, read_energies, read_times
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,11 +78,14 @@ def read_weather(path: Path, source: str = "") -> WeatherFile:
         owner_kind = next((name for name in OWNERS if name in names), "")
         for block in read_blocks(file, tuple(names.values()), ()):
             columns = {name: block.columns[stored] for name, stored in names.items()}
-            second, _ = read_seconds(columns["timestamp_utc"])
+            second = read_times(columns["timestamp_utc"], TimeReading(), f"{file.name}: column timestamp_utc").second
             owner = columns[owner_kind].cast(pa.string()).to_numpy() if owner_kind else np.full(len(second), "")
             areas.append(_name_areas(owner, owner_kind, path))
             seconds.append(second)
-            values = [read_energies(columns[name]).kwh if name in columns else np.full(len(second), np.nan) for name in ALIASES]
+            values = [
+                read_energies(columns[name], f"{file.name}: column {names[name]}").kwh if name in columns else np.full(len(second), np.nan)
+                for name in ALIASES
+            ]
             numbers.append(np.stack(values))
     if not seconds or not sum(len(second) for second in seconds):
         raise InputError(f"{path.name}: no weather rows found")

@@ -1,0 +1,240 @@
+"""Usual exports by their headings, and whatever a user states of a file that does not say it itself."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as arrow_parquet
+import pytest
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.files import find_files
+from fmar_spark.intake.intervals.formats import EXPORTS
+from fmar_spark.intake.intervals.importing import StagedIntake, import_files
+from fmar_spark.intake.intervals.options import AUSGRID, FORMATS, NEM12, PLAIN, WIDE, ReadingOptions, read_columns
+from fmar_spark.intake.intervals.rows import ReadingRules
+
+PLAIN_HEADING = "series_id,timestamp_utc,kwh_import"
+HALF_HOURS = [f"{at // 2:02d}:{at % 2 * 3}0" for at in range(48)]
+KWH = np.round(np.random.default_rng(1).uniform(0.05, 1.5, 48 * 400), 3)
+
+
+def take(source: Path, **stated: Any) -> StagedIntake:
+    staging = source.parent / f"_staging_{source.name}"
+    staging.mkdir(exist_ok=True)
+    return import_files(find_files(source), staging, ReadingRules(), ReadingOptions(**stated))
+
+
+def write(folder: Path, *lines: str, name: str = "home.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return path
+
+
+def slots_of(staged: StagedIntake, quantity: str = "AI") -> dict[tuple[str, str], list[float | None]]:
+    """Half-hours of each series and UTC day."""
+    rows = arrow_parquet.read_table(staged.days_path).to_pylist()
+    return {(row["series_id"], row["utc_date"].isoformat()): row["kwh"] for row in rows if row["quantity"] == quantity}
+
+
+def first_slots(staged: StagedIntake, day: str = "2024-06-01", slots: int = 3) -> list[float | None]:
+    return [None if kwh is None else round(kwh, 4) for kwh in next(kwh for (_, own), kwh in slots_of(staged).items() if own == day)[:slots]]
+
+
+def test_every_format_has_a_name_that_can_be_stated() -> None:
+    assert {PLAIN, WIDE, AUSGRID, NEM12, *EXPORTS} == set(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "series"),
+    [
+        (
+            "octopus",
+            [
+                " Consumption (kwh), Estimated Cost Inc. Tax (p), Start, End",
+                *(f"{kwh},1.2, 2024-06-01T0{hour}:00:00+01:00, 2024-06-01T0{hour}:30:00+01:00" for hour, kwh in ((1, 0.1), (2, 0.3))),
+                "0.2,1.2, 2024-06-01T01:30:00+01:00, 2024-06-01T02:00:00+01:00",
+            ],
+            "home",
+        ),
+        (
+            "n3rgy",
+            ["timestamp (UTC),energyConsumption (kWh)", *(f"2024-06-01 0{at // 2}:{at % 2 * 3}0,0.{at + 1}" for at in range(3))],
+            "home",
+        ),
+        (
+            "hildebrand",
+            ["entity,resource,time,value,unit", *(f"Flat 1,abc,2024-06-01T0{at // 2}:{at % 2 * 3}0:00,0.{at + 1},kWh" for at in range(3))],
+            "Flat 1",
+        ),
+        (
+            "low-carbon-london",
+            [
+                "LCLid,stdorToU,DateTime,KWH/hh (per half hour) ,Acorn",
+                *(f"MAC1,Std,2024-06-01 0{at // 2}:{at % 2 * 3}0:00.0000000, 0.{at + 1} ,A" for at in range(3)),
+                "MAC1,Std,2024-06-01 01:30:00.0000000,Null,A",
+            ],
+            "MAC1",
+        ),
+        (
+            "low-carbon-london",
+            ["LCLid,tstp,energy(kWh/hh)", *(f"MAC1,2024-06-01 0{at // 2}:{at % 2 * 3}0:00.0000000, 0.{at + 1} " for at in range(3))],
+            "MAC1",
+        ),
+    ],
+)
+def test_a_usual_export_is_known_by_its_headings(tmp_path: Path, name: str, lines: list[str], series: str) -> None:
+    staged = take(write(tmp_path, *lines))
+    assert [fact.series_id for fact in staged.intake.series] == [series]
+    assert [found[0] for found in staged.formats] == [name]
+    assert first_slots(staged) == [0.1, 0.2, 0.3]
+    assert staged.intake.faults_by_rule == {}
+
+
+def test_nem12_is_read_in_its_own_time_with_its_registers_summed(tmp_path: Path) -> None:
+    days = [f"300,20240601,{','.join([first, *['0.1'] * 47])},A,,,20240602000000," for first in ("0.5",)]
+    registers = [f"200,NEM1201009,E1E2B1,{register},{register},N1,01009,kWh,30,20240610" for register in ("E1", "E2", "B1")]
+    lines = ["100,NEM12,202406020000,MDA1,Ret1", *(line for register in registers for line in (register, *days)), "900"]
+    staged = take(write(tmp_path, *lines))
+    assert [found[0] for found in staged.formats] == ["nem12"]
+    assert slots_of(staged)["NEM1201009", "2024-05-31"][28:30] == pytest.approx([1.0, 0.2])
+    assert slots_of(staged, "AE")["NEM1201009", "2024-05-31"][28:30] == pytest.approx([0.5, 0.1])
+
+
+def test_ausgrid_is_read_as_the_connection_sees_it(tmp_path: Path) -> None:
+    ends = [f"{at // 60}:{at % 60:02d}" for at in [*range(30, 1440, 30), 0]]
+    rows = [f"1,3.78,2076,{kind},1/07/2012,{','.join([value] * 48)}" for kind, value in (("GC", "0.3"), ("CL", "0.1"), ("GG", "1.0"))]
+    staged = take(
+        write(
+            tmp_path, "Solar home 2012-2013,,,", f"Customer,Generator Capacity,Postcode,Consumption Category,date,{','.join(ends)}", *rows
+        )
+    )
+    assert staged.intake.kwh["held"] == pytest.approx(48 * 0.6, rel=1e-6)
+    assert slots_of(staged, "AE")["1", "2012-06-30"][27:29] == [None, pytest.approx(0.6)]
+
+
+@pytest.mark.parametrize(
+    ("headings", "reading"),
+    [
+        (HALF_HOURS, "starts"),
+        ([*HALF_HOURS[1:], "24:00"], "ends"),
+        ([*HALF_HOURS[1:], "00:00"], "ends"),
+        ([f"HH{at:02d}" for at in range(1, 49)], "starts"),
+        ([str(at) for at in range(1, 51)], "starts"),
+        ([f"kwh_{name.replace(':', '')}" for name in HALF_HOURS], "starts"),
+    ],
+)
+def test_a_wide_file_is_one_row_a_day(tmp_path: Path, headings: list[str], reading: str) -> None:
+    values = [f"0.{at:02d}" for at in range(1, 49)] + [""] * (len(headings) - 48)
+    staged = take(write(tmp_path, f"mpan,date,{','.join(headings)}", f"a,2024-06-01,{','.join(values)}"), columns={"mpan": "series_id"})
+    assert first_slots(staged) == [0.01, 0.02, 0.03]
+    assert staged.intake.counts["rows_kept"] == 48
+    assert next(iter(staged.formats))[1].endswith(f"are period {reading}")
+
+
+@pytest.mark.parametrize(("day", "periods"), [("2024-03-31", 46), ("2024-10-27", 50)])
+def test_settlement_periods_are_counted_from_local_midnight(tmp_path: Path, day: str, periods: int) -> None:
+    values = [*["0.5"] * periods, *[""] * (50 - periods)]
+    path = write(tmp_path, f"series_id,date,{','.join(f'SP{at}' for at in range(1, 51))}", f"a,{day},{','.join(values)}")
+    staged = take(path, time_zone="Europe/London")
+    assert staged.intake.kwh["held"] == periods / 2
+    assert staged.intake.faults_by_rule == {}
+
+
+def test_stamps_of_a_stated_clock_are_read_through_both_of_its_changes(tmp_path: Path) -> None:
+    utc = pd.date_range("2023-09-01", periods=48 * 400, freq="30min", tz="UTC")
+    lines = [f"a,{at:%Y-%m-%d %H:%M},{kwh}" for at, kwh in zip(utc.tz_convert("Europe/London"), KWH, strict=True)]
+    path = write(tmp_path, PLAIN_HEADING, *lines)
+    staged = take(path, time_zone="Europe/London")
+    plain = take(
+        write(
+            tmp_path,
+            PLAIN_HEADING,
+            *(f"a,{at:%Y-%m-%dT%H:%MZ},{kwh}" for at, kwh in zip(utc, KWH, strict=True)),
+            name="utc.csv",
+        )
+    )
+    assert slots_of(staged) == slots_of(plain)
+    assert (staged.intake.faults_by_rule, staged.intake.counts["rows_naive"]) == ({}, 0)
+    assert take(path).intake.anomalies["local_clock"] == ("a",)
+    wrong = take(
+        write(tmp_path, PLAIN_HEADING, "a,2024-03-31 01:30,1", "a,2024-03-31 02:00,1", name="skipped.csv"),
+        time_zone="Europe/London",
+    )
+    assert wrong.intake.faults_by_rule == {"timestamp_skipped": 1}
+
+
+def test_stated_ends_are_read_at_their_starts_whatever_the_step(tmp_path: Path) -> None:
+    ends = [*(f"2024-06-01T{at // 2:02d}:{at % 2 * 3}0:00Z" for at in range(1, 13)), *(f"2024-06-01T06:{at}:00Z" for at in (15, 30, 45))]
+    lines = [f"a,{at},{1.0 if place < 12 else 0.5}" for place, at in enumerate([*ends, "2024-06-01T07:00:00Z"])]
+    staged = take(write(tmp_path, PLAIN_HEADING, *lines), stamps="end")
+    assert first_slots(staged, slots=15) == [1.0] * 14 + [None]
+    hourly = take(
+        write(tmp_path, PLAIN_HEADING, "a,2024-06-01 23:00,1", "a,2024-06-01 24:00,3", name="hours.csv"),
+        stamps="end",
+    )
+    assert slots_of(hourly)["a", "2024-06-01"][44:] == [0.5, 0.5, 1.5, 1.5]
+
+
+@pytest.mark.parametrize(("units", "factor"), [("wh", 1000.0), ("mwh", 0.001), ("kw", 2.0), ("w", 2000.0)])
+def test_stated_units_give_the_same_energies(tmp_path: Path, units: str, factor: float) -> None:
+    lines = [f"a,2024-06-01T{name}Z,{kwh * factor:.6f}" for name, kwh in zip(HALF_HOURS, KWH, strict=False)]
+    staged = take(write(tmp_path, PLAIN_HEADING, *lines), units=units)
+    assert staged.intake.kwh["held"] == pytest.approx(KWH[:48].sum(), rel=1e-5)
+    assert staged.intake.kwh["read"] == pytest.approx(staged.intake.kwh["held"])
+
+
+def test_running_totals_give_the_energies_between_them(tmp_path: Path) -> None:
+    totals = np.round(60_000 + np.cumsum(KWH[:48]), 3)
+    lines = [f"a,2024-06-01T{name}Z,{total}" for name, total in zip(HALF_HOURS, totals, strict=True)]
+    lines = [*lines[:20], *lines[22:]]
+    staged = take(write(tmp_path, PLAIN_HEADING, *lines), readings="register")
+    assert first_slots(staged, slots=2) == pytest.approx(KWH[1:3].tolist(), abs=0.005)
+    assert staged.intake.faults_by_rule == {"total_unfollowed": 2}
+    assert staged.intake.kwh["held"] == pytest.approx(KWH[1:20].sum() + KWH[23:48].sum(), abs=0.05)
+
+
+def test_totals_that_restart_each_day_give_their_steps(tmp_path: Path) -> None:
+    totals = np.round(np.arange(1, 49) * 0.2, 1)
+    lines = [f"h,2024-01-{day:02d}T{name}:00Z,{total}" for day in range(1, 11) for name, total in zip(HALF_HOURS, totals, strict=True)]
+    path = write(tmp_path, PLAIN_HEADING, *lines)
+    assert take(path).intake.anomalies["daily_total"] == ("h",)
+    staged = take(path, readings="daily-total")
+    assert staged.intake.kwh["held"] == pytest.approx(96, abs=1e-3)
+    assert "daily_total" not in {name for name, found in staged.intake.anomalies.items() if found}
+
+
+@pytest.mark.parametrize(
+    ("text", "dates"), [("1/6/2024 {}", "day-first"), ("06-01-2024 {}", "month-first"), ("2024-01-06T{}:00Z", "swapped")]
+)
+def test_a_stated_order_of_dates_is_read(tmp_path: Path, text: str, dates: str) -> None:
+    lines = [f"a,{text.format(name)},0.{place + 1}" for place, name in enumerate(HALF_HOURS[:3])]
+    path = write(tmp_path, PLAIN_HEADING, *lines)
+    assert first_slots(take(path, dates=dates)) == [0.1, 0.2, 0.3]
+
+
+def test_columns_and_the_series_can_be_stated_and_are_asked_for(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "Read Date,Time,Energy Used (kWh),Cost", *(f"2024-06-01,{name},0.{at + 1},9" for at, name in enumerate(HALF_HOURS[:3]))
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"column series_id, timestamp_utc, kwh_import is missing.*--columns 'energy used \(kwh\)=kwh_import'.*--series NAME",
+    ):
+        take(path)
+    stated = read_columns(["Read Date=date", "Time=time", "Energy Used (kWh)=kwh_import"])
+    staged = take(path, columns=stated, series="12 High Street")
+    assert [fact.series_id for fact in staged.intake.series] == ["12 High Street"]
+    assert first_slots(staged) == [0.1, 0.2, 0.3]
+    with pytest.raises(ConfigError, match="--columns names gone; found read date"):
+        take(path, columns={"gone": "date"})
+    with pytest.raises(ConfigError, match="'x=y' found; THEIRS=OURS wanted"):
+        read_columns(["x=y"])
+
+
+def test_a_format_that_is_stated_but_not_found_is_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path, PLAIN_HEADING, "a,2024-06-01T00:00Z,1")
+    for name in ("octopus", "wide", "low-carbon-london"):
+        with pytest.raises(ConfigError, match=r"^home.csv: "):
+            take(path, format=name)
