@@ -145,7 +145,7 @@ def _log_shares(bins: Ints) -> Series:
 
 
 def _dependence(value: Series, split: int) -> float:
-    """How many days tell as much as one independent day, from the correlation of neighbours within each state."""
+    """How many days say as much as one independent day, from the correlation of neighbours within each state."""
     rest = np.concatenate((value[:split] - value[:split].mean(), value[split:] - value[split:].mean()))
     spread = float(rest @ rest)
     correlation = float(rest[1:] @ rest[:-1]) / spread if spread > 0 else 0.0

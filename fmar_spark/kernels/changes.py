@@ -65,7 +65,7 @@ class Changes(NamedTuple):
 
 
 class Presence(NamedTuple):
-    """How each meter stands at the end of the window, arrays of shape (meters,); NaN where nothing can be told."""
+    """How each meter stands at the end of the window, arrays of shape (meters,); NaN where nothing is known."""
 
     relative_level: Floats
     """Level of the last run of days over the on-level, both counted from the off-level: about 1 there, about 0 gone."""
@@ -78,7 +78,7 @@ class Presence(NamedTuple):
 
 
 class History(NamedTuple):
-    """Everything that the daily marks tell of time."""
+    """Everything that the daily marks say of time."""
 
     changes: Changes
     presence: Presence
@@ -109,7 +109,7 @@ _Row = tuple[float, ...]
 _UNKNOWN: Final = (np.nan,) * len(Presence._fields)
 
 
-def lay_daily_peaks(events: Events, meters: int, days: int) -> Floats:
+def find_daily_peaks(events: Events, meters: int, days: int) -> Floats:
     """The highest peak of the episodes that start on each day, kW, shape (meters, days); NaN on days without one."""
     peak_kw = np.full(meters * days, -np.inf)
     np.maximum.at(peak_kw, events.meter * days + events.start_slot // SLOTS_PER_DAY, events.peak_kw)
@@ -134,8 +134,8 @@ def find_changes(
         candidates: meters worth asking, shape (meters,): about 0.3 ms each, the rest are free.
         off_level: value of the mark without the asset, one for all or one a meter.
         rules: thresholds; None = the defaults.
-        size_kw: size seen on each day (``lay_daily_peaks``), NaN where none: upgrades are read from it, because the daily
-            mark also follows habits. None = from the mark itself.
+        size_kw: size seen on each day (``find_daily_peaks``), NaN where none: upgrades are read from it, because the daily
+            mark also follows how it is used. None = from the mark itself.
     """
     rules = rules or ChangeRules()
     meters, days = daily.shape
@@ -150,7 +150,7 @@ def find_changes(
         found, standing[meter] = _read_one(_Mark(day, value[day], size[day]), days, rules)
         rows.extend((float(meter), *row) for row in found)
         if found:
-            present[meter] = _lay_present(found, days)
+            present[meter] = _mark_present(found, days)
     table = np.array(rows, dtype=np.float64).reshape(-1, len(Changes._fields)).T
     whole = table.astype(np.int64)
     changes = Changes(whole[0], whole[1], whole[2], whole[3], table[4], table[5], whole[6])
@@ -257,7 +257,7 @@ def _date_change(before: _Spell, after: _Spell, mark: _Mark) -> DatedBreak:
     return date_break(mark.size[index], mark.day[index], int((index < after.first).sum()))
 
 
-def _lay_present(rows: list[_Row], days: int) -> Bools:
+def _mark_present(rows: list[_Row], days: int) -> Bools:
     """Days on which the asset is there, shape (days,), from rows of day, its interval, level before and after, and kind."""
     present: Bools = np.full(days, rows[0][3] > 0)
     for day, _, _, _, after, _ in rows:

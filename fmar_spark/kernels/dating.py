@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
-from fmar_spark.kernels.changes import ChangeRules, History, find_changes, lay_daily_peaks
+from fmar_spark.kernels.changes import ChangeRules, History, find_changes, find_daily_peaks
 from fmar_spark.kernels.window import Bools, Findings, Floats
 
 PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
@@ -23,15 +23,15 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     """
     meters, days = findings.daily.shape
     facts = ASSET_FACTS[asset]
-    size_kw = lay_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
+    size_kw = find_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
     rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size)
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
 
 
 def presence_evidence(history: History) -> Floats:
-    """What tells whether the asset is still there, shape (meters, 4), in the order of ``PRESENCE_EVIDENCE``.
+    """What says whether the asset is still there, shape (meters, 4), in the order of ``PRESENCE_EVIDENCE``.
 
-    The first column is NaN where nothing can be told.
+    The first column is NaN where nothing is known.
     """
     standing = history.presence
     days = history.present.shape[1]

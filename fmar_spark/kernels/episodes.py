@@ -64,7 +64,7 @@ class Plateaus(NamedTuple):
     """Load in the slot in which the plateau ends; NaN where unread."""
 
 
-def lay_out_slots(load_kw: Floats, longest: int, lookback: int) -> SlotGrid:
+def build_slot_grid(load_kw: Floats, longest: int, lookback: int) -> SlotGrid:
     """Lay the load out so that every slot has ``lookback`` places before it and ``longest`` after it.
 
     Args:
@@ -162,7 +162,7 @@ def sum_runs(on: Bools, power_kw: Floats) -> tuple[Ints, Ints, Ints, Floats, Flo
     """Row, first slot, slot after the last, sum and maximum of every unbroken run.
 
     Args:
-        on: shape (rows, slots); rows of whole days laid end to end, so that a run may pass midnight.
+        on: shape (rows, slots); rows of whole days end to end, so that a run may pass midnight.
         power_kw: same shape.
     """
     rows, width = on.shape

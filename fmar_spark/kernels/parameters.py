@@ -24,7 +24,7 @@ QUANTILES: Final = (0.1, 0.5, 0.9)
 
 
 class Capability(NamedTuple):
-    """Observed capability, float32 arrays of shape (meters, 2): import, export. NaN where no episode tells it."""
+    """Observed capability, float32 arrays of shape (meters, 2): import, export. NaN where no episode shows it."""
 
     rated_kw_p10: Floats
     """Tenth percentile of episode peaks over the last 12 months of the window."""
@@ -186,7 +186,7 @@ def derive_availability(
         weeks_observed: what ``count_weeks`` gave for the same ``present``.
         calendar: civil days of the window.
         present: days to count, shape (meters, days); None = all.
-        is_import: which direction is asked for.
+        is_import: which direction is wanted.
     """
     cells = SEASONS_A_YEAR * DAYS_PER_WEEK * SLOTS_PER_DAY
     meters = weeks_observed.shape[0]
@@ -210,7 +210,7 @@ def derive_availability(
 
 
 def _by_slot(load_kw: Floats) -> Floats:
-    """The days laid end to end, shape (meters, days * 48)."""
+    """The days end to end, shape (meters, days * 48)."""
     meters, days, slots = load_kw.shape
     return load_kw.reshape(meters, days * slots)
 

@@ -8,7 +8,7 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 FEWEST_BLOCKS: Final = 3
-"""Blocks below which spreads are not told."""
+"""Blocks below which no spread is formed."""
 SHORTEST_SPAN_DAYS: Final = 30
 """Least number of days between the first and the last block that the share of active days is taken of."""
 LONG_HOURS: Final = 2.5

@@ -76,7 +76,7 @@ class Events(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Best estimate of each meter's asset by ``SizeName``, arrays of shape (meters,), NaN where it cannot be told."""
+    """Best estimate of each meter's asset by ``SizeName``, arrays of shape (meters,), NaN where it cannot be estimated."""
 
     rated_import_kw: Floats
     """Size while drawing, AC kW: ``rated_kw`` of the import row of gold.capability."""
@@ -87,7 +87,7 @@ class Sizes(NamedTuple):
     storage_kwh: Floats
     """Usable storage of a battery, else NaN."""
     peak_kwp: Floats
-    """DC size of PV, else NaN, and NaN where the orientation cannot be told."""
+    """DC size of PV, else NaN, and NaN where the orientation is unknown."""
 
 
 class Feature(NamedTuple):
@@ -110,7 +110,7 @@ class Findings(NamedTuple):
     """What one detector found in a batch, before any classifier has scored it."""
 
     features: Mapping[str, Floats]
-    """Evidence for the classifier by the names that the detector declares, shape (meters,) each; NaN = cannot be told."""
+    """Evidence for the classifier by the names that the detector declares, shape (meters,) each; NaN = cannot be shown by the meter."""
     daily: Floats
     """Strength of the asset's mark on each day, shape (meters, days); NaN = unread or the day cannot show it. For change dates."""
     events: Events
@@ -119,7 +119,7 @@ class Findings(NamedTuple):
 
     @property
     def missing_share(self) -> Floats:
-        """Share of the evidence that cannot be told, shape (meters,)."""
+        """Share of the evidence that the meter cannot show, shape (meters,)."""
         return np.asarray(np.isnan(np.stack(list(self.features.values()), axis=1)).mean(axis=1))
 
 
@@ -175,5 +175,5 @@ def no_events() -> Events:
 
 
 def unknown_sizes(meters: int) -> Sizes:
-    """Sizes of which nothing can be told."""
+    """Sizes of which nothing is known."""
     return Sizes(*(np.full(meters, np.nan) for _ in Sizes._fields))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.words import ChangeKind
-from fmar_spark.kernels.changes import APPEARED, KINDS, REMOVED, UPGRADED, ChangeRules, find_changes, lay_daily_peaks
+from fmar_spark.kernels.changes import APPEARED, KINDS, REMOVED, UPGRADED, ChangeRules, find_changes, find_daily_peaks
 from fmar_spark.kernels.window import Events, Floats
 
 DAYS = 500
@@ -142,4 +142,4 @@ def test_a_mark_that_is_always_zero_has_no_change() -> None:
 def test_daily_peaks_are_the_highest_of_the_day() -> None:
     start = np.array([3, 20, 100])
     events = Events(np.zeros(3, dtype=int), start, start + 2, np.ones(3), np.array([2.0, 7.0, 3.0]), np.ones(3, dtype=np.bool_), np.ones(3))
-    np.testing.assert_array_equal(lay_daily_peaks(events, 1, 4), [[7.0, np.nan, 3.0, np.nan]])
+    np.testing.assert_array_equal(find_daily_peaks(events, 1, 4), [[7.0, np.nan, 3.0, np.nan]])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.episodes import SlotGrid, find_rises, lay_out_slots
+from fmar_spark.kernels.episodes import SlotGrid, build_slot_grid, find_rises
 from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging, find_flat_blocks
 from fmar_spark.kernels.window import Floats
 
@@ -15,7 +15,7 @@ SLOTS = 48
 
 
 def grid_of(load_kw: Floats) -> SlotGrid:
-    return lay_out_slots(load_kw.astype(np.float32), LONGEST, LOOKBACK)
+    return build_slot_grid(load_kw.astype(np.float32), LONGEST, LOOKBACK)
 
 
 def charging_of(load_kw: Floats) -> Charging:

@@ -96,13 +96,13 @@ def test_deviations_are_in_units_of_their_own_slot_and_cut() -> None:
 
 
 @pytest.mark.parametrize(("start", "length"), [(20, 2), (24, 4), (33, 6)])
-def test_notches_are_found_on_their_day_with_their_start_and_length(start: int, length: int) -> None:
+def test_dips_are_found_on_their_day_with_their_start_and_length(start: int, length: int) -> None:
     load_kw = office(40, 90)
     load_kw[:, 44, start : start + length] *= 0.4
     types = types_of(90)
-    notches = scan_days(load_kw, types)
-    assert (notches.drop.argmax(axis=1) == 44).mean() >= 0.9
-    drops = refine_drops(load_kw, notches, types, 5)
+    dips = scan_days(load_kw, types)
+    assert (dips.drop.argmax(axis=1) == 44).mean() >= 0.9
+    drops = refine_drops(load_kw, dips, types, 5)
     assert (np.diff(drops.score, axis=1) <= 0).all()
     meter, place = np.nonzero(drops.day == 44)
     assert set(meter.tolist()) == set(range(40))
@@ -111,31 +111,31 @@ def test_notches_are_found_on_their_day_with_their_start_and_length(start: int, 
     assert np.median(drops.sharpness[meter, place]) > 0.85
 
 
-def test_a_load_that_falls_and_stays_low_is_no_notch_and_neither_is_a_low_day() -> None:
+def test_a_load_that_falls_and_stays_low_is_no_dip_and_neither_is_a_low_day() -> None:
     load_kw = office(3, 90)
     load_kw[0, 44, 24:40] *= 0.3
     load_kw[1, 44, 24:] *= 0.3
     load_kw[2, 44] *= 0.3
-    notches = scan_days(load_kw, types_of(90))
-    assert notches.drop[0, 44] > 2 * notches.drop[1:, 44].max()
+    dips = scan_days(load_kw, types_of(90))
+    assert dips.drop[0, 44] > 2 * dips.drop[1:, 44].max()
 
 
-def test_a_bump_is_told_from_a_notch() -> None:
+def test_a_bump_is_told_from_a_dip() -> None:
     load_kw = office(1, 90)
     load_kw[0, 44, 24:28] *= 2.0
-    notches = scan_days(load_kw, types_of(90))
-    assert notches.rise[0].argmax() == 44
-    assert notches.drop[0].argmax() != 44
+    dips = scan_days(load_kw, types_of(90))
+    assert dips.rise[0].argmax() == 44
+    assert dips.drop[0].argmax() != 44
 
 
-def test_unread_slots_take_part_in_no_notch() -> None:
+def test_unread_slots_take_part_in_no_dip() -> None:
     load_kw = office(2, 90)
     load_kw[0, 44, 22:30] = np.nan
     load_kw[1, 44] = np.nan
-    notches = scan_days(load_kw, types_of(90))
-    assert notches.drop[0].argmax() != 44
-    assert np.isnan(notches.drop[1, 44])
-    assert np.isnan(notches.expected_kw[0, 44, 22:30]).all()
+    dips = scan_days(load_kw, types_of(90))
+    assert dips.drop[0].argmax() != 44
+    assert np.isnan(dips.drop[1, 44])
+    assert np.isnan(dips.expected_kw[0, 44, 22:30]).all()
 
 
 def test_meters_of_one_batch_are_scanned_as_if_alone() -> None:
@@ -153,9 +153,9 @@ def test_meters_of_one_batch_are_scanned_as_if_alone() -> None:
 def test_nothing_read_drops_nowhere(shape: tuple[int, int, int]) -> None:
     load_kw = np.full(shape, np.nan, dtype=np.float32)
     types = types_of(shape[1])
-    notches = scan_days(load_kw, types)
-    assert np.isnan(notches.drop).all()
-    assert np.isnan(notches.rise).all()
-    drops = refine_drops(load_kw, notches, types, 5)
+    dips = scan_days(load_kw, types)
+    assert np.isnan(dips.drop).all()
+    assert np.isnan(dips.rise).all()
+    drops = refine_drops(load_kw, dips, types, 5)
     assert drops.day.shape == (shape[0], min(5, shape[1]))
     assert np.isnan(drops.score).all()

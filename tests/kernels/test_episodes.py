@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from fmar_spark.kernels.episodes import (
     SlotGrid,
+    build_slot_grid,
     drop_overlaps,
     find_rises,
     follow_rises,
-    lay_out_slots,
     seek_idle,
     sum_runs,
 )
@@ -20,7 +20,7 @@ LONGEST, LOOKBACK = 30, 6
 
 
 def grid_of(load_kw: Floats) -> SlotGrid:
-    return lay_out_slots(load_kw.astype(np.float32), LONGEST, LOOKBACK)
+    return build_slot_grid(load_kw.astype(np.float32), LONGEST, LOOKBACK)
 
 
 def load_of(*slots: float) -> Floats:

@@ -1,4 +1,4 @@
-"""A notch on the working days of winter that the rest of the year does not show."""
+"""A dip on the working days of winter that the rest of the year does not show."""
 
 from datetime import date
 
@@ -62,11 +62,11 @@ def deepest_naively(shape: Floats, error: Floats) -> tuple[float, float]:
         for start in range(FIRST_SLOT, LAST_SLOT - slots):
             inside = shape[start : start + slots].mean()
             before, after = shape[start - EDGE_SLOTS : start].mean(), shape[start + slots : start + slots + EDGE_SLOTS].mean()
-            notch = min(before, after) - inside
+            dip = min(before, after) - inside
             spread = (error[start : start + slots] ** 2).sum() / slots**2 + (error[start - EDGE_SLOTS : start] ** 2).sum() / EDGE_SLOTS**2
-            score = notch / np.sqrt(max(spread, 1e-12))
+            score = dip / np.sqrt(max(spread, 1e-12))
             if score > best:
-                best, depth = score, notch
+                best, depth = score, dip
     return best, depth
 
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.episodes import find_rises, lay_out_slots, sum_runs
+from fmar_spark.kernels.episodes import build_slot_grid, find_rises, sum_runs
 from fmar_spark.kernels.ev.charging import EvSearch, find_flat_blocks, find_power_peaks
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS
 from fmar_spark.kernels.usage_patterns import Blocks
@@ -23,7 +23,7 @@ CHEAP_SLOTS: Final = np.r_[44:48, 0:12, 22:30]
 SAME_POWER: Final = 0.15
 """How far the power of one charge may lie from that which recurs, relative."""
 LEAST_FILLS: Final = 10
-"""Fewest charges of one power that tell of a battery."""
+"""Fewest charges of one power that speak for a battery."""
 LEAST_FILL_SHARE: Final = 0.12
 """Days with a block of that power below which it is not the battery's."""
 LEAST_OPEN_DAYS: Final = 6
@@ -154,7 +154,7 @@ def _find_filling(traits: Traits) -> _Filling:
     rows = np.flatnonzero(traits.may_fill)
     power_kw = np.full(meters, np.nan)
     load = traits.load_kw[rows].reshape(rows.size, days, SLOTS_PER_DAY)
-    grid = lay_out_slots(load, int(FILLING.longest_hours / HOURS_PER_SLOT), int(FILLING.lookback_hours / HOURS_PER_SLOT))
+    grid = build_slot_grid(load, int(FILLING.longest_hours / HOURS_PER_SLOT), int(FILLING.lookback_hours / HOURS_PER_SLOT))
     found = find_flat_blocks(grid, find_rises(grid, np.full(rows.size, FILLING.least_step_kw)), FILLING)
     found = found.take(np.isin(found.start % SLOTS_PER_DAY, CHEAP_SLOTS))
     peak = find_power_peaks(found, np.ones(found.meter.size), rows.size, FILLING._replace(most_candidates=1))[0]

@@ -1,7 +1,7 @@
 """Demand response: load that is now and then held back for some hours, against what similar days lead one to expect.
 
-What speaks for it: notches with two sharp edges, more and deeper than the bumps of the same load; always at the same hours or of
-the same length; on the same days as the neighbours'; a load that comes back afterwards. A notch that recurs every working day of
+What speaks for it: dips with two sharp edges, more and deeper than the bumps of the same load; always at the same hours or of
+the same length; on the same days as the neighbours'; a load that comes back afterwards. A dip that recurs every working day of
 one season is no surprise on any day, so it is sought in the season's mean profile.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.demand_response.drops import EDGE_SLOTS, DailyNotches, DayTypes, Drops, refine_drops, scan_days, sort_days
+from fmar_spark.kernels.demand_response.drops import EDGE_SLOTS, DailyDips, DayTypes, Drops, refine_drops, scan_days, sort_days
 from fmar_spark.kernels.demand_response.timetable import find_timetable
 from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
@@ -53,7 +53,7 @@ FEATURES: Final = (
 )
 METHOD: Final = Method(
     found="Every day is compared with similar days around it. Dips with two sharp edges, more and deeper than the meter's own bumps, "
-    "at the same hours or of the same length, on the same days as its neighbours', and followed by a rebound, tell of load that is held "
+    "at the same hours or of the same length, on the same days as its neighbours', and followed by a rebound, speak for load that is held "
     "back. A dip on every working day of one season surprises on no day, so it is sought in winter's mean working day against the other "
     "seasons'.",
     sized="`rated_kw` is the median of what the likely events held back on average, of the ten deepest dips where no event is likely.",
@@ -67,13 +67,13 @@ class ResponseRules(NamedTuple):
     """Thresholds of the search for held-back load."""
 
     candidates_a_year: int = 60
-    """Days of deepest notches that are looked at closely, a year."""
+    """Days of deepest dips that are looked at closely, a year."""
     top_events: int = 20
-    """Deepest notches that features are drawn from."""
+    """Deepest dips that features are drawn from."""
     min_score: float = 3.0
-    """Least depth of an event, in units of the meter's usual notch of that length."""
+    """Least depth of an event, in units of the meter's usual dip of that length."""
     min_days: int = 40
-    """Fewest scanned days that are judged."""
+    """Fewest scanned days of which anything is said."""
     min_neighbours: int = 8
     """Fewest other meters in the batch for alignment to mean anything."""
     rebound_slots: int = 4
@@ -103,29 +103,29 @@ def examine(window: MeterWindow, load_kw: Floats, rules: ResponseRules | None = 
     rules = rules or ResponseRules()
     days = load_kw.shape[1]
     types = sort_days(window.calendar)
-    notches = scan_days(load_kw, types)
+    dips = scan_days(load_kw, types)
     candidates = min(max(rules.top_events, rules.candidates_a_year * days // YEAR_DAYS), days)
-    drops = refine_drops(load_kw, notches, types, candidates)
-    depths = _measure_depths(load_kw, notches.expected_kw, drops, rules)
+    drops = refine_drops(load_kw, dips, types, candidates)
+    depths = _measure_depths(load_kw, dips.expected_kw, drops, rules)
     timetable = find_timetable(load_kw, window.calendar, types)
-    scanned = (~np.isnan(notches.drop)).sum(axis=1)
-    columns = _compare_tails(notches) | _describe_top(drops, depths, types, rules)
+    scanned = (~np.isnan(dips.drop)).sum(axis=1)
+    columns = _compare_tails(dips) | _describe_top(drops, depths, types, rules)
     columns |= {f"demand_response_timetable_{name}": column for name, column in timetable._asdict().items()}
-    columns |= {"demand_response_noise_share": _noise_share(notches), "demand_response_alignment": _align(drops, days, rules)}
+    columns |= {"demand_response_noise_share": _noise_share(dips), "demand_response_alignment": _align(drops, days, rules)}
     features = blank_columns(name_columns(FEATURES, columns), scanned < rules.min_days)
-    unexplained = _explain_drops(notches, drops, rules)
+    unexplained = _explain_drops(dips, drops, rules)
     probability = _event_probability(drops, unexplained, rules)
     return Findings(
         features=features,
-        daily=_daily_energy(notches, drops, depths, unexplained),
+        daily=_daily_energy(dips, drops, depths, unexplained),
         events=_list_events(drops, depths, probability),
         sizes=_sizes(depths, probability),
     )
 
 
-def _compare_tails(notches: DailyNotches) -> dict[str, Floats]:
+def _compare_tails(dips: DailyDips) -> dict[str, Floats]:
     """Excess of drop days over bump days, spread of the drop days' tail, and drops against bumps in the middle and the tail."""
-    drop, rise = np.sort(notches.drop, axis=1), np.sort(notches.rise, axis=1)
+    drop, rise = np.sort(dips.drop, axis=1), np.sort(dips.rise, axis=1)
     count = (~np.isnan(drop)).sum(axis=1)
 
     def at(ordered: Floats, share: float) -> Floats:
@@ -150,12 +150,12 @@ def _compare_tails(notches: DailyNotches) -> dict[str, Floats]:
 
 def _log_ratio(above: Floats, below: Floats) -> Floats:
     """Log of a ratio of depths, NaN where either is not positive."""
-    told = (above > 0) & (below > 0)
-    return np.asarray(np.where(told, np.log(np.where(told, above, 1.0) / np.where(told, below, 1.0)), np.nan))
+    is_known = (above > 0) & (below > 0)
+    return np.asarray(np.where(is_known, np.log(np.where(is_known, above, 1.0) / np.where(is_known, below, 1.0)), np.nan))
 
 
 def _describe_top(drops: Drops, depths: _Depths, types: DayTypes, rules: ResponseRules) -> dict[str, Floats]:
-    """What the meter's deepest notches have in common."""
+    """What the meter's deepest dips have in common."""
     top = slice(0, rules.top_events)
     clock, length = drops.start_slot[:, top] % SLOTS_PER_DAY, drops.length_slots[:, top]
     found = ~np.isnan(drops.score[:, top])
@@ -198,12 +198,12 @@ def _middle(values: Floats) -> Floats:
     return np.asarray(ordered[np.arange(len(values)), np.maximum(count - 1, 0) // 2])
 
 
-def _noise_share(notches: DailyNotches) -> Floats:
+def _noise_share(dips: DailyDips) -> Floats:
     """Usual deviation from expectation on working days over the expected load."""
-    sample = notches.expected_kw[:, ::5]
+    sample = dips.expected_kw[:, ::5]
     known = ~np.isnan(sample)
     expected = np.where(known, sample, 0.0).sum(axis=(1, 2)) / np.maximum(known.sum(axis=(1, 2)), 1)
-    return np.asarray(notches.noise_kw[:, 0].mean(axis=1) / np.maximum(np.abs(expected), 1e-3))
+    return np.asarray(dips.noise_kw[:, 0].mean(axis=1) / np.maximum(np.abs(expected), 1e-3))
 
 
 def _measure_depths(load_kw: Floats, expected_kw: Floats, drops: Drops, rules: ResponseRules) -> _Depths:
@@ -257,9 +257,9 @@ def _align(drops: Drops, days: int, rules: ResponseRules) -> Floats:
     return np.asarray(np.log((together + 1.0) / (by_chance + 1.0)))
 
 
-def _explain_drops(notches: DailyNotches, drops: Drops, rules: ResponseRules) -> Floats:
+def _explain_drops(dips: DailyDips, drops: Drops, rules: ResponseRules) -> Floats:
     """Share of the drops at least that deep that the meter's own bumps do not explain, shape of the candidates; 0 below the least score."""
-    rise = np.sort(np.where(np.isnan(notches.rise), -np.inf, notches.rise), axis=1)
+    rise = np.sort(np.where(np.isnan(dips.rise), -np.inf, dips.rise), axis=1)
     bumps = np.zeros(drops.score.shape, dtype=np.int64)
     for meter, (heights, depths) in enumerate(zip(rise, drops.score, strict=True)):
         bumps[meter] = heights.size - np.searchsorted(heights, depths)
@@ -277,9 +277,9 @@ def _event_probability(drops: Drops, unexplained: Floats, rules: ResponseRules) 
     return np.asarray(np.where(drops.score >= rules.min_score, np.maximum(unexplained, by_depth), 0.0))
 
 
-def _daily_energy(notches: DailyNotches, drops: Drops, depths: _Depths, probability: Floats) -> Floats:
+def _daily_energy(dips: DailyDips, drops: Drops, depths: _Depths, probability: Floats) -> Floats:
     """Energy held back on each day in likely events, kWh, shape (meters, days); NaN on days that were not scanned."""
-    energy = np.where(np.isnan(notches.drop), np.nan, np.float32(0.0))
+    energy = np.where(np.isnan(dips.drop), np.nan, np.float32(0.0))
     held = depths.mean_kw * drops.length_slots * HOURS_PER_SLOT * (probability > 0)
     row = np.broadcast_to(np.arange(len(energy))[:, None], drops.day.shape)
     known = ~np.isnan(held) & ~np.isnan(energy[row, drops.day])
@@ -308,7 +308,7 @@ def _list_events(drops: Drops, depths: _Depths, probability: Floats) -> Events:
 
 
 def _sizes(depths: _Depths, probability: Floats) -> Sizes:
-    """Middle of what the events more likely than not held back on average, or the ten deepest notches where no event is likely."""
+    """Middle of what the events more likely than not held back on average, or the ten deepest dips where no event is likely."""
     likely = probability >= 0.5
     likely[~likely.any(axis=1), :10] = True
     held = np.sort(np.where(likely, depths.mean_kw, np.nan), axis=1)

@@ -1,4 +1,4 @@
-"""Where a load falls below what similar days lead one to expect, and comes back: notches with two sharp edges."""
+"""Where a load falls below what similar days lead one to expect, and comes back: dips with two sharp edges."""
 
 from typing import Final, NamedTuple
 
@@ -47,31 +47,31 @@ class DayTypes(NamedTuple):
     workdays: int
 
 
-class DailyNotches(NamedTuple):
-    """The deepest notch and the highest bump of every day, in units of the meter's own usual notch."""
+class DailyDips(NamedTuple):
+    """The deepest dip and the highest bump of every day, in units of the meter's own usual dip."""
 
     drop: Floats
     """Shape (meters, days); NaN on days that could not be scanned."""
     rise: Floats
     drop_slot: Ints
-    """Clock slot at which the deepest notch starts, shape (meters, days)."""
+    """Clock slot at which the deepest dip starts, shape (meters, days)."""
     expected_kw: Floats
     """What similar days lead one to expect, shape (meters, days, 48); NaN where unread."""
     noise_kw: Floats
     """Usual deviation from it by day type (working, rest) and clock slot, shape (meters, 2, 48)."""
     scale: Floats
-    """Usual notch of each scanned length, in standardised units, shape (meters, lengths of the scan)."""
+    """Usual dip of each scanned length, in standardised units, shape (meters, lengths of the scan)."""
 
 
 class Drops(NamedTuple):
-    """Notches found on the days with the deepest ones, arrays of shape (meters, candidates), deepest first."""
+    """Dips found on the days with the deepest ones, arrays of shape (meters, candidates), deepest first."""
 
     day: Ints
     start_slot: Ints
     """Counted from the window's first midnight."""
     length_slots: Ints
     score: Floats
-    """Depth over the usual notch of that length; NaN where there is no candidate."""
+    """Depth over the usual dip of that length; NaN where there is no candidate."""
     sharpness: Floats
     """Share of the depth that lies in the single steps at start and end, about 0..1."""
 
@@ -85,11 +85,11 @@ def sort_days(calendar: LocalCalendar) -> DayTypes:
     return DayTypes(order, rank, is_rest, int((~is_rest).sum()))
 
 
-def scan_days(load_kw: Floats, types: DayTypes) -> DailyNotches:
-    """Scan every day of every meter for its deepest notch and highest bump against similar days.
+def scan_days(load_kw: Floats, types: DayTypes) -> DailyDips:
+    """Scan every day of every meter for its deepest dip and highest bump against similar days.
 
-    A notch is the lesser of its two falls, from the two slots before and from the two after: a load that falls and stays low
-    (closing time) is none, nor is a day that is low as a whole. Unread slots take part in no notch.
+    A dip is the lesser of its two falls, from the two slots before and from the two after: a load that falls and stays low
+    (closing time) is none, nor is a day that is low as a whole. Unread slots take part in no dip.
 
     Args:
         load_kw: shape (meters, days, 48), NaN where unread.
@@ -97,7 +97,7 @@ def scan_days(load_kw: Floats, types: DayTypes) -> DailyNotches:
     """
     meters, days = load_kw.shape[:2]
     shape = (meters, days)
-    found = DailyNotches(
+    found = DailyDips(
         drop=np.full(shape, np.nan, dtype=np.float32),
         rise=np.full(shape, np.nan, dtype=np.float32),
         drop_slot=np.zeros(shape, dtype=np.int16),
@@ -180,22 +180,22 @@ def standardise(residual_kw: Floats, noise_kw: Floats, types: DayTypes) -> Float
     return np.clip(standard, -STANDARD_LIMIT, STANDARD_LIMIT, out=standard)
 
 
-def refine_drops(load_kw: Floats, notches: DailyNotches, types: DayTypes, candidates: int) -> Drops:
-    """Find start and length of the notch on each meter's days of deepest notches.
+def refine_drops(load_kw: Floats, dips: DailyDips, types: DayTypes, candidates: int) -> Drops:
+    """Find start and length of the dip on each meter's days of deepest dips.
 
     Args:
         load_kw: shape (meters, days, 48).
-        notches: what ``scan_days`` found in it.
+        dips: what ``scan_days`` found in it.
         types: of the window's days.
         candidates: days looked at for each meter.
     """
-    meters, days = notches.drop.shape
+    meters, days = dips.drop.shape
     candidates = min(candidates, days)
-    depth = np.where(np.isnan(notches.drop), -np.inf, notches.drop)
+    depth = np.where(np.isnan(dips.drop), -np.inf, dips.drop)
     day = np.argpartition(-depth, candidates - 1, axis=1)[:, :candidates] if candidates else np.zeros((meters, 0), dtype=np.int64)
-    coarse = day * SLOTS_PER_DAY + np.take_along_axis(notches.drop_slot, day, axis=1)
-    scale = np.stack([np.interp(np.log(LENGTH_SLOTS), np.log(SCAN_SLOTS), row) for row in notches.scale]) if meters else np.zeros((0, 14))
-    around = _around(load_kw, notches, types, coarse)
+    coarse = day * SLOTS_PER_DAY + np.take_along_axis(dips.drop_slot, day, axis=1)
+    scale = np.stack([np.interp(np.log(LENGTH_SLOTS), np.log(SCAN_SLOTS), row) for row in dips.scale]) if meters else np.zeros((0, 14))
+    around = _around(load_kw, dips, types, coarse)
     best = np.full(day.shape, -np.inf, dtype=np.float32)
     start, length = np.zeros(day.shape, dtype=np.int64), np.ones(day.shape, dtype=np.int64)
     total = np.concatenate((np.zeros((*day.shape, 1)), np.cumsum(around, axis=2)), axis=2)
@@ -229,7 +229,7 @@ def _mean_load(ordered: Floats, meter: Ints, unread: Ints) -> NDArray[np.float64
 
 
 def _scan(standard: Floats) -> tuple[Floats, Floats, Floats]:
-    """Deepest notch and highest bump that start in each slot, and the usual notch of each length.
+    """Deepest dip and highest bump that start in each slot, and the usual dip of each length.
 
     Args:
         standard: standardised deviations, shape (meters, slots).
@@ -248,22 +248,22 @@ def _scan(standard: Floats) -> tuple[Floats, Floats, Floats]:
             break
         before, after = edge[:, :count], edge[:, slots + EDGE_SLOTS :][:, :count]
         inside = mean[:, EDGE_SLOTS:][:, :count]
-        notch = np.minimum(np.minimum(before, after), SHOULDER_LIMIT) - inside
-        sample = np.abs(notch[:, ::SAMPLE_STEP])
+        dip = np.minimum(np.minimum(before, after), SHOULDER_LIMIT) - inside
+        sample = np.abs(dip[:, ::SAMPLE_STEP])
         read = ~np.isnan(sample)
         usual = np.where(read, sample, 0).sum(axis=1) / np.maximum(read.sum(axis=1), 1)
         scale[:, column] = np.where(usual > 0, usual, np.nan)
         weight = (1 / scale[:, column])[:, None]
         inner = slice(EDGE_SLOTS, EDGE_SLOTS + count)
-        np.fmax(drop[:, inner], notch * weight, out=drop[:, inner])
-        np.subtract(inside, np.maximum(np.maximum(before, after), -SHOULDER_LIMIT), out=notch)
-        np.fmax(rise[:, inner], notch * weight, out=rise[:, inner])
+        np.fmax(drop[:, inner], dip * weight, out=drop[:, inner])
+        np.subtract(inside, np.maximum(np.maximum(before, after), -SHOULDER_LIMIT), out=dip)
+        np.fmax(rise[:, inner], dip * weight, out=rise[:, inner])
     return drop, rise, scale
 
 
-def _around(load_kw: Floats, notches: DailyNotches, types: DayTypes, start: Ints) -> Floats:
+def _around(load_kw: Floats, dips: DailyDips, types: DayTypes, start: Ints) -> Floats:
     """Standardised deviations around candidate starts, shape (meters, candidates, slots); 0 outside the window."""
-    meters, days = notches.drop.shape
+    meters, days = dips.drop.shape
     width = MARGIN_SLOTS + LENGTH_SLOTS[-1] + EDGE_SLOTS + max(START_SHIFTS)
     slot = start[..., None] - MARGIN_SLOTS + np.arange(width)
     inside = (slot >= 0) & (slot < days * SLOTS_PER_DAY)
@@ -271,15 +271,15 @@ def _around(load_kw: Floats, notches: DailyNotches, types: DayTypes, start: Ints
     row = np.arange(meters)[:, None, None]
     place = row * (days * SLOTS_PER_DAY) + slot
     kind = np.repeat(types.is_rest * SLOTS_PER_DAY, SLOTS_PER_DAY) + np.tile(np.arange(SLOTS_PER_DAY), days)
-    residual = np.take(load_kw, place) - np.take(notches.expected_kw, place)
-    usual = np.where(notches.noise_kw > 0, notches.noise_kw, np.inf)
+    residual = np.take(load_kw, place) - np.take(dips.expected_kw, place)
+    usual = np.where(dips.noise_kw > 0, dips.noise_kw, np.inf)
     noise = np.take(usual, row * (2 * SLOTS_PER_DAY) + np.take(kind, slot))
     standard = np.clip(residual / noise, -STANDARD_LIMIT, STANDARD_LIMIT)
     return np.asarray(np.where(inside, standard, 0.0))
 
 
 def _sharpness(around: Floats, total: Floats, start: Ints, length: Ints) -> Floats:
-    """The two single steps at a notch's ends over its two falls, 0..2, about 1 for square edges; shape of ``start``."""
+    """The two single steps at a dip's ends over its two falls, 0..2, about 1 for square edges; shape of ``start``."""
 
     def at(values: Floats, position: Ints) -> Floats:
         return np.asarray(np.take_along_axis(values, position[..., None], axis=2)[..., 0])

@@ -1,4 +1,4 @@
-"""A notch that a meter shows on the working days of winter and not in the rest of the year."""
+"""A dip that a meter shows on the working days of winter and not in the rest of the year."""
 
 from typing import Final, NamedTuple
 
@@ -23,7 +23,7 @@ LAST_SLOT: Final = 46
 
 
 class Timetable(NamedTuple):
-    """The deepest notch of winter's mean working day against the other seasons', shape (meters,); NaN = cannot be told."""
+    """The deepest dip of winter's mean working day against the other seasons', shape (meters,); NaN = unknown."""
 
     score: Floats
     """Depth over its standard error."""
@@ -53,13 +53,13 @@ def find_timetable(load_kw: Floats, calendar: LocalCalendar, types: DayTypes) ->
     error = np.hypot(cold_error / cold_level, mild_error / mild_level)
     score, depth = _deepest(shape, error)
     bump, _ = _deepest(-shape, error)
-    told = (np.minimum(cold_days, mild_days) >= LEAST_DAYS) & np.isfinite(score) & (score > 0) & (bump > 0)
-    asymmetry = np.log(np.where(told, score, 1.0) / np.where(told, bump, 1.0))
-    return Timetable(*(np.where(told, column, np.nan) for column in (score, asymmetry, depth)))
+    is_known = (np.minimum(cold_days, mild_days) >= LEAST_DAYS) & np.isfinite(score) & (score > 0) & (bump > 0)
+    asymmetry = np.log(np.where(is_known, score, 1.0) / np.where(is_known, bump, 1.0))
+    return Timetable(*(np.where(is_known, column, np.nan) for column in (score, asymmetry, depth)))
 
 
 def _level(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of each profile, shape (meters, 1); NaN where it is not positive, so that nothing is told by it."""
+    """Mean of each profile, shape (meters, 1); NaN where it is not positive, so that nothing is divided by it."""
     level = mean.mean(axis=1, keepdims=True)
     return np.where(level > 0, level, np.nan)
 
@@ -76,7 +76,7 @@ def _profile(days_kw: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64],
 
 
 def _deepest(shape: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Score and depth of the notch that stands out most, shape (meters,)."""
+    """Score and depth of the dip that stands out most, shape (meters,)."""
     total = np.concatenate((np.zeros((len(shape), 1)), np.cumsum(shape, axis=1)), axis=1)
     square = np.concatenate((np.zeros((len(shape), 1)), np.cumsum(error**2, axis=1)), axis=1)
     best, depth = np.full(len(shape), -np.inf), np.zeros(len(shape))
@@ -87,11 +87,11 @@ def _deepest(shape: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[ND
         before = (total[:, start] - total[:, start - EDGE_SLOTS]) / EDGE_SLOTS
         after = (total[:, end + EDGE_SLOTS] - total[:, end]) / EDGE_SLOTS
         spread = (square[:, end] - square[:, start]) / slots**2 + (square[:, start] - square[:, start - EDGE_SLOTS]) / EDGE_SLOTS**2
-        notch = np.minimum(before, after) - inside
-        score = notch / np.sqrt(np.maximum(spread, 1e-12))
+        dip = np.minimum(before, after) - inside
+        score = dip / np.sqrt(np.maximum(spread, 1e-12))
         at = score.argmax(axis=1)
         row = np.arange(len(shape))
         better = score[row, at] > best
         best = np.where(better, score[row, at], best)
-        depth = np.where(better, notch[row, at], depth)
+        depth = np.where(better, dip[row, at], depth)
     return best, depth

@@ -27,7 +27,7 @@ NIGHT_FROM_HOUR: Final = 22
 NIGHT_TO_HOUR: Final = 6
 """Clock hour at which night ends."""
 RISE_KW: Final = (2.5, 3.3, 4.5, 6.0, 9.0)
-"""Steps up that tell chargers apart from what else a home switches on in a half-hour."""
+"""Steps up that part chargers from what else a home switches on in a half-hour."""
 
 
 class EvSearch(NamedTuple):

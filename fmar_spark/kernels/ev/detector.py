@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.episodes import lay_out_slots
+from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import RISE_KW, Charging, EvSearch, find_charging
 from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_usage
 from fmar_spark.kernels.window import (
@@ -122,7 +122,7 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
     """Findings of loads of shape (meters, days, 48) or, hourly, (meters, days, 24)."""
     days, slots_per_day = load_kw.shape[1:]
     step_hours = DAY_HOURS / slots_per_day
-    grid = lay_out_slots(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
+    grid = build_slot_grid(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
     day_kwh, hours = _sum_days(load_kw, step_hours)
     seen = hours >= search.fewest_hours_seen
     typical_kw = _measure_typical_change(load_kw)

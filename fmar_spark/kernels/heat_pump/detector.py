@@ -57,7 +57,7 @@ FEATURES: Final = (
 and off-peak storage heaters cannot reach."""
 METHOD: Final = Method(
     found="The load is regressed on heating degrees (five base temperatures, a light and a heavy building), with weekday and daylight "
-    "beside them. Calm load, the whole day, night, evening, highest block and steps answer to the cold in proportions that tell a heat "
+    "beside them. Calm load, the whole day, night, evening, highest block and steps answer to the cold in proportions that part a heat "
     "pump from direct heating, storage heaters, immersion heaters and lighting. The same is asked of six weeks at a time, within which "
     "only the weather moves, and of the coldest days against mild ones. Without weather the usual season of the latitude stands in.",
     sized="`rated_kw` is the electrical power that is sustained on the coldest days: their 90th percentile less the median of mild days, "
@@ -80,7 +80,7 @@ COLD_DEGREES_C: Final = 6.0
 DEEP_DEGREES_C: Final = 8.0
 """Heating degrees beyond which the extra slope is sought."""
 LEAST_SLOPE_KW_K: Final = 1e-4
-"""A slope under 0.1 W/K is none: shares of it are not told."""
+"""A slope under this is none: no share of it is formed."""
 _TINY_KW: Final = 1e-3
 """Power below which nothing is divided. Source: definition."""
 
@@ -133,7 +133,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
 
 
 def _mark_days(filled_kw: Floats) -> Floats:
-    """Numbers of each day whose answer to the cold tells one kind of heating from another, shape (meters, days, marks), kW."""
+    """Numbers of each day whose answer to the cold differs from one kind of heating to another, shape (meters, days, marks), kW."""
     means = filled_kw @ _DAY_WEIGHTS
     spans, blocks, hours = np.split(means, [len(_SPANS), len(_SPANS) + BLOCKS], axis=2)
     blocks = np.sort(blocks, axis=2)
@@ -176,10 +176,10 @@ def _describe_slopes(response: Response, marks: Floats) -> dict[str, Floats]:
 
 
 def _rank_windows(values: Floats, share: float) -> Floats:
-    """The value below which that share of a meter's told windows lies, NaN where none is told, shape (meters,)."""
+    """The value below which that share of a meter's fitted windows lies, NaN where none is fitted, shape (meters,)."""
     ordered = np.sort(values, axis=1)
-    told = np.isfinite(values).sum(axis=1)
-    place = np.round(share * np.maximum(told - 1, 0)).astype(np.int64)
+    fitted = np.isfinite(values).sum(axis=1)
+    place = np.round(share * np.maximum(fitted - 1, 0)).astype(np.int64)
     return np.asarray(np.take_along_axis(ordered, place[:, None], axis=1)[:, 0])
 
 
@@ -235,13 +235,13 @@ def _size_pumps(contrast: Contrast, response: Response) -> Sizes:
     meters = contrast.gap_c.shape[0]
     blocks = (contrast.cold_kw[:, 2] - contrast.mild_kw[:, 1]).reshape(meters, BLOCKS, SLOTS_PER_DAY // BLOCKS).mean(axis=2)
     kw = np.sort(blocks, axis=1)[:, -3]
-    told = np.isfinite(contrast.gap_c) & np.isfinite(response.fit) & (kw > _TINY_KW)
+    is_sized = np.isfinite(contrast.gap_c) & np.isfinite(response.fit) & (kw > _TINY_KW)
     unknown = np.full(meters, np.nan)
     spread = 0.25 + 0.4 * (1.0 - np.clip(response.fit, 0.0, 1.0)) + 0.2 * (contrast.gap_c < 8.0)
     return Sizes(
-        rated_import_kw=np.where(told, kw, np.nan),
+        rated_import_kw=np.where(is_sized, kw, np.nan),
         rated_export_kw=unknown,
-        spread=np.where(told, spread, np.nan),
+        spread=np.where(is_sized, spread, np.nan),
         storage_kwh=unknown,
         peak_kwp=unknown,
     )

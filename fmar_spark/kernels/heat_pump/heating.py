@@ -18,7 +18,7 @@ LEAST_SLOTS_A_DAY: Final = 40
 LEAST_DAYS: Final = 30
 """Days with readings and weather below which no slope is fitted."""
 LEAST_DEGREE_SPREAD_C: Final = 1.0
-"""Standard deviation of heating degrees under which a slope is not told."""
+"""Standard deviation of heating degrees under which no slope is fitted."""
 CONTRAST_DAYS: Final = 32
 """Days taken at most from each end: enough for a stable decile, few enough to sort cheaply."""
 LEAST_CONTRAST_DAYS: Final = 8
@@ -43,7 +43,7 @@ class Climate(NamedTuple):
     felt_c: Floats
     """Daily mean temperature after each lag, shape (areas, lags, days); NaN where unknown."""
     daylight: Floats
-    """Hours between sunrise and sunset less 12, over 4, shape (areas, days); 0 where there is no weather to tell it from the cold."""
+    """Hours between sunrise and sunset less 12, over 4, shape (areas, days); 0 where there is no weather to part it from the cold."""
     is_measured: Bools
     """False where temperature is only the season of the place, shape (areas,)."""
 
@@ -63,13 +63,13 @@ class Response(NamedTuple):
     """Each meter's answer to heating degrees."""
 
     degrees_c: Floats
-    """Heating degrees of each day, shape (meters, days), by the meter's own base temperature and lag; NaN where not told."""
+    """Heating degrees of each day, shape (meters, days), by the meter's own base temperature and lag; NaN where not fitted."""
     base_c: Floats
     """Chosen base temperature, shape (meters,)."""
     is_lagged: Bools
     """Whether the heavy building explains more, shape (meters,)."""
     fit: Floats
-    """Share of the variance left by weekday and daylight that heating degrees explain, shape (meters,); NaN where not told."""
+    """Share of the variance left by weekday and daylight that heating degrees explain, shape (meters,); NaN where not fitted."""
     day_kw: Floats
     """Mean load of each day, shape (meters, days); NaN on days with too few readings."""
     design: Floats
@@ -181,7 +181,7 @@ def _take_days(filled_kw: Floats, rank: Floats, felt_c: Floats, count: Ints) -> 
 
 
 def fit_response(day_kw: Floats, window: MeterWindow, climate: Climate) -> Response:
-    """Find each meter's base temperature and lag, and lay out the design that its load is regressed on.
+    """Find each meter's base temperature and lag, and build the design that its load is regressed on.
 
     Every pair of base and lag is tried; nuisance columns (one, weekend, daylight) are partialled out once a meter, so
     that a pair costs a few inner products.
@@ -201,17 +201,17 @@ def fit_response(day_kw: Floats, window: MeterWindow, climate: Climate) -> Respo
     degrees = np.nan_to_num(np.clip(bases[None, None, :, None] - felt[:, :, None, :], 0.0, None))
     tried = degrees.reshape(felt.shape[0], lags * len(bases), days)
     scores, spread = _score_pairs(np.where(kept, day_kw, 0.0), kept, tried, (weekend, climate.daylight), window.area)
-    told = (np.count_nonzero(kept, axis=1) >= LEAST_DAYS) & (spread.max(axis=1, initial=0.0) >= LEAST_DEGREE_SPREAD_C)
+    is_fitted = (np.count_nonzero(kept, axis=1) >= LEAST_DAYS) & (spread.max(axis=1, initial=0.0) >= LEAST_DEGREE_SPREAD_C)
     best = scores.argmax(axis=1) if meters else np.zeros(0, dtype=np.int64)
     chosen = tried[window.area, best]
     mask = kept.astype(np.float32)
     cooling = np.nan_to_num(np.clip(felt[:, 0] - COOLING_ABOVE_C, 0.0, None))[window.area]
     columns = (mask, mask * weekend, mask * climate.daylight[window.area], mask * chosen, mask * cooling)
     return Response(
-        degrees_c=np.where(known & told[:, None], chosen, np.nan).astype(np.float32),
-        base_c=np.where(told, bases[best % len(bases)], np.nan),
+        degrees_c=np.where(known & is_fitted[:, None], chosen, np.nan).astype(np.float32),
+        base_c=np.where(is_fitted, bases[best % len(bases)], np.nan),
         is_lagged=best >= len(bases),
-        fit=np.where(told, scores[np.arange(meters), best], np.nan),
+        fit=np.where(is_fitted, scores[np.arange(meters), best], np.nan),
         day_kw=day_kw,
         design=np.stack(columns, axis=2),
     )
@@ -272,9 +272,9 @@ def fit_windows(response: Response, mark_kw: Floats) -> tuple[Floats, Floats]:
     mean_x, mean_y = add_up(x) / count, add_up(y) / count
     var_x, var_y = add_up(x * x) / count - mean_x**2, add_up(y * y) / count - mean_y**2
     both = add_up(x * y) / count - mean_x * mean_y
-    told = (count >= WINDOW_DAYS // 2) & (var_x >= LEAST_DEGREE_SPREAD_C**2) & (mean_x >= 2.0)
-    slope = np.where(told, both / np.maximum(var_x, _TINY), np.nan)
-    return slope, np.where(told, np.sign(both) * both**2 / np.maximum(var_x * var_y, _TINY), np.nan)
+    is_fitted = (count >= WINDOW_DAYS // 2) & (var_x >= LEAST_DEGREE_SPREAD_C**2) & (mean_x >= 2.0)
+    slope = np.where(is_fitted, both / np.maximum(var_x, _TINY), np.nan)
+    return slope, np.where(is_fitted, np.sign(both) * both**2 / np.maximum(var_x * var_y, _TINY), np.nan)
 
 
 def regress(response: Response, marks: Floats) -> tuple[Floats, Floats]:

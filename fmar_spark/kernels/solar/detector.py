@@ -52,7 +52,7 @@ METHOD: Final = Method(
 
 _PART_METERS: Final = 64
 """Meters examined together: their hours stay in the processor's cache. Source: speed, no answer depends on it."""
-TELLING_EXPORT: Final = 0.1
+ENOUGH_EXPORT: Final = 0.1
 """Share of sunny hours with export from which a block's envelope is the array's."""
 
 
@@ -157,7 +157,7 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     by_sky, fit = size_fits(window, (blocks, evidence, has_exports), skies.ratio, rules.sky_reliability)
     has_sky: Bools = np.any(blocks.sky_square > 0, axis=(1, 2))
     features = _list_features(window, (evidence, *export_shares), (by_sky, fit), has_sky, blocks)
-    suspect, plausible = _judge(window, features, rules)
+    suspect, plausible = _find_plausible(window, features, rules)
     likely = _take(window, suspect)
     output = estimate_output(
         likely,
@@ -182,7 +182,7 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     return PvFindings(findings, generation_kw)
 
 
-def _judge(window: MeterWindow, features: dict[str, Floats], rules: PvRules) -> tuple[Bools, Bools]:
+def _find_plausible(window: MeterWindow, features: dict[str, Floats], rules: PvRules) -> tuple[Bools, Bools]:
     """Meters whose generation is worth estimating, and those that are sure enough for it to be taken out."""
     column = {name: np.nan_to_num(values) for name, values in features.items()}
     by_export = (column["pv_export_day_share"] > rules.export_days) & (column["pv_export_fit"] > rules.export_fit)
@@ -216,7 +216,7 @@ def _find_sunny(blocks: Blocks) -> Bools:
 
 
 def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
-    """Reduce hours to what sun and darkness tell of each meter."""
+    """Reduce hours to what sun and darkness show of each meter."""
     sunny = _find_sunny(blocks)
     dark = (blocks.days >= BLOCK_DAYS // 4) & (blocks.clear * 1000 < DARK_W_M2)
     dark_kw, noon_kw, base_kw = (
@@ -244,7 +244,7 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
 def _share_exports(window: MeterWindow, exports: Floats, blocks: Blocks) -> tuple[tuple[Floats, Floats], Bools]:
     """Share of sunny hours with export in the best blocks, and of exported energy by the height of its sun; (meters,) each.
 
-    And in which blocks there was enough of it to tell, shape (meters, blocks).
+    And in which blocks there was enough of it, shape (meters, blocks).
 
     Args:
         window: the meters.
@@ -258,7 +258,7 @@ def _share_exports(window: MeterWindow, exports: Floats, blocks: Blocks) -> tupl
     day_share, sun_share = np.full(len(window.area), np.nan), np.full(len(window.area), np.nan)
     by_block = _mean_where(_find_sunny(mine), moved)
     has_exports = np.zeros(blocks.days.shape[:2], dtype=np.bool_)
-    has_exports[window.has_export] = np.nan_to_num(by_block) > TELLING_EXPORT
+    has_exports[window.has_export] = np.nan_to_num(by_block) > ENOUGH_EXPORT
     day_share[window.has_export] = _best_blocks(by_block)
     sun_share[window.has_export] = (energy * np.nan_to_num(height)).sum(axis=(1, 2)) / np.maximum(energy.sum(axis=(1, 2)), 1e-9)
     return (day_share, sun_share), has_exports

@@ -202,7 +202,7 @@ def sum_neighbours(values: Floats) -> Floats:
 def weigh_presence(block_cross: Floats, block_square: Floats) -> Floats:
     """How much of the array each block shows: about 1 where it stands, 0 before it came or after it went.
 
-    Blocks are judged against the best fifth of the meter's own, each smoothed with its neighbours, so that an array that
+    Blocks are compared with the best fifth of the meter's own, each smoothed with its neighbours, so that an array that
     came late still counts and one odd winter block does not.
 
     Args:
@@ -211,12 +211,12 @@ def weigh_presence(block_cross: Floats, block_square: Floats) -> Floats:
     """
     if not block_cross.shape[1]:
         return block_cross
-    telling = block_square > 0.1 * block_square.max(axis=1, keepdims=True)
-    steady = np.where(telling, sum_neighbours(block_cross) / np.maximum(sum_neighbours(block_square), 1e-9), -np.inf)
+    is_sunny = block_square > 0.1 * block_square.max(axis=1, keepdims=True)
+    steady = np.where(is_sunny, sum_neighbours(block_cross) / np.maximum(sum_neighbours(block_square), 1e-9), -np.inf)
     ranked = np.sort(steady, axis=1)
-    place = ranked.shape[1] - 1 - telling.sum(axis=1) // 5
+    place = ranked.shape[1] - 1 - is_sunny.sum(axis=1) // 5
     top = np.take_along_axis(ranked, place[:, None], axis=1)
-    own = np.where(telling, block_cross / np.maximum(block_square, 1e-9), np.nan)
+    own = np.where(is_sunny, block_cross / np.maximum(block_square, 1e-9), np.nan)
     return np.where(top > 0, own / np.maximum(top, 1e-9), np.nan)
 
 

@@ -23,7 +23,7 @@ _OFTEN: Final = 0.8
 _OFTEN_IN_THE_DARK: Final = 0.5
 """The same of a dark month, for its silent days to say something."""
 _NEARLY_AS_DARK: Final = 1.3
-"""A month this much darker is still judged by one that gives."""
+"""A month this much darker is still compared with one that exports."""
 _SURE_MARK: Final = 0.6
 """Least mark of a day in such a block, share of the array."""
 _PRESENT: Final = 0.35
@@ -83,17 +83,17 @@ def _to_slots(hours: Floats) -> Floats:
 
 
 def spread_presence(presence: Floats) -> Floats:
-    """Whether the array stood in each block, 1 or 0, shape kept; a block that cannot tell copies the nearest that can.
+    """Whether the array stood in each block, 1 or 0, shape kept; a block that cannot show it copies the nearest that can.
 
-    Where no block can tell the array is taken to have stood throughout.
+    Where no block can show it the array is taken to have stood throughout.
     """
     meters, blocks = presence.shape
     place = np.arange(blocks)
-    told = ~np.isnan(presence)
-    gap = np.where(told[:, None, :], np.abs(place[:, None] - place), blocks + 1)
+    known = ~np.isnan(presence)
+    gap = np.where(known[:, None, :], np.abs(place[:, None] - place), blocks + 1)
     nearest = gap.argmin(axis=2) if blocks else np.zeros((meters, 0), dtype=np.int64)
     stands = np.nan_to_num(np.take_along_axis(presence, nearest, axis=1)) > _PRESENT
-    return (stands | ~told.any(axis=1, keepdims=True)).astype(np.float32)
+    return (stands | ~known.any(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _find_usual_load(window: MeterWindow, blocks: Blocks, fit: ArrayFit, dark_kw: Floats) -> Floats:
@@ -178,7 +178,7 @@ def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks,
     An array shows in the first day of export better than in anything else. Where a long silence says that it had not come
     yet, or had gone, no dip in the load says otherwise. Of a meter that exports on nearly every bright day once it has an
     array, a bright day without export says that there is none; a dull one says nothing, nor does a month in which the sky
-    shows that the site takes all of it. A dark month tells where the array is known to give on most days of one nearly as dark.
+    shows that the site takes all of it. A dark month counts where the array is known to export on most days of one nearly as dark.
 
     Args:
         daily: marks, shape (meters, blocks * 28).
@@ -200,12 +200,12 @@ def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks,
     often = np.sort(share, axis=1)[:, -3:].mean(axis=1) > _OFTEN if share.shape[1] else np.zeros(len(daily), dtype=np.bool_)
     marks = daily.reshape(is_out.shape)
     is_hidden = ((_settle_states(fit.presence) == 1.0) & (share < _OFTEN / 2))[..., None]
-    tells = often[:, None, None] & ~is_hidden
+    speaks = often[:, None, None] & ~is_hidden
     silent = np.where(is_bright & ~np.isnan(marks), 0.0, np.nan)
     silence = find_silence(is_out, is_read, noon)
     is_bounded = often | silence.absent.any(axis=1)
     sure = np.fmax(marks, _SURE_MARK * scale_kw[:, None, None])
-    by_export = np.where(is_out & is_bounded[:, None, None], sure, np.where(tells, silent, marks))
+    by_export = np.where(is_out & is_bounded[:, None, None], sure, np.where(speaks, silent, marks))
     absent = np.where(is_read, 0.0, np.nan).reshape(daily.shape)
     return np.where(silence.absent, absent, np.where(silence.unsure, np.nan, by_export.reshape(daily.shape)))
 
@@ -213,7 +213,7 @@ def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks,
 def _settle_states(presence: Floats) -> Floats:
     """1 in blocks in which the array stood, 0 in those in which it did not, NaN next to a change, shape of ``presence``.
 
-    One noisy block between two of the same state is of that state, and so are dark months that cannot tell.
+    One noisy block between two of the same state is of that state, and so are dark months that cannot show it.
     """
     state = np.where(presence > _STANDS, 1.0, np.where(presence < _LACKS, 0.0, np.nan))
     before, after = _fill_forward(state), _fill_forward(state[:, ::-1])[:, ::-1]

@@ -16,7 +16,7 @@ _CHANCE_EXPORTS: Final = 1.6
 
 
 class Silence(NamedTuple):
-    """Days without an array as its exports tell, shape (meters, days) each."""
+    """Days without an array by its exports, shape (meters, days) each."""
 
     absent: Bools
     """There was no array, because it would have exported."""

@@ -21,7 +21,7 @@ OPEN_SHARE: Final = 0.5
 
 
 class Evidence(NamedTuple):
-    """What sun and darkness tell of each meter; shape (meters,) unless said otherwise."""
+    """What sun and darkness show of each meter; shape (meters,) unless said otherwise."""
 
     below_base_share: Floats
     low_noon: Floats
@@ -48,7 +48,7 @@ def size_fits(
 
     Args:
         window: the meters.
-        seen: statistics, evidence, and the blocks with export enough to tell, shape (meters, blocks).
+        seen: statistics, evidence, and the blocks with enough export, shape (meters, blocks).
         ratio: of every layout, shape (areas, blocks, 24, layouts).
         sky_reliability: share of the variance of measured irradiance that the meter's own sky shares.
     """
@@ -113,8 +113,8 @@ def _join_presence(own: Floats, by_sky: Floats, has_exports: Bools) -> Floats:
     A busy site may take all of it for months, and export nothing: its net power still follows the sky. Without a measured
     sky such a block says what the envelope says.
     """
-    told = ~np.isnan(by_sky) & ~has_exports & (np.abs(by_sky) > 1e-6)
-    return np.where(told, by_sky, own)
+    is_known = ~np.isnan(by_sky) & ~has_exports & (np.abs(by_sky) > 1e-6)
+    return np.where(is_known, by_sky, own)
 
 
 def _fit_export(area: Ints, blocks: Blocks, dark: tuple[Floats, Floats], ratio: Floats) -> ArrayFit:
