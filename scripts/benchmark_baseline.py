@@ -19,7 +19,7 @@ from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_
 from fmar_spark.kernels.baseline.days import is_plain_working
 from fmar_spark.kernels.baseline.reference import reference_bl01, reference_mid8of10
 from fmar_spark.kernels.baseline.years import predict_by_year
-from fmar_spark.kernels.sufficiency import judge_history
+from fmar_spark.kernels.sufficiency import check_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.baselines import read_rules, score_baselines
 from fmar_spark.profiling.public_holidays import find_holidays
@@ -89,7 +89,7 @@ def simulate(meters: int, days: int, seed: int) -> Fleet:
 
 def report_score(fleet: Fleet) -> None:
     """What the standing of every baseline costs within characterise."""
-    sufficiency = judge_history(fleet.window, 60, 0.5)
+    sufficiency = check_history(fleet.window, 60, 0.5)
     net_kw, rules = fleet.window.net_kw, read_rules(BaselineSettings())
     chunk = CharacteriseSettings().meters_per_chunk
     seconds = time_quickest(lambda: score_baselines(fleet.window, net_kw, sufficiency, rules)) / len(net_kw)

@@ -1,4 +1,4 @@
-"""Rebuilds the classifier that the package carries, from seeds alone: simulate, examine, train, calibrate, test."""
+"""Rebuilds the bundled classifier from seeds alone: simulate, examine, train, calibrate, test."""
 
 import argparse
 import sys

@@ -39,4 +39,4 @@ GSP_GROUPS: Final = (
 )
 GROUP_OF_ID: Final = {group.gsp_group_id: group for group in GSP_GROUPS}
 MIDDLE: Final = GspGroup("", "Great Britain", 53.0, -1.5)
-"""Stands in where the group is masked or was never told."""
+"""Stands in where the group is masked or was never stated."""

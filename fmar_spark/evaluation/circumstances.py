@@ -14,7 +14,7 @@ from fmar_spark.domain.words import PRESENT_FROM, Quantity
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.evaluation.lake_answers import FACT_NAMES
 from fmar_spark.kernels.window import Bools, Ints
-from fmar_spark.learning.answers import Answers, Facts, Scored, lay_answers, score_window, to_numbers
+from fmar_spark.learning.answers import Answers, Facts, Scored, build_answers, score_window, to_numbers
 from fmar_spark.learning.labelled import SIZES, Labels
 from fmar_spark.profiling.baselines import ScoreRules
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
@@ -143,7 +143,7 @@ def _score_profiles(labels: Labels, batches: list[pa.RecordBatch]) -> Scored:
     profiles = pa.Table.from_batches(batches)
     places = pa.array(labels.mpan_id, pa.string())
     place = pc.index_in(profiles["mpan_id"], value_set=places).to_numpy().astype(np.int64)
-    answers = lay_answers(_unfold(profiles["detections"], place), _unfold(profiles["capabilities"], place), meters)
+    answers = build_answers(_unfold(profiles["detections"], place), _unfold(profiles["capabilities"], place), meters)
     is_there = np.nan_to_num(answers.present_probability) >= PRESENT_FROM
     asset_of = {size.name: ASSET_CLASSES.index(size.asset) for size in SIZES}
     sizes = {name: np.where(is_there[:, asset_of[name], None], values, np.nan) for name, values in answers.sizes.items()}

@@ -12,10 +12,10 @@ from fmar_spark.domain.words import PRESENT_FROM, Quantity
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.known_meters import KnownMeters, read_plan
-from fmar_spark.learning.answers import Answers, Facts, Scored, lay_answers, to_numbers
+from fmar_spark.learning.answers import Answers, Facts, Scored, build_answers, to_numbers
 from fmar_spark.learning.labelled import SIZES, Labels
 from fmar_spark.learning.scores import Question, read_question
-from fmar_spark.learning.training_meters import Refusal, TrainedOn, mark_days, refuse_days, refuse_fleet, refuse_names
+from fmar_spark.learning.training_meters import Exclusion, TrainedOn, exclude_days, exclude_fleet, exclude_names, mark_days
 from fmar_spark.report.frame import EPOCH, round_values
 from fmar_spark.report.provenance import Kind
 
@@ -57,7 +57,7 @@ def read_answers(lake: LakeRows, meters: int) -> Answers:
     """The answers of the lake's gold tables about the labelled meters."""
     detections = lake.read("SELECT a.place, d.* FROM gold.asset_detections d JOIN labelled a USING (mpan_id)")
     capabilities = lake.read("SELECT a.place, c.* FROM gold.capability c JOIN labelled a USING (mpan_id)")
-    return lay_answers(detections, capabilities, meters)
+    return build_answers(detections, capabilities, meters)
 
 
 def read_facts(lake: LakeRows) -> Facts:
@@ -67,28 +67,28 @@ def read_facts(lake: LakeRows) -> Facts:
     return Facts(**to_numbers(lake.read(_FACTS), FACT_NAMES))
 
 
-def find_training_meters(lake: LakeRows, known: KnownMeters, trained_on: TrainedOn) -> list[Refusal]:
+def find_training_meters(lake: LakeRows, known: KnownMeters, trained_on: TrainedOn) -> list[Exclusion]:
     """Labelled meters that the classifier has learnt from, each once with the first reason.
 
     They are known by MPAN, by their readings on the first day of a month, or as members of a simulated training fleet.
     """
     labels = known.labels
     is_simulated = np.array([kind == Kind.SIMULATED for kind in labels.kind], dtype=np.bool_)
-    found = refuse_names(trained_on, labels.mpan_id, is_simulated)
+    found = exclude_names(trained_on, labels.mpan_id, is_simulated)
     if trained_on.days.size:
         days = lake.read(
             f"""SELECT a.place, r.kwh FROM eligible_readings r JOIN labelled a USING (mpan_id)
             WHERE r.quantity = '{Quantity.AI}' AND day(r.utc_date) = 1"""
         )
-        found += refuse_days(trained_on, days["place"].to_numpy().astype(np.int64), mark_days(days["kwh"]))
+        found += exclude_days(trained_on, days["place"].to_numpy().astype(np.int64), mark_days(days["kwh"]))
     for folder in known.truth_folders:
         plan = read_plan(folder)
         place = np.array([row for row, mpan in enumerate(labels.mpan_id) if known.fleet_of.get(mpan) == folder], dtype=np.int64)
         if plan is not None and place.size:
-            found += refuse_fleet(trained_on, plan, [labels.mpan_id[row] for row in place], place)
-    first: dict[int, Refusal] = {}
-    for refusal in found:
-        first.setdefault(refusal.place, refusal)
+            found += exclude_fleet(trained_on, plan, [labels.mpan_id[row] for row in place], place)
+    first: dict[int, Exclusion] = {}
+    for exclusion in found:
+        first.setdefault(exclusion.place, exclusion)
     return [first[place] for place in sorted(first)]
 
 

@@ -30,7 +30,7 @@ class Sufficiency(NamedTuple):
     """Share of the days seen whose temperature is known."""
 
 
-def judge_history(window: MeterWindow, min_days: int, max_missing_share: float) -> Sufficiency:
+def check_history(window: MeterWindow, min_days: int, max_missing_share: float) -> Sufficiency:
     """Say of every meter whether its history is enough, and how long it is.
 
     Args:

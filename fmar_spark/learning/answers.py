@@ -1,4 +1,4 @@
-"""What a lake answers about labelled meters, laid out beside their labels."""
+"""What a lake answers about labelled meters, beside their labels."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -9,7 +9,7 @@ import pyarrow as pa
 from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.domain.words import Status
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.learning.labelled import SIZES, Labels, Truth, judge_truth
+from fmar_spark.learning.labelled import SIZES, Labels, Truth, derive_truth
 
 NO_ROW: Final = "no_row"
 STATUSES: Final = (*(status.value for status in Status), NO_ROW)
@@ -26,7 +26,7 @@ Texts = np.ndarray[tuple[int, ...], np.dtype[np.object_]]
 
 
 class Answers(NamedTuple):
-    """One entry a labelled meter and class, shape (meters, classes) unless told otherwise."""
+    """One entry a labelled meter and class, shape (meters, classes) unless said otherwise."""
 
     status: Texts
     """Of ``STATUSES``."""
@@ -38,11 +38,11 @@ class Answers(NamedTuple):
     days: dict[str, Floats]
     """By ``DAY_COLUMNS``: days from 1970, NaN none."""
     sizes: dict[str, Floats]
-    """By name of ``SIZES``: estimate, lower and upper end, shape (meters, 3); NaN not told."""
+    """By name of ``SIZES``: estimate, lower and upper end, shape (meters, 3); NaN not stated."""
 
 
 class Facts(NamedTuple):
-    """What is so of each labelled meter's readings, shape (meters,) each; NaN where it was not looked at."""
+    """Facts of each labelled meter's readings, shape (meters,) each; NaN where it was not examined."""
 
     days_seen: Floats
     missing_share: Floats
@@ -62,7 +62,7 @@ class Scored(NamedTuple):
     facts: Facts
 
 
-def lay_answers(detections: pa.Table, capabilities: pa.Table, meters: int) -> Answers:
+def build_answers(detections: pa.Table, capabilities: pa.Table, meters: int) -> Answers:
     """Answers from rows of gold tables.
 
     Args:
@@ -76,14 +76,14 @@ def lay_answers(detections: pa.Table, capabilities: pa.Table, meters: int) -> An
     column = np.array([names.index(name) for name in detections["asset_class"].to_pylist()], dtype=np.int64)
 
     def text(name: str, missing: str | None) -> Texts:
-        laid: Texts = np.full(shape, missing, dtype=object)
-        laid[row, column] = detections[name].to_pylist()
-        return laid
+        texts: Texts = np.full(shape, missing, dtype=object)
+        texts[row, column] = detections[name].to_pylist()
+        return texts
 
     def number(name: str) -> Floats:
-        laid = np.full(shape, np.nan)
-        laid[row, column] = _to_numbers(detections[name])
-        return laid
+        numbers = np.full(shape, np.nan)
+        numbers[row, column] = _to_numbers(detections[name])
+        return numbers
 
     return Answers(
         status=text("status", NO_ROW),
@@ -92,13 +92,13 @@ def lay_answers(detections: pa.Table, capabilities: pa.Table, meters: int) -> An
         tier=text("tier", None),
         evidence=text("evidence", None),
         days={name: number(name) for name in DAY_COLUMNS},
-        sizes={size.name: _lay_size(capabilities, size, meters) for size in SIZES},
+        sizes={size.name: _read_size(capabilities, size, meters) for size in SIZES},
     )
 
 
 def score_window(labels: Labels, answers: Answers, facts: Facts) -> Scored:
-    """The labels judged by the window that was looked at, beside the answers."""
-    return Scored(labels, judge_truth(labels, facts.first_day, facts.last_day), answers, facts)
+    """What held in the window that was examined, by the labels, beside the answers."""
+    return Scored(labels, derive_truth(labels, facts.first_day, facts.last_day), answers, facts)
 
 
 def take_meters(scored: Scored, wanted: Bools) -> Scored:
@@ -117,16 +117,16 @@ def _take(part: Any, rows: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Any:
     return part[rows]
 
 
-def _lay_size(capabilities: pa.Table, size: Any, meters: int) -> Floats:
-    laid = np.full((meters, 3), np.nan)
+def _read_size(capabilities: pa.Table, size: Any, meters: int) -> Floats:
+    figures = np.full((meters, 3), np.nan)
     is_class = np.array(capabilities["asset_class"].to_pylist(), dtype=object) == size.asset.value
     is_way = np.array(capabilities["direction"].to_pylist(), dtype=object) == size.direction
     mine = np.flatnonzero(is_class & is_way)
     row = capabilities["place"].to_numpy()[mine]
     for place, name in enumerate((size.estimate, size.lower, size.upper)):
         if name:
-            laid[row, place] = _to_numbers(capabilities[name])[mine]
-    return laid
+            figures[row, place] = _to_numbers(capabilities[name])[mine]
+    return figures
 
 
 def _to_numbers(column: pa.ChunkedArray) -> Floats:

@@ -1,4 +1,4 @@
-"""The classifier that the package carries, with its card and what its features look like: no registry is needed to score with it."""
+"""The bundled classifier, its card and the distribution of its features: no registry is needed to score with it."""
 
 import json
 from importlib import resources
@@ -16,7 +16,7 @@ BUNDLED_PREFIX: Final = "bundled-"
 
 
 def load_bundled() -> StoredScorer:
-    """The classifier that the package carries.
+    """The classifier that is part of the package.
 
     Raises:
         ModelError: the file is not there.
@@ -34,13 +34,13 @@ def read_card() -> dict[str, Any]:
 
 
 def load_reference() -> FeatureReference | None:
-    """How the evidence is distributed over the meters that the carried classifier was trained on; none where none fits this code's."""
-    told = _read_json(BUNDLED_REFERENCE)
-    return read_reference(told) if told else None
+    """How the evidence is distributed over the meters that the bundled classifier was trained on; none where none fits this code's."""
+    stored = _read_json(BUNDLED_REFERENCE)
+    return read_reference(stored) if stored else None
 
 
 def save_bundled(classifier: AssetClassifier, card: dict[str, object], folder: Path) -> str:
-    """Write the classifier and its card where the package carries them; its version."""
+    """Write the classifier and its card as the bundled ones; the version."""
     folder.mkdir(parents=True, exist_ok=True)
     stored = store_classifier(classifier)
     version = f"{BUNDLED_PREFIX}{digest_classifier(stored)}"
@@ -50,13 +50,13 @@ def save_bundled(classifier: AssetClassifier, card: dict[str, object], folder: P
 
 
 def save_reference(reference: FeatureReference, folder: Path) -> None:
-    """Write how the evidence is distributed beside the carried classifier."""
+    """Write how the evidence is distributed beside the bundled classifier."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / BUNDLED_REFERENCE).write_text(json.dumps(reference.as_json(), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def _read_json(name: str) -> dict[str, Any]:
-    """A JSON file beside the carried classifier; empty where there is none."""
+    """A JSON file beside the bundled classifier; empty where there is none."""
     file = resources.files("fmar_spark.learning").joinpath("bundled", name)
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return found

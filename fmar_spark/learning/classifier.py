@@ -102,8 +102,8 @@ def name_size(asset: AssetClass, size_name: SizeName) -> str:
 def columns_of(asset: AssetClass, names: Sequence[str] = FEATURES) -> Ints:
     """Positions in ``FEATURES`` of the evidence for one class, in the order of ``names``: its own detector's and the circumstances.
 
-    Evidence for other classes is left out on purpose: which assets come together is a habit of a fleet, and a classifier that learns
-    it from one fleet is wrong about the next.
+    Evidence for other classes is left out on purpose: which assets come together differs from fleet to fleet, and a classifier that
+    learns it from one is wrong about the next.
     """
     wanted = {*_SHARED_CONTEXT, *(feature.name for feature in DETECTORS[asset].features)}
     return np.array([FEATURES.index(name) for name in names if name in wanted])

@@ -31,7 +31,7 @@ class HalfHours(NamedTuple):
     missed: Floats
     """Ran, and were not found."""
     true_kwh: Floats
-    """NaN where the truth tells no energy."""
+    """NaN where the truth states no energy."""
     found_kwh: Floats
 
 
@@ -60,31 +60,31 @@ def take_episodes(episodes: Episodes, wanted: Bools | Ints) -> Episodes:
     )
 
 
-def count_half_hours(truth: Episodes, found: Episodes, judged: Bools, first_slot: int) -> HalfHours:
-    """Compare episodes on the judged half-hours; drawing and giving are told apart.
+def count_half_hours(truth: Episodes, found: Episodes, compared: Bools, first_slot: int) -> HalfHours:
+    """Compare episodes on some half-hours; drawing and giving apart.
 
-    Energy is spread evenly over an episode, and what falls outside of the judged half-hours is left out.
+    Energy is spread evenly over an episode, and what falls outside of those half-hours is left out.
 
     Args:
-        truth: true episodes, meters numbered as the rows of ``judged``.
+        truth: true episodes, meters numbered as the rows of ``compared``.
         found: the engine's.
-        judged: half-hours that were read and of which the truth is known, shape (meters, slots).
+        compared: half-hours that were read and of which the truth is known, shape (meters, slots).
         first_slot: slot of the first column.
     """
-    meters = len(judged)
+    meters = len(compared)
     hit, false, missed = (np.zeros(meters) for _ in range(3))
     true_kwh, found_kwh = np.zeros(meters), np.zeros(meters)
     for is_import in (True, False):
-        ran, ran_kwh = _lay_out(truth, is_import, judged.shape, first_slot)
-        told, told_kwh = _lay_out(found, is_import, judged.shape, first_slot)
-        hit += (ran & told & judged).sum(axis=1)
-        false += (told & ~ran & judged).sum(axis=1)
-        missed += (ran & ~told & judged).sum(axis=1)
-        true_kwh += np.where(judged, ran_kwh, 0.0).sum(axis=1)
-        found_kwh += np.where(judged, told_kwh, 0.0).sum(axis=1)
-    is_untold = np.zeros(meters, dtype=bool)
-    is_untold[truth.meter[np.isnan(truth.energy_kwh)]] = True
-    return HalfHours(hit, false, missed, np.where(is_untold, np.nan, true_kwh), found_kwh)
+        ran, ran_kwh = _spread_episodes(truth, is_import, compared.shape, first_slot)
+        said, said_kwh = _spread_episodes(found, is_import, compared.shape, first_slot)
+        hit += (ran & said & compared).sum(axis=1)
+        false += (said & ~ran & compared).sum(axis=1)
+        missed += (ran & ~said & compared).sum(axis=1)
+        true_kwh += np.where(compared, ran_kwh, 0.0).sum(axis=1)
+        found_kwh += np.where(compared, said_kwh, 0.0).sum(axis=1)
+    is_unknown = np.zeros(meters, dtype=bool)
+    is_unknown[truth.meter[np.isnan(truth.energy_kwh)]] = True
+    return HalfHours(hit, false, missed, np.where(is_unknown, np.nan, true_kwh), found_kwh)
 
 
 def score_half_hours(counts: HalfHours, was_found: Bools, rules: DrawRules) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def score_half_hours(counts: HalfHours, was_found: Bools, rules: DrawRules) -> d
 
     Args:
         counts: of meters that have the asset.
-        was_found: meters that are told to have it, shape (meters,).
+        was_found: meters that are reported to have it, shape (meters,).
         rules: of the intervals.
     """
     return {"all": _score(counts, rules), "found": _score(HalfHours(*(field[was_found] for field in counts)), rules)}
@@ -121,7 +121,7 @@ def _score(counts: HalfHours, rules: DrawRules) -> dict[str, Any]:
     }
 
 
-def _lay_out(episodes: Episodes, is_import: bool, shape: tuple[int, ...], first_slot: int) -> tuple[Bools, Floats]:
+def _spread_episodes(episodes: Episodes, is_import: bool, shape: tuple[int, ...], first_slot: int) -> tuple[Bools, Floats]:
     """Which half-hours run, and the energy of each, shape (meters, slots)."""
     slots = shape[1]
     rows = np.flatnonzero((episodes.is_import == is_import) & (episodes.end_slot > first_slot) & (episodes.start_slot < first_slot + slots))

@@ -7,7 +7,7 @@ import numpy as np
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import examine_meters
-from fmar_spark.kernels.sufficiency import SUFFICIENT, judge_history
+from fmar_spark.kernels.sufficiency import SUFFICIENT, check_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
 
@@ -48,7 +48,7 @@ class Description(NamedTuple):
 
 def describe_window(window: MeterWindow, min_days: int, max_missing_share: float) -> Description:
     """Everything that training needs to know of a batch of meters."""
-    sufficiency = judge_history(window, min_days, max_missing_share)
+    sufficiency = check_history(window, min_days, max_missing_share)
     examination = examine_meters(window, sufficiency)
     everyone: Bools = np.ones(window.import_kw.shape[0], dtype=np.bool_)
     presence, sizes = [], []

@@ -120,16 +120,16 @@ def measure_sway(features: Floats, classifier: AssetClassifier, seed: int = 0) -
     return sway
 
 
-def read_reference(told: dict[str, Any]) -> FeatureReference | None:
-    """The reference that ``FeatureReference.as_json`` told; none where it is of other features."""
-    features = told["features"]
+def read_reference(stored: dict[str, Any]) -> FeatureReference | None:
+    """The reference that ``FeatureReference.as_json`` wrote; none where it is of other features."""
+    features = stored["features"]
     if list(features) != list(FEATURES):
         return None
     unknown = [float("nan")] * len(LEVELS)
     quantiles = np.array([[unknown if band is None else band for band in features[name]["quantiles"]] for name in FEATURES])
     missing = np.array([features[name]["missing"] for name in FEATURES])
     sway = np.array([features[name]["sway"] for name in FEATURES])
-    return FeatureReference(told["source"], told["meters"], quantiles.transpose(1, 0, 2), missing.T, sway)
+    return FeatureReference(stored["source"], stored["meters"], quantiles.transpose(1, 0, 2), missing.T, sway)
 
 
 def compare_features(features: Floats, reference: FeatureReference) -> list[Distance]:

@@ -31,9 +31,13 @@ def score_groups(scored: Scored, rules: DrawRules) -> dict[str, dict[str, Any]]:
 def _list_groups(scored: Scored) -> Iterator[tuple[str, str, Bools]]:
     facts = scored.facts
     confusers = scored.labels.confusers
-    names = sorted({name for told in confusers if told for name in told})
+    names = sorted({name for known in confusers if known for name in known})
     for name in (*names, NO_CONFUSER):
-        yield "confuser", name, np.array([told is not None and (name in told if name != NO_CONFUSER else not told) for told in confusers])
+        yield (
+            "confuser",
+            name,
+            np.array([known is not None and (name in known if name != NO_CONFUSER else not known) for known in confusers]),
+        )
     yield from _list_bins("history", facts.days_seen, HISTORY_EDGES, "{:g}", " days")
     yield from _list_bins("missing", facts.missing_share * 100, tuple(100 * edge for edge in MISSING_EDGES), "{:g}", " %")
     for subject, values in (("weather", facts.has_weather), ("export_register", facts.has_export), ("domestic", facts.is_domestic)):
@@ -41,9 +45,9 @@ def _list_groups(scored: Scored) -> Iterator[tuple[str, str, Bools]]:
         yield subject, "without" if subject != "domestic" else "others", values == 0
 
 
-def _list_bins(subject: str, values: Floats, edges: tuple[float, ...], form: str, unit: str) -> Iterator[tuple[str, str, Bools]]:
+def _list_bins(subject: str, values: Floats, edges: tuple[float, ...], pattern: str, unit: str) -> Iterator[tuple[str, str, Bools]]:
     for place, edge in enumerate(edges):
         is_last = place + 1 == len(edges)
-        name = f"{form.format(edge)} or more" if is_last else f"{form.format(edge)} to {form.format(edges[place + 1])}"
+        name = f"{pattern.format(edge)} or more" if is_last else f"{pattern.format(edge)} to {pattern.format(edges[place + 1])}"
         inside = values >= edge if is_last else (values >= edge) & (values < edges[place + 1])
         yield subject, name + unit, np.asarray(inside, dtype=bool)

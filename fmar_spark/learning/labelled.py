@@ -1,4 +1,4 @@
-"""What is known of meters from elsewhere, and what of it held in the window that was looked at."""
+"""What is known of meters from elsewhere, and what of it held in the window that was examined."""
 
 from typing import Final, NamedTuple
 
@@ -44,7 +44,7 @@ class Labels(NamedTuple):
     name: list[str]
     """As people call it: the series id, else the MPAN."""
     kind: list[str]
-    """Real, semi-synthetic, simulated or not told: never counted together."""
+    """Real, semi-synthetic, simulated or not stated: never counted together."""
     has: Floats
     """1 at some time, 0 never, NaN unknown; shape (meters, classes)."""
     sizes: dict[str, Floats]
@@ -71,7 +71,7 @@ class Truth(NamedTuple):
     removed_day: Floats
 
 
-def judge_truth(labels: Labels, first_day: Floats, last_day: Floats) -> Truth:
+def derive_truth(labels: Labels, first_day: Floats, last_day: Floats) -> Truth:
     """What of the labels held between the first and the last day with readings, shape (meters,) each, NaN unknown.
 
     Labels without days hold in any window, but say nothing of its last day unless they say no. A stay of under

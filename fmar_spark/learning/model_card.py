@@ -15,15 +15,15 @@ found asset is still there, and the 80 % intervals of sizes, in one estimator. A
 regularity, answers to cold and to sun, flat runs, dips against a counterfactual; with missing evidence where the meter cannot show it.
 
 **What it is for.** Ranking and stating confidence about connections in Great Britain: tier high at a probability of 0.9, medium at 0.7,
-whichever way the answer goes. It is not evidence about a person, and a market should use answers of tier high.
+whichever way the answer goes. It is not evidence about anybody, and a market should use answers of tier high.
 
 **What it was trained on.** Simulated meters only, never real ones: homes and businesses with every combination of assets and the
 look-alikes named below, seen in several circumstances (shorter history, no weather, no export register). Split by meter: trees, calibration
 and the figures below each rest on meters of their own. Simulated figures flatter: expect less on real meters, above all where a
 look-alike is common.
 
-**What it must not be judged by.** Every version carries which meters it has learnt from (`trained_on`): the plan of a simulated fleet, or
-digests of MPANs and of readings. `./scripts/evaluate` refuses those by name; see `docs/evaluation.md`.
+**What it must not be tested on.** Every version states which meters it has learnt from (`trained_on`): the plan of a simulated fleet, or
+digests of MPANs and of readings. `./scripts/evaluate` leaves those out by name; see `docs/evaluation.md`.
 
 **How it is stored.** skops, with a closed list of trusted types; no pickle is ever loaded.
 

@@ -45,7 +45,7 @@ class Registered(NamedTuple):
 
 
 def choose_scorer(settings: LearningSettings) -> StoredScorer:
-    """The classifier that a run scores with: the registry's champion, or the one that the package carries.
+    """The classifier that a run scores with: the registry's champion, or the bundled one.
 
     The alias is resolved to a version once, here, so that all rows of a run name the same one.
 
@@ -69,13 +69,15 @@ def load_version(settings: LearningSettings, version: str) -> StoredScorer:
     """The classifier that rows of that version were scored by.
 
     Raises:
-        ModelError: it is another than the package carries, and the registry has none of that name and number.
+        ModelError: it is not the bundled one, and the registry has none of that name and number.
     """
     if version.startswith(BUNDLED_PREFIX):
-        carried = load_bundled()
-        if carried.version != version:
-            raise ModelError(f"classifier: rows are of {version}, the package carries {carried.version}; run jobs/characterise.py again")
-        return carried
+        bundled = load_bundled()
+        if bundled.version != version:
+            raise ModelError(
+                f"classifier: rows are of {version}, the bundled classifier is {bundled.version}; run jobs/characterise.py again"
+            )
+        return bundled
     _use_server(settings.tracking_uri)
     try:
         return _fetch(version)
@@ -147,7 +149,7 @@ def register_classifier(
 
 
 def log_evaluation(
-    settings: LearningSettings, version: str, metrics: Mapping[str, float], told: Mapping[str, str], files: list[Path]
+    settings: LearningSettings, version: str, metrics: Mapping[str, float], tags: Mapping[str, str], files: list[Path]
 ) -> str:
     """Log an evaluation of a version; the id of its run. A registered version is tagged with that run as well.
 
@@ -155,20 +157,20 @@ def log_evaluation(
         settings: tracking server.
         version: that scored.
         metrics: flat names.
-        told: what was evaluated, as tags.
+        tags: what was evaluated.
         files: to keep with the run.
     """
     _use_server(settings.tracking_uri)
     mlflow.set_experiment(EVALUATIONS)
-    with mlflow.start_run(run_name=f"{version} on {told.get('lake', 'a lake')}") as run:
-        mlflow.set_tags({"model_version": version, **told})
+    with mlflow.start_run(run_name=f"{version} on {tags.get('lake', 'a lake')}") as run:
+        mlflow.set_tags({"model_version": version, **tags})
         mlflow.log_metrics(dict(metrics))
         for file in files:
             mlflow.log_artifact(str(file))
     if not version.startswith(BUNDLED_PREFIX):
         name, _, number = version.rpartition("/")
         try:
-            MlflowClient().set_model_version_tag(name, number, f"evaluation.{told.get('lake', 'lake')}", run.info.run_id)
+            MlflowClient().set_model_version_tag(name, number, f"evaluation.{tags.get('lake', 'lake')}", run.info.run_id)
         except MlflowException as error:
             _log.warning("evaluation: %s is not in the registry, only its run is logged: %s", version, str(error).splitlines()[0])
     return str(run.info.run_id)

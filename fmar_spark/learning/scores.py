@@ -97,7 +97,7 @@ def _share_of_meters(meters: int, rules: DrawRules) -> Callable[[Bools, Bools], 
 
 
 def _score_tier(stated: Floats, truth: Floats, tier: str, rules: DrawRules) -> dict[str, Any]:
-    """Precision and recall of yeses told in this tier or a higher one; and how many answers of the tier itself are right."""
+    """Precision and recall of yeses in this tier or a higher one; and how many answers of the tier itself are right."""
     seen = ~np.isnan(stated) & ~np.isnan(truth)
     confidence = np.maximum(stated, 1 - stated)
     place = np.select([confidence >= rules.high_tier, confidence >= rules.medium_tier], [0, 1], 2)
@@ -147,15 +147,15 @@ def _score_size(scored: Scored, size: Size, rules: DrawRules) -> dict[str, Any]:
 def _score_dates(scored: Scored, place: int, what: str, rules: DrawRules) -> dict[str, Any]:
     """Days of appearance or removal, of meters on which the class was answered.
 
-    ``within_7_days`` and ``found_share`` are of all true days, told or not; the other figures of those told. ``false_share``
-    is of the meters that have the asset without such a day: how many are told one all the same.
+    ``within_7_days`` and ``found_share`` are of all true days, reported or not; the other figures of those reported. ``false_share``
+    is of the meters that have the asset without such a day: for how many one is reported all the same.
     """
     truth = (scored.truth.appeared_day if what == "appeared" else scored.truth.removed_day)[:, place]
-    told, early, late = (scored.answers.days[f"{what}{part}_date"][:, place] for part in ("", "_p10", "_p90"))
+    stated_day, early, late = (scored.answers.days[f"{what}{part}_date"][:, place] for part in ("", "_p10", "_p90"))
     answered = ~np.isnan(scored.answers.probability[:, place])
     wanted = answered & ~np.isnan(truth)
-    found = wanted & ~np.isnan(told)
-    days_off = np.abs(told - truth)
+    found = wanted & ~np.isnan(stated_day)
+    days_off = np.abs(stated_day - truth)
     steady = answered & scored.labels.is_dated[:, place] & (scored.truth.ever[:, place] == 1) & np.isnan(truth)
     middle = draw_weights(int(found.sum()), rules)
     share = _share_of_meters(len(truth), rules)
@@ -166,5 +166,5 @@ def _score_dates(scored: Scored, place: int, what: str, rules: DrawRules) -> dic
         "median_days_off": measure(weighted_median(days_off[found]), middle, int(found.sum()), rules),
         "within_7_days": share(found & (days_off <= NEAR_DAYS), wanted),
         "coverage": share(found & (truth >= early) & (truth <= late), found),
-        "false_share": share(steady & ~np.isnan(told), steady),
+        "false_share": share(steady & ~np.isnan(stated_day), steady),
     }

@@ -50,7 +50,7 @@ def simulate_examples(plan: FleetPlan, views_per_meter: int, report: Callable[[i
     Args:
         plan: the fleet.
         views_per_meter: at least 1.
-        report: told how many meters are done, after every block.
+        report: called with the meters that are done, after every block.
         workers: processes that share the blocks.
     """
     blocks = range(-(-plan.meters // BLOCK_METERS))

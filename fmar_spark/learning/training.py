@@ -38,7 +38,7 @@ class TreeShape(NamedTuple):
     members: int = 3
     """Sets of trees whose log odds are averaged."""
     blur: float = 0.05
-    """Noise on the evidence, share of each column's interquartile range: what differs by less is not told apart."""
+    """Noise on the evidence, share of each column's interquartile range: what differs by less is taken for the same."""
 
 
 def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: float, seed: int) -> Split:
@@ -84,8 +84,8 @@ def fit_platt(raw: Floats, truth: Floats) -> list[float]:
 
 def _fit_members(evidence: Floats, truth: Floats, wanted: Bools, shape: TreeShape, seed: int) -> list[HistGradientBoostingClassifier]:
     rows = wanted & ~np.isnan(truth)
-    told = ~np.isnan(evidence[rows]).all(axis=0)
-    known = np.where(told, evidence[rows], 0.0)
+    is_shown = ~np.isnan(evidence[rows]).all(axis=0)
+    known = np.where(is_shown, evidence[rows], 0.0)
     low, high = np.nanquantile(known, (0.25, 0.75), axis=0)
     members = []
     for member in range(shape.members):

@@ -53,17 +53,17 @@ class TrainedOn(NamedTuple):
         }
 
 
-class Refusal(NamedTuple):
+class Exclusion(NamedTuple):
     """A meter that must not be scored, and why."""
 
     place: int
     reason: str
 
 
-def read_trained_on(told: dict[str, Any]) -> TrainedOn:
-    """The meters that ``TrainedOn.as_json`` told."""
-    fleets = tuple(TrainingFleet(**fleet) for fleet in told["fleets"])
-    return TrainedOn(fleets, _unpack(told["names"]), _unpack(told["days"]))
+def read_trained_on(stored: dict[str, Any]) -> TrainedOn:
+    """The meters that ``TrainedOn.as_json`` wrote."""
+    fleets = tuple(TrainingFleet(**fleet) for fleet in stored["fleets"])
+    return TrainedOn(fleets, _unpack(stored["names"]), _unpack(stored["days"]))
 
 
 def describe_plan(plan: FleetPlan) -> dict[str, Any]:
@@ -96,14 +96,14 @@ def keep_marks(marks: Marks) -> Marks:
     return np.unique(marks[marks > 0])
 
 
-def refuse_names(trained_on: TrainedOn, mpan_ids: list[str], is_simulated: NDArray[np.bool_]) -> list[Refusal]:
+def exclude_names(trained_on: TrainedOn, mpan_ids: list[str], is_simulated: NDArray[np.bool_]) -> list[Exclusion]:
     """Meters whose MPAN is that of a training meter."""
     marks = np.array([_digest(mpan.encode()) for mpan in mpan_ids], dtype=np.uint64)
     found = np.isin(marks, trained_on.names) & ~is_simulated
-    return [Refusal(int(place), "its MPAN is that of a training meter") for place in np.flatnonzero(found)]
+    return [Exclusion(int(place), "its MPAN is that of a training meter") for place in np.flatnonzero(found)]
 
 
-def refuse_days(trained_on: TrainedOn, place: NDArray[np.int64], marks: Marks) -> list[Refusal]:
+def exclude_days(trained_on: TrainedOn, place: NDArray[np.int64], marks: Marks) -> list[Exclusion]:
     """Meters with a day that a training meter had.
 
     Args:
@@ -112,14 +112,14 @@ def refuse_days(trained_on: TrainedOn, place: NDArray[np.int64], marks: Marks) -
         marks: of ``mark_days``, in parallel.
     """
     found = np.unique(place[np.isin(marks, trained_on.days) & (marks > 0)])
-    return [Refusal(int(meter), "its readings are those of a training meter") for meter in found]
+    return [Exclusion(int(meter), "its readings are those of a training meter") for meter in found]
 
 
-def refuse_fleet(trained_on: TrainedOn, plan: dict[str, Any], mpan_ids: list[str], place: NDArray[np.int64]) -> list[Refusal]:
+def exclude_fleet(trained_on: TrainedOn, plan: dict[str, Any], mpan_ids: list[str], place: NDArray[np.int64]) -> list[Exclusion]:
     """Meters of a simulated fleet that is drawn from the seed of a training fleet.
 
     The same seed draws the same people and assets. Where dates and mix agree as well it is the training fleet itself, and
-    the meters that it kept for testing may be scored; else nobody can tell, and none may.
+    the meters that it kept for testing may be scored; else it is unknown, and none may.
 
     Args:
         trained_on: fleets that trained.
@@ -127,15 +127,15 @@ def refuse_fleet(trained_on: TrainedOn, plan: dict[str, Any], mpan_ids: list[str
         mpan_ids: of the fleet's meters.
         place: of the same meters, in parallel.
     """
-    refused: list[Refusal] = []
+    excluded: list[Exclusion] = []
     for fleet in trained_on.fleets:
         if fleet.plan["seed"] != plan["seed"]:
             continue
         is_same = all(fleet.plan[name] == plan[name] for name in ("first_date", "last_date", "mix"))
         has_trained = fleet.has_trained(mpan_ids) if is_same else np.ones(len(mpan_ids), dtype=np.bool_)
         what = "its fleet is the training fleet" if is_same else "its fleet is drawn from the seed of the training fleet"
-        refused += [Refusal(int(place[row]), f"{what} (seed {plan['seed']})") for row in np.flatnonzero(has_trained)]
-    return refused
+        excluded += [Exclusion(int(place[row]), f"{what} (seed {plan['seed']})") for row in np.flatnonzero(has_trained)]
+    return excluded
 
 
 def _digest(content: bytes) -> int:

@@ -15,7 +15,7 @@ from fmar_spark.engine.arrow_columns import Values, build_column, build_structs,
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.dating import date_asset, presence_evidence
 from fmar_spark.kernels.examination import Examination, examine_meters
-from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, judge_history
+from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
 from fmar_spark.profiling.parts import (
@@ -87,7 +87,7 @@ class ProfilePass:
             yield self._profile(look, raw)
 
     def _look_at(self, group: MeterGroup) -> _Look:
-        sufficiency = judge_history(group.window, self.rules.min_days, self.rules.max_missing_share)
+        sufficiency = check_history(group.window, self.rules.min_days, self.rules.max_missing_share)
         return _Look(group, sufficiency, examine_meters(group.window, sufficiency))
 
     def _profile(self, look: _Look, raw: Floats) -> pa.RecordBatch:

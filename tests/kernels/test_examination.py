@@ -9,7 +9,7 @@ import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.examination import CONTEXT_FEATURES, DETECTORS, FEATURES, Examination, examine_meters, stack_features
-from fmar_spark.kernels.sufficiency import judge_history
+from fmar_spark.kernels.sufficiency import check_history
 from fmar_spark.kernels.window import Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -19,7 +19,7 @@ BATCH_WIDE = frozenset({"demand_response_alignment"})
 
 
 def examine(window: MeterWindow) -> Examination:
-    return examine_meters(window, judge_history(window, 20, 0.9))
+    return examine_meters(window, check_history(window, 20, 0.9))
 
 
 def take_meters(window: MeterWindow, rows: list[int]) -> MeterWindow:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, VERDICTS, judge_history
+from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, VERDICTS, check_history
 from fmar_spark.kernels.window import Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -31,7 +31,7 @@ def history(days: int, *seen: range) -> Floats:
 def test_each_history_has_its_verdict(
     lay_window: WindowMaker, seen: tuple[range, ...], verdict: int, days_seen: int, first: int, last: int
 ) -> None:
-    found = judge_history(lay_window(history(200, *seen)), min_days=60, max_missing_share=0.6)
+    found = check_history(lay_window(history(200, *seen)), min_days=60, max_missing_share=0.6)
     assert VERDICTS[found.verdict[0]] == VERDICTS[verdict]
     assert (found.days_seen[0], found.first_day[0], found.last_day[0]) == (days_seen, first, last)
 
@@ -40,7 +40,7 @@ def test_a_day_counts_from_half_of_its_slots(lay_window: WindowMaker) -> None:
     load_kw = history(3, range(0, 3))
     load_kw[0, 0, 23:] = np.nan
     load_kw[0, 2, 24:] = np.nan
-    found = judge_history(lay_window(load_kw), 1, 0.9)
+    found = check_history(lay_window(load_kw), 1, 0.9)
     assert (found.days_seen[0], found.first_day[0], found.last_day[0]) == (2, 1, 2)
     assert found.missing_share[0] == pytest.approx(0.25)
 
@@ -52,7 +52,7 @@ def test_days_and_shares_agree_with_a_naive_loop(lay_window: WindowMaker) -> Non
     load_kw[rng.random(load_kw.shape) < rng.uniform(0, 0.6, (20, 1, 1))] = np.nan
     temp_c = np.where(rng.random((30, 48)) < 0.5, np.nan, 10.0)
     temp_c[::4] = np.nan
-    found = judge_history(lay_window(load_kw, temp_c=temp_c), 5, 0.5)
+    found = check_history(lay_window(load_kw, temp_c=temp_c), 5, 0.5)
     for meter, days in enumerate(load_kw):
         seen = [day for day, slots in enumerate(days) if (~np.isnan(slots)).sum() >= 24]
         assert (found.days_seen[meter], found.first_day[meter], found.last_day[meter]) == (len(seen), seen[0], seen[-1])
@@ -65,7 +65,7 @@ def test_days_and_shares_agree_with_a_naive_loop(lay_window: WindowMaker) -> Non
 
 @pytest.mark.parametrize("shape", [(0, 10, 48), (3, 0, 48), (3, 10, 48)])
 def test_nothing_read_is_no_readings(lay_window: WindowMaker, shape: tuple[int, int, int]) -> None:
-    found = judge_history(lay_window(np.full(shape, np.nan)), 60, 0.7)
+    found = check_history(lay_window(np.full(shape, np.nan)), 60, 0.7)
     assert (found.verdict == NO_READINGS).all()
     assert (found.days_seen == 0).all()
     assert (found.first_day == -1).all()

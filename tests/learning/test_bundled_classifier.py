@@ -13,7 +13,7 @@ from fmar_spark.learning.classifier import AssetClassifier, load_classifier, sto
 from fmar_spark.learning.examples import Examples
 
 
-def test_a_carried_classifier_is_written_with_its_card_and_named_by_its_bytes(
+def test_a_bundled_classifier_is_written_with_its_card_and_named_by_its_bytes(
     classifier: AssetClassifier, examples: Examples, tmp_path: Path
 ) -> None:
     version = save_bundled(classifier, {"plan": [4, "2022-10-01"]}, tmp_path)

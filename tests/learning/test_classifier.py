@@ -1,4 +1,4 @@
-"""The classifier as it is stored, loaded and asked."""
+"""The classifier as it is stored, loaded and used."""
 
 import io
 import pickle
@@ -62,7 +62,7 @@ def test_a_stored_classifier_comes_back_with_every_answer(classifier: AssetClass
     assert digest_classifier(stored) == digest_classifier(store_classifier(classifier))
 
 
-def test_the_stored_form_is_no_pickle(classifier: AssetClassifier) -> None:
+def test_the_stored_format_is_no_pickle(classifier: AssetClassifier) -> None:
     with pytest.raises(pickle.UnpicklingError):
         pickle.loads(store_classifier(classifier))
 
@@ -100,20 +100,20 @@ def test_evidence_is_taken_by_name_in_the_order_that_the_classifier_states(examp
 
 
 @pytest.mark.parametrize("stored", [b"", b"not a classifier", b"PK\x03\x04 nearly a zip"])
-def test_damaged_bytes_are_refused_in_one_line(stored: bytes) -> None:
-    with pytest.raises(ModelError, match="cannot be loaded") as refusal:
+def test_damaged_bytes_are_rejected_in_one_line(stored: bytes) -> None:
+    with pytest.raises(ModelError, match="cannot be loaded") as rejection:
         load_classifier(stored)
-    assert "\n" not in str(refusal.value)
+    assert "\n" not in str(rejection.value)
 
 
-def test_a_classifier_cut_short_is_refused(classifier: AssetClassifier) -> None:
+def test_a_classifier_cut_short_is_rejected(classifier: AssetClassifier) -> None:
     stored = store_classifier(classifier)
     with pytest.raises(ModelError):
         load_classifier(stored[: len(stored) // 2])
 
 
 @pytest.mark.parametrize("content", [Stranger(), LogisticRegression(), {"models": 1}, [1, 2]])
-def test_what_is_no_classifier_is_refused_whatever_it_is(content: object) -> None:
+def test_what_is_no_classifier_is_rejected_whatever_it_is(content: object) -> None:
     with pytest.raises(ModelError):
         load_classifier(skops.io.dumps(content))
 
@@ -135,7 +135,7 @@ def test_no_meter_gives_no_answer(classifier: AssetClassifier) -> None:
     assert classifier.predict(np.zeros((0, len(FEATURES)))).shape == (0, len(ASSET_CLASSES))
 
 
-def test_meters_are_judged_one_by_one_as_together(classifier: AssetClassifier, examples: Examples) -> None:
+def test_meters_are_scored_one_by_one_as_together(classifier: AssetClassifier, examples: Examples) -> None:
     together = classifier.predict(examples.features[:20])
     alone = np.concatenate([classifier.predict(examples.features[row : row + 1]) for row in range(20)])
     np.testing.assert_allclose(together, alone, rtol=1e-12)
@@ -214,7 +214,7 @@ def test_a_scorer_travels_to_a_worker_whole(scorer: StoredScorer, examples: Exam
 
 def test_the_version_that_rows_state_cannot_be_changed(scorer: StoredScorer) -> None:
     with pytest.raises(FrozenInstanceError):
-        scorer.version = "test/2"  # type: ignore[misc]  # that is what is refused
+        scorer.version = "test/2"  # type: ignore[misc]  # that is what is rejected
 
 
 def test_a_worker_loads_a_classifier_once(scorer: StoredScorer, monkeypatch: pytest.MonkeyPatch, examples: Examples) -> None:
@@ -223,7 +223,7 @@ def test_a_worker_loads_a_classifier_once(scorer: StoredScorer, monkeypatch: pyt
     scorer.predict(examples.features[:1])
 
 
-def test_damaged_bytes_are_refused_when_first_asked(examples: Examples) -> None:
+def test_damaged_bytes_are_rejected_when_first_used(examples: Examples) -> None:
     with pytest.raises(ModelError):
         StoredScorer(b"damaged", "test/1").predict(examples.features[:1])
 

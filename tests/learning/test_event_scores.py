@@ -30,9 +30,9 @@ def test_hits_false_ones_and_misses_are_what_a_hand_counts() -> None:
 
 
 def test_half_hours_that_were_not_read_count_neither_way() -> None:
-    judged = ALL.copy()
-    judged[0, 2:5] = False
-    counts = count_half_hours(TRUTH, FOUND, judged, FIRST)
+    compared = ALL.copy()
+    compared[0, 2:5] = False
+    counts = count_half_hours(TRUTH, FOUND, compared, FIRST)
     assert (counts.hit[0], counts.false[0], counts.missed[0]) == (1, 2, 2)
     np.testing.assert_allclose([counts.true_kwh[0], counts.found_kwh[0]], [2, 6])
 

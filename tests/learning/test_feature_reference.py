@@ -101,11 +101,11 @@ def test_a_mixture_lies_between_its_parts_as_often_as_they_are_in_it() -> None:
 
 def test_what_is_told_is_read_again_and_of_other_features_not(simulated: np.ndarray, classifier: AssetClassifier) -> None:
     reference = summarise_features(simulated, classifier, "test")
-    told = json.loads(json.dumps(reference.as_json()))
-    again = read_reference(told)
+    stored = json.loads(json.dumps(reference.as_json()))
+    again = read_reference(stored)
     assert again is not None
     assert again.quantiles.shape == (BANDS, len(FEATURES), len(LEVELS))
     np.testing.assert_allclose(again.quantiles, reference.quantiles, rtol=1e-3)
     np.testing.assert_allclose(again.missing, reference.missing, atol=1e-4)
-    told["features"] = dict(reversed(told["features"].items()))
-    assert read_reference(told) is None
+    stored["features"] = dict(reversed(stored["features"].items()))
+    assert read_reference(stored) is None

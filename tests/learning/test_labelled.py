@@ -1,9 +1,9 @@
-"""Labels judged by the window that was looked at."""
+"""What of labels held in the window that was examined."""
 
 import numpy as np
 import pytest
 
-from fmar_spark.learning.labelled import LEAST_STAY_DAYS, SIZE_NAMES, Labels, judge_truth
+from fmar_spark.learning.labelled import LEAST_STAY_DAYS, SIZE_NAMES, Labels, derive_truth
 
 NAN = float("nan")
 
@@ -36,18 +36,18 @@ def label(has: float, appeared: float = NAN, removed: float = NAN, *, is_dated: 
     ],
 )
 def test_a_label_holds_as_far_as_its_asset_was_there_from_day_100_to_200(labels: Labels, ever: float, present: float) -> None:
-    truth = judge_truth(labels, np.array([100.0]), np.array([200.0]))
+    truth = derive_truth(labels, np.array([100.0]), np.array([200.0]))
     np.testing.assert_array_equal([truth.ever[0, 0], truth.present[0, 0]], [ever, present])
     assert np.isnan(truth.ever[0, 1:]).all()
 
 
 def test_only_what_happened_in_the_window_is_a_date() -> None:
-    inside = judge_truth(label(1, appeared=150, removed=190), np.array([100.0]), np.array([200.0]))
+    inside = derive_truth(label(1, appeared=150, removed=190), np.array([100.0]), np.array([200.0]))
     assert (inside.appeared_day[0, 0], inside.removed_day[0, 0]) == (150, 190)
-    before = judge_truth(label(1, appeared=90, removed=300), np.array([100.0]), np.array([200.0]))
+    before = derive_truth(label(1, appeared=90, removed=300), np.array([100.0]), np.array([200.0]))
     assert np.isnan([before.appeared_day[0, 0], before.removed_day[0, 0]]).all()
 
 
 def test_a_meter_that_was_not_looked_at_keeps_its_label() -> None:
-    truth = judge_truth(label(1, appeared=150), np.array([NAN]), np.array([NAN]))
+    truth = derive_truth(label(1, appeared=150), np.array([NAN]), np.array([NAN]))
     assert truth.ever[0, 0] == 1

@@ -40,8 +40,8 @@ class Server(NamedTuple):
     """A registry in which one classifier failed its gates, and two passed them one after the other."""
 
     settings: LearningSettings
-    refused: Registered
-    scorer_after_refusal: StoredScorer
+    rejected: Registered
+    scorer_after_rejection: StoredScorer
     first: Registered
     second: Registered
     report: Report
@@ -54,19 +54,19 @@ def server(tmp_path_factory: pytest.TempPathFactory, classifier: AssetClassifier
     settings = LearningSettings(tracking_uri=f"sqlite:///{folder}/var/mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(registry, "load_bundled", lambda: StoredScorer(b"carried", "bundled-0"))
-        refused = register_classifier(classifier, TRAINED_ON, report, DATA_VERSION, settings, ["ev_auc: 0.5 found, at least 0.9 wanted"])
+        patch.setattr(registry, "load_bundled", lambda: StoredScorer(b"bundled", "bundled-0"))
+        rejected = register_classifier(classifier, TRAINED_ON, report, DATA_VERSION, settings, ["ev_auc: 0.5 found, at least 0.9 wanted"])
         after = choose_scorer(settings)
         first, second = (register_classifier(classifier, TRAINED_ON, report, DATA_VERSION, settings, []) for _ in range(2))
-        yield Server(settings, refused, after, first, second, report)
+        yield Server(settings, rejected, after, first, second, report)
     mlflow.set_tracking_uri("")
     mlflow.set_registry_uri("")
 
 
 def test_a_classifier_that_fails_a_gate_is_registered_and_scores_nothing(server: Server) -> None:
-    assert (server.refused.version, server.refused.is_champion) == ("1", False)
-    assert server.refused.failed_gates == ["ev_auc: 0.5 found, at least 0.9 wanted"]
-    assert server.scorer_after_refusal.version == "bundled-0"
+    assert (server.rejected.version, server.rejected.is_champion) == ("1", False)
+    assert server.rejected.failed_gates == ["ev_auc: 0.5 found, at least 0.9 wanted"]
+    assert server.scorer_after_rejection.version == "bundled-0"
 
 
 def test_one_that_passes_every_gate_becomes_champion_in_place_of_the_last(server: Server) -> None:
@@ -109,7 +109,7 @@ def test_everything_lies_below_the_folder_of_the_run(server: Server) -> None:
     assert (Path.cwd() / "var" / "mlflow.db").is_file()
 
 
-def test_a_registered_classifier_tells_which_meters_it_has_learnt_from(server: Server) -> None:
+def test_a_registered_classifier_says_which_meters_it_has_learnt_from(server: Server) -> None:
     found = find_trained_on(server.settings, f"{server.settings.registry_model}/2")
     assert found is not None
     np.testing.assert_array_equal(found.names, TRAINED_ON.names)
@@ -117,7 +117,7 @@ def test_a_registered_classifier_tells_which_meters_it_has_learnt_from(server: S
     assert find_trained_on(server.settings, "bundled-00000000") is None
 
 
-def test_the_carried_classifier_tells_from_which_fleet_it_was_drawn() -> None:
+def test_the_bundled_classifier_says_from_which_fleet_it_was_drawn() -> None:
     found = find_trained_on(LearningSettings(), load_bundled().version)
     assert found is not None
     assert [set(fleet.plan) for fleet in found.fleets] == [{"seed", "first_date", "last_date", "mix"}]
@@ -135,14 +135,14 @@ def test_an_evaluation_is_logged_beside_the_version_that_it_is_of(server: Server
     assert client.get_experiment(run.info.experiment_id).name == EVALUATIONS
     assert [item.path for item in client.list_artifacts(run_id)] == ["evaluation.json"]
     assert client.get_model_version(server.settings.registry_model, "2").tags["evaluation.homes"] == run_id
-    carried = log_evaluation(server.settings, "bundled-0", {}, {"lake": "homes"}, [])
-    assert client.get_run(carried).data.tags["model_version"] == "bundled-0"
+    bundled = log_evaluation(server.settings, "bundled-0", {}, {"lake": "homes"}, [])
+    assert client.get_run(bundled).data.tags["model_version"] == "bundled-0"
 
 
 def test_a_version_is_found_again_or_said_to_be_another(server: Server, classifier: AssetClassifier, examples: Examples) -> None:
     scorer = load_version(server.settings, f"{server.settings.registry_model}/2")
     np.testing.assert_array_equal(scorer.predict(examples.features[:5]), classifier.predict(examples.features[:5]))
-    with pytest.raises(ModelError, match=r"rows are of bundled-77, the package carries bundled-0; run jobs/characterise\.py"):
+    with pytest.raises(ModelError, match=r"rows are of bundled-77, the bundled classifier is bundled-0; run jobs/characterise\.py"):
         load_version(server.settings, "bundled-77")
 
 
@@ -240,19 +240,19 @@ def test_a_champion_of_foreign_features_is_rejected(server: Server, classifier: 
 
 
 @pytest.mark.parametrize("alias", ["nobody", "challenger"])
-def test_without_a_champion_the_carried_classifier_scores_unless_the_registry_was_asked_for(server: Server, alias: str) -> None:
+def test_without_a_champion_the_bundled_classifier_scores_unless_the_registry_is_demanded(server: Server, alias: str) -> None:
     settings = server.settings.model_copy(update={"alias": alias})
     assert choose_scorer(settings).version == "bundled-0"
     with pytest.raises(ModelError, match=f"no alias '{alias}'"):
         choose_scorer(settings.model_copy(update={"source": "registry"}))
 
 
-def test_the_carried_classifier_can_be_asked_for_although_there_is_a_champion(server: Server) -> None:
+def test_the_bundled_classifier_can_be_chosen_although_there_is_a_champion(server: Server) -> None:
     assert choose_scorer(server.settings.model_copy(update={"source": "bundled"})).version == "bundled-0"
 
 
 def test_looking_for_a_champion_creates_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "load_bundled", lambda: StoredScorer(b"carried", "bundled-0"))
+    monkeypatch.setattr(registry, "load_bundled", lambda: StoredScorer(b"bundled", "bundled-0"))
     settings = LearningSettings(tracking_uri=f"sqlite:///{tmp_path}/none.db")
     assert choose_scorer(settings).version == "bundled-0"
     assert list(tmp_path.iterdir()) == []

@@ -26,9 +26,9 @@ def make_scored(has: list[float], stated: list[float], **own: Any) -> Scored:
     shape = (count, len(ASSET_CLASSES))
 
     def column(values: Any) -> Any:
-        laid = np.full(shape, NAN)
-        laid[:, EV] = values
-        return laid
+        placed = np.full(shape, NAN)
+        placed[:, EV] = values
+        return placed
 
     labels = Labels(
         mpan_id=[f"{row:013d}" for row in range(count)],

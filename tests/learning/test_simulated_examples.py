@@ -33,9 +33,9 @@ def test_every_meter_is_seen_whole_and_most_in_part_as_well(examples: Examples) 
 
 
 def test_progress_is_told_up_to_the_last_meter() -> None:
-    told: list[int] = []
-    simulate_examples(PLAN._replace(meters=6), 1, told.append)
-    assert told == [6]
+    reported: list[int] = []
+    simulate_examples(PLAN._replace(meters=6), 1, reported.append)
+    assert reported == [6]
 
 
 def test_the_same_plan_gives_the_same_evidence(examples: Examples) -> None:

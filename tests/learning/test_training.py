@@ -141,7 +141,7 @@ def test_presence_is_learnt_from_the_standing_at_the_end(examples: Examples, cla
 
 
 @pytest.mark.parametrize("part", ["train", "calibrate"])
-def test_too_few_answers_of_a_kind_are_refused_with_their_number(examples: Examples, split: Split, part: str) -> None:
+def test_too_few_answers_of_a_kind_are_rejected_with_their_number(examples: Examples, split: Split, part: str) -> None:
     labels = examples.labels.copy()
     rows = np.flatnonzero(getattr(split, part) & (labels[:, 2] == 1))
     labels[rows[MIN_OF_EACH_ANSWER - 1 :], 2] = 0.0

@@ -12,13 +12,13 @@ from fmar_spark.learning.training_meters import (
     TrainedOn,
     TrainingFleet,
     describe_plan,
+    exclude_days,
+    exclude_fleet,
+    exclude_names,
     keep_marks,
     mark_days,
     mark_names,
     read_trained_on,
-    refuse_days,
-    refuse_fleet,
-    refuse_names,
 )
 from fmar_spark.simulate.plan import FleetPlan, Mix
 
@@ -36,24 +36,24 @@ def plain_day(seed: int) -> list[float | None]:
 
 
 def test_what_is_told_is_read_again() -> None:
-    told = TrainedOn((FLEET,), mark_names(["1", "2"]), keep_marks(mark_days(days_of(plain_day(1)))))
-    again = read_trained_on(json.loads(json.dumps(told.as_json())))
-    assert again.fleets == told.fleets
-    np.testing.assert_array_equal(again.names, told.names)
-    np.testing.assert_array_equal(again.days, told.days)
+    trained_on = TrainedOn((FLEET,), mark_names(["1", "2"]), keep_marks(mark_days(days_of(plain_day(1)))))
+    again = read_trained_on(json.loads(json.dumps(trained_on.as_json())))
+    assert again.fleets == trained_on.fleets
+    np.testing.assert_array_equal(again.names, trained_on.names)
+    np.testing.assert_array_equal(again.days, trained_on.days)
 
 
 def test_a_meter_is_known_by_its_number_unless_every_simulated_fleet_has_it() -> None:
     trained_on = TrainedOn(names=mark_names(["1", "3"]))
-    found = refuse_names(trained_on, ["1", "2", "3"], np.array([False, False, True]))
-    assert [(refusal.place, "training meter" in refusal.reason) for refusal in found] == [(0, True)]
+    found = exclude_names(trained_on, ["1", "2", "3"], np.array([False, False, True]))
+    assert [(exclusion.place, "training meter" in exclusion.reason) for exclusion in found] == [(0, True)]
 
 
 def test_a_meter_is_known_by_its_readings_whatever_its_name_and_way_into_the_lake() -> None:
     trained_on = TrainedOn(days=keep_marks(mark_days(days_of(plain_day(1), plain_day(2)))))
     noisy = [value + 1e-5 for value in plain_day(2) if value is not None]
     marks = mark_days(days_of(plain_day(3), noisy, plain_day(2)))
-    assert [refusal.place for refusal in refuse_days(trained_on, np.array([0, 1, 1]), marks)] == [1]
+    assert [exclusion.place for exclusion in exclude_days(trained_on, np.array([0, 1, 1]), marks)] == [1]
 
 
 @pytest.mark.parametrize("day", [[0.0] * 48, [0.1, 0.2] * 24, None, [None, *plain_day(1)[1:]]])
@@ -61,25 +61,25 @@ def test_a_day_that_could_be_anybodys_or_has_a_gap_marks_nobody(day: list[float 
     marks = mark_days(days_of(day))
     assert marks.tolist() == [0]
     assert keep_marks(marks).size == 0
-    assert refuse_days(TrainedOn(days=np.zeros(1, dtype=np.uint64)), np.array([0]), marks) == []
+    assert exclude_days(TrainedOn(days=np.zeros(1, dtype=np.uint64)), np.array([0]), marks) == []
 
 
 def test_of_the_training_fleet_itself_only_the_meters_kept_for_testing_may_be_scored() -> None:
-    refused = {refusal.place for refusal in refuse_fleet(TrainedOn((FLEET,)), describe_plan(PLAN), MPANS, np.arange(300))}
+    excluded = {exclusion.place for exclusion in exclude_fleet(TrainedOn((FLEET,)), describe_plan(PLAN), MPANS, np.arange(300))}
     kept = split_by_meter(MPANS, 0.25, 0.25, 5).test
     assert 0 < kept.sum() < 150
-    assert refused == set(np.flatnonzero(~kept).tolist())
+    assert excluded == set(np.flatnonzero(~kept).tolist())
 
 
 @pytest.mark.parametrize(
-    ("plan", "refused"),
+    ("plan", "excluded"),
     [
         (PLAN._replace(seed=12), 0),
         (PLAN._replace(last_date=date(2024, 4, 1)), 300),
         (PLAN._replace(mix=Mix(plain=0.3)), 300),
     ],
 )
-def test_another_fleet_of_the_same_seed_is_refused_whole_and_one_of_another_seed_not_at_all(plan: FleetPlan, refused: int) -> None:
-    found = refuse_fleet(TrainedOn((FLEET,)), describe_plan(plan), MPANS, np.arange(300))
-    assert len(found) == refused
-    assert all("seed 11" in refusal.reason for refusal in found)
+def test_another_fleet_of_the_same_seed_is_excluded_whole_and_one_of_another_seed_not_at_all(plan: FleetPlan, excluded: int) -> None:
+    found = exclude_fleet(TrainedOn((FLEET,)), describe_plan(plan), MPANS, np.arange(300))
+    assert len(found) == excluded
+    assert all("seed 11" in exclusion.reason for exclusion in found)

@@ -15,7 +15,7 @@ from fmar_spark.kernels.assembly import build_calendar
 from fmar_spark.kernels.baseline.day_ahead import CORRECTED, MODELS, NONE, BaselineRules, predict_days
 from fmar_spark.kernels.baseline.days import is_plain_working
 from fmar_spark.kernels.baseline.reference import reference_bl01
-from fmar_spark.kernels.sufficiency import judge_history
+from fmar_spark.kernels.sufficiency import check_history
 from fmar_spark.kernels.window import Floats, MeterWindow
 from fmar_spark.profiling.baselines import BaselineStanding, PredictionPass, ScoreRules, build_standing, read_rules, score_baselines
 from fmar_spark.profiling.windows import empty_weather
@@ -152,7 +152,7 @@ def make_window(loads: Floats) -> MeterWindow:
 
 
 def score(window: MeterWindow) -> BaselineStanding:
-    return score_baselines(window, window.net_kw, judge_history(window, 5, 0.9), RULES)
+    return score_baselines(window, window.net_kw, check_history(window, 5, 0.9), RULES)
 
 
 def test_a_meters_standing_is_that_of_its_own_last_days() -> None:

@@ -9,7 +9,7 @@ from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.training import Split
-from fmar_spark.learning.training_meters import mark_days, mark_names, refuse_days, refuse_names
+from fmar_spark.learning.training_meters import exclude_days, exclude_names, mark_days, mark_names
 from fmar_spark.steps.train_classifier import mark_training
 
 MPANS = ["train", "calibrate", "test", "made_up"]
@@ -35,7 +35,7 @@ def test_training_meters_are_marked_by_name_and_by_the_first_of_each_month(store
     found = mark_training(store.read(READINGS), examples, split)
     np.testing.assert_array_equal(found.names, mark_names(["train", "calibrate"]))
     assert found.days.size == 3
-    assert [one.place for one in refuse_names(found, MPANS, np.array([False, False, False, True]))] == [0, 1]
+    assert [one.place for one in exclude_names(found, MPANS, np.array([False, False, False, True]))] == [0, 1]
     first_days = store.read(READINGS).where("quantity = 'AI' AND utc_date = '2023-05-01'").orderBy("mpan_id").toArrow()
-    from_lake = refuse_days(found, np.arange(4), mark_days(first_days["kwh"]))
+    from_lake = exclude_days(found, np.arange(4), mark_days(first_days["kwh"]))
     assert [first_days["mpan_id"][one.place].as_py() for one in from_lake] == ["calibrate", "made_up", "train"]
