@@ -30,11 +30,10 @@ from fmar_spark.kernels.window import Bools
 from fmar_spark.learning.answers import Scored, score_window, take_meters
 from fmar_spark.learning.bundled_classifier import load_reference
 from fmar_spark.learning.event_scores import score_half_hours
-from fmar_spark.learning.groups import score_groups
 from fmar_spark.learning.labelled import Labels
 from fmar_spark.learning.registry import find_trained_on, load_version
 from fmar_spark.learning.resampling import DrawRules
-from fmar_spark.learning.scores import Question, score_class, score_detection
+from fmar_spark.learning.scores import Question, score_class, score_detection, score_groups
 from fmar_spark.report.provenance import KINDS
 from fmar_spark.settings.sections import Settings
 

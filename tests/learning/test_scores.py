@@ -7,10 +7,9 @@ import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.learning.answers import DAY_COLUMNS, NO_ROW, Answers, Facts, Scored, score_window, take_meters
-from fmar_spark.learning.groups import score_groups
 from fmar_spark.learning.labelled import SIZE_NAMES, Labels
 from fmar_spark.learning.resampling import DrawRules
-from fmar_spark.learning.scores import Question, score_class, score_detection
+from fmar_spark.learning.scores import Question, score_class, score_detection, score_groups
 
 RULES = DrawRules(draws=50, least_meters=1)
 EV, PV = (ASSET_CLASSES.index(asset) for asset in (AssetClass.EV, AssetClass.SOLAR_PV))
