@@ -4,7 +4,6 @@ from typing import Final
 
 from fmar_spark.contracts.table import Column, Layer, TableContract, class_column, mpan_column, run_columns
 
-_TIER: Final = Column("tier", "string", "high, medium or low: confidence in the answer, whichever way it goes.")
 _DIRECTION: Final = Column("direction", "string", "import or export, seen from the boundary.", nullable=False)
 
 ASSET_DETECTIONS: Final = TableContract(
@@ -18,13 +17,13 @@ ASSET_DETECTIONS: Final = TableContract(
         Column("probability", "double", "Calibrated: the class was there at some time in the window; null unless characterised."),
         Column("present_probability", "double", "Calibrated: it is there on as_of_date; null unless characterised."),
         Column("is_present", "boolean", "present_probability is 0.5 or more; null unless characterised."),
-        _TIER,
+        Column("tier", "string", "high, medium or low: confidence in is_present, whichever way it goes; null unless characterised."),
         Column("status", "string", "characterised, in_progress or not_observable.", nullable=False),
         Column("status_reason", "string", "Why it is not characterised."),
-        Column("appeared_date", "date", "Local day of its first mark; null where it was there from the first day."),
+        Column("appeared_date", "date", "Local day of its first mark; null where it was there from the first day of the readings."),
         Column("appeared_p10_date", "date", "Early end of the 80 % interval."),
         Column("appeared_p90_date", "date", "Late end of the 80 % interval."),
-        Column("removed_date", "date", "Local day from which its mark is gone; null where it is still there."),
+        Column("removed_date", "date", "Local day from which its mark is gone; null where is_present, or where no day can be named."),
         Column("removed_p10_date", "date", "Early end of the 80 % interval."),
         Column("removed_p90_date", "date", "Late end of the 80 % interval."),
         Column("evidence", "string", "One sentence that a person can check."),
@@ -38,7 +37,7 @@ ASSET_DETECTIONS: Final = TableContract(
 ASSET_CHANGES: Final = TableContract(
     name="asset_changes",
     layer=Layer.GOLD,
-    doc="One row per dated change of an asset.",
+    doc="One row per dated change of an asset; the last one of an asset that is_present is no removal.",
     key=("mpan_id", "asset_class", "changed_date"),
     columns=(
         mpan_column(),
@@ -47,8 +46,8 @@ ASSET_CHANGES: Final = TableContract(
         Column("kind", "string", "appeared, upgraded, reduced or removed.", nullable=False),
         Column("changed_p10_date", "date", "Early end of the 80 % interval."),
         Column("changed_p90_date", "date", "Late end of the 80 % interval."),
-        Column("kw_before", "double", "Size before, 0 where absent.", unit="kW"),
-        Column("kw_after", "double", "Size after, 0 where absent.", unit="kW"),
+        Column("kw_before", "double", "Size before, on the scale of rated_kw; 0 where absent.", unit="kW"),
+        Column("kw_after", "double", "Size after, on the scale of rated_kw; 0 where absent.", unit="kW"),
         *run_columns(),
     ),
     job="characterise",
@@ -81,8 +80,16 @@ CAPABILITY: Final = TableContract(
         Column("peak_kwp", "double", "DC peak; PV only, null where the orientation cannot be told.", unit="kWp"),
         Column("peak_kwp_lower", "double", "Low end of the 80 % interval.", unit="kWp"),
         Column("peak_kwp_upper", "double", "High end of the 80 % interval.", unit="kWp"),
-        Column("confidence", "double", "Detection probability times the strength of the evidence for the size."),
-        _TIER,
+        Column(
+            "confidence",
+            "double",
+            "Confidence in rated_kw: present_probability, less what few episodes and a wide estimate take from it, so never above it.",
+        ),
+        Column(
+            "tier",
+            "string",
+            "high, medium or low, by confidence: how sure the size is. Never above the asset's own tier in gold.asset_detections.",
+        ),
         Column("events_seen", "int", "Episodes that the figures rest on."),
         *run_columns(),
     ),

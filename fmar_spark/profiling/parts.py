@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
-from fmar_spark.domain.words import SEASONS, Direction
+from fmar_spark.domain.words import PRESENT_FROM, SEASONS, Direction
 from fmar_spark.engine.arrow_columns import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
-from fmar_spark.kernels.parameters import count_weeks, derive_availability, derive_capability, group_quantiles
+from fmar_spark.kernels.parameters import Capability, count_weeks, derive_availability, derive_capability, group_quantiles
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
 from fmar_spark.profiling.verdicts import Scorer, TierRules, name_tiers
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
@@ -20,6 +20,9 @@ from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 APPEARED, REMOVED = KINDS.index("appeared"), KINDS.index("removed")
 DIRECTIONS: Final = ((Direction.IMPORT, True), (Direction.EXPORT, False))
 FULL_EVIDENCE_EVENTS: Final = 10.0
+"""Episodes from which their number no longer lowers the confidence in a size."""
+UNKNOWN_SPREAD: Final = 0.5
+"""Relative error of a size whose detector states none."""
 _FIRST_DAY_SLOT, _FIRST_NIGHT_SLOT = 12, 42
 """06:00 and 21:00 by the local clock."""
 _CAPABILITY_FIGURES: Final = (
@@ -37,7 +40,7 @@ _CAPABILITY_FIGURES: Final = (
 )
 
 
-class Judged(NamedTuple):
+class Scored(NamedTuple):
     """A batch after the classifier: what the nested columns are made from."""
 
     window: MeterWindow
@@ -53,6 +56,16 @@ class Judged(NamedTuple):
     """Last slot read, shape (meters,)."""
     slot_starts: np.ndarray[tuple[int], np.dtype[np.datetime64]]
     """UTC start of each local slot of the window, NaT where the clock skipped it."""
+
+
+class Measured(NamedTuple):
+    """What the episodes of one class say of it, on the days on which it is there."""
+
+    events: Events
+    """Of the reported meters, on days on which the asset is there."""
+    figures: Capability
+    rated_kw: Floats
+    """Size by direction, shape (meters, 2): the detector's estimate, else the high end of the episodes' peaks."""
 
 
 class _Routines(NamedTuple):
@@ -84,48 +97,85 @@ def read_slot_starts(first_utc_date: date, days: int, time_zone: str) -> np.ndar
     return np.where(index == clock.NO_SLOT, np.datetime64("NaT"), starts)
 
 
-def change_dates(judged: Judged) -> dict[str, Values]:
-    """Appearance and removal dates with their intervals, each flattened meter by meter over the classes."""
-    shape = judged.probability.shape
-    start = judged.window.calendar.start_date
+def keep_present(history: History, is_present: Bools) -> History:
+    """The history without the last removal of the meters whose asset is there after all.
+
+    The mark of such a meter fell silent, but the classifier holds that to be an absence: the days from then on count as well.
+
+    Args:
+        history: of one class.
+        is_present: meters whose asset is taken to be there on the last day, shape (meters,).
+    """
+    changes = history.changes
+    undone = _is_last(changes.meter) & (changes.kind == REMOVED) & is_present[changes.meter]
+    present = history.present.copy()
+    for meter, day in zip(changes.meter[undone].tolist(), changes.day[undone].tolist(), strict=True):
+        present[meter, day:] = True
+    return history._replace(changes=Changes(*(field[~undone] for field in changes)), present=present)
+
+
+def measure_assets(scored: Scored) -> dict[AssetClass, Measured]:
+    """Episodes, figures and sizes of every class."""
+    measured = {}
+    for position, asset in enumerate(ASSET_CLASSES):
+        events = _keep_events(scored, position)
+        figures = derive_capability(
+            events,
+            _site_power(scored, asset),
+            scored.window.interval_minutes,
+            scored.histories[asset].present,
+            holds_back=ASSET_FACTS[asset].holds_back,
+        )
+        sizes = scored.examination.findings[asset].sizes
+        estimate = np.stack([sizes.rated_import_kw, sizes.rated_export_kw], axis=1)
+        measured[asset] = Measured(events, figures, np.where(np.isnan(estimate), figures.rated_kw_p90, estimate))
+    return measured
+
+
+def change_dates(scored: Scored) -> dict[str, Values]:
+    """Appearance and removal dates with their intervals, each flattened meter by meter over the classes.
+
+    An asset that was there from the first day has no appearance, even if it went and came again; one that came again, no removal.
+    """
+    shape = scored.probability.shape
+    start = scored.window.calendar.start_date
     columns: dict[str, Values] = {}
-    for name, kind, takes_first in (("appeared", APPEARED, True), ("removed", REMOVED, False)):
+    for name, kind, is_end in (("appeared", APPEARED, _is_first), ("removed", REMOVED, _is_last)):
         days = np.full((3, *shape), np.nan)
         for position, asset in enumerate(ASSET_CLASSES):
-            changes = judged.histories[asset].changes
-            rows = np.flatnonzero(changes.kind == kind)
-            ordered = rows[::-1] if takes_first else rows
+            changes = scored.histories[asset].changes
+            rows = np.flatnonzero(is_end(changes.meter) & (changes.kind == kind))
             for target, source in zip(days, (changes.day, changes.p10_day, changes.p90_day), strict=True):
-                target[changes.meter[ordered], position] = source[ordered]
-        wanted = judged.reported & (np.ones(shape, bool) if takes_first else judged.present_probability < 0.5)
+                target[changes.meter[rows], position] = source[rows]
+        wanted = scored.reported & (np.ones(shape, bool) if kind == APPEARED else scored.present_probability < PRESENT_FROM)
         for suffix, target in zip(("", "_p10", "_p90"), days, strict=True):
             columns[f"{name}{suffix}_date"] = to_dates(target, start, wanted & ~np.isnan(target)).reshape(-1)
     return columns
 
 
-def describe_evidence(judged: Judged, days_seen: Ints) -> list[str | None]:
+def describe_evidence(scored: Scored, days_seen: Ints) -> list[str | None]:
     """One sentence for each answer, flattened meter by meter."""
     meters = len(days_seen)
     sentences: list[list[str | None]] = [[None] * len(ASSET_CLASSES) for _ in range(meters)]
     for position, asset in enumerate(ASSET_CLASSES):
-        routine = _sum_up(judged.examination.findings[asset].events, days_seen)
-        for meter in np.flatnonzero(~np.isnan(judged.probability[:, position])).tolist():
+        routine = _sum_up(scored.examination.findings[asset].events, days_seen)
+        for meter in np.flatnonzero(~np.isnan(scored.probability[:, position])).tolist():
             mine = _Routine(*(column[meter].item() for column in routine))
-            sentences[meter][position] = _describe(asset, mine, int(days_seen[meter]), bool(judged.reported[meter, position]))
+            sentences[meter][position] = _describe(asset, mine, int(days_seen[meter]), bool(scored.reported[meter, position]))
     return [sentence for row in sentences for sentence in row]
 
 
-def build_changes(judged: Judged, kind: pa.ListType) -> pa.ListArray:
+def build_changes(scored: Scored, measured: dict[AssetClass, Measured], kind: pa.ListType) -> pa.ListArray:
     """Dated changes of the reported classes, one list a meter."""
     parts = []
-    start = judged.window.calendar.start_date
+    start = scored.window.calendar.start_date
     for position, asset in enumerate(ASSET_CLASSES):
-        changes = judged.histories[asset].changes
-        wanted = judged.reported[changes.meter, position]
+        changes = scored.histories[asset].changes
+        wanted = scored.reported[changes.meter, position]
         parts.append((position, type(changes)(*(field[wanted] for field in changes))))
     meter = np.concatenate([changes.meter for _, changes in parts])
     order = np.lexsort((np.concatenate([changes.day for _, changes in parts]), meter))
-    sizes = [_scale_to_kw(judged, ASSET_CLASSES[position], changes) for position, changes in parts]
+    sizes = [scale_to_kw(changes, measured[ASSET_CLASSES[position]].rated_kw) for position, changes in parts]
     everywhere = np.ones(len(meter), dtype=bool)
     columns: dict[str, Values] = {
         "asset_class": np.concatenate([[ASSET_CLASSES[p].value] * len(c.meter) for p, c in parts]).astype(object)[order],
@@ -136,53 +186,46 @@ def build_changes(judged: Judged, kind: pa.ListType) -> pa.ListArray:
         "kw_before": np.concatenate([before for before, _ in sizes])[order],
         "kw_after": np.concatenate([after for _, after in sizes])[order],
     }
-    return group_by_meter(build_structs(columns, kind.value_type), meter[order], judged.probability.shape[0], kind)
+    return group_by_meter(build_structs(columns, kind.value_type), meter[order], scored.probability.shape[0], kind)
 
 
-def build_events(judged: Judged, kind: pa.ListType) -> pa.ListArray:
+def build_events(scored: Scored, measured: dict[AssetClass, Measured], kind: pa.ListType) -> pa.ListArray:
     """Episodes of the reported classes on days on which the asset is there, one list a meter."""
-    parts = [_kept_events(judged, position) for position in range(len(ASSET_CLASSES))]
+    parts = [measured[asset].events for asset in ASSET_CLASSES]
     meter = np.concatenate([events.meter for events in parts])
     order = np.lexsort((np.concatenate([events.start_slot for events in parts]), meter))
     joined = Events(*(np.concatenate(fields)[order] for fields in zip(*parts, strict=True)))
     half_hour = np.timedelta64(SLOT_MINUTES, "m")
     last = np.maximum(joined.end_slot - 1, joined.start_slot)
-    ended = judged.slot_starts[last] + half_hour
-    ended[joined.end_slot > judged.last_slot[joined.meter]] = np.datetime64("NaT")
+    ended = scored.slot_starts[last] + half_hour
+    ended[joined.end_slot > scored.last_slot[joined.meter]] = np.datetime64("NaT")
     names = np.repeat([asset.value for asset in ASSET_CLASSES], [len(events.meter) for events in parts]).astype(object)
     columns: dict[str, Values] = {
         "asset_class": names[order],
-        "started_at": judged.slot_starts[joined.start_slot],
+        "started_at": scored.slot_starts[joined.start_slot],
         "ended_at": ended,
         "energy_kwh": joined.energy_kwh,
         "peak_kw": joined.peak_kw,
         "is_import": joined.is_import,
         "probability": joined.probability,
     }
-    return group_by_meter(build_structs(columns, kind.value_type), joined.meter, judged.probability.shape[0], kind)
+    return group_by_meter(build_structs(columns, kind.value_type), joined.meter, scored.probability.shape[0], kind)
 
 
-def build_capabilities(judged: Judged, scorer: Scorer, rules: TierRules, kind: pa.ListType) -> pa.ListArray:
+def build_capabilities(
+    scored: Scored, measured: dict[AssetClass, Measured], scorer: Scorer, rules: TierRules, kind: pa.ListType
+) -> pa.ListArray:
     """Sizes and figures of each reported class and direction, one list a meter."""
     parts: list[dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]] = []
     for position, asset in enumerate(ASSET_CLASSES):
-        events = _kept_events(judged, position)
-        figures = derive_capability(
-            events,
-            _site_power(judged, asset),
-            judged.window.interval_minutes,
-            judged.histories[asset].present,
-            holds_back=ASSET_FACTS[asset].holds_back,
-        )
+        _, figures, rated_kw = measured[asset]
         for place, (direction, is_import) in enumerate(DIRECTIONS):
-            sizes = judged.examination.findings[asset].sizes
-            size = sizes.rated_import_kw if is_import else sizes.rated_export_kw
-            wanted = judged.reported[:, position] & ((figures.events_seen[:, place] > 0) | ~np.isnan(size))
-            part = _size_columns(judged, scorer, position, is_import)
+            part = _size_columns(scored, scorer, position, is_import)
             part |= {name: getattr(figures, name)[:, place] for name in _CAPABILITY_FIGURES}
             part["events_seen"] = figures.events_seen[:, place]
-            part["rated_kw"] = np.where(np.isnan(part["rated_kw"]), part["rated_kw_p90"], part["rated_kw"])
-            part["confidence"] = _weigh(judged.present_probability[:, position], part["events_seen"], part.pop("spread"))
+            part["rated_kw"] = rated_kw[:, place]
+            part["confidence"] = weigh_size(scored.present_probability[:, position], part["events_seen"], part.pop("spread"))
+            wanted = scored.reported[:, position] & ((figures.events_seen[:, place] > 0) | ~np.isnan(part.pop("estimate")))
             part["asset_class"] = np.full(len(wanted), asset.value, dtype=object)
             part["direction"] = np.full(len(wanted), direction.value, dtype=object)
             parts.append({**{name: values[wanted] for name, values in part.items()}, "meter": np.flatnonzero(wanted)})
@@ -190,29 +233,29 @@ def build_capabilities(judged: Judged, scorer: Scorer, rules: TierRules, kind: p
     order = np.argsort(joined["meter"], kind="stable")
     columns: dict[str, Values] = {name: values[order] for name, values in joined.items()}
     columns["tier"] = name_tiers(joined["confidence"][order], rules)
-    return group_by_meter(build_structs(columns, kind.value_type), joined["meter"][order], judged.probability.shape[0], kind)
+    return group_by_meter(build_structs(columns, kind.value_type), joined["meter"][order], scored.probability.shape[0], kind)
 
 
-def build_availabilities(judged: Judged, kind: pa.ListType) -> pa.ListArray:
+def build_availabilities(scored: Scored, measured: dict[AssetClass, Measured], kind: pa.ListType) -> pa.ListArray:
     """7 x 48 matrices of each reported class, direction and season with readings, one list a meter."""
-    meters = judged.probability.shape[0]
+    meters = scored.probability.shape[0]
     cells: list[tuple[np.ndarray[tuple[int, ...], np.dtype[np.generic]], ...]] = []
     for position, asset in enumerate(ASSET_CLASSES):
-        rows = np.flatnonzero(judged.reported[:, position])
-        events = _kept_events(judged, position)
+        rows = np.flatnonzero(scored.reported[:, position])
+        events = measured[asset].events
         if rows.size == 0 or events.meter.size == 0:
             continue
         place = np.full(meters, -1, dtype=np.int64)
         place[rows] = np.arange(rows.size)
         mine = events._replace(meter=place[events.meter])
-        present = judged.histories[asset].present[rows]
-        weeks = count_weeks(_site_power(judged, asset)[rows], judged.window.calendar, present)
+        present = scored.histories[asset].present[rows]
+        weeks = count_weeks(_site_power(scored, asset)[rows], scored.window.calendar, present)
         for direction, is_import in DIRECTIONS:
             has_events = np.zeros(rows.size, dtype=bool)
             has_events[mine.meter[mine.is_import == is_import]] = True
             if not has_events.any():
                 continue
-            found = derive_availability(mine, weeks, judged.window.calendar, present, is_import=is_import)
+            found = derive_availability(mine, weeks, scored.window.calendar, present, is_import=is_import)
             for code, season in enumerate(SEASONS):
                 seen = weeks[:, code].max(axis=2)
                 chosen = np.flatnonzero(has_events & (seen.max(axis=1) > 0))
@@ -236,29 +279,29 @@ def build_availabilities(judged: Judged, kind: pa.ListType) -> pa.ListArray:
     return group_by_meter(build_structs(columns, kind.value_type), meter[order], meters, kind)
 
 
-def _kept_events(judged: Judged, position: int) -> Events:
+def _keep_events(scored: Scored, position: int) -> Events:
     asset = ASSET_CLASSES[position]
-    events = judged.examination.findings[asset].events
-    days = judged.window.import_kw.shape[1]
+    events = scored.examination.findings[asset].events
+    days = scored.window.import_kw.shape[1]
     day = np.minimum(events.start_slot // clock.SLOTS_PER_DAY, days - 1)
-    wanted = judged.reported[events.meter, position] & judged.histories[asset].present[events.meter, day]
-    wanted &= ~np.isnat(judged.slot_starts[events.start_slot])
+    wanted = scored.reported[events.meter, position] & scored.histories[asset].present[events.meter, day]
+    wanted &= ~np.isnat(scored.slot_starts[events.start_slot])
     return Events(*(field[wanted] for field in events))
 
 
-def _site_power(judged: Judged, asset: AssetClass) -> Floats:
-    return judged.examination.load_kw if ASSET_FACTS[asset].is_part_of_load else judged.examination.net_kw
+def _site_power(scored: Scored, asset: AssetClass) -> Floats:
+    return scored.examination.load_kw if ASSET_FACTS[asset].is_part_of_load else scored.examination.net_kw
 
 
-def _size_columns(judged: Judged, scorer: Scorer, position: int, is_import: bool) -> dict[str, Floats]:
+def _size_columns(scored: Scored, scorer: Scorer, position: int, is_import: bool) -> dict[str, Floats]:
     asset = ASSET_CLASSES[position]
-    sizes = judged.examination.findings[asset].sizes
+    sizes = scored.examination.findings[asset].sizes
     name = SizeName.RATED_IMPORT_KW if is_import else SizeName.RATED_EXPORT_KW
     rated = getattr(sizes, name)
     lower, upper = scorer.bound_size(asset, name, rated, sizes.spread)
     peak_lower, peak_upper = scorer.bound_size(asset, SizeName.PEAK_KWP, sizes.peak_kwp, sizes.spread)
     return {
-        "rated_kw": rated,
+        "estimate": rated,
         "rated_kw_lower": lower,
         "rated_kw_upper": upper,
         "storage_kwh": sizes.storage_kwh,
@@ -269,20 +312,39 @@ def _size_columns(judged: Judged, scorer: Scorer, position: int, is_import: bool
     }
 
 
-def _weigh(probability: Floats, events_seen: Floats, spread: Floats) -> Floats:
-    """Detection probability, less what few episodes and a wide estimate take from it."""
+def weigh_size(present_probability: Floats, events_seen: Floats, spread: Floats) -> Floats:
+    """Confidence in a size: that the asset is there, less what few episodes and a wide estimate take from it.
+
+    Never above the probability that the asset is there, so that a size is in no higher tier than the asset itself.
+    """
     evidence = np.minimum(1.0, events_seen / FULL_EVIDENCE_EVENTS)
-    return np.asarray(probability * evidence * np.exp(-np.nan_to_num(spread, nan=0.5)))
+    return np.asarray(present_probability * evidence * np.exp(-np.nan_to_num(spread, nan=UNKNOWN_SPREAD)))
 
 
-def _scale_to_kw(judged: Judged, asset: AssetClass, changes: Changes) -> tuple[Floats, Floats]:
-    """Sizes before and after a change, kW: the size now, scaled by the levels of the mark."""
-    meter, before, after = changes.meter, changes.level_before, changes.level_after
-    sizes = judged.examination.findings[asset].sizes
-    rated = np.where(np.isnan(sizes.rated_import_kw), sizes.rated_export_kw, sizes.rated_import_kw)
-    on_level = judged.histories[asset].presence.on_level[meter]
-    scale = rated[meter] / np.maximum(on_level, 1e-9)
+def scale_to_kw(changes: Changes, rated_kw: Floats) -> tuple[Floats, Floats]:
+    """Sizes before and after each change, kW, 0 while off: the size now, scaled by the level of a state over that of the last one on.
+
+    Args:
+        changes: ordered by meter then day.
+        rated_kw: of every meter by direction, shape (meters, 2); the first that is known counts.
+    """
+    before, after = changes.level_before, changes.level_after
+    size_kw = np.where(np.isnan(rated_kw[:, 0]), rated_kw[:, 1], rated_kw[:, 0])
+    last_on = np.full(len(size_kw), np.nan)
+    is_last = _is_last(changes.meter)
+    last_on[changes.meter[is_last]] = np.where(after > 0, after, before)[is_last]
+    scale = (size_kw / last_on)[changes.meter]
     return np.where(before == 0, 0.0, before * scale), np.where(after == 0, 0.0, after * scale)
+
+
+def _is_first(meter: Ints) -> Bools:
+    """Rows that are the first of their meter; rows are ordered by meter."""
+    return np.append(True, meter[1:] != meter[:-1]) if len(meter) else np.zeros(0, dtype=bool)
+
+
+def _is_last(meter: Ints) -> Bools:
+    """Rows that are the last of their meter."""
+    return _is_first(meter[::-1])[::-1]
 
 
 def _sum_up(events: Events, days_seen: Ints) -> _Routines:

@@ -19,16 +19,18 @@ from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
 from fmar_spark.profiling.parts import (
-    Judged,
+    Scored,
     build_availabilities,
     build_capabilities,
     build_changes,
     build_events,
     change_dates,
     describe_evidence,
+    keep_present,
+    measure_assets,
     read_slot_starts,
 )
-from fmar_spark.profiling.verdicts import Scorer, TierRules, find_answerable, name_statuses, name_tiers
+from fmar_spark.profiling.verdicts import Scorer, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings
 
@@ -36,7 +38,7 @@ WEATHER_KNOWN_SHARE = 0.5
 
 
 class ProfileRules(NamedTuple):
-    """What a person may set about the pass."""
+    """What a user may set about the pass."""
 
     min_days: int
     max_missing_share: float
@@ -58,8 +60,8 @@ def read_profile_rules(settings: Settings) -> ProfileRules:
     )
 
 
-class _Look(NamedTuple):
-    """Meters that share a calendar, before any classifier has judged them."""
+class _Examined(NamedTuple):
+    """Meters that share a calendar, before a classifier has scored them."""
 
     group: MeterGroup
     sufficiency: Sufficiency
@@ -78,40 +80,40 @@ class ProfilePass:
 
     def __call__(self, chunk: pa.Table) -> Iterator[pa.RecordBatch]:
         """One record batch of profiles for each group of meters that share a calendar; all are scored at once."""
-        looks = [self._look_at(group) for group in group_meters(chunk, self.weather, self.rules.window_months)]
-        if not looks:
+        examined = [self._examine(group) for group in group_meters(chunk, self.weather, self.rules.window_months)]
+        if not examined:
             return
-        scores = self.scorer.predict(np.concatenate([look.examination.features for look in looks]))
-        ends = np.cumsum([len(look.group.mpan_ids) for look in looks])
-        for look, raw in zip(looks, np.split(scores, ends[:-1]), strict=True):
-            yield self._profile(look, raw)
+        scores = self.scorer.predict(np.concatenate([one.examination.features for one in examined]))
+        ends = np.cumsum([len(one.group.mpan_ids) for one in examined])
+        for one, raw in zip(examined, np.split(scores, ends[:-1]), strict=True):
+            yield self._profile(one, raw)
 
-    def _look_at(self, group: MeterGroup) -> _Look:
+    def _examine(self, group: MeterGroup) -> _Examined:
         sufficiency = check_history(group.window, self.rules.min_days, self.rules.max_missing_share)
-        return _Look(group, sufficiency, examine_meters(group.window, sufficiency))
+        return _Examined(group, sufficiency, examine_meters(group.window, sufficiency))
 
-    def _profile(self, look: _Look, raw: Floats) -> pa.RecordBatch:
+    def _profile(self, examined: _Examined, raw: Floats) -> pa.RecordBatch:
         """Profiles of meters that share a calendar, one row each."""
-        group, sufficiency, examination = look
-        judged, statuses = self._judge(group, sufficiency, examination, raw)
+        group, sufficiency, examination = examined
+        scored, statuses = self._score(group, sufficiency, examination, raw)
         baseline = score_baselines(group.window, examination.net_kw, sufficiency, self.rules.baseline)
-        return self._build_rows(group, sufficiency, judged, statuses, baseline)
+        return self._build_rows(group, sufficiency, scored, statuses, baseline)
 
-    def _judge(
+    def _score(
         self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, raw: Floats
-    ) -> tuple[Judged, tuple[list[str], list[str | None]]]:
-        characterised, untellable = find_answerable(examination.findings, sufficiency)
+    ) -> tuple[Scored, tuple[list[str], list[str | None]]]:
+        characterised, unobservable = find_answerable(examination.findings, sufficiency)
         probability = np.where(characterised, raw, np.nan)
         present = np.full_like(probability, np.nan)
         reported: Bools = np.nan_to_num(probability) >= self.rules.report_probability
         histories = {}
         for position, asset in enumerate(ASSET_CLASSES):
             history = date_asset(examination.findings[asset], asset, reported[:, position])
-            histories[asset] = history
             still = self.scorer.predict_present(asset, raw[:, position], presence_evidence(history))
             present[:, position] = np.where(characterised[:, position], still, np.nan)
+            histories[asset] = keep_present(history, np.nan_to_num(present[:, position]) >= PRESENT_FROM)
         read = ~np.isnan(group.window.import_kw).reshape(len(group.mpan_ids), -1)
-        judged = Judged(
+        scored = Scored(
             window=group.window,
             examination=examination,
             probability=probability,
@@ -121,13 +123,13 @@ class ProfilePass:
             last_slot=read.shape[1] - 1 - read[:, ::-1].argmax(axis=1),
             slot_starts=read_slot_starts(group.first_utc_date, group.window.import_kw.shape[1], group.time_zone),
         )
-        return judged, name_statuses(characterised, untellable, sufficiency)
+        return scored, name_statuses(characterised, unobservable, sufficiency)
 
     def _build_rows(
         self,
         group: MeterGroup,
         sufficiency: Sufficiency,
-        judged: Judged,
+        scored: Scored,
         statuses: tuple[list[str], list[str | None]],
         baseline: BaselineStanding,
     ) -> pa.RecordBatch:
@@ -137,6 +139,7 @@ class ProfilePass:
         any_seen = sufficiency.days_seen > 0
         as_of = to_dates(sufficiency.last_day, start, any_seen)
         as_of[~any_seen] = np.datetime64(self.run_date, "D")
+        measured = measure_assets(scored)
         columns: dict[str, Values] = {
             "mpan_id": group.mpan_ids,
             "gsp_group_id": group.gsp_group_ids,
@@ -148,12 +151,12 @@ class ProfilePass:
             "has_export": group.window.has_export,
             "has_weather": sufficiency.weather_share >= WEATHER_KNOWN_SHARE,
             "interval_minutes": group.window.interval_minutes,
-            "features": list_rows(judged.examination.features, schema.field("features").type),
-            "detections": self._build_detections(judged, sufficiency, statuses, schema.field("detections").type),
-            "changes": build_changes(judged, schema.field("changes").type),
-            "capabilities": build_capabilities(judged, self.scorer, self.rules.tiers, schema.field("capabilities").type),
-            "availabilities": build_availabilities(judged, schema.field("availabilities").type),
-            "events": build_events(judged, schema.field("events").type),
+            "features": list_rows(scored.examination.features, schema.field("features").type),
+            "detections": self._build_detections(scored, sufficiency, statuses, schema.field("detections").type),
+            "changes": build_changes(scored, measured, schema.field("changes").type),
+            "capabilities": build_capabilities(scored, measured, self.scorer, self.rules.tiers, schema.field("capabilities").type),
+            "availabilities": build_availabilities(scored, measured, schema.field("availabilities").type),
+            "events": build_events(scored, measured, schema.field("events").type),
             "baseline": build_standing(baseline, start, schema.field("baseline").type),
             "model_version": [self.scorer.version] * meters,
             "run_id": [self.run_id] * meters,
@@ -162,20 +165,20 @@ class ProfilePass:
         return pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
 
     def _build_detections(
-        self, judged: Judged, sufficiency: Sufficiency, statuses: tuple[list[str], list[str | None]], kind: pa.ListType
+        self, scored: Scored, sufficiency: Sufficiency, statuses: tuple[list[str], list[str | None]], kind: pa.ListType
     ) -> pa.ListArray:
-        meters = judged.probability.shape[0]
-        present = judged.present_probability.reshape(-1)
+        meters = scored.probability.shape[0]
+        present = scored.present_probability.reshape(-1)
         columns: dict[str, Values] = {
             "asset_class": [asset.value for asset in ASSET_CLASSES] * meters,
-            "probability": judged.probability.reshape(-1),
+            "probability": scored.probability.reshape(-1),
             "present_probability": present,
             "is_present": pa.array(present >= PRESENT_FROM, mask=np.isnan(present)),
-            "tier": name_tiers(present, self.rules.tiers),
+            "tier": name_tiers(weigh_answer(present), self.rules.tiers),
             "status": statuses[0],
             "status_reason": statuses[1],
-            **change_dates(judged),
-            "evidence": describe_evidence(judged, sufficiency.days_seen),
+            **change_dates(scored),
+            "evidence": describe_evidence(scored, sufficiency.days_seen),
         }
         owner = np.repeat(np.arange(meters), len(ASSET_CLASSES))
         return group_by_meter(build_structs(columns, kind.value_type), owner, meters, kind)

@@ -9,7 +9,7 @@ from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS, Sufficiency
 from fmar_spark.kernels.window import Bools, Findings, Floats
 
-UNTELLABLE_SHARE: Final = 0.8
+UNOBSERVABLE_SHARE: Final = 0.8
 """A class of whose evidence more than this share is missing cannot be shown by the meter."""
 REASON_NO_EVIDENCE: Final = "this meter's readings carry no trace that could show this class"
 
@@ -38,29 +38,33 @@ class TierRules(NamedTuple):
     medium: float
 
 
-def name_tiers(probability: Floats, rules: TierRules) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
-    """Tier of an answer, whichever way it goes; None where there is no answer."""
-    confidence = np.maximum(probability, 1 - probability)
+def name_tiers(confidence: Floats, rules: TierRules) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
+    """Tier of a confidence from 0 to 1; None where there is none."""
     names = np.select([confidence >= rules.high, confidence >= rules.medium], [Tier.HIGH.value, Tier.MEDIUM.value], Tier.LOW.value)
     tiers: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = names.astype(object)
-    tiers[np.isnan(probability)] = None
+    tiers[np.isnan(confidence)] = None
     return tiers
+
+
+def weigh_answer(probability: Floats) -> Floats:
+    """Confidence in the answer to "is it there?", whichever way it goes; NaN where there is no answer."""
+    return np.maximum(probability, 1 - probability)
 
 
 def find_answerable(findings: dict[AssetClass, Findings], sufficiency: Sufficiency) -> tuple[Bools, Bools]:
     """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, classes) each."""
     enough = (sufficiency.verdict == SUFFICIENT)[:, None]
     missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
-    untellable = missing > UNTELLABLE_SHARE
-    return enough & ~untellable, enough & untellable
+    unobservable = missing > UNOBSERVABLE_SHARE
+    return enough & ~unobservable, enough & unobservable
 
 
-def name_statuses(characterised: Bools, untellable: Bools, sufficiency: Sufficiency) -> tuple[list[str], list[str | None]]:
+def name_statuses(characterised: Bools, unobservable: Bools, sufficiency: Sufficiency) -> tuple[list[str], list[str | None]]:
     """Status and its reason, flattened meter by meter."""
     statuses = np.where(characterised, Status.CHARACTERISED.value, Status.IN_PROGRESS.value).astype(object)
-    statuses[untellable] = Status.NOT_OBSERVABLE.value
+    statuses[unobservable] = Status.NOT_OBSERVABLE.value
     reasons: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = np.full(characterised.shape, None, dtype=object)
-    reasons[untellable] = REASON_NO_EVIDENCE
+    reasons[unobservable] = REASON_NO_EVIDENCE
     for meter in np.flatnonzero(sufficiency.verdict != SUFFICIENT):
         reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {int(sufficiency.days_seen[meter])} days read"
     return list(statuses.ravel()), list(reasons.ravel())

@@ -7,7 +7,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
-from fmar_spark.profiling.verdicts import REASON_NO_EVIDENCE, TierRules, find_answerable, name_statuses, name_tiers
+from fmar_spark.profiling.verdicts import REASON_NO_EVIDENCE, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
 
 RULES = TierRules(0.9, 0.7)
 
@@ -48,7 +48,11 @@ def findings_of(features: dict[AssetClass, Floats], meters: int) -> dict[AssetCl
     ],
 )
 def test_a_tier_is_the_confidence_in_the_answer_whichever_way_it_goes(probability: float, tier: Tier | None) -> None:
-    assert name_tiers(np.array([probability]), RULES).tolist() == [None if tier is None else tier.value]
+    assert name_tiers(weigh_answer(np.array([probability])), RULES).tolist() == [None if tier is None else tier.value]
+
+
+def test_a_confidence_near_nothing_is_low() -> None:
+    assert name_tiers(np.array([0.0, 0.05, 0.5, 0.95]), RULES).tolist() == ["low", "low", "low", "high"]
 
 
 def test_tiers_keep_the_order_of_many_and_none_have_none() -> None:
@@ -60,9 +64,9 @@ def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter()
     features = np.zeros((3, 10))
     features[0, :9], features[1, :8] = np.nan, np.nan
     findings = findings_of({AssetClass.SOLAR_PV: features}, 3)
-    characterised, untellable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT))
+    characterised, unobservable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT))
     sun = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
-    assert untellable[:, sun].tolist() == [True, False, False]
+    assert unobservable[:, sun].tolist() == [True, False, False]
     assert characterised[:, sun].tolist() == [False, True, True]
     assert np.delete(characterised, sun, axis=1).all()
 
@@ -70,9 +74,9 @@ def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter()
 def test_too_little_history_is_neither_answered_nor_called_unobservable() -> None:
     features = np.full((2, 10), np.nan)
     findings = findings_of(dict.fromkeys(ASSET_CLASSES, features), 2)
-    characterised, untellable = find_answerable(findings, sufficiency_of(TOO_FEW_DAYS, SUFFICIENT))
+    characterised, unobservable = find_answerable(findings, sufficiency_of(TOO_FEW_DAYS, SUFFICIENT))
     assert not characterised.any()
-    assert untellable.any(axis=1).tolist() == [False, True]
+    assert unobservable.any(axis=1).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +90,8 @@ def test_what_is_in_progress_says_why_and_how_long_the_history_is(verdict: int, 
 
 
 def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
-    untellable = np.array([[False, True, False, False, False]])
-    statuses, reasons = name_statuses(~untellable, untellable, sufficiency_of(SUFFICIENT))
+    unobservable = np.array([[False, True, False, False, False]])
+    statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT))
     assert statuses == [Status.NOT_OBSERVABLE if place == 1 else Status.CHARACTERISED for place in range(5)]
     assert reasons == [REASON_NO_EVIDENCE if place == 1 else None for place in range(5)]
 

@@ -1,0 +1,93 @@
+"""The step characterise through a lake: run twice the same tables, for all meters or for some."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+from readings_world import CAR, LAST_DAY, PLAIN, ROOF, build_readings
+
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.profiles import METER_PROFILES
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.mpan import assign_mpans
+from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.journal import start_run
+from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.intervals.importing import import_table
+from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.settings.overlays import load_settings
+from fmar_spark.steps import characterise
+from fmar_spark.steps.characterise import Request
+
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+MPANS = assign_mpans((CAR, ROOF, PLAIN), {})
+
+
+def fill_columns(contract: TableContract, rows: int, **columns: Any) -> pa.Table:
+    """A table of the contract; a column that is not given is null, one that is given once holds for every row."""
+    schema = arrow_schema(contract)
+    given = [columns.get(name) for name in schema.names]
+    arrays = [
+        values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values if isinstance(values, list) else [values] * rows)
+        for values in given
+    ]
+    return pa.table([values.cast(field.type) for values, field in zip(arrays, schema, strict=True)], schema=schema)
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TableStore:
+    """Readings of three series with a legal basis, characterised once."""
+    store = TableStore(spark, str(tmp_path_factory.mktemp("lake")))
+    days = import_table(pa.Table.from_pandas(build_readings(), preserve_index=False), ReadingRules()).days
+    mpan_ids = pa.array([MPANS[name] for name in days["series_id"].to_pylist()])
+    moment = dict.fromkeys(("told_at", "reported_at"), NOW)
+    read = {"utc_date": days["utc_date"], "quantity": days["quantity"], "kwh": days["kwh"], "quality": days["quality"]}
+    own, site = list(MPANS.values()), {"interval_minutes": 30, "time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1}
+    for contract, rows in (
+        (READINGS, fill_columns(READINGS, len(days), mpan_id=mpan_ids, **read, **moment)),
+        (METER_POINTS, fill_columns(METER_POINTS, 3, mpan_id=own, boundary_mpan_id=own, source="import", **site, **moment)),
+        (LEGAL_BASES, fill_columns(LEGAL_BASES, 3, mpan_id=own, basis="own data", source="a test", recorded_at=NOW)),
+        (SERIES, fill_columns(SERIES, 3, series_id=list(MPANS), mpan_id=own, interval_minutes=30, imported_at=NOW)),
+    ):
+        store.overwrite(spark.createDataFrame(rows), contract)
+    run_step(store, ())
+    return store
+
+
+def run_step(store: TableStore, meters: tuple[str, ...]) -> str:
+    run = start_run("characterise", None, "")
+    settings = load_settings("test", ["learning.source=bundled", "characterise.meters_per_chunk=2"])
+    characterise.run(store, run, settings, Request(None, meters))
+    return run.run_id
+
+
+def read_tables(store: TableStore) -> dict[str, list[dict[str, Any]]]:
+    tables = {}
+    for contract in characterise.WRITES:
+        rows = store.read(contract).toArrow().sort_by([(name, "ascending") for name in contract.key])
+        tables[contract.full_name] = rows.drop_columns([name for name in ("run_id",) if name in rows.column_names]).to_pylist()
+    return tables
+
+
+def test_run_twice_the_tables_are_the_same(lake: TableStore) -> None:
+    once = read_tables(lake)
+    run_step(lake, ())
+    assert read_tables(lake) == once
+    assert {row["mpan_id"] for row in once[METER_PROFILES.full_name]} == set(MPANS.values())
+    assert {row["as_of_date"] for row in once[METER_PROFILES.full_name]} == {LAST_DAY}
+    there = {(row["mpan_id"], row["asset_class"]) for row in once[ASSET_DETECTIONS.full_name] if row["is_present"]}
+    assert {(MPANS[CAR], "ev"), (MPANS[ROOF], "solar_pv")} <= there
+
+
+@pytest.mark.parametrize("name_of", [lambda name: name, lambda name: MPANS[name]], ids=["by series", "by mpan"])
+def test_of_named_meters_only_their_rows_are_replaced(lake: TableStore, name_of: Callable[[str], str]) -> None:
+    before = read_tables(lake)
+    run_id = run_step(lake, (name_of(CAR),))
+    assert read_tables(lake) == before
+    for contract in (METER_PROFILES, ASSET_DETECTIONS):
+        replaced = lake.read(contract).where(f"run_id = '{run_id}'").select("mpan_id").distinct().collect()
+        assert [row["mpan_id"] for row in replaced] == [MPANS[CAR]]
