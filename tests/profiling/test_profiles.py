@@ -15,8 +15,8 @@ from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.intake.intervals.importing import import_table
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.intake.intervals.tables import import_table
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Floats
 from fmar_spark.local.meter_days import describe_days

@@ -17,8 +17,8 @@ from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.journal import start_run
 from fmar_spark.engine.store import TableStore
-from fmar_spark.intake.intervals.importing import import_table
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.intake.intervals.tables import import_table
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.steps import characterise
 from fmar_spark.steps.characterise import Request
