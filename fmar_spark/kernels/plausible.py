@@ -166,13 +166,16 @@ def _judge_heights(kwh: Floats, rate: Floats, before: Ints) -> Ints:
 
 def _find_lumps(energies: Energies, rate: Floats, verdict: Ints) -> Ints:
     """Places whose energy was counted up while nothing was read: the first after a gap, as much as the gap, and alone in its height."""
+    is_large = (rate > LEAST_LUMP_KWH) & (verdict == PLAUSIBLE)
+    if not is_large.any():
+        return np.zeros(0, dtype=np.int64)
     is_first = np.diff(energies.owner, prepend=-1) != 0
     end = energies.start_minute + energies.minutes
     gap = np.where(is_first, 0, energies.start_minute - np.concatenate([[0], end[:-1]]))
     idle = np.maximum(gap, _measure_zeros(energies, is_first))
     long = (gap >= LUMP_GAP_MINUTES) | (idle >= LUMP_ZERO_MINUTES)
     found = []
-    for place in np.flatnonzero(long & (rate > LEAST_LUMP_KWH) & (verdict == PLAUSIBLE)).tolist():
+    for place in np.flatnonzero(long & is_large).tolist():
         first, last = np.searchsorted(energies.owner, [energies.owner[place], energies.owner[place] + 1])
         own = rate[first:last]
         usable = verdict[first:last] == PLAUSIBLE

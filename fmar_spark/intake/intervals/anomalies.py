@@ -250,4 +250,4 @@ def _count_descents(days: Ints, owner: Ints, count: int) -> Ints:
 
 
 def _sum(rows: Rows, marks: Bools) -> NDArray[np.float64]:
-    return np.bincount(rows.series, marks, minlength=len(rows.names)).astype(np.float64)
+    return np.bincount(rows.series[marks], minlength=len(rows.names)).astype(np.float64)

@@ -56,6 +56,8 @@ class Rows(NamedTuple):
 
     def where(self, kept: Bools | Ints) -> "Rows":
         """The rows that are marked, or named in their order."""
+        if kept.dtype == np.bool_ and kept.all():
+            return self
         return Rows(
             self.series[kept],
             self.second[kept],
@@ -83,9 +85,8 @@ class Rejected(NamedTuple):
 
 def sum_kwh(rows: Rows) -> float:
     """Import and export together, of the rows whose numbers are energies."""
-    is_energy = (rows.marks & NO_ENERGY) == 0
-    both = [np.nansum(kwh, dtype=np.float64, where=is_energy) for kwh in (rows.kwh_import, rows.kwh_export)]
-    return float(sum(both))
+    energies = rows.where((rows.marks & NO_ENERGY) == 0)
+    return float(sum(np.nansum(kwh, dtype=np.float64) for kwh in (energies.kwh_import, energies.kwh_export)))
 
 
 def sort_rows(table: pa.Table) -> Rows:
@@ -212,6 +213,9 @@ class Halves(NamedTuple):
 def complete_halves(rows: Rows) -> Halves:
     """Leave out the energies of quarters of an hour whose other quarter was not read: they make no half-hour."""
     is_quarter = rows.minutes == 15
+    if not is_quarter.any():
+        nothing = Rejected(rows.where(is_quarter), "half_hour_incomplete")
+        return Halves(rows, nothing, nothing)
     half = rows.second // SLOT_SECONDS
     is_first = np.zeros(len(half), dtype=np.bool_)
     is_first[:-1] = is_quarter[:-1] & is_quarter[1:] & (np.diff(rows.series) == 0) & (np.diff(half) == 0)
