@@ -115,7 +115,8 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
 
 def show_meter(console: Console, meter: Meter) -> None:
     """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
-    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {meter.annual_kwh:,.0f} kWh a year"
+    year = f"{meter.annual_kwh:,.0f} kWh a year" if meter.annual_kwh == meter.annual_kwh else "a year's energy unknown"
+    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {year}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
         table.add_column(heading, no_wrap=heading != "evidence")

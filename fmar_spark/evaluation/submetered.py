@@ -1,16 +1,19 @@
 """Half-hourly truth of single meters from a user's files: sub-metered energies, or a list of events."""
 
+import logging
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import Direction
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, list_columns, read_blocks
 from fmar_spark.intake.intervals.rows import check_columns
+from fmar_spark.intake.intervals.values import NAIVE, NO_SECOND, TimeReading, read_times
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.event_scores import Episodes, join_episodes
 from fmar_spark.units import SLOT_MINUTES
@@ -26,6 +29,8 @@ RUNNING_SHARE: Final = 0.03
 """A half-hour runs where the asset takes more than this share of its largest half-hour."""
 STEPS: Final = (15, 30, 60)
 UNKNOWN: Final = frozenset({"", "nan", "na", "null"})
+
+_log = logging.getLogger(__name__)
 
 
 class TrueRuns(NamedTuple):
@@ -134,13 +139,18 @@ def _read_events(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns]:
 
 
 def _to_minutes(file: str, times: pd.Series) -> Ints:
+    """Minutes since 1970; a time that names no zone is UTC, and that is said."""
     if times.isna().any():
         raise ConfigError(f"--truth: {times.index[times.isna()][0]}: {times.name} is empty, a time wanted")
-    try:
-        stamps = pd.to_datetime(times, utc=True)
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"--truth: {file}: {times.name}: {str(error).splitlines()[0]}") from error
-    return np.asarray(stamps.dt.tz_localize(None).to_numpy().astype("datetime64[m]").astype(np.int64))
+    read = read_times(pa.array(times), TimeReading(), f"--truth: {file}: column {times.name}")
+    unreadable = np.flatnonzero(read.second == NO_SECOND)
+    if len(unreadable):
+        found = times.iloc[unreadable[0]]
+        raise ConfigError(f"--truth: {times.index[unreadable[0]]}: {times.name} is {found!r}, ISO 8601 such as 2024-03-31T00:30:00Z wanted")
+    naive = int(((read.marks & NAIVE) != 0).sum())
+    if naive:
+        _log.warning("--truth: %s: %s times in %s name no zone and are taken as UTC", file, naive, times.name)
+    return read.second // 60
 
 
 def _to_energies(column: pd.Series) -> Floats:

@@ -10,6 +10,9 @@ from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow, count_re
 VERDICTS: Final = ("sufficient", "no_readings", "too_few_days", "too_many_gaps")
 SUFFICIENT, NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS = range(4)
 READ_SHARE_OF_A_DAY: Final = 0.5
+LEAST_PATTERN_DAYS: Final = 14
+PATTERN_SHARE: Final = 0.5
+"""A time of day that is read on less than this share of the days of the best read time is left out."""
 """Share of its half-hours from which a day counts as seen."""
 
 
@@ -58,3 +61,14 @@ def check_history(window: MeterWindow, min_days: int, max_missing_share: float) 
         default=SUFFICIENT,
     )
     return Sufficiency(verdict, days_seen, first_day, last_day, missing_share, weather_share)
+
+
+def leaves_out_times(read: Floats, days: Ints) -> Bools:
+    """Whether a history leaves out times of day, so that the rest says nothing of a whole day or year; shape (meters,).
+
+    Args:
+        read: days on which each half-hour of the day was read, shape (meters, 48).
+        days: days with any reading, shape (meters,); too few show no pattern.
+    """
+    found: Bools = (days >= LEAST_PATTERN_DAYS) & (read.min(axis=1) < PATTERN_SHARE * read.max(axis=1))
+    return found

@@ -6,8 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
+from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS
 from fmar_spark.domain.words import PRESENT_FROM, Status, Tier
+from fmar_spark.kernels.sufficiency import leaves_out_times
 
 SIMULATED_PROVENANCE: Final = "simulated"
 REAL_PROVENANCE: Final = "real"
@@ -34,7 +36,7 @@ class Meter(NamedTuple):
     days_seen: int
     as_of_date: object
     annual_kwh: float
-    """Import of all read half-hours, scaled to a year."""
+    """Import of all read half-hours, scaled to a year; NaN where times of day are left out."""
     answers: pd.DataFrame
     """Detections of its classes with size, tier and evidence."""
     cv_rmse: float
@@ -131,10 +133,16 @@ def describe_meter(
 
 
 def scale_to_year(kwh: pd.Series) -> float:
-    """Energy of a year, kWh, from day arrays of 48 half-hours; unread ones count as the mean of the read."""
-    values = np.concatenate([np.asarray(day, dtype=np.float64) for day in kwh]) if len(kwh) else np.zeros(0)
-    read = values[~np.isnan(values)]
-    return float(read.mean() * 48 * 365) if len(read) else np.nan
+    """Energy of a year, kWh, from day arrays of 48 half-hours; unread ones count as the mean of the read.
+
+    NaN where nothing was read, or where whole times of day were left out: the rest then says nothing of a year.
+    """
+    values = np.stack([np.asarray(day, dtype=np.float64) for day in kwh]) if len(kwh) else np.zeros((0, SLOTS_PER_DAY))
+    is_read = ~np.isnan(values)
+    days = np.asarray([is_read.any(axis=1).sum()])
+    if not days[0] or leaves_out_times(is_read.sum(axis=0, keepdims=True), days)[0]:
+        return np.nan
+    return float(values[is_read].mean() * SLOTS_PER_DAY * 365)
 
 
 def _look_up_truth(rows: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -94,6 +94,7 @@ def test_what_cannot_be_understood_is_one_line(tmp_path: Path) -> None:
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n2023-01-01T00:30,abc\n", r"a.csv:3: ev_kwh is 'abc', a number wanted"),
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,inf\n", r"a.csv:2: ev_kwh is 'inf', a number wanted"),
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n,1\n", r"a.csv:3: timestamp_utc is empty, a time wanted"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n05/08/2023 00:30,1\n", r"a.csv:3: timestamp_utc is '05/08/2023 00:30', ISO 8601"),
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1,9\n", r"a.csv:2: as many fields as the header wanted"),
         ("timestamp_utc,ev_kwh,ev_kwh\n2023-01-01T00:00,1,9\n", "column ev_kwh stands twice"),
         (
@@ -127,3 +128,11 @@ def test_rows_in_any_order_and_told_twice_alike_are_the_same_truth(tmp_path: Pat
     (car,) = read_true_runs(f"home={tmp_path / 'a.csv'}", MPAN_OF)
     np.testing.assert_array_equal(car.known_slot - FIRST, [1, 2])
     np.testing.assert_allclose(car.episodes.energy_kwh, [3])
+
+
+def test_times_without_a_zone_are_utc_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("timestamp_utc,ev_kwh\n2023-01-01T00:00,0\n2023-01-01T01:30+01:00,1\n2023-01-01T01:00Z,0\n")
+    (car,) = read_true_runs(f"home={path}", MPAN_OF)
+    np.testing.assert_array_equal(car.episodes.start_slot - FIRST, [1])
+    assert "a.csv: 1 times in timestamp_utc name no zone and are taken as UTC" in caplog.text

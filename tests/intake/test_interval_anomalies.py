@@ -80,6 +80,7 @@ def test_times_of_day_that_are_mostly_unread_are_noticed_and_no_year_is_made_of_
         assert bool(intake.anomalies["time_of_day"]) == (name == "nights")
         assert intake.series[0].year_kwh == (None if name == "nights" else pytest.approx(0.25 * 17_520))
         assert intake.series[0].days == 61
+        assert intake.series[0].scarce_times == ("10:00 to 16:00 read on 0% of days" if name == "nights" else "")
 
 
 def test_watt_hours_are_noticed(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.intake.intervals.companions import SiteRow, read_labels, read_meter_names, read_sites
+from fmar_spark.intake.intervals.companions import SiteRow, find_misplaced, read_label_dates, read_labels, read_meter_names, read_sites
 
 
 def write(folder: Path, text: str) -> Path:
@@ -63,3 +64,41 @@ def test_a_list_of_nothing_is_rejected(tmp_path: Path, content: bytes, message: 
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"^--meters: .*names\.txt: .*{message}"):
         read_meter_names(path)
+
+
+@pytest.mark.parametrize(
+    ("read", "columns", "rows"),
+    [
+        (read_sites, "series_id,latitude,gsp_group", ("a,52,C", "a,52,D")),
+        (read_labels, "series_id,has_ev", ("a,1", "a,0")),
+        (read_labels, "series_id,has_ev,ev_kw", ("a,1,", "a,1,7")),
+        (read_label_dates, "series_id,ev_appeared_date", ("a,2024-01-01", "a,2024-02-01")),
+    ],
+)
+def test_rows_that_contradict_each_other_are_named_by_both_lines(
+    tmp_path: Path, read: Callable[[Path], object], columns: str, rows: tuple[str, str]
+) -> None:
+    read(write(tmp_path, "\n".join([columns, rows[0], rows[0]])))
+    with pytest.raises(ConfigError, match=r"^beside.csv:4: 'a' found again, otherwise than in beside.csv:2"):
+        read(write(tmp_path, "\n".join([columns, rows[0], rows[0].replace("a,", "b,"), rows[1]])))
+
+
+@pytest.mark.parametrize(
+    ("site", "found"),
+    [
+        (SiteRow(51.5, -0.1), None),
+        (SiteRow(60.2, -1.3, "Europe/London"), None),
+        (SiteRow(-0.1, 51.5), "latitude and longitude look swapped"),
+        (SiteRow(-2.4, 53.5, None, "_G"), "far from settlement area _G; latitude and longitude look swapped"),
+        (SiteRow(51.5, -0.1, None, "_P"), "far from settlement area _P"),
+        (SiteRow(-33.9, 151.2, "Australia/Sydney"), None),
+        (SiteRow(40.7, -74.0, "America/New_York"), None),
+        (SiteRow(-74.0, 40.7, "America/New_York"), "look swapped"),
+        (SiteRow(40.4, -3.7, "Europe/Madrid"), None),
+        (SiteRow(None, 3.0), None),
+    ],
+)
+def test_a_place_is_held_against_its_zone_and_settlement_area(site: SiteRow, found: str | None) -> None:
+    misplaced = find_misplaced({"a": site}, "Europe/London")
+    assert list(misplaced) == (["a"] if found else [])
+    assert found is None or found in misplaced["a"]

@@ -89,7 +89,8 @@ def test_a_stray_windows_dash_stops_nothing_where_it_is_not_read_and_is_named_wh
         (f"{HEADER}\nh,2024-01-01T00:00:00Z,1\n".encode("utf-16"), "UTF-16"),
         (b"", "empty, a header"),
         (b"\n\n\n", "empty, a header"),
-        (b"\xff\xd8\xff\xe0 no table", "column series_id"),
+        (b"no table", "column series_id"),
+        (bytes(range(200, 256)) * 4, "bytes that are no text"),
     ],
 )
 def test_what_is_no_table_is_one_line_with_the_name_of_the_file(tmp_path: Path, content: bytes, wanted: str) -> None:

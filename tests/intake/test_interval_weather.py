@@ -62,3 +62,29 @@ def test_kelvin_is_refused_and_single_faults_are_left_out(tmp_path: Path) -> Non
     weather = write_weather(tmp_path, hourly(48, temp_c=temperature))
     assert weather.ignored == 1
     assert weather.days.to_pylist()[0]["temp_c"][20] == 7.0
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [(1 / 1000, "multiply by 1000"), (3600, "2880000 found, W/m2 wanted"), (3.6, "W/m2 wanted"), (1, None)],
+)
+def test_irradiance_in_other_units_is_named(tmp_path: Path, scale: float, message: str | None) -> None:
+    sun = np.maximum(800 * np.sin((np.arange(240) % 24 - 6) / 12 * np.pi), 0)
+    if message is None:
+        assert write_weather(tmp_path, hourly(240, temp_c=5.0, ghi_w_m2=sun * scale)).ignored == 0
+        return
+    with pytest.raises(ConfigError, match=rf"^town.csv: irradiance up to .*{message}"):
+        write_weather(tmp_path, hourly(240, temp_c=5.0, ghi_w_m2=sun * scale))
+
+
+def test_rows_that_contradict_each_other_are_named_by_both_lines(tmp_path: Path) -> None:
+    repeated = pd.concat([hourly(temp_c=5.0), hourly(3, temp_c=5.0)])
+    assert write_weather(tmp_path, repeated).days.num_rows == 1
+    with pytest.raises(ConfigError, match=r"^town.csv:26: other weather found than in town.csv:2 for the same time"):
+        write_weather(tmp_path, pd.concat([hourly(temp_c=5.0), hourly(1, temp_c=6.0)]))
+
+
+def test_times_without_a_zone_and_rows_that_are_none_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "town.csv").write_text("timestamp_utc,temp_c\n2024-01-01 00:00,1\n2024-01-01T01:00Z,2\nnever\n")
+    weather = read_weather(tmp_path / "town.csv")
+    assert (weather.rows, weather.ignored, weather.naive) == (3, 1, 1)

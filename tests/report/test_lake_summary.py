@@ -134,3 +134,9 @@ def test_a_year_is_scaled_from_what_was_read() -> None:
     assert scale_to_year(pd.Series([half_read, half_read])) == pytest.approx(0.5 * 48 * 365)
     assert math.isnan(scale_to_year(pd.Series([], dtype=object)))
     assert math.isnan(scale_to_year(pd.Series([np.full(48, np.nan)])))
+
+
+def test_no_year_is_made_of_days_that_leave_out_their_middle() -> None:
+    nights = np.where((np.arange(48) < 20) | (np.arange(48) >= 32), 0.5, np.nan)
+    assert math.isnan(scale_to_year(pd.Series([nights] * 60)))
+    assert scale_to_year(pd.Series([nights] * 20 + [np.full(48, 0.5)] * 60)) == pytest.approx(0.5 * 48 * 365)

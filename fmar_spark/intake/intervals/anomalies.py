@@ -10,6 +10,7 @@ from fmar_spark.intake.intervals.rows import STAMPED_AT_END
 from fmar_spark.intake.intervals.series import Rows
 from fmar_spark.intake.intervals.stretches import STEPS
 from fmar_spark.intake.intervals.values import TWENTY_FOUR, swap_day_and_month
+from fmar_spark.kernels.sufficiency import LEAST_PATTERN_DAYS, PATTERN_SHARE, leaves_out_times
 from fmar_spark.units import SLOT_MINUTES
 
 Ints = NDArray[np.int64]
@@ -23,9 +24,6 @@ REGISTER_RISING_SHARE: Final = 0.999
 MIN_RUNS: Final = 4
 LEAST_ROWS: Final = 48
 DAILY_FALL_SHARE: Final = 0.9
-LEAST_PATTERN_DAYS: Final = 14
-PATTERN_SHARE: Final = 0.5
-"""A time of day that is read on less than this share of the days on which the best read time is."""
 
 
 class Anomaly(NamedTuple):
@@ -109,6 +107,8 @@ class Coverage(NamedTuple):
     days: Ints
     """Local days with at least half of their half-hours."""
     half_hours: NDArray[np.float64]
+    time_share: NDArray[np.float64]
+    """Share of the days on which each half-hour of the day is read, shape (series, 48)."""
     leaves_out_times: Bools
     """Some times of day are mostly unread."""
     is_uneven: Bools
@@ -129,14 +129,28 @@ def find_coverage(rows: Rows, wall: Ints) -> Coverage:
     owner = np.concatenate([rows.series, rows.series[share > 1]])
     weight = np.concatenate([np.minimum(share, 1), np.ones(int((share > 1).sum()))])
     key = owner * SLOTS_PER_DAY + slots % SLOTS_PER_DAY
-    by_time = np.bincount(key, weight, minlength=count * SLOTS_PER_DAY).reshape(count, SLOTS_PER_DAY)
+    by_time = np.bincount(key, weight, minlength=count * SLOTS_PER_DAY).reshape(count, SLOTS_PER_DAY).astype(np.float64)
     day = wall // DAY_SECONDS
     first = np.flatnonzero(np.concatenate([[True], (np.diff(day) != 0) | (np.diff(rows.series) != 0)]))
     by_day = np.add.reduceat(share, first)
     days = np.bincount(rows.series[first], by_day >= SLOTS_PER_DAY / 2, minlength=count).astype(np.int64)
-    is_long = np.bincount(rows.series[first], minlength=count) >= LEAST_PATTERN_DAYS
-    leaves_out = is_long & (by_time.min(axis=1) < PATTERN_SHARE * by_time.max(axis=1))
-    return Coverage(days, by_time.sum(axis=1), leaves_out, leaves_out | ~is_long)
+    touched = np.bincount(rows.series[first], minlength=count)
+    leaves_out = leaves_out_times(by_time, touched)
+    share = by_time / np.maximum(touched, 1)[:, None]
+    return Coverage(days, by_time.sum(axis=1), share, leaves_out, leaves_out | (touched < LEAST_PATTERN_DAYS))
+
+
+def describe_scarce_times(share: NDArray[np.float64]) -> str:
+    """The times of day that are mostly unread, with the share of days on which they are read.
+
+    Args:
+        share: of days on which each half-hour of the day is read, shape (48,).
+    """
+    is_scarce = np.concatenate([[False], share < PATTERN_SHARE * share.max(), [False]])
+    edges = np.flatnonzero(np.diff(is_scarce.astype(np.int8)))
+    times = [f"{edge // 2:02d}:{edge % 2 * 30:02d}" for edge in edges.tolist()]
+    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), times[::2], times[1::2], strict=True)
+    return ", ".join(f"{start} to {end} read on {share[first:last].mean():.0%} of days" for first, last, start, end in runs)
 
 
 def _has_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> Bools:

@@ -1,19 +1,30 @@
 """Reads the small files that a user may add: where the sites are, what is known of them, which meters are meant."""
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
+from fmar_spark.clock import LONDON
 from fmar_spark.domain.assets import ASSET_FACTS, LABEL_OF_CLASS, SIZE_LABELS, AssetClass
+from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
 from fmar_spark.intake.intervals.rows import check_columns
 
 AssetDays = tuple[date | None, date | None]
 """Appeared and removed."""
+Row = TypeVar("Row")
+MOST_LATITUDE: Final = 90.0
+BRITAIN: Final = (49.0, 61.5, -9.0, 2.5)
+"""South, north, west and east of what keeps the clock of London."""
+AREA_DEGREES: Final = 3.0
+"""No settlement area reaches further from its middle, Shetland left aside."""
+CLOCK_HOURS: Final = 3.5
+"""Between a zone's clock and the sun's at its places, at most."""
 SITE_COLUMNS: Final = ("latitude", "longitude", "time_zone", "gsp_group", "is_domestic")
 FLAGS: Final = tuple(LABEL_OF_CLASS.values())
 SIZES: Final = tuple(size.label for _, size in SIZE_LABELS)
@@ -46,23 +57,69 @@ class SiteRow(NamedTuple):
     is_domestic: bool | None = None
 
 
+class Stated(Generic[Row]):
+    """What the rows of a file state of each series, each once: a second row must say the same."""
+
+    def __init__(self) -> None:
+        """Nothing is stated yet."""
+        self.rows: dict[str, Row] = {}
+        self._place_of: dict[str, str] = {}
+
+    def state(self, place: str, series_id: str, row: Row) -> None:
+        """Remember a row.
+
+        Raises:
+            ConfigError: an earlier row says something else; both lines are named.
+        """
+        if self.rows.setdefault(series_id, row) != row:
+            raise ConfigError(f"{place}: {series_id!r} found again, otherwise than in {self._place_of[series_id]}; one row a series wanted")
+        self._place_of.setdefault(series_id, place)
+
+
 def read_sites(path: Path) -> dict[str, SiteRow]:
     """The sites by series.
 
     Raises:
         ConfigError: names the file, the line and what was wanted there.
     """
-    sites = {}
+    sites: Stated[SiteRow] = Stated()
     for place, row in _read_rows(path, SITE_COLUMNS):
         group = row.get("gsp_group", "").upper().lstrip("_")
-        sites[row["series_id"]] = SiteRow(
-            _read_number(place, row, "latitude", 90.0),
+        site = SiteRow(
+            _read_number(place, row, "latitude", MOST_LATITUDE),
             _read_number(place, row, "longitude", 180.0),
             _read_zone(place, row.get("time_zone", "")),
             f"_{group}" if group else None,
             _read_flag(place, row, "is_domestic"),
         )
-    return sites
+        sites.state(place, row["series_id"], site)
+    return sites.rows
+
+
+def find_misplaced(sites: Mapping[str, SiteRow], default_zone: str) -> dict[str, str]:
+    """What is odd about where sites are said to be: a place that is far from its own settlement area or from the clock of its zone."""
+    found = {}
+    for name, site in sites.items():
+        if site.latitude is None or site.longitude is None or _is_near(site.latitude, site.longitude, site, default_zone):
+            continue
+        area = f"settlement area {site.gsp_group_id}" if site.gsp_group_id in GROUP_OF_ID else site.time_zone or default_zone
+        is_swapped = abs(site.longitude) <= MOST_LATITUDE and _is_near(site.longitude, site.latitude, site, default_zone)
+        cure = "; latitude and longitude look swapped" if is_swapped else ""
+        found[name] = f"latitude {site.latitude:g}, longitude {site.longitude:g} is far from {area}{cure}"
+    return found
+
+
+def _is_near(latitude: float, longitude: float, site: SiteRow, default_zone: str) -> bool:
+    group = GROUP_OF_ID.get(site.gsp_group_id or "")
+    if group is not None:
+        return abs(latitude - group.latitude) <= AREA_DEGREES and abs(longitude - group.longitude) <= AREA_DEGREES
+    zone = site.time_zone or default_zone
+    if zone == LONDON:
+        south, north, west, east = BRITAIN
+        return south <= latitude <= north and west <= longitude <= east
+    midwinter = datetime(2024, 1 if latitude >= 0 else 7, 1, 12, tzinfo=ZoneInfo(zone))
+    hours = (midwinter.utcoffset() or timedelta()).total_seconds() / 3600
+    return abs((longitude / 15 - hours + 12) % 24 - 12) <= CLOCK_HOURS
 
 
 def read_labels(path: Path, key: str = "series_id") -> pa.Table:
@@ -75,16 +132,17 @@ def read_labels(path: Path, key: str = "series_id") -> pa.Table:
     Raises:
         ConfigError: names the file, the line and what was wanted there.
     """
-    rows: dict[str, dict[str, object]] = {}
+    labels: Stated[dict[str, object]] = Stated()
     for place, row in _read_rows(path, (*FLAGS, *SIZES, "confusers", "provenance"), key):
-        rows[row["series_id"]] = {
+        label: dict[str, object] = {
             "series_id": row["series_id"],
             **{name: _read_flag(place, row, name) for name in FLAGS},
             **{name: _read_number(place, row, name, float("inf")) for name in SIZES},
             "confusers": row.get("confusers") or None,
             "provenance": row.get("provenance") or PROVENANCE_UNKNOWN,
         }
-    return pa.Table.from_pylist(list(rows.values()), schema=LABEL_SCHEMA)
+        labels.state(place, row["series_id"], label)
+    return pa.Table.from_pylist(list(labels.rows.values()), schema=LABEL_SCHEMA)
 
 
 def read_label_dates(path: Path, key: str = "series_id") -> dict[str, dict[AssetClass, AssetDays]]:
@@ -100,11 +158,11 @@ def read_label_dates(path: Path, key: str = "series_id") -> dict[str, dict[Asset
         ConfigError: names the file, the line and what was wanted there.
     """
     names = tuple(name for pair in DATES.values() for name in pair)
-    days: dict[str, dict[AssetClass, AssetDays]] = {}
+    days: Stated[dict[AssetClass, AssetDays]] = Stated()
     for place, row in _read_rows(path, names, key):
         stated = {asset: pair for asset, pair in DATES.items() if any(name in row for name in pair)}
-        days[row["series_id"]] = {asset: _read_stay(place, row, pair) for asset, pair in stated.items()}
-    return days
+        days.state(place, row["series_id"], {asset: _read_stay(place, row, pair) for asset, pair in stated.items()})
+    return days.rows
 
 
 def read_meter_names(path: Path) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from fmar_spark.intake.intervals.rows import RawBlock
 BLOCK_BYTES: Final = 16 * 2**20
 HEADING_BYTES: Final = 2**20
 DELIMITERS: Final = ",;\t|"
+MOST_UNREADABLE: Final = 0.2
+"""Of the characters of a heading; a sign or two of another encoding do no harm."""
 TITLE_LINES: Final = 5
 """So many lines with one field may stand above the heading."""
 _BOM: Final = b"\xef\xbb\xbf"
@@ -63,6 +65,8 @@ def read_heading(path: Path) -> Heading:
     first, found = 0, None
     for number in range(min(TITLE_LINES, len(edges) - 1)):
         text = records.content[edges[number] : edges[number + 1]].decode("utf-8", errors="replace").strip("\r\n")
+        if text.count("\ufffd") + text.count("\0") > MOST_UNREADABLE * len(text):
+            raise InputError(f"{path.name}: cannot be read: bytes that are no text found, CSV in UTF-8 wanted")
         delimiter = _find_delimiter(text)
         fields = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
         filled = sum(bool(field.strip()) for field in fields)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from fmar_spark.intake.intervals.anomalies import ANOMALIES
-from fmar_spark.intake.intervals.companions import SiteRow
+from fmar_spark.intake.intervals.companions import SiteRow, find_misplaced
 from fmar_spark.intake.intervals.tables import Intake, SeriesFacts
 from fmar_spark.intake.intervals.weather import WeatherFile, known_share
 from fmar_spark.settings.sections import ImportSettings
@@ -32,6 +32,7 @@ def describe_intake(
     if intake.counts.get("rows_naive"):
         lines.append(f"warning    {intake.counts['rows_naive']:,} times name no zone and are taken as UTC: --time-zone says which it is")
     lines += _describe_anomalies(intake, sites, defaults.time_zone)
+    lines += [f"warning    site of {name}: {found}" for name, found in find_misplaced(sites, defaults.time_zone).items()]
     for what, names in (("site", set(sites) - own), ("label", set(labels) - own)):
         if names:
             lines.append(f"warning    {len(names)} {what} rows name no series of these files: {_name_some(tuple(sorted(names)))}")
@@ -59,7 +60,9 @@ def describe_energy(series: Iterable[SeriesFacts], min_days: int) -> list[str]:
         year = "a year's energy unknown" if fact.year_kwh is None else f"{fact.year_kwh:,.0f} kWh a year"
         given = f", {fact.kwh_export:,.0f} kWh exported" if fact.has_export else ""
         enough = "enough for an answer" if fact.days >= min_days else f"{min_days} wanted for an answer"
-        lines.append(f"series     {fact.series_id}: {fact.days} days ({enough}); {fact.kwh_import:,.0f} kWh imported, {year}{given}")
+        scarce = f"; {fact.scarce_times}" if fact.scarce_times else ""
+        energies = f"{fact.kwh_import:,.0f} kWh imported, {year}{given}"
+        lines.append(f"series     {fact.series_id}: {fact.days} days ({enough}); {energies}{scarce}")
     if len(facts) > SERIES_SHOWN:
         answered = sum(fact.days >= min_days for fact in facts)
         lines.append(f"series     {len(facts) - SERIES_SHOWN} more; of all, {answered} have the {min_days} days that an answer needs")
@@ -97,6 +100,7 @@ def _describe_weather(weather: WeatherFile | None, own: set[str]) -> str:
     covered = sum(weather.area_of(name) is not None for name in own)
     shares = f"temperature known {known_share(weather.days, 'temp_c'):.0%}, irradiance {known_share(weather.days, 'ghi_w_m2'):.0%}"
     ignored = f"; {weather.ignored} rows ignored" if weather.ignored else ""
+    ignored += f"; {weather.naive:,} times name no zone and are taken as UTC" if weather.naive else ""
     return f"{weather.days.num_rows} days, {shares}; for {covered} of {len(own)} series{ignored}"
 
 

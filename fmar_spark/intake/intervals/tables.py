@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark.errors import ContractError, InputError
-from fmar_spark.intake.intervals.anomalies import Coverage, find_anomalies, find_coverage, read_walls
+from fmar_spark.intake.intervals.anomalies import Coverage, describe_scarce_times, find_anomalies, find_coverage, read_walls
 from fmar_spark.intake.intervals.options import OPTIONAL, WANTED
 from fmar_spark.intake.intervals.rows import (
     FAULT_SCHEMA,
@@ -63,6 +63,8 @@ class SeriesFacts(NamedTuple):
     kwh_export: float
     year_kwh: float | None
     """Import of a year at the mean of what was read; None where that is too little, or leaves out times of day."""
+    scarce_times: str
+    """Times of day, local, that are mostly unread."""
 
 
 class Intake(NamedTuple):
@@ -282,6 +284,7 @@ def _summarise_series(
                 kwh_import=float(taken[series]),
                 kwh_export=float(given[series]),
                 year_kwh=None if coverage.is_uneven[series] else float(year_kwh[series]),
+                scarce_times=describe_scarce_times(coverage.time_share[series]) if coverage.leaves_out_times[series] else "",
             )
         )
     return found

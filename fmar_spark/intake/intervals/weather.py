@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
+from fmar_spark.intake.intervals.rows import RawBlock
 from fmar_spark.intake.intervals.series import SLOT_SECONDS, list_by_day
-from fmar_spark.intake.intervals.values import NO_SECOND, TimeReading, read_energies, read_times
+from fmar_spark.intake.intervals.values import NAIVE, NO_SECOND, TimeReading, read_energies, read_names, read_times
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 ALIASES: Final = {
     "temp_c": ("temp_c", "air_temperature_c", "temperature_c", "tempc"),
@@ -29,6 +31,9 @@ MAX_BRIDGED_SLOTS: Final = 4
 COLDEST_C, HOTTEST_C = -60.0, 60.0
 MOST_W_M2: Final = 1500.0
 """A little above the solar constant: more cannot reach the ground for half an hour."""
+MOST_KW_M2: Final = 4.0
+"""Days on which no half-hour has more are none in W/m2; hourly energies in MJ/m2 stay under it too."""
+LEAST_SHINING: Final = 48
 IMPLAUSIBLE_SHARE: Final = 0.05
 SHARED_PREFIX: Final = "import:"
 SERIES_PREFIX: Final = "series:"
@@ -56,45 +61,83 @@ class WeatherFile(NamedTuple):
     rows: int
     ignored: int
     """Rows without a readable time, or outside what weather can be."""
+    naive: int = 0
+    """Rows whose time names no zone and is taken as UTC."""
 
     def area_of(self, series_id: str) -> str | None:
         """The area that a series takes its weather from."""
         return f"{SERIES_PREFIX}{series_id}" if series_id in self.series else self.shared_area
 
 
+class _Rows(NamedTuple):
+    """Rows of weather files: parallel arrays."""
+
+    area: NDArray[np.object_]
+    second: Ints
+    is_naive: Bools
+    values: Floats
+    """Shape (quantities, rows)."""
+    file: Ints
+    line: Ints
+
+
 def read_weather(path: Path, source: str = "") -> WeatherFile:
     """Weather of one file or folder: finer steps are averaged into half-hours, coarser ones interpolated up to two hours.
 
     Raises:
-        ConfigError: a wanted column is missing, or the temperatures are not in degrees Celsius.
+        ConfigError: a wanted column is missing, the numbers are in other units, or two rows contradict each other.
         InputError: there is nothing to read.
     """
-    areas: list[NDArray[np.object_]] = []
-    seconds: list[Ints] = []
-    numbers: list[Floats] = []
-    owner_kind = ""
-    for file in find_files(path):
+    parts, owner_kind, broken = [], "", 0
+    files = find_files(path)
+    for number, file in enumerate(files):
         names = _match_columns(file)
         owner_kind = next((name for name in OWNERS if name in names), "")
-        for block in read_blocks(file, tuple(names.values()), ()):
-            columns = {name: block.columns[stored] for name, stored in names.items()}
-            second = read_times(columns["timestamp_utc"], TimeReading(), f"{file.name}: column timestamp_utc").second
-            owner = columns[owner_kind].cast(pa.string()).to_numpy() if owner_kind else np.full(len(second), "")
-            areas.append(_name_areas(owner, owner_kind, path))
-            seconds.append(second)
-            values = [
-                read_energies(columns[name], f"{file.name}: column {names[name]}").kwh if name in columns else np.full(len(second), np.nan)
-                for name in ALIASES
-            ]
-            numbers.append(np.stack(values))
-    if not seconds or not sum(len(second) for second in seconds):
+        for block in read_blocks(file, tuple(names.values())):
+            broken += len(block.broken)
+            parts.append(_read_block(block, names, owner_kind, (path, file, number)))
+    if not sum(len(part.second) for part in parts):
         raise InputError(f"{path.name}: no weather rows found")
-    area, second, values_by_kind = np.concatenate(areas), np.concatenate(seconds), np.concatenate(numbers, axis=1)
-    temp_c, ghi_w_m2 = _clean(path, values_by_kind[0], values_by_kind[1])
-    is_usable = (second != NO_SECOND) & ~(np.isnan(temp_c) & np.isnan(ghi_w_m2))
-    days = _build_days(area[is_usable], second[is_usable], np.stack([temp_c, ghi_w_m2])[:, is_usable], source or path.name)
-    own = frozenset(str(name).removeprefix(SERIES_PREFIX) for name in np.unique(area[is_usable]) if owner_kind == "series_id")
-    return WeatherFile(days, None if owner_kind else f"{SHARED_PREFIX}{path.stem}", own, len(second), int((~is_usable).sum()))
+    rows = _Rows(*(np.concatenate(column, axis=-1) for column in zip(*parts, strict=True)))
+    _check_repeats(rows, files)
+    temp_c, ghi_w_m2 = _clean(path, rows.values[0], rows.values[1])
+    is_usable = (rows.second != NO_SECOND) & ~(np.isnan(temp_c) & np.isnan(ghi_w_m2))
+    days = _build_days(rows.area[is_usable], rows.second[is_usable], np.stack([temp_c, ghi_w_m2])[:, is_usable], source or path.name)
+    own = frozenset(str(name).removeprefix(SERIES_PREFIX) for name in np.unique(rows.area[is_usable]) if owner_kind == "series_id")
+    shared = None if owner_kind else f"{SHARED_PREFIX}{path.stem}"
+    return WeatherFile(days, shared, own, len(rows.second) + broken, int((~is_usable).sum()) + broken, int(rows.is_naive.sum()))
+
+
+def _read_block(block: RawBlock, names: dict[str, str], owner_kind: str, origin: tuple[Path, InputFile, int]) -> _Rows:
+    path, file, number = origin
+    columns = {name: block.columns[stored] for name, stored in names.items()}
+    where = {name: f"{file.name}: column {stored}" for name, stored in names.items()}
+    times = read_times(columns["timestamp_utc"], TimeReading(), where["timestamp_utc"])
+    count = len(times.second)
+    owner = np.full(count, "", dtype=object)
+    if owner_kind:
+        owner = read_names(columns[owner_kind], where[owner_kind])[0].fill_null("").to_numpy(zero_copy_only=False)
+    values = [read_energies(columns[name], where[name]).kwh if name in columns else np.full(count, np.nan) for name in ALIASES]
+    is_naive = (times.marks & NAIVE) != 0
+    return _Rows(_name_areas(owner, owner_kind, path), times.second, is_naive, np.stack(values), np.full(count, number), block.line)
+
+
+def _check_repeats(rows: _Rows, files: list[InputFile]) -> None:
+    """Nothing happens where every row of one place and time says the same.
+
+    Raises:
+        ConfigError: two do not; both lines are named.
+    """
+    code = np.unique(rows.area.astype(str), return_inverse=True)[1]
+    order = np.lexsort((rows.line, rows.file, rows.second, code))
+    first, second = order[:-1], order[1:]
+    is_again = (code[first] == code[second]) & (rows.second[first] == rows.second[second]) & (rows.second[first] != NO_SECOND)
+    before, after = rows.values[:, first], rows.values[:, second]
+    contradicts = is_again & ~((before == after) | (np.isnan(before) & np.isnan(after))).all(axis=0)
+    if contradicts.any():
+        at = int(np.flatnonzero(contradicts)[0])
+        earlier, later = (files[rows.file[row]].origin.place(int(rows.line[row])) for row in (first[at], second[at]))
+        raise ConfigError(f"{later}: other weather found than in {earlier} for the same time; one row a time and place wanted")
 
 
 def bridge_gaps(values: Floats, max_slots: int = MAX_BRIDGED_SLOTS) -> Floats:
@@ -139,8 +182,25 @@ def _clean(path: Path, temp_c: Floats, ghi_w_m2: Floats) -> tuple[Floats, Floats
     if len(known) and is_odd.mean() > IMPLAUSIBLE_SHARE:
         raise ConfigError(f"{path.name}: temperatures from {known.min():.0f} to {known.max():.0f} found, degrees Celsius wanted")
     temperature = np.where((temp_c < COLDEST_C) | (temp_c > HOTTEST_C), np.nan, temp_c)
+    _check_irradiance(path, ghi_w_m2)
     irradiance = np.where((ghi_w_m2 > MOST_W_M2) | (ghi_w_m2 < -50), np.nan, np.maximum(ghi_w_m2, 0))
     return temperature, irradiance
+
+
+def _check_irradiance(path: Path, ghi_w_m2: Floats) -> None:
+    """Nothing happens where the numbers can be W/m2.
+
+    Raises:
+        ConfigError: they are more like kW/m2, or like energies in J/m2 or kJ/m2.
+    """
+    shining = ghi_w_m2[ghi_w_m2 > 0]
+    is_high = shining > MOST_W_M2
+    if len(shining) and is_high.mean() > IMPLAUSIBLE_SHARE:
+        raise ConfigError(
+            f"{path.name}: irradiance up to {shining.max():.0f} found, W/m2 wanted (of J/m2: divide by the seconds of its step)"
+        )
+    if len(shining) >= LEAST_SHINING and shining.max() <= MOST_KW_M2:
+        raise ConfigError(f"{path.name}: irradiance up to {shining.max():.2f} only found, W/m2 wanted (of kW/m2: multiply by 1000)")
 
 
 def _build_days(area: NDArray[np.object_], second: Ints, values: Floats, source: str) -> pa.Table:
