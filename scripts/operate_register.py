@@ -9,7 +9,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.domain.markets import Basis, ClaimState, Role
-from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.errors import ConfigError, FmarError, InputError
 from fmar_spark.services.register.claims import Claim
 from fmar_spark.services.register.database import RegisterDatabase, find_pending, migrate
 from fmar_spark.services.register.ledger import Actor, verify_ledger
@@ -22,6 +22,7 @@ from fmar_spark.services.register.operation import (
     find_claims,
     import_agreements,
     load_evidence,
+    open_private,
     open_register,
     parse_anchor,
     set_party,
@@ -30,7 +31,7 @@ from fmar_spark.services.register.uploads import Mode, Order
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import RegisterSettings
 
-DONE, FAILED, NOT_AGREED = 0, 1, 2
+DONE, FAILED, WRONG = 0, 1, 2
 
 
 def main(argv: list[str]) -> int:
@@ -43,9 +44,9 @@ def main(argv: list[str]) -> int:
             settings = settings.model_copy(update={"database_url": arguments.database})
         status: int = arguments.run(arguments, settings)
         return status
-    except ConfigError as error:
+    except (ConfigError, InputError) as error:
         print(f"register: {error}", file=sys.stderr)
-        return NOT_AGREED
+        return WRONG
     except FmarError as error:
         print(f"register: {error}", file=sys.stderr)
     except SQLAlchemyError as error:
@@ -115,7 +116,7 @@ def run_migrate(arguments: argparse.Namespace, settings: RegisterSettings) -> in
         print("register: the tables are up to date")
         return DONE
     if not agrees(arguments, f"run {', '.join(pending)} on {database.engine.url.render_as_string()}"):
-        return NOT_AGREED
+        return WRONG
     print(f"register: done: {', '.join(migrate(database))}")
     return DONE
 
@@ -133,7 +134,7 @@ def run_import(arguments: argparse.Namespace, settings: RegisterSettings) -> int
     """Take a file and report."""
     database = open_register(settings)
     if not arguments.dry_run and not agrees(arguments, f"import {arguments.file} as agreements of {arguments.fsp} ({arguments.mode})"):
-        return NOT_AGREED
+        return WRONG
     order = Order(Mode(arguments.mode), arguments.dry_run, settings.upload_chunk_rows)
     with Progress(TextColumn("rows"), MofNCompleteColumn(), TimeElapsedColumn(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("rows", total=None)
@@ -154,8 +155,8 @@ def run_export(arguments: argparse.Namespace, settings: RegisterSettings) -> int
         export_versions(database, arguments.kind, sys.stdout)
         return DONE
     if arguments.out.exists() and not agrees(arguments, f"replace {arguments.out}"):
-        return NOT_AGREED
-    with arguments.out.open("w", encoding="utf-8", newline="") as file:
+        return WRONG
+    with open_private(arguments.out) as file:
         count = export_versions(database, arguments.kind, file)
     print(f"{arguments.out}: {count} versions")
     return DONE
@@ -165,7 +166,7 @@ def run_load_evidence(arguments: argparse.Namespace, settings: RegisterSettings)
     """Record a file of evidence and report."""
     database = open_register(settings)
     if not arguments.dry_run and not agrees(arguments, f"load {arguments.file} as evidence"):
-        return NOT_AGREED
+        return WRONG
     counts, refused = load_evidence(database, settings, arguments.file, operator(), arguments.dry_run)
     for row in refused:
         print(f"line {row.line}: {row.rule}: {row.detail}")
@@ -178,7 +179,7 @@ def run_decide(arguments: argparse.Namespace, settings: RegisterSettings) -> int
     claim = Claim(arguments.fsp_id, arguments.mpan_id, arguments.amsid)
     database = open_register(settings)
     if not agrees(arguments, f"record an {arguments.basis} of {claim.fsp_id}'s claim to {claim.amsid}"):
-        return NOT_AGREED
+        return WRONG
     print(f"{claim.fsp_id} {claim.amsid}: {decide(database, claim, arguments.basis, arguments.reference, operator())}")
     return DONE
 
@@ -203,7 +204,7 @@ def run_add_party(arguments: argparse.Namespace, settings: RegisterSettings) -> 
     plan = PartyPlan(arguments.party_id, arguments.name, roles, tuple(arguments.area), tuple(arguments.client))
     changes = describe_party_change(database, plan)
     if changes and not agrees(arguments, f"change {plan.party_id}: {changes}"):
-        return NOT_AGREED
+        return WRONG
     row = set_party(database, plan, operator())
     print(f"{row['party_id']}: version {row['version']}, {row['roles']}; clients {', '.join(plan.client_ids) or 'as they were'}")
     return DONE

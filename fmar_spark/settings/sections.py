@@ -116,6 +116,18 @@ class ServiceSettings(Section):
     max_page_size: int = Field(1000, ge=1, le=10_000, description="Most rows of a page.")
     requests_per_minute: int = Field(600, ge=1, description="A client's long-run rate at one service; more answers 429.")
     request_burst: int = Field(100, ge=1, description="Requests that a client may make at once after a pause.")
+    anonymous_requests_per_minute: int = Field(
+        120, ge=1, description="Long-run rate of requests without an accepted token from one address; more answers 429."
+    )
+    anonymous_request_burst: int = Field(60, ge=1, description="Requests without an accepted token that one address may make at once.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses or networks of proxies whose X-Forwarded-For is believed; nobody's, if empty."
+    )
+    request_head_seconds: float = Field(10.0, gt=0, description="A connection on which no whole request head arrives in time is closed.")
+    request_body_seconds: float = Field(
+        30.0, gt=0, description="Time for a request's body, plus what 16 kB/s take for what has arrived; then 408."
+    )
+    max_connections: int = Field(1000, ge=1, description="Connections that one service holds at once; more answer 503.")
     max_body_bytes: int = Field(64 * 1024, ge=1024, description="Largest JSON body.")
     idempotency_hours: int = Field(24, ge=1, description="How long an Idempotency-Key is remembered.")
 

@@ -142,7 +142,8 @@ def test_look_ups_narrow_by_every_field_and_page_by_key(served: Served) -> None:
     assert (count(), count(fsp_id="BRAVO"), count(market="wholesale"), count(amsid="AMS-3"), count(mpan_id=LONDON_MPAN)) == (8, 1, 3, 1, 1)
     assert count(valid_at="2027-01-01T00:00:00Z") == 0
     assert served.call("ALPHA", "GET", "/v1/agreements", params={"cursor": "!!"}).status_code == 422
-    assert served.call("ALPHA", "GET", "/v1/agreements", params={"limit": 1001}).status_code == 422
+    for limit in (1001, 0, "1_0", "+1", " 1", "01", "1.0", "１"):
+        assert served.call("ALPHA", "GET", "/v1/agreements", params={"limit": limit}).status_code == 422
     assert served.call("ALPHA", "GET", "/v1/agreements", params={"mpan": MPAN}).status_code == 422
 
 

@@ -1,4 +1,7 @@
+import base64
+import hashlib
 import logging
+import re
 import time
 from typing import Any
 
@@ -62,18 +65,36 @@ def _fail_loudly(*_: object) -> None:
 
 
 def test_a_caller_that_asks_too_often_learns_when_to_come_back(database: RegisterDatabase, url: str) -> None:
-    service = serve(database, url, requests_per_minute=1, request_burst=3)
+    few = {"requests_per_minute": 1, "request_burst": 3, "anonymous_requests_per_minute": 1, "anonymous_request_burst": 4}
+    service = serve(database, url, **few)
     with service.http:
         answers = [service.call("ALPHA", "GET", "/v1/agreements") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert 1 < int(answers[-1].headers["Retry-After"]) <= 60
         assert service.call("BRAVO", "GET", "/v1/agreements").status_code == 200
-        assert [service.http.get("/v1/agreements").status_code for _ in range(4)] == [401, 401, 401, 429]
+        forged = {"Authorization": "Bearer x.y.z"}
+        assert [service.http.get("/v1/agreements", headers=forged).status_code for _ in range(2)] == [401, 401]
+        assert [service.http.get(path).status_code for path in ("/nowhere", "/docs")] == [404, 200]
+        anywhere = [
+            service.http.get("/v1/agreements"),
+            service.http.get("/v1/agreements", headers=forged),
+            service.http.get("/nowhere", headers=forged),
+            service.http.get("/docs", headers=forged),
+            service.http.get("/openapi.json"),
+            service.http.delete("/v1/agreements"),
+            service.http.post("/v1/agreements", content=b"", headers={"Content-Length": "999999"}),
+        ]
+        assert [(answer.status_code, int(answer.headers["Retry-After"]) <= 60) for answer in anywhere] == [(429, True)] * len(anywhere)
+        assert service.call("BRAVO", "GET", "/v1/agreements").status_code == 200
+        probes = [
+            service.http.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics", "/health/live", "/health/live")
+        ]
+        assert probes == [200, 200, 200, 200, 429]
 
 
 def test_a_bucket_refills_evenly() -> None:
     moment = [0.0]
-    limit = RateLimit(settings_of("sqlite:///x.db", requests_per_minute=60, request_burst=2), lambda: moment[0])
+    limit = RateLimit(60, 2, lambda: moment[0])
     for _ in range(2):
         limit.take("a")
     with pytest.raises(TooManyError):
@@ -118,6 +139,30 @@ def test_a_write_that_waits_too_long_answers_503_and_leaves_nothing(database: Re
             assert time.monotonic() - began < 5
             assert service.call("ALPHA", "GET", "/v1/agreements").status_code == 200
         assert service.call("ALPHA", "POST", "/v1/agreements", json=agreement()).status_code == 201
+
+
+def test_browsers_may_load_nothing_but_what_the_page_of_endpoints_needs(served: Served) -> None:
+    for answer in (served.http.get("/health/live"), served.http.get("/nowhere"), served.call("ALPHA", "GET", "/v1/agreements")):
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    page = served.http.get("/docs")
+    policy = page.headers["Content-Security-Policy"]
+    (script,) = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"'sha256-{digest}'" in policy
+    assert ("default-src 'none'" in policy, "unsafe-inline" in policy.partition("style-src")[0], "unsafe-eval" in policy) == (
+        True,
+        False,
+        False,
+    )
+    for address in re.findall(r'(?:src|href)="(https?://[^"]+)"', page.text):
+        assert address.startswith("https://cdn.jsdelivr.net/")
+    assert served.http.get("/redoc").status_code == 404
+
+
+def test_a_length_beside_chunks_is_refused(served: Served) -> None:
+    headers = {"Content-Length": "2", "Transfer-Encoding": "chunked", "Content-Type": "application/json"}
+    answer = served.call("ALPHA", "POST", "/v1/agreements", content=b"{}", headers=headers)
+    assert (answer.status_code, answer.json()["type"], answer.headers["Connection"]) == (400, "urn:fmar:problem:two-lengths", "close")
 
 
 def test_bodies_that_are_too_large_or_lie_about_their_length_are_refused(served: Served) -> None:

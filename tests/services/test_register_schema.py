@@ -1,4 +1,6 @@
 import re
+import stat
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -25,10 +27,33 @@ def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:
 
 
 def test_an_empty_database_is_not_ready_until_it_is_migrated(tmp_path: Path) -> None:
-    with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'new.db'}"))) as database:
+    with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'a #folder%' / 'new.db'}"))) as database:
         assert not database.is_ready()
+        assert len(find_pending(database)) == 3
+        with pytest.raises(ConfigError, match="no register answers"):
+            database.require_ready()
+        assert list(tmp_path.iterdir()) == []
         assert migrate(database) == ("0001_tables", "0002_guards", "0003_evidence")
         assert database.is_ready()
+        appoint_parties(database)
+        kept = sorted((tmp_path / "a #folder%").iterdir())
+        assert {(path.name, stat.S_IMODE(path.stat().st_mode)) for path in kept} >= {("new.db", 0o600), ("new.db-wal", 0o600)}
+        assert not [path for path in kept if path.stat().st_mode & 0o077]
+
+
+def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "notes.db").write_text("these are notes, and long enough to be read as a header of a database" * 20)
+    with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'notes.db'}"))) as database:
+        with pytest.raises(ConfigError, match="no register answers"):
+            migrate(database)
+        assert not database.is_ready()
+    assert (tmp_path / "notes.db").read_text().startswith("these are notes")
+
+
+def test_a_missing_driver_of_postgresql_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match="driver is missing"):
+        RegisterDatabase(settings_of("postgresql://nobody@127.0.0.1:9/none"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -97,7 +122,7 @@ def test_a_register_from_before_claims_keeps_its_ledger_and_goes_on(old_url: str
         assert verify_ledger(database, (before.head,)).breaks == ()
 
 
-@pytest.mark.parametrize("bad", ["mysql://host/x", "sqlite://", "sqlite:///:memory:"])
+@pytest.mark.parametrize("bad", ["mysql://host/x", "sqlite://", "sqlite:///:memory:", "register.db", "", "oracle9://x"])
 def test_other_databases_are_refused(bad: str) -> None:
     with pytest.raises(ConfigError, match="sqlite:///FILE or postgresql"):
         RegisterDatabase(settings_of(bad))

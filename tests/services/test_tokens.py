@@ -4,8 +4,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -182,6 +182,60 @@ def test_an_issuer_that_is_down_stops_nobody_whose_key_is_known() -> None:
         assert await verify.find_client(sign(claims())) == "alpha-client"
 
     asyncio.run(story())
+
+
+BAD_ANSWERS: dict[str, object] = {
+    "no keys": {"keys": []},
+    "an object without keys": {},
+    "a null entry": {"keys": [None]},
+    "keys that are no list": {"keys": {"rsa": {}}},
+    "keys that are null": {"keys": None},
+    "a list": [],
+    "null": None,
+    "text": "maintenance",
+    "keys that cannot be used": {"keys": [{"kty": "oct", "kid": "rsa", "k": "c2VjcmV0"}, {"kty": "RSA", "kid": "rsa", "n": 7, "e": None}]},
+}
+
+
+@pytest.mark.parametrize("bad", BAD_ANSWERS.values(), ids=BAD_ANSWERS.keys())
+def test_a_bad_answer_of_the_issuer_shuts_nobody_out(bad: object) -> None:
+    moment = [0.0]
+    answers: list[object] = [{"keys": [RSA.as_dict(private=False)]}]
+
+    async def fetch() -> object:
+        return answers[-1]
+
+    verify = TokenVerifier(SETTINGS, SigningKeys(fetch, SETTINGS, lambda: moment[0]), lambda: float(NOW))
+
+    async def story() -> None:
+        assert await verify.find_client(sign(claims())) == "alpha-client"
+        answers.append(bad)
+        moment[0] = SETTINGS.jwks_max_age_seconds * 2
+        assert await verify.find_client(sign(claims())) == "alpha-client"
+        with pytest.raises(UnauthenticatedError):
+            await verify.find_client(sign(claims(), EC, alg="ES256", kid="ec"))
+        answers.append({"keys": [None, EC.as_dict(private=False)]})
+        moment[0] += SETTINGS.jwks_refetch_seconds
+        assert await verify.find_client(sign(claims(), EC, alg="ES256", kid="ec")) == "alpha-client"
+        with pytest.raises(UnauthenticatedError):
+            await verify.find_client(sign(claims()))
+
+    asyncio.run(story())
+
+
+def test_an_issuer_that_never_ends_its_answer_is_given_up() -> None:
+    def endless(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Endless())
+
+    fetch = fetch_from(SETTINGS, "local", httpx.MockTransport(endless))
+    with pytest.raises(ValueError, match="too large"):
+        asyncio.run(cast("Coroutine[None, None, object]", fetch()))
+
+
+class Endless(httpx.AsyncByteStream):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" " * 2**16
 
 
 def test_symmetric_and_unreadable_keys_of_a_document_are_passed_over() -> None:

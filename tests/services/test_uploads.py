@@ -120,6 +120,15 @@ HOSTILE_ROWS = [
     (line("A1", market="DSO_LOCAL"), "market"),
     (line("A1", primacy_tier="0"), "primacy_tier"),
     (line("A1", primacy_tier="1.5"), "primacy_tier"),
+    (line("A1", primacy_tier="1_0"), "primacy_tier"),
+    (line("A1", primacy_tier="01"), "primacy_tier"),
+    (line("A1", primacy_tier="+1"), "primacy_tier"),
+    (line("A1", primacy_tier=" 1"), "primacy_tier"),
+    (line("A1", primacy_tier="１"), "primacy_tier"),
+    (line("A1", primacy_tier=""), "primacy_tier"),
+    (line("A1", is_exclusive="yes"), "is_exclusive"),
+    (line("A1", is_exclusive="1"), "is_exclusive"),
+    (line("A1", is_exclusive="True"), "is_exclusive"),
     (line("A1", primacy_tier="9" * 5000), "primacy_tier"),
     (line("A1", is_exclusive="maybe"), "is_exclusive"),
     (line("A1", valid_from_at="01/02/2026"), "valid_from_at"),
@@ -139,6 +148,18 @@ def test_hostile_rows_are_refused_by_name(row: str, rule: str) -> None:
     assert [(found.rule, found.values is None) for found in rows] == [(rule, True), ("", False)]
     assert rows[0].line == 2
     assert MPAN not in rows[0].detail
+
+
+def test_flags_may_stand_in_a_spreadsheets_capitals() -> None:
+    rows = read_rows(io.BytesIO(f"{HEADER}\n{line('A1', is_exclusive='TRUE')}\n{line('A2', is_exclusive='FALSE')}\n".encode()), True)
+    assert [row.values["is_exclusive"] for row in rows if row.values] == [True, False]
+
+
+def test_rows_of_commas_alone_are_no_rows(served: Served) -> None:
+    blanks = ",,,,,,\n , ,\t,,,,\n\n"
+    upload = send(served, f"{HEADER}\n{line('A1')}\n{blanks}{line('A2')}\n{blanks}").json()
+    assert (upload["state"], upload["rows_read"], upload["rows_refused"]) == ("applied", 2, 0)
+    assert [row[0] for row in report(served, upload)] == [2, 6]
 
 
 def test_an_open_quote_refuses_the_rest_and_keeps_its_line() -> None:

@@ -40,6 +40,8 @@ def settings_of(url: str, **changes: Any) -> RegisterSettings:
         "database_url": url,
         "requests_per_minute": 10**6,
         "request_burst": 10**6,
+        "anonymous_requests_per_minute": 10**6,
+        "anonymous_request_burst": 10**6,
         "jwks_url": "http://127.0.0.1:9/keys",
         "issuer": "x",
     }

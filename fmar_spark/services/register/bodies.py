@@ -9,7 +9,17 @@ from pydantic.json_schema import SkipJsonSchema
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.markets import Basis, ClaimState, Market, Parameter, Role
 from fmar_spark.domain.words import Direction
-from fmar_spark.services.web.models import Amendment, AnswerModel, Cursor, Limit, PageQuery, RequestModel, check_finite, check_text
+from fmar_spark.services.web.models import (
+    Amendment,
+    AnswerModel,
+    Cursor,
+    Limit,
+    PageQuery,
+    QueryFlag,
+    RequestModel,
+    check_finite,
+    check_text,
+)
 from fmar_spark.services.web.moments import Moment
 
 PARTY_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"
@@ -320,7 +330,7 @@ class UploadQuery(RequestModel):
     """How a file is to be taken."""
 
     mode: str = Field("all_or_nothing", pattern="^(all_or_nothing|partial)$", description="Whether one bad row refuses the whole file.")
-    dry_run: bool = Field(False, description="Check every row and store nothing but the report.")
+    dry_run: QueryFlag = Field(False, description="Check every row and store nothing but the report.")
 
 
 class ReportQuery(RequestModel):
@@ -328,4 +338,4 @@ class ReportQuery(RequestModel):
 
     cursor: Cursor = None
     limit: Limit = None
-    only_refused: bool = False
+    only_refused: QueryFlag = False

@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections.abc import Iterator
 from io import TextIOWrapper
 from typing import IO, Any, Final, NamedTuple
@@ -15,6 +16,8 @@ from fmar_spark.services.web.problems import InvalidError, TooLargeError
 
 _BLOCK_BYTES: Final = 2**20
 _WRONG_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
+_FLAGS: Final = frozenset({"true", "false", "TRUE", "FALSE"})
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -26,12 +29,26 @@ class Columns(NamedTuple):
     required: tuple[str, ...]
     optional: tuple[str, ...]
     """May be left out, and their cells may be empty."""
+    numbers: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    def fault_of(self, values: dict[str, str]) -> tuple[str, str] | None:
+        """The first cell that JSON would not take for a number or a flag; spreadsheets write flags in capitals."""
+        for name in self.numbers:
+            if not _WHOLE.fullmatch(values[name]):
+                return name, "a whole number in plain digits is required"
+        for name in self.flags:
+            if values[name] not in _FLAGS:
+                return name, "true or false is required"
+        return None
 
 
 AGREEMENT_COLUMNS: Final = Columns(
     NewAgreement,
     ("mpan_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at"),
     ("valid_to_at", "consent_reference"),
+    numbers=("primacy_tier",),
+    flags=("is_exclusive",),
 )
 EVIDENCE_COLUMNS: Final = Columns(NewEvidence, ("basis", "mpan_id", "reference"), ("fsp_id", "amsid", "valid_from_at", "valid_to_at"))
 
@@ -133,6 +150,8 @@ def _check_encoding(file: IO[bytes]) -> int:
 
 def _row_of(line: int, values: dict[str, Any], columns: Columns, is_check_digit_enforced: bool) -> UploadRow:
     given = {name: value for name, value in values.items() if value or name not in columns.optional}
+    if fault := columns.fault_of(given):
+        return UploadRow(line, None, *fault)
     try:
         body = columns.model.model_validate_strings(given)
     except ValidationError as error:

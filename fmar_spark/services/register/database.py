@@ -4,22 +4,25 @@ Every write takes the end of the ledger first and holds it until it commits. So 
 database, the rules between terms are checked against what is truly there, and the chain has no forks.
 """
 
+import os
+import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -32,6 +35,7 @@ from fmar_spark.settings.sections import RegisterSettings
 SQLITE: Final = "sqlite"
 POSTGRESQL: Final = "postgresql"
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_WANTED: Final = "sqlite:///FILE or postgresql://... wanted"
 _IS_WRITE: Final = "fmar_is_write"
 _BUSY_STATES: Final = ("55P03", "57014", "53300", "57P01", "57P03", "40001", "40P01")
 _SET_REACH: Final = text(
@@ -45,37 +49,37 @@ class RegisterDatabase:
     """One service's connections to the register."""
 
     def __init__(self, settings: RegisterSettings) -> None:
-        """Nothing is connected before the first transaction.
+        """Nothing is connected before the first transaction, and no file is made before ``migrate``.
 
         Raises:
-            ConfigError: the URL names neither PostgreSQL nor a SQLite file.
+            ConfigError: the URL names neither PostgreSQL nor a SQLite file, or PostgreSQL's driver is not installed.
         """
-        url = make_url(settings.database_url)
+        url = _parse_url(settings.database_url)
         self.dialect = url.get_backend_name()
+        self.file = Path(url.database) if self.dialect == SQLITE and url.database else None
+        """Of SQLite."""
         self._lock_timeout_seconds = settings.lock_timeout_seconds
         self._writer = threading.Lock()
-        if self.dialect == POSTGRESQL:
-            self.engine = create_engine(
-                url.set(drivername="postgresql+psycopg"),
-                pool_size=settings.pool_size,
-                max_overflow=settings.pool_size,
-                pool_timeout=settings.lock_timeout_seconds,
-                pool_pre_ping=True,
-                hide_parameters=True,
-                connect_args={"connect_timeout": 5, "application_name": "fmar-register"},
-            )
-        elif self.dialect == SQLITE and url.database and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(
-                url,
-                hide_parameters=True,
-                pool_size=settings.pool_size,
-                max_overflow=settings.pool_size,
-                connect_args={"check_same_thread": False, "timeout": settings.lock_timeout_seconds},
-            )
-            _prepare_sqlite(self.engine)
+        pool = {"pool_size": settings.pool_size, "max_overflow": settings.pool_size, "pool_timeout": settings.lock_timeout_seconds}
+        if self.file is None:
+            self.engine = _connect_postgresql(url, pool)
         else:
-            raise ConfigError("agreements.database_url: sqlite:///FILE or postgresql://... wanted")
+            self.engine = create_engine(url, hide_parameters=True, creator=_opener(self.file, settings.lock_timeout_seconds), **pool)
+            _prepare_sqlite(self.engine)
+
+    def make_file(self) -> None:
+        """SQLite's file is there, readable by its owner alone; in PostgreSQL nothing happens.
+
+        Raises:
+            ConfigError: it cannot be made.
+        """
+        if self.file is None or self.file.exists():
+            return
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.file, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise ConfigError(f"agreements.database_url: {self.file} cannot be made: {error.strerror}") from error
 
     @contextmanager
     def reading(self, reach: Reach) -> Iterator[Connection]:
@@ -127,6 +131,8 @@ class RegisterDatabase:
 
     def is_ready(self) -> bool:
         """Whether the database answers and has its tables."""
+        if self.file is not None and not self.file.exists():
+            return False
         try:
             with self.reading(EVERYTHING) as connection:
                 return connection.execute(text("SELECT count(*) FROM ledger_head")).scalar() == 1
@@ -140,10 +146,14 @@ class RegisterDatabase:
             ConfigError: with its address, without a password.
         """
         if not self.is_ready():
-            raise ConfigError(
-                f"agreements.database_url: no register answers at {self.engine.url.render_as_string()}; "
-                "start its database, or give it its tables: scripts/register --database URL migrate"
-            )
+            raise self.unreachable()
+
+    def unreachable(self) -> ConfigError:
+        """Says where no register answers, without a password."""
+        return ConfigError(
+            f"agreements.database_url: no register answers at {self.engine.url.render_as_string()}; "
+            "start its database, or give it its tables: scripts/register --database URL migrate"
+        )
 
     def close(self) -> None:
         """Give all connections back."""
@@ -174,6 +184,38 @@ class RegisterDatabase:
             yield
         finally:
             self._writer.release()
+
+
+def _parse_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+        backend = url.get_backend_name()
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigError(f"agreements.database_url: {_WANTED}") from error
+    if backend != POSTGRESQL and (backend != SQLITE or url.database in (None, "", ":memory:")):
+        raise ConfigError(f"agreements.database_url: {_WANTED}")
+    return url
+
+
+def _connect_postgresql(url: URL, pool: dict[str, Any]) -> Engine:
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": 5, "application_name": "fmar-register"},
+            **pool,
+        )
+    except ImportError as error:
+        raise ConfigError(
+            "agreements.database_url: PostgreSQL's driver is missing; install it with: pip install 'psycopg[binary]'"
+        ) from error
+
+
+def _opener(file: Path, timeout_seconds: float) -> Callable[[], sqlite3.Connection]:
+    """Opens a file that is there: a mistyped path must not become an empty database."""
+    address = f"file:{quote(str(file.absolute()))}?mode=rw"
+    return lambda: sqlite3.connect(address, timeout=timeout_seconds, check_same_thread=False, uri=True)
 
 
 def read_clock(connection: Connection) -> datetime:
@@ -228,6 +270,7 @@ def _busy() -> BusyError:
 def migrate(database: RegisterDatabase, until: str = "head") -> tuple[str, ...]:
     """Run the steps that are pending, all or none; their names."""
     pending = find_pending(database, until)
+    database.make_file()
     if pending:
         with database.engine.connect() as plain, plain.begin():
             command.upgrade(_config(plain), until)
@@ -235,12 +278,20 @@ def migrate(database: RegisterDatabase, until: str = "head") -> tuple[str, ...]:
 
 
 def find_pending(database: RegisterDatabase, until: str = "head") -> tuple[str, ...]:
-    """Names of the steps that the database has not had, oldest first."""
-    with database.engine.connect() as connection:
-        done = MigrationContext.configure(connection).get_current_heads()
-        script = ScriptDirectory.from_config(_config(connection))
-        steps = tuple(step.revision for step in script.iterate_revisions(until, done or "base"))
-    return steps[::-1]
+    """Names of the steps that the database has not had, oldest first; all of them where SQLite has no file yet.
+
+    Raises:
+        ConfigError: the database does not answer.
+    """
+    done: tuple[str, ...] = ()
+    if database.file is None or database.file.exists():
+        try:
+            with database.engine.connect() as connection:
+                done = MigrationContext.configure(connection).get_current_heads()
+        except DBAPIError as error:
+            raise database.unreachable() from error
+    steps = ScriptDirectory(str(_MIGRATIONS)).iterate_revisions(until, done or "base")
+    return tuple(step.revision for step in steps)[::-1]
 
 
 def find_drift(database: RegisterDatabase) -> list[object]:

@@ -1,12 +1,13 @@
 """What an operator does to a register: look, migrate, verify, bring rows in, take them out, let parties take part."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, TextIO
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -50,9 +51,13 @@ def open_register(settings: RegisterSettings) -> RegisterDatabase:
         ConfigError: it does not answer, or has steps to run first.
     """
     database = RegisterDatabase(settings)
+    if database.file is not None and not database.file.exists():
+        raise database.unreachable()
     pending = find_pending(database)
     if pending:
-        raise ConfigError(f"{len(pending)} migrations are pending; run scripts/register migrate first")
+        raise ConfigError(
+            f"{database.engine.url.render_as_string()}: {len(pending)} migrations are pending; run scripts/register migrate first"
+        )
     return database
 
 
@@ -159,6 +164,19 @@ def find_claims(database: RegisterDatabase, state: ClaimState | None) -> Iterato
             yield from ((claim, found) for claim, found in states.items() if state in (None, found))
 
 
+def open_private(path: Path) -> TextIO:
+    """An empty text file that its owner alone can read, in place of one that may be there.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.unlink(missing_ok=True)
+        return open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def export_versions(database: RegisterDatabase, kind: str, file: IO[str]) -> int:
     """Write every version of one kind as CSV, formulas defused; how many."""
     subject = next(subject for subject in (*FSP_OWNED, PARTY, EVIDENCE) if subject.kind == kind)
@@ -181,7 +199,7 @@ def parse_anchor(text: str) -> Anchor:
         ConfigError: any other form.
     """
     seq, colon, digest = text.partition(":")
-    if not (colon and seq.isdigit() and len(digest) == 64):
+    if not (colon and seq.isascii() and seq.isdigit() and len(seq) < 19 and len(digest) == 64):
         raise ConfigError(f"anchor: {text!r} found, SEQ:HASH wanted as verify prints it")
     return Anchor(int(seq), digest)
 

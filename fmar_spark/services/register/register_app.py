@@ -55,7 +55,8 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
     parts = ServiceParts(
         settings=agreements,
         tokens=TokenVerifier(agreements, SigningKeys(fetch, agreements)),
-        limit=RateLimit(agreements),
+        clients=RateLimit(agreements.requests_per_minute, agreements.request_burst),
+        anonymous=RateLimit(agreements.anonymous_requests_per_minute, agreements.anonymous_request_burst),
         metrics=metrics,
         audit=RequestAudit(AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING)), metrics),
         find_caller=find,

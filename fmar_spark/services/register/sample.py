@@ -11,13 +11,15 @@ from fmar_spark.domain.markets import Market, Role
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
 from fmar_spark.services.register.claims import record_evidence
-from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.database import RegisterDatabase, migrate
 from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.operation import PartyPlan, set_party
 from fmar_spark.services.register.records import change_of, find_page
 from fmar_spark.services.register.tables import AGREEMENT
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
+from fmar_spark.services.web.signing_keys import DevelopmentIssuer
+from fmar_spark.settings.sections import RegisterSettings
 
 SAMPLE_MPAN: Final = "2000056535971"
 SAMPLE_PARTIES: Final = (
@@ -33,6 +35,41 @@ _AGREEMENTS: Final = (
     ("BRAVO", SAMPLE_MPAN, "AMS-PV-2", Market.NESO_BM, 1, False),
     ("BRAVO", "1200023305967", "AMS-HP-3", Market.DSO_LOCAL, 1, True),
 )
+
+
+def prepare_sample(settings: RegisterSettings, lake: Path | None) -> None:
+    """A migrated register with the sample in it, and a lake where one is named."""
+    database = RegisterDatabase(settings)
+    migrate(database)
+    fill_register(database)
+    database.close()
+    if lake is not None:
+        write_sample_lake(lake)
+
+
+def describe_sample(issuer: DevelopmentIssuer, audience: str, url: str) -> str:
+    """Tokens and lines to paste into a shell, all of them at once if one likes."""
+    lines = ["", "# Tokens for 8 hours, worth nothing once this service stops:"]
+    for plan in SAMPLE_PARTIES:
+        token = issuer.sign(plan.client_ids[0], audience)
+        lines.append(f"export {plan.party_id}={token}   # {plan.name}, {', '.join(plan.roles)}")
+    body = (
+        f'{{"mpan_id": "{SAMPLE_MPAN}", "amsid": "AMS-BT-9", "market": "dso_local", "primacy_tier": 1, "is_exclusive": true, '
+        '"valid_from_at": "2026-02-01T00:00:00Z"}'
+    )
+    lines += [
+        "",
+        "# Then, for example:",
+        f'curl -s -H "Authorization: Bearer $ALPHA" "{url}/v1/agreements?mpan_id={SAMPLE_MPAN}&valid_at=2026-03-04T17:30:00Z"',
+        f"curl -s -H \"Authorization: Bearer $ALPHA\" -H 'Content-Type: application/json' -d '{body}' {url}/v1/agreements",
+        f'curl -s -H "Authorization: Bearer $SOUTHERN" "{url}/v1/agreements?market=dso_local"',
+        f'curl -s -H "Authorization: Bearer $OFFICE" {url}/v1/parties',
+        f"curl -s {url}/health/ready; curl -s {url}/metrics",
+        "",
+        f"# Every endpoint: {url}/docs",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def fill_register(database: RegisterDatabase) -> None:

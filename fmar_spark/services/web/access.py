@@ -36,7 +36,10 @@ class ServiceParts:
 
     settings: ServiceSettings
     tokens: TokenVerifier
-    limit: RateLimit
+    clients: RateLimit
+    """How often an accepted client may ask."""
+    anonymous: RateLimit
+    """How often an address may ask without an accepted token."""
     metrics: Metrics
     audit: RequestAudit
     find_caller: Callable[[str], Caller | None]
@@ -61,25 +64,34 @@ def parts_of(request: Request) -> ServiceParts:
     return parts
 
 
+def limit_anonymous(request: Request, purpose: str = "") -> None:
+    """Count a request without an accepted token; health probes have a purpose of their own, so that nobody else uses up theirs.
+
+    Raises:
+        TooManyError: its address asks too often.
+    """
+    address = request.client.host if request.client else "unknown"
+    parts_of(request).anonymous.take(f"{purpose} {address}")
+
+
 async def authenticate(request: Request) -> Caller:
     """The party behind the bearer token.
 
     Raises:
         UnauthenticatedError, ForbiddenError: no token that can be trusted, or a client that speaks for nobody.
-        TooManyError: the client, or for bad tokens the peer, asks too often.
+        TooManyError: the client, or without an accepted token its address, asks too often.
     """
     parts = parts_of(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    peer = request.client.host if request.client else "unknown"
     try:
         if scheme.lower() != "bearer" or not token:
             raise UnauthenticatedError(NO_TOKEN, "a bearer token is required")
         client_id = await parts.tokens.find_client(token.strip())
     except UnauthenticatedError:
-        parts.limit.take(f"peer {peer}")
+        limit_anonymous(request)
         raise
     request.state.client_id = client_id
-    parts.limit.take(f"client {client_id}")
+    parts.clients.take(client_id)
     caller = await run_in_threadpool(parts.find_caller, client_id)
     if caller is None:
         raise ForbiddenError("unknown-client", "the token's client speaks for no party")

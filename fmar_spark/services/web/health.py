@@ -1,13 +1,16 @@
 """Whether the service lives and can work, and what it counted: for those who run it, without a token."""
 
+from typing import Final
+
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from fmar_spark.services.web.access import parts_of
+from fmar_spark.services.web.access import limit_anonymous, parts_of
 from fmar_spark.services.web.problems import BusyError
 
 router = APIRouter(tags=["health"])
+_PROBE: Final = "probe"
 
 
 class Health(BaseModel):
@@ -17,14 +20,16 @@ class Health(BaseModel):
 
 
 @router.get("/health/live", response_model=Health)
-async def live() -> Health:
+async def live(request: Request) -> Health:
     """The process answers."""
+    limit_anonymous(request, _PROBE)
     return Health(status="live")
 
 
 @router.get("/health/ready", response_model=Health)
 def ready(request: Request) -> Health:
     """The service can work: its database answers and has its tables."""
+    limit_anonymous(request, _PROBE)
     if not parts_of(request).is_ready():
         raise BusyError("not-ready", "the database does not answer, or is not migrated", headers={"Retry-After": "5"})
     return Health(status="ready")
@@ -33,4 +38,5 @@ def ready(request: Request) -> Health:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
 def metrics(request: Request) -> Response:
     """Counters for Prometheus."""
+    limit_anonymous(request, _PROBE)
     return Response(generate_latest(parts_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

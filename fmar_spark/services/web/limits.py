@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Final
 
 from fmar_spark.services.web.problems import TooManyError
-from fmar_spark.settings.sections import ServiceSettings
 
 _MOST_BUCKETS: Final = 10_000
 
@@ -21,10 +20,10 @@ _MOST_BUCKETS: Final = 10_000
 class RateLimit:
     """Counts within one service; several services each allow the rate."""
 
-    def __init__(self, settings: ServiceSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        """All buckets begin full."""
-        self._per_second = settings.requests_per_minute / 60
-        self._burst = float(settings.request_burst)
+    def __init__(self, per_minute: int, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """All buckets begin full: ``burst`` requests at once, then ``per_minute``."""
+        self._per_second = per_minute / 60
+        self._burst = float(burst)
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()

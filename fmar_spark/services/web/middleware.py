@@ -1,5 +1,6 @@
 """What happens to every request before and after its route: an id, a bound on its size, a time, a row of audit, no leak on failure."""
 
+import asyncio
 import json
 import logging
 import time
@@ -10,12 +11,23 @@ from typing import Any, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fmar_spark.services.web.access import ServiceParts
+from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.identifiers import new_id
-from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, ServiceError, TooLargeError, describe_problem
+from fmar_spark.services.web.problems import (
+    PROBLEM_MEDIA_TYPE,
+    ServiceError,
+    TooLargeError,
+    TooManyError,
+    UnreadableError,
+    describe_problem,
+)
 
+_CLOSE: Final = {"Connection": "close"}
+_SLOWEST_BYTES_PER_SECOND: Final = 16_384
+_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _UNKNOWN_ROUTE: Final = "(none)"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = logging.getLogger(__name__)
@@ -41,7 +53,7 @@ class RequestGuard:
             bounded = exchange.bounded(receive, most_bytes)
             await self._app(scope, bounded, exchange.send)
         except ServiceError as error:
-            await exchange.refuse(error)
+            await exchange.refuse(exchange.limited(error))
         except Exception as error:
             # Not the message: database errors repeat values, and no MPAN belongs in a log.
             frames = "".join(traceback.format_tb(error.__traceback__))
@@ -67,22 +79,42 @@ class _Exchange:
 
     def bounded(self, receive: Receive, most: int) -> Receive:
         """The request's body, up to so many bytes."""
-        too_large = TooLargeError("body-too-large", f"at most {most} bytes are taken")
-        declared = Headers(scope=self._scope).get("content-length", "0")
+        too_large = TooLargeError("body-too-large", f"at most {most} bytes are taken", headers=_CLOSE)
+        headers = Headers(scope=self._scope)
+        declared = headers.get("content-length", "0")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise UnreadableError("two-lengths", "Content-Length beside Transfer-Encoding: one of them is required", headers=_CLOSE)
         if not declared.isascii() or not declared.isdigit() or int(declared[:18]) > most:
             raise too_large
         received = 0
+        seconds = self._parts.settings.request_body_seconds
+        is_whole = False
 
         async def receive_some() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_whole
+            if is_whole:
+                return await receive()
+            left = self._began + seconds + received / _SLOWEST_BYTES_PER_SECOND - time.perf_counter()
+            try:
+                message = await asyncio.wait_for(receive(), max(left, 0.001))
+            except TimeoutError as error:
+                raise HTTPException(408, headers=_CLOSE) from error
             received += len(message.get("body", b""))
+            is_whole = not message.get("more_body", False)
             if received > most:
                 # FastAPI turns any other exception while it reads a body into a 400.
-                raise HTTPException(too_large.status, too_large.detail)
+                raise HTTPException(too_large.status, too_large.detail, _CLOSE)
             return message
 
         return receive_some
+
+    def limited(self, error: ServiceError) -> ServiceError:
+        """The refusal, or that its address asks too often."""
+        try:
+            limit_anonymous(Request(self._scope))
+        except TooManyError as too_many:
+            return too_many
+        return error
 
     async def send(self, message: Message) -> None:
         """The answer, with its id and headers that keep browsers out."""
@@ -93,6 +125,7 @@ class _Exchange:
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
+            headers.setdefault("Content-Security-Policy", _POLICY)
         await self._send(message)
 
     async def refuse(self, error: ServiceError) -> None:

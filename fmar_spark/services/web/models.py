@@ -9,14 +9,32 @@ import math
 import re
 from typing import Annotated, Any, ClassVar, Final, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fmar_spark.services.web.problems import InvalidError
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _KEY: Final = re.compile(r"[A-Za-z0-9_.:@/-]{1,128}", re.ASCII)
 ID_PATTERN: Final = r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-Limit = Annotated[int | None, Field(ge=1, le=10_000, description="Rows of a page.")]
+
+
+def _read_digits(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"0|[1-9][0-9]{0,17}", value, re.ASCII):
+        raise ValueError("a whole number in plain digits is required")
+    return value
+
+
+def _read_flag(value: object) -> object:
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("true or false is required")
+    return value
+
+
+QueryFlag = Annotated[bool, BeforeValidator(_read_flag, json_schema_input_type=bool)]
+"""As JSON writes it: true or false."""
+Limit = Annotated[
+    int | None, BeforeValidator(_read_digits, json_schema_input_type=int | None), Field(ge=1, le=10_000, description="Rows of a page.")
+]
 Cursor = Annotated[str | None, Field(max_length=256, description="next_cursor of the page before.")]
 
 

@@ -13,6 +13,7 @@ TITLES: Final = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "The request did not arrive in time",
     409: "In conflict with what stands",
     412: "Changed in the meantime",
     413: "Too large",

@@ -10,14 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from fmar_spark import __version__
-from fmar_spark.services.web import health
-from fmar_spark.services.web.access import ServiceParts
+from fmar_spark.services.web import health, openapi_page
+from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.middleware import RequestGuard
 from fmar_spark.services.web.models import Problem
-from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, TITLES, ServiceError, describe_problem
+from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, TITLES, ServiceError, TooManyError, describe_problem
 
 _PROBLEM_CONTENT: Final = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_DECLARED: Final = (400, 401, 403, 404, 405, 409, 412, 413, 415, 422, 428, 429, 503)
+_DECLARED: Final = (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429, 503)
 _MOST_FAULTS: Final = 20
 
 
@@ -40,10 +40,13 @@ def build_service(parts: ServiceParts, api: Api) -> FastAPI:
         summary=api.summary,
         version=__version__,
         lifespan=_lifespan(parts, api),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
         responses={status: {"description": TITLES[status], "model": Problem, "content": _PROBLEM_CONTENT} for status in _DECLARED},
     )
     app.state.parts = parts
-    for router in (*api.routers, health.router):
+    for router in (*api.routers, health.router, openapi_page.router):
         app.include_router(router)
     app.add_exception_handler(ServiceError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -79,10 +82,15 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    names = {404: "no-such-resource", 405: "method-not-allowed", 413: "body-too-large"}
+    names = {404: "no-such-resource", 405: "method-not-allowed", 408: "request-too-slow", 413: "body-too-large"}
     refusal = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
     refusal.status = status if status in TITLES else 400
     refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    try:
+        if status in {404, 405} and not hasattr(request.state, "client_id"):
+            limit_anonymous(request)
+    except TooManyError as too_many:
+        refusal = too_many
     return _problem(request, refusal)
 
 

@@ -4,6 +4,7 @@ On one's own machine the service may issue tokens itself, with a key that lives 
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -19,11 +20,13 @@ from fmar_spark.services.web.problems import BusyError, UnauthenticatedError
 from fmar_spark.settings.sections import ServiceSettings
 
 PublicKey = RSAKey | ECKey
-FetchKeys = Callable[[], Awaitable[dict[str, Any]]]
+FetchKeys = Callable[[], Awaitable[object]]
+"""The issuer's answer, whatever JSON it is."""
 _log = logging.getLogger(__name__)
 _FETCH_TIMEOUT_SECONDS: Final = 5.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _MOST_KEYS: Final = 100
+_MOST_BYTES: Final = 2**20
 DEVELOPMENT_ISSUER: Final = "urn:fmar:development-issuer"
 LOCAL: Final = "local"
 _DEVELOPMENT_KEY_ID: Final = "development"
@@ -67,14 +70,18 @@ class SigningKeys:
         return is_stale and now - self._tried_at >= pause
 
     async def _refresh(self) -> None:
-        """Replace the keys; those that were there stay while the issuer cannot be reached."""
+        """Replace the keys; those that were there stay until the issuer gives a good answer: one with a key that can be used."""
         self._tried_at = self._clock()
         try:
-            published = await self._fetch()
-            self._keys = _import_keys(published)
-            self._fetched_at = self._clock()
-        except (httpx.HTTPError, ValueError, TypeError, AttributeError) as error:
+            keys = _import_keys(await self._fetch())
+        except (httpx.HTTPError, TimeoutError, ValueError) as error:
             _log.warning("the issuer's keys cannot be fetched: %s", type(error).__name__)
+            return
+        if not keys:
+            _log.warning("the issuer's answer holds no key that can be used; %d known keys stay", len(self._keys))
+            return
+        self._keys = keys
+        self._fetched_at = self._clock()
 
 
 class DevelopmentIssuer:
@@ -108,7 +115,7 @@ class DevelopmentIssuer:
         return jwt.encode({"alg": "RS256", "kid": _DEVELOPMENT_KEY_ID}, content, self._key, algorithms=["RS256"])
 
 
-def fetch_from(settings: ServiceSettings, environment: str) -> FetchKeys:
+def fetch_from(settings: ServiceSettings, environment: str, transport: httpx.AsyncBaseTransport | None = None) -> FetchKeys:
     """Fetches the JWKS document of the configured issuer.
 
     Raises:
@@ -120,26 +127,34 @@ def fetch_from(settings: ServiceSettings, environment: str) -> FetchKeys:
     if not url.startswith("https://") and environment not in {LOCAL, "test"}:
         raise ConfigError(f"{name}: https wanted in environment {environment}")
 
-    async def fetch() -> dict[str, Any]:
-        async with httpx.AsyncClient(timeout=_FETCH_TIMEOUT_SECONDS, follow_redirects=False) as client:
-            answer = await client.get(url)
+    async def fetch() -> object:
+        body = bytearray()
+        async with (
+            asyncio.timeout(_FETCH_TIMEOUT_SECONDS),
+            httpx.AsyncClient(timeout=_FETCH_TIMEOUT_SECONDS, follow_redirects=False, transport=transport) as client,
+            client.stream("GET", url) as answer,
+        ):
             answer.raise_for_status()
-            document: dict[str, Any] = answer.json()
-            return document
+            async for block in answer.aiter_bytes():
+                body += block
+                if len(body) > _MOST_BYTES:
+                    raise ValueError("the issuer's answer is too large")
+        return json.loads(body)
 
     return fetch
 
 
-def _import_keys(document: dict[str, Any]) -> dict[str, PublicKey]:
+def _import_keys(document: object) -> dict[str, PublicKey]:
     """Public RSA and EC keys for signatures; anything else in the document is passed over."""
     keys: dict[str, PublicKey] = {}
-    for entry in list(document["keys"])[:_MOST_KEYS]:
-        key_id = entry.get("kid")
+    published = document.get("keys") if isinstance(document, dict) else None
+    for entry in published[:_MOST_KEYS] if isinstance(published, list) else ():
+        key_id = entry.get("kid") if isinstance(entry, dict) else None
         if not isinstance(key_id, str) or entry.get("kty") not in {"RSA", "EC"} or entry.get("use", "sig") != "sig":
             continue
         try:
             key = import_key({name: value for name, value in entry.items() if name not in {"d", "p", "q", "dp", "dq", "qi"}})
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError):
             _log.warning("a key of the issuer cannot be read and is passed over")
             continue
         if isinstance(key, RSAKey | ECKey):
