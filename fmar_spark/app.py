@@ -15,8 +15,9 @@ from pyspark.sql import SparkSession
 from fmar_spark import clock
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
-from fmar_spark.engine.journal import Run, Written, describe_counts, record_run, start_run, tell_error
+from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
+from fmar_spark.engine.runs import Run, Written, describe_counts, start_run, tell_error
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.engine.stream import ENDING_SIGNALS

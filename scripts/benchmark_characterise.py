@@ -23,7 +23,7 @@ from fmar_spark.app import start_logging
 from fmar_spark.contracts.capability import BASELINES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, WEATHER
 from fmar_spark.engine.bridge import map_whole_keys
-from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA

@@ -18,7 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from fmar_spark.app import start_logging
-from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.dip.rows import FileDecoder

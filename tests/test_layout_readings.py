@@ -21,7 +21,7 @@ NOTHING_LEARNT = {
     "fmar_spark/steps/build_readings.py": "folds messages into readings and derives nothing",
     "fmar_spark/steps/predict_baseline.py": "first day of the whole lake",
     "notebooks/01_explore_readings_and_quarantine.py": "counts of days, gaps and quality codes over all meters",
-    "scripts/summarise.py": "counts meter-days",
+    "fmar_spark/commands/summary.py": "counts meter-days",
 }
 """Reads that tell nothing about any meter's consumption."""
 

@@ -8,7 +8,8 @@ from delta.tables import DeltaTable
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Written, record_run, start_run
+from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import IDENTITY, TableStore, Transaction
 
 STEP: Final = "rename_columns"

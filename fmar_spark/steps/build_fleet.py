@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.transforms.fleet import classes_of_assets, current_at, join_fleet, present_capabilities

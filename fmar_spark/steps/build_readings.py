@@ -9,14 +9,13 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS, SERIES
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import BatchBody, drain, table_rows
 from fmar_spark.errors import ConfigError
 from fmar_spark.transforms.meter_points import told_by_first_message, told_by_series, told_by_standing
-from fmar_spark.transforms.reading_versions import told_by_imports, told_by_messages
-from fmar_spark.transforms.readings_fold import fold_readings
+from fmar_spark.transforms.reading_versions import fold_readings, told_by_imports, told_by_messages
 
 READS: Final = (DIP_MESSAGES, INTERVAL_IMPORTS, SERIES)
 WRITES: Final = (READING_VERSIONS, READINGS, METER_POINTS)

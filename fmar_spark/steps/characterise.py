@@ -12,7 +12,7 @@ from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.bridge import map_whole_keys
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer

@@ -10,7 +10,7 @@ from pyspark.sql import types as T
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, SERIES
 from fmar_spark.domain.mpan import assign_mpans
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore

@@ -15,8 +15,8 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES
-from fmar_spark.engine.journal import Run, Written
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction

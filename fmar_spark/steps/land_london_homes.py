@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
-from fmar_spark.engine.journal import Written
+from fmar_spark.engine.runs import Written
 from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 from fmar_spark.intake.intervals.weather import read_weather
 from fmar_spark.intake.london_homes import Home, list_messages, write_temperatures

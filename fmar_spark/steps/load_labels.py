@@ -6,7 +6,7 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, SERIES
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import LABEL_SCHEMA

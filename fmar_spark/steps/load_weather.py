@@ -5,7 +5,7 @@ import logging
 import pyarrow as pa
 
 from fmar_spark.contracts.readings import WEATHER
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError

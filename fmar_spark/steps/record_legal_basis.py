@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LEGAL_BASES, SERIES
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 

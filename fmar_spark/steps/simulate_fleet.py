@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import yaml
 
-from fmar_spark.engine.journal import Written
+from fmar_spark.engine.runs import Written
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
 from fmar_spark.simulate.plan import FleetPlan, Mix, mix_from

@@ -20,7 +20,7 @@ from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.arrow_columns import build_column, list_rows
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.bridge import map_whole_keys
-from fmar_spark.engine.journal import Run, Written
+from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError

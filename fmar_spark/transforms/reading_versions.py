@@ -1,10 +1,17 @@
 """Meter-days as they were told, by the DIP or by an import, in the one form of ``silver.reading_versions``."""
 
+from typing import Final
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fmar_spark.contracts.readings import READING_VERSIONS
+from fmar_spark.contracts.readings import READING_VERSIONS, READINGS
+from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.schema import conform
+from fmar_spark.intake.readings_fold import fold_chunk
+
+METERS_PER_CHUNK: Final = 32
+"""Meters folded at once: with a year each some 40 MB."""
 
 
 def told_by_messages(messages: DataFrame) -> DataFrame:
@@ -33,3 +40,9 @@ def told_by_imports(imports: DataFrame) -> DataFrame:
         F.col("imported_at").alias("reported_at"),
     )
     return conform(rows, READING_VERSIONS)
+
+
+def fold_readings(versions: DataFrame, partitions: int = 0) -> DataFrame:
+    """One row of ``silver.readings`` for each meter, UTC day and quantity of the versions."""
+    wanted = versions.select(*READING_VERSIONS.names)
+    return map_whole_keys(wanted, "mpan_id", fold_chunk, READINGS, METERS_PER_CHUNK, partitions)

@@ -7,7 +7,8 @@ from fmar_spark.cli import main
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import METER_POINTS
-from fmar_spark.engine.journal import Written, record_run, start_run
+from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 

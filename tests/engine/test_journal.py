@@ -1,6 +1,6 @@
 import pytest
 
-from fmar_spark.engine.journal import MAX_ERROR_CHARS, tell_error
+from fmar_spark.engine.runs import MAX_ERROR_CHARS, tell_error
 
 
 @pytest.mark.parametrize(

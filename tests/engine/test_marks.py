@@ -1,6 +1,7 @@
 from fmar_spark.contracts.table import Column, Layer, TableContract
-from fmar_spark.engine.journal import Written, record_run, start_run
+from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import TableStore, Transaction
 
 METERS = TableContract("meters", Layer.SILVER, "Meters.", ("mpan_id",), (Column("mpan_id", "string", "Meter.", nullable=False),), "none")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from fmar_spark.engine.journal import start_run
+from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning import training
 from fmar_spark.simulate.plan import FleetPlan, Mix

@@ -8,7 +8,7 @@ from pyspark.sql import Row
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError

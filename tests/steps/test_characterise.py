@@ -15,7 +15,7 @@ from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, S
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.journal import start_run
+from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.tables import import_table

@@ -5,7 +5,7 @@ import pandas as pd
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LABELS, LEGAL_BASES, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import SiteRow, read_labels
 from fmar_spark.intake.intervals.files import find_files

@@ -11,7 +11,8 @@ import pytest
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import DIP_MESSAGES
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Written, record_run, start_run
+from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.dip.files import read_units

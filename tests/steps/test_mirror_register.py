@@ -9,7 +9,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.journal import start_run
+from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError

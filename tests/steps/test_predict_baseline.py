@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Written, start_run
+from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError

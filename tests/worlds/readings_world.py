@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from fmar_spark.engine.journal import Run, Written, start_run
+from fmar_spark.engine.runs import Run, Written, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import import_files

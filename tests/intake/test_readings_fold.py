@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fmar_spark.contracts.readings import READING_VERSIONS
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.transforms.readings_fold import fold_chunk
+from fmar_spark.intake.readings_fold import fold_chunk
 
 SCHEMA = arrow_schema(READING_VERSIONS)
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Folds what was told of a meter-day, in whatever order, to the newest value of every half-hour."""
+"""Folds what was reported of a meter-day, in whatever order, to the newest value of every half-hour."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -6,44 +6,34 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyspark.sql import DataFrame
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.contracts.readings import READING_VERSIONS, READINGS
+from fmar_spark.contracts.readings import READINGS
 from fmar_spark.engine.arrow_columns import Values, build_column, day_arrays, list_rows, number_keys
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 OPTED_OUT: Final = 1
 """DIP's estimation reason of a customer who opted out."""
-METERS_PER_CHUNK: Final = 32
-"""Meters folded at once: with a year each some 40 MB."""
-UNTOLD: Final = -1
+UNREPORTED: Final = -1
 
 
-class _Told(NamedTuple):
+class _Reported(NamedTuple):
     """Versions in parallel arrays, oldest first; ties of time go by the version's name, so that the order is one."""
 
     day: Ints
     """Which meter-day each speaks of, 0..days - 1."""
     kwh: Floats
     quality: Ints
-    """Code of each half-hour's quality, ``UNTOLD`` where there is none, (versions, 48)."""
+    """Code of each half-hour's quality, ``UNREPORTED`` where there is none, (versions, 48)."""
     is_out: Bools
     """Opted out, (versions, 48)."""
-
-
-def fold_readings(versions: DataFrame, partitions: int = 0) -> DataFrame:
-    """One row of ``silver.readings`` for each meter, UTC day and quantity of the versions."""
-    wanted = versions.select(*(name for name in READING_VERSIONS.names))
-    return map_whole_keys(wanted, "mpan_id", fold_chunk, READINGS, METERS_PER_CHUNK, partitions)
 
 
 def fold_chunk(chunk: pa.Table) -> Iterator[pa.RecordBatch]:
     """The folded meter-days of whole meters.
 
-    A half-hour takes the value, quality and opt-out mark of the newest version that told it; a version that leaves it
+    A half-hour takes the value, quality and opt-out mark of the newest version that reported it; a version that leaves it
     out changes nothing there.
 
     Args:
@@ -52,8 +42,8 @@ def fold_chunk(chunk: pa.Table) -> Iterator[pa.RecordBatch]:
     oldest_first = chunk.sort_by([("reported_at", "ascending"), ("version_id", "ascending")])
     first_row, day = _number_days(oldest_first)
     qualities, codes = _encode(oldest_first["quality"])
-    told = _Told(day, day_arrays(oldest_first["kwh"], SLOTS_PER_DAY), codes, _read_opt_outs(oldest_first["reason"]))
-    folded = _overlay(told, len(first_row))
+    reported = _Reported(day, day_arrays(oldest_first["kwh"], SLOTS_PER_DAY), codes, _read_opt_outs(oldest_first["reason"]))
+    folded = _overlay(reported, len(first_row))
     last_row = np.zeros(len(first_row), dtype=np.int64)
     last_row[day] = np.arange(len(day))
     keys = oldest_first.take(pa.array(last_row))
@@ -80,21 +70,21 @@ def _number_days(rows: pa.Table) -> tuple[Ints, Ints]:
     return first_row, day
 
 
-def _overlay(told: _Told, days: int) -> _Told:
+def _overlay(reported: _Reported, days: int) -> _Reported:
     """Lay the versions of each meter-day over one another, oldest first, one layer of all meters at a time."""
     shape = (days, SLOTS_PER_DAY)
     kwh = np.full(shape, np.nan, dtype=np.float32)
-    quality = np.full(shape, UNTOLD, dtype=told.quality.dtype)
+    quality = np.full(shape, UNREPORTED, dtype=reported.quality.dtype)
     is_out = np.zeros(shape, dtype=np.bool_)
-    layer = _rank_within(told.day)
+    layer = _rank_within(reported.day)
     for depth in range(int(layer.max(initial=-1)) + 1):
         rows = np.flatnonzero(layer == depth)
-        target = told.day[rows]
-        speaks = ~np.isnan(told.kwh[rows])
-        kwh[target] = np.where(speaks, told.kwh[rows], kwh[target])
-        quality[target] = np.where(speaks, told.quality[rows], quality[target])
-        is_out[target] = np.where(speaks, told.is_out[rows], is_out[target])
-    return _Told(np.arange(days), kwh, quality, is_out)
+        target = reported.day[rows]
+        speaks = ~np.isnan(reported.kwh[rows])
+        kwh[target] = np.where(speaks, reported.kwh[rows], kwh[target])
+        quality[target] = np.where(speaks, reported.quality[rows], quality[target])
+        is_out[target] = np.where(speaks, reported.is_out[rows], is_out[target])
+    return _Reported(np.arange(days), kwh, quality, is_out)
 
 
 def _rank_within(day: Ints) -> Ints:
@@ -110,15 +100,15 @@ def _rank_within(day: Ints) -> Ints:
 def _encode(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int16]]:
     """Distinct quality codes, and the code of each half-hour, (rows, 48)."""
     flat = _flatten(column).dictionary_encode()
-    codes = flat.indices.fill_null(UNTOLD).to_numpy(zero_copy_only=False).astype(np.int16)
+    codes = flat.indices.fill_null(UNREPORTED).to_numpy(zero_copy_only=False).astype(np.int16)
     return flat.dictionary, codes.reshape(-1, SLOTS_PER_DAY)
 
 
 def _decode(codes: Ints, names: pa.Array, kind: pa.ListType) -> pa.ListArray:
     flat = codes.reshape(-1)
-    values = (
-        names.take(pa.array(np.where(flat == UNTOLD, 0, flat), mask=flat == UNTOLD)) if len(names) else pa.nulls(len(flat), pa.string())
-    )
+    is_unread = flat == UNREPORTED
+    place = pa.array(np.where(is_unread, 0, flat), mask=is_unread)
+    values = names.take(place) if len(names) else pa.nulls(len(flat), pa.string())
     offsets = np.arange(0, len(flat) + 1, SLOTS_PER_DAY, dtype=np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), values, type=kind)
 
