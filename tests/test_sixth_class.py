@@ -42,7 +42,7 @@ def test_its_evidence_is_declared_described_and_learnt_from(outcome: dict[str, A
     assert outcome["classes"][-1] == "lighting"
     assert outcome["features"] == ["lighting_dark_kw", "lighting_dark_share", "lighting_steadiness"]
     assert outcome["trained"] == sorted(outcome["classes"])
-    assert outcome["auc"] > 0.9
+    assert outcome["auc"] > 0.8
     assert outcome["size_error"] < 0.5
     assert outcome["methods"]
 

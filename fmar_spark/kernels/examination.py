@@ -8,19 +8,29 @@ import numpy as np
 
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.kernels.battery import detector as battery
+from fmar_spark.kernels.battery.detector import BatteryRules
 from fmar_spark.kernels.demand_response import detector as demand_response
 from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.heat_pump import detector as heat_pump
 from fmar_spark.kernels.solar import detector as solar_pv
+from fmar_spark.kernels.solar.detector import PvFindings, PvRules
 from fmar_spark.kernels.sufficiency import Sufficiency
 from fmar_spark.kernels.window import Feature, Findings, Floats, MeterWindow, Method, name_columns
 
 
+class SizingRules(NamedTuple):
+    """What sizes rest on beside the readings: settings of a user who knows the assets better."""
+
+    pv: PvRules = PvRules()
+    battery: BatteryRules = BatteryRules()
+
+
 class Scene(NamedTuple):
-    """What a detector may look at."""
+    """What a detector may look at, and the rules of sizes."""
 
     window: MeterWindow
-    sun: solar_pv.PvFindings
+    sizing: SizingRules
+    sun: PvFindings
     load_kw: Floats
     """Import less export plus estimated generation, shape (meters, days, 48), NaN where unread."""
 
@@ -48,7 +58,9 @@ DETECTORS: Final[Mapping[AssetClass, Detector]] = MappingProxyType(
     {
         AssetClass.EV: Detector(ev, lambda scene: ev.examine(scene.window, scene.load_kw)),
         AssetClass.HEAT_PUMP: Detector(heat_pump, lambda scene: heat_pump.examine(scene.window, scene.load_kw)),
-        AssetClass.BATTERY: Detector(battery, lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw)),
+        AssetClass.BATTERY: Detector(
+            battery, lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw, scene.sizing.battery)
+        ),
         AssetClass.SOLAR_PV: Detector(solar_pv, lambda scene: scene.sun.findings),
         AssetClass.DEMAND_RESPONSE: Detector(demand_response, lambda scene: demand_response.examine(scene.window, scene.load_kw)),
     }
@@ -81,17 +93,19 @@ class Examination(NamedTuple):
     """Import less export, same shape."""
 
 
-def examine_meters(window: MeterWindow, sufficiency: Sufficiency) -> Examination:
+def examine_meters(window: MeterWindow, sufficiency: Sufficiency, sizing: SizingRules | None = None) -> Examination:
     """Take PV out first, then look for the other classes in what is left.
 
     Args:
         window: meters by local day and slot.
         sufficiency: of the same meters.
+        sizing: what sizes rest on; None = the defaults.
     """
+    sizing = sizing or SizingRules()
     net_kw = window.net_kw
-    sun = solar_pv.examine(window)
+    sun = solar_pv.examine(window, sizing.pv)
     load_kw = net_kw + sun.generation_kw
-    scene = Scene(window, sun, load_kw)
+    scene = Scene(window, sizing, sun, load_kw)
     findings = {asset: detector.examine(scene) for asset, detector in DETECTORS.items()}
     columns = describe_context(window, sufficiency)
     for found in findings.values():

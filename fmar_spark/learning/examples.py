@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import date_asset, presence_evidence
-from fmar_spark.kernels.examination import examine_meters
+from fmar_spark.kernels.examination import SizingRules, examine_meters
 from fmar_spark.kernels.sufficiency import SUFFICIENT, check_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
@@ -46,10 +46,10 @@ class Description(NamedTuple):
     history_days: Ints
 
 
-def describe_window(window: MeterWindow, min_days: int, max_missing_share: float) -> Description:
+def describe_window(window: MeterWindow, min_days: int, max_missing_share: float, sizing: SizingRules | None = None) -> Description:
     """Everything that training needs to know of a batch of meters."""
     sufficiency = check_history(window, min_days, max_missing_share)
-    examination = examine_meters(window, sufficiency)
+    examination = examine_meters(window, sufficiency, sizing)
     everyone: Bools = np.ones(window.import_kw.shape[0], dtype=np.bool_)
     presence, sizes = [], []
     for asset in ASSET_CLASSES:

@@ -13,8 +13,11 @@ from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.kernels.battery.cycles import StorageRules
+from fmar_spark.kernels.battery.detector import BatteryRules
 from fmar_spark.kernels.dating import date_asset, presence_evidence
-from fmar_spark.kernels.examination import Examination, examine_meters
+from fmar_spark.kernels.examination import Examination, SizingRules, examine_meters
+from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
@@ -32,7 +35,7 @@ from fmar_spark.profiling.parts import (
 )
 from fmar_spark.profiling.verdicts import Scorer, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
-from fmar_spark.settings.sections import Settings
+from fmar_spark.settings.sections import Settings, SizingSettings
 
 WEATHER_KNOWN_SHARE = 0.5
 
@@ -45,6 +48,7 @@ class ProfileRules(NamedTuple):
     window_months: int
     report_probability: float
     tiers: TierRules
+    sizing: SizingRules
     baseline: ScoreRules
 
 
@@ -56,8 +60,15 @@ def read_profile_rules(settings: Settings) -> ProfileRules:
         window_months=settings.sufficiency.window_months,
         report_probability=settings.characterise.report_probability,
         tiers=TierRules(settings.characterise.high_tier, settings.characterise.medium_tier),
+        sizing=read_sizing(settings.sizing),
         baseline=read_rules(settings.baseline),
     )
+
+
+def read_sizing(settings: SizingSettings) -> SizingRules:
+    """What sizes rest on, as the settings have it."""
+    storage = StorageRules(usual_hours=settings.battery_hours, round_trip=settings.battery_round_trip)
+    return SizingRules(PvRules(performance_ratio=settings.pv_performance_ratio), BatteryRules(storage=storage))
 
 
 class _Examined(NamedTuple):
@@ -90,7 +101,7 @@ class ProfilePass:
 
     def _examine(self, group: MeterGroup) -> _Examined:
         sufficiency = check_history(group.window, self.rules.min_days, self.rules.max_missing_share)
-        return _Examined(group, sufficiency, examine_meters(group.window, sufficiency))
+        return _Examined(group, sufficiency, examine_meters(group.window, sufficiency, self.rules.sizing))
 
     def _profile(self, examined: _Examined, raw: Floats) -> pa.RecordBatch:
         """Profiles of meters that share a calendar, one row each."""

@@ -73,6 +73,14 @@ class CharacteriseSettings(Section):
     max_weather_areas: int = Field(5000, ge=1, description="More are refused: use an area for many meters.")
 
 
+class SizingSettings(Section):
+    """What sizes of assets rest on beside the readings: for whoever knows the assets better."""
+
+    pv_performance_ratio: float = Field(0.74, ge=0.4, le=1, description="AC kW per kWp of a PV array at 1 kW/m2 on its modules.")
+    battery_hours: float = Field(2.6, ge=0.25, le=24, description="Storage over power of a battery whose power cannot be seen.")
+    battery_round_trip: float = Field(0.85, ge=0.5, le=1, description="Energy that a battery gives over the energy that it takes.")
+
+
 class BaselineSettings(Section):
     """How the day-ahead baseline learns and how it is scored."""
 
@@ -159,6 +167,7 @@ class Settings(Section):
     imports: ImportSettings = ImportSettings()
     sufficiency: SufficiencySettings = SufficiencySettings()
     characterise: CharacteriseSettings = CharacteriseSettings()
+    sizing: SizingSettings = SizingSettings()
     baseline: BaselineSettings = BaselineSettings()
     learning: LearningSettings = LearningSettings()
     agreements: RegisterSettings = RegisterSettings()

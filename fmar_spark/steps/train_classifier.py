@@ -25,13 +25,14 @@ from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
-from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.examination import FEATURES, SizingRules
 from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
 from fmar_spark.learning.examples import Examples, describe_window
 from fmar_spark.learning.registry import register_classifier
 from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
+from fmar_spark.profiling.profiles import read_sizing
 from fmar_spark.profiling.windows import WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
@@ -66,12 +67,13 @@ class EvidencePass:
     min_days: int
     max_missing_share: float
     window_months: int
+    sizing: SizingRules
 
     def __call__(self, chunk: pa.Table) -> Iterator[pa.RecordBatch]:
         """One record batch for each group of meters that share a calendar."""
         schema = arrow_schema(EVIDENCE)
         for group in group_meters(chunk, self.weather, self.window_months):
-            found = describe_window(group.window, self.min_days, self.max_missing_share)
+            found = describe_window(group.window, self.min_days, self.max_missing_share, self.sizing)
             rows = np.flatnonzero(found.kept)
             columns = {
                 "mpan_id": [group.mpan_ids[row] for row in rows],
@@ -102,6 +104,7 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
         min_days=settings.sufficiency.min_days,
         max_missing_share=settings.sufficiency.max_missing_share,
         window_months=settings.sufficiency.window_months,
+        sizing=read_sizing(settings.sizing),
     )
     meter_days = read_eligible_days(store, until_date, ())
     labelled = store.spark.createDataFrame([(mpan,) for mpan in labels.index], "mpan_id string")

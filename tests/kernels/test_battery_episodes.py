@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.battery.cycles import ROUND_TRIP, SUN_HOURS, Traits, Workings, find_episodes
+from fmar_spark.kernels.battery.cycles import SUN_HOURS, StorageRules, Traits, Workings, find_episodes
 from fmar_spark.kernels.window import Floats
 
 BLOCKS = 2
@@ -68,7 +68,7 @@ def test_free_sun_fills_what_was_given_at_the_rate_of_four_hours() -> None:
     events = found.events
     taken = events.is_import & (events.start_slot // 48 == 9)
     assert events.start_slot[taken].tolist() == [9 * 48 + 20]
-    assert events.energy_kwh[taken].sum() == pytest.approx(1.8 / ROUND_TRIP, rel=1e-4)
+    assert events.energy_kwh[taken].sum() == pytest.approx(1.8 / StorageRules().round_trip, rel=1e-4)
     assert events.peak_kw[taken].max() == pytest.approx(found.sizes.storage_kwh[0] / SUN_HOURS, rel=1e-4)
 
 
@@ -77,8 +77,15 @@ def test_flat_blocks_in_cheap_hours_are_charging_and_give_the_power() -> None:
     net_kw[:, :, 4:10] += 3.0
     found = find_episodes(lay_traits(net_kw, may_fill=True))
     assert found.sizes.rated_import_kw[0] == pytest.approx(3.0, rel=1e-3)
-    assert found.sizes.storage_kwh[0] == pytest.approx(9.0 * np.sqrt(ROUND_TRIP), rel=1e-3)
+    assert found.sizes.storage_kwh[0] == pytest.approx(9.0 * np.sqrt(StorageRules().round_trip), rel=1e-3)
     assert count_slots(found, is_import=True) == 6 * DAYS
+
+
+def test_what_is_known_of_the_battery_replaces_what_is_assumed() -> None:
+    plain = find_episodes(lay_traits(serve_evenings())).sizes
+    known = find_episodes(lay_traits(serve_evenings()), StorageRules(usual_hours=2 * StorageRules().usual_hours)).sizes
+    np.testing.assert_array_equal(known.storage_kwh, plain.storage_kwh)
+    np.testing.assert_allclose(known.rated_export_kw, plain.rated_export_kw / 2)
 
 
 def test_a_meter_whose_nights_do_not_rise_regularly_is_not_searched_for_charging() -> None:

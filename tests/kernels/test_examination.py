@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.examination import CONTEXT_FEATURES, DETECTORS, FEATURES, Examination, examine_meters, stack_features
+from fmar_spark.kernels.examination import (
+    CONTEXT_FEATURES,
+    DETECTORS,
+    FEATURES,
+    Examination,
+    SizingRules,
+    examine_meters,
+    stack_features,
+)
+from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import check_history
 from fmar_spark.kernels.window import Floats, MeterWindow
 
@@ -115,3 +124,14 @@ def test_generation_is_added_back_before_the_others_look(see_fleet: FleetMaker) 
     made = np.bincount(sun.meter[mine], sun.energy_kwh[mine], len(seen.fleet.mpan_id))
     assert np.corrcoef(added, made)[0, 1] > 0.8
     assert np.median(added / made) == pytest.approx(1.0, abs=0.3)
+
+
+def test_what_sizes_rest_on_changes_no_evidence(see_fleet: FleetMaker) -> None:
+    window = take_meters(see_fleet(home_solar_pv=0.9).window, list(range(12)))
+    plain = examine(window)
+    rules = SizingRules(PvRules(performance_ratio=0.37))
+    known = examine_meters(window, check_history(window, 20, 0.9), rules)
+    np.testing.assert_array_equal(known.features, plain.features)
+    pv, usual = (found.findings[AssetClass.SOLAR_PV].sizes for found in (known, plain))
+    np.testing.assert_allclose(pv.peak_kwp, usual.peak_kwp * PvRules().performance_ratio / 0.37)
+    assert (usual.peak_kwp > 0).any()

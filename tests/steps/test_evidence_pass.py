@@ -11,7 +11,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS, SIZE_NAMES, 
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
-from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.examination import FEATURES, SizingRules
 from fmar_spark.learning.training import split_by_meter, train_classifier
 from fmar_spark.profiling.windows import empty_weather
 from fmar_spark.steps.train_classifier import EVIDENCE, EvidencePass, join_labels
@@ -42,7 +42,7 @@ def meter_days(days_of_meter: dict[str, int]) -> pa.Table:
 
 
 def evidence_of(days_of_meter: dict[str, int]) -> pa.Table:
-    evidence_pass = EvidencePass(empty_weather(), min_days=60, max_missing_share=0.7, window_months=24)
+    evidence_pass = EvidencePass(empty_weather(), min_days=60, max_missing_share=0.7, window_months=24, sizing=SizingRules())
     return pa.Table.from_batches(list(evidence_pass(meter_days(days_of_meter))), arrow_schema(EVIDENCE))
 
 

@@ -28,10 +28,6 @@ LEAST_FILL_SHARE: Final = 0.12
 """Days with a block of that power below which it is not the battery's."""
 LEAST_OPEN_DAYS: Final = 6
 """Days of a block on which a dark clock slot must run free for its own mean to count as the usual load."""
-ROUND_TRIP: Final = 0.85
-"""Energy given over energy taken. Source: usual figure of lithium-ion batteries with their inverter."""
-USUAL_HOURS: Final = 2.6
-"""Storage over power of the batteries on sale, where power itself cannot be seen."""
 SUN_HOURS: Final = 4.0
 """Storage over the power at which a roof fills it: mornings have less to spare than the battery could take."""
 FULL_SHARE: Final = 0.9
@@ -40,6 +36,15 @@ LEAST_DAYS: Final = 10
 """Days with a discharge below which storage is not estimated."""
 NOON_SLOT: Final = 24
 """Clock slot at which a day of discharging begins and ends. Source: definition."""
+
+
+class StorageRules(NamedTuple):
+    """What is assumed of batteries on sale where the readings do not show it; settings of a user who knows better."""
+
+    usual_hours: float = 2.6
+    """Storage over power, where power itself cannot be seen."""
+    round_trip: float = 0.85
+    """Energy given over energy taken. Source: usual figure of lithium-ion batteries with their inverter."""
 
 
 class Traits(NamedTuple):
@@ -72,8 +77,14 @@ class _Filling(NamedTuple):
     """Shape (meters,), NaN where there is none."""
 
 
-def find_episodes(traits: Traits) -> Workings:
-    """Episodes and sizes as if there were a battery."""
+def find_episodes(traits: Traits, rules: StorageRules | None = None) -> Workings:
+    """Episodes and sizes as if there were a battery.
+
+    Args:
+        traits: of a few meters.
+        rules: what is assumed of the battery; None = the defaults.
+    """
+    rules = rules or StorageRules()
     meters, blocks = traits.load_kw.shape[:2]
     days = blocks * BLOCK_DAYS
     read = ~np.isnan(traits.net_kw)
@@ -82,10 +93,10 @@ def find_episodes(traits: Traits) -> Workings:
     half_days = given_kw.reshape(meters, days * 2, NOON_SLOT).sum(axis=2) * HOURS_PER_SLOT
     by_noon[:, 1:] = _join_from_noon(half_days)
     filling = _find_filling(traits)
-    sizes = _size_batteries(by_noon[:, 1:], filling)
+    sizes = _size_batteries(by_noon[:, 1:], filling, rules)
     free = traits.is_held & ~traits.dark[:, :, None]
     by_sun_kw = np.where(np.isfinite(filling.power_kw), 0.0, np.nan_to_num(sizes.storage_kwh / SUN_HOURS))
-    taken_kw = _fill_by_sun(free.reshape(meters, days, SLOTS_PER_DAY), by_noon[:, 1:], by_sun_kw)
+    taken_kw = _fill_by_sun(free.reshape(meters, days, SLOTS_PER_DAY), by_noon[:, 1:] / rules.round_trip, by_sun_kw)
     parts = [
         _to_events(given_kw, False),
         _to_events(taken_kw.reshape(meters, days * SLOTS_PER_DAY), True),
@@ -168,7 +179,7 @@ def _find_filling(traits: Traits) -> _Filling:
     return _Filling(found._replace(meter=rows[found.meter]), power_kw)
 
 
-def _size_batteries(given_kwh: Floats, filling: _Filling) -> Sizes:
+def _size_batteries(given_kwh: Floats, filling: _Filling, rules: StorageRules) -> Sizes:
     """Storage from the fullest discharges or charges; power from charging in cheap hours, else from storage."""
     meters = len(given_kwh)
     emptied_kwh = _high_of_positive(given_kwh)
@@ -179,8 +190,8 @@ def _size_batteries(given_kwh: Floats, filling: _Filling) -> Sizes:
     count = np.diff(bounds)
     some = count > 0
     filled_kwh[some] = energy[order][bounds[:-1][some] + (FULL_SHARE * (count[some] - 1)).astype(np.int64)]
-    storage_kwh = np.where(some, np.sqrt(ROUND_TRIP) * filled_kwh, emptied_kwh)
-    power_kw = np.where(some, filling.power_kw, storage_kwh / USUAL_HOURS)
+    storage_kwh = np.where(some, np.sqrt(rules.round_trip) * filled_kwh, emptied_kwh)
+    power_kw = np.where(some, filling.power_kw, storage_kwh / rules.usual_hours)
     spread = np.where(some, 0.2, 0.5)
     known = np.isfinite(storage_kwh) & (storage_kwh > 0)
     power_kw, storage_kwh = np.where(known, power_kw, np.nan), np.where(known, storage_kwh, np.nan)
@@ -203,17 +214,17 @@ def _high_of_positive(daily: Floats) -> Floats:
     return np.where(count >= LEAST_DAYS, np.take_along_axis(ordered, place[:, None], axis=1)[:, 0], np.nan)
 
 
-def _fill_by_sun(free: Bools, given_kwh: Floats, power_kw: Floats) -> Floats:
+def _fill_by_sun(free: Bools, spent_kwh: Floats, power_kw: Floats) -> Floats:
     """Charging power in the first sunny slots in which the site draws nothing, until what was given since is made up for.
 
     Args:
         free: sun, and net power near zero or going out, shape (meters, days, 48).
-        given_kwh: discharged from noon to noon, shape (meters, days).
+        spent_kwh: energy that a discharge from noon to noon takes to be made up for, shape (meters, days).
         power_kw: of the battery, shape (meters,); 0 where the sun does not fill it.
     """
-    wanted = np.zeros_like(given_kwh)
-    wanted[:, 1:] = given_kwh[:, :-1] / ROUND_TRIP
-    wanted = np.where(wanted > 0, wanted, given_kwh / ROUND_TRIP)
+    wanted = np.zeros_like(spent_kwh)
+    wanted[:, 1:] = spent_kwh[:, :-1]
+    wanted = np.where(wanted > 0, wanted, spent_kwh)
     taken_kw = np.zeros(free.shape, dtype=np.float32)
     meter, day = np.nonzero((wanted > 0) & (power_kw > 0)[:, None])
     chosen = free[meter, day]

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.battery.cycles import Traits, find_episodes
+from fmar_spark.kernels.battery.cycles import StorageRules, Traits, find_episodes
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
 from fmar_spark.kernels.window import (
     Bools,
@@ -48,7 +48,7 @@ METHOD: Final = Method(
     "battery that came late still shows.",
     sized="Where charging from the network recurs at one power, that is `rated_kw`, and `storage_kwh` is the 90th percentile of its blocks "
     "by the square root of the round trip. Else `storage_kwh` is the 90th percentile of a day's discharge and `rated_kw` is storage over "
-    "2.6 hours, with a wider interval. Import and export have the same rating.",
+    "2.6 hours (`sizing.battery_hours`), with a wider interval. Import and export have the same rating.",
     dated="The daily mark is the energy given, or charged from the network if that is more. An upgrade is read from each day's strongest "
     "episode.",
 )
@@ -79,6 +79,8 @@ class BatteryRules(NamedTuple):
     """Or regularity of steps up and down."""
     fill_regularity: float = 0.45
     """Least regularity of the steps up in cheap hours for charging from the network to be sought."""
+    storage: StorageRules = StorageRules()
+    """What is assumed of the battery itself."""
 
 
 class _Zeros(NamedTuple):
@@ -154,7 +156,7 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     hint = (column["battery_dark_zero_share"] > rules.hint_zero_share) | (column["battery_dark_export_share"] > rules.hint_export_share)
     rows = np.flatnonzero(hint | (column["battery_step_and_drop"] > rules.hint_regularity))
     may_fill = column["battery_night_step_regularity"][rows] >= rules.fill_regularity
-    workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill))
+    workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill), rules.storage)
     daily = np.zeros((len(net), days), dtype=np.float32)
     daily[rows] = workings.moved_kwh[:, :days]
     has_gap = np.isnan(net @ np.ones(net.shape[3], dtype=np.float32))

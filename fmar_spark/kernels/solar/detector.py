@@ -45,7 +45,7 @@ METHOD: Final = Method(
     "generation is added back before any other class is looked for.",
     sized="The array is fitted to the envelope of the export, else to the measured sky (made up for what clipping at zero hides), else to "
     "the season, over mixes of two planes. `rated_kw` (AC, export) is the highest output seen, cloud edges aside, or the fit under a clear "
-    "sky without an export register; `peak_kwp` is the fit at 1 kW/m² over the performance ratio.",
+    "sky without an export register; `peak_kwp` is the fit at 1 kW/m² over `sizing.pv_performance_ratio`.",
     dated="The daily mark is each day's own scale of the array, by how far sunny hours lie below dark ones against the weeks around. With "
     "an export register the first and the last day of export bound it, where a silence is too long to be chance.",
 )
