@@ -79,7 +79,7 @@ def find_implausible(energies: Energies) -> Ints:
     rate = energies.kwh * (SLOT_MINUTES / energies.minutes)
     for owner in np.unique(energies.owner[rate > LEAST_SUSPECT_KWH]):
         first, last = np.searchsorted(energies.owner, [owner, owner + 1])
-        verdict[first:last] = _judge_heights(energies.kwh[first:last], rate[first:last], verdict[first:last])
+        verdict[first:last] = _compare_heights(energies.kwh[first:last], rate[first:last], verdict[first:last])
     verdict[_find_lumps(energies, rate, verdict)] = LUMP
     return verdict
 
@@ -136,7 +136,7 @@ def _is_listed(kwh: Floats, codes: Floats) -> Bools:
     return found
 
 
-def _judge_heights(kwh: Floats, rate: Floats, before: Ints) -> Ints:
+def _compare_heights(kwh: Floats, rate: Floats, before: Ints) -> Ints:
     """Verdicts for one series by how its energies compare."""
     verdict = before.copy()
     known = np.sort(rate[before == PLAUSIBLE])

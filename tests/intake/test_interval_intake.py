@@ -120,7 +120,7 @@ def test_what_was_counted_up_over_an_outage_is_rejected_by_name(tmp_path: Path) 
     assert faults_of(take(path)) == {"homes.csv:882": "kwh_lump"}
 
 
-def test_spurious_rows_are_refused_by_line_and_rule_and_all_rows_are_accounted_for(tmp_path: Path) -> None:
+def test_spurious_rows_are_rejected_by_line_and_rule_and_all_rows_are_accounted_for(tmp_path: Path) -> None:
     lines = [f"a,2024-01-01T{hour:02d}:00:00Z,0.4" for hour in range(20)] + [
         "a,2024-01-02T00:00:00Z,-1",
         "a,2024-01-02T01:00:00Z,NaN",
@@ -183,7 +183,7 @@ def test_an_export_that_is_always_zero_is_no_export_register(tmp_path: Path) -> 
     assert {quantity for _, _, quantity in days_of(staged)} == {"AI"}
 
 
-def test_a_step_that_is_not_supported_refuses_the_series_and_not_its_neighbours(tmp_path: Path) -> None:
+def test_a_step_that_is_not_supported_rejects_the_series_and_not_its_neighbours(tmp_path: Path) -> None:
     lines = [f"daily,2024-01-{day:02d},9" for day in range(1, 20)] + [f"a,2024-01-01T0{hour}:00:00Z,0.4" for hour in range(9)]
     staged = take(write_csv(tmp_path, lines))
     assert [fact.series_id for fact in staged.intake.series] == ["a"]
@@ -191,7 +191,7 @@ def test_a_step_that_is_not_supported_refuses_the_series_and_not_its_neighbours(
     assert staged.intake.counts["rows_naive"] == 19
 
 
-def test_a_folder_is_read_as_one_and_its_bad_files_are_refused_by_name(tmp_path: Path) -> None:
+def test_a_folder_is_read_as_one_and_its_bad_files_are_rejected_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     (folder / "_hidden").mkdir(parents=True)
     write_csv(folder, ["a,2024-01-01T00:00:00Z,0.1", "a,2024-01-01T00:30:00Z,0.1"], "one.csv")
@@ -206,12 +206,12 @@ def test_a_folder_is_read_as_one_and_its_bad_files_are_refused_by_name(tmp_path:
     assert staged.intake.series[0].source == "one.csv and 1 more"
 
 
-def test_a_file_without_the_wanted_columns_is_refused_in_one_line_that_names_them(tmp_path: Path) -> None:
+def test_a_file_without_the_wanted_columns_is_rejected_in_one_line_that_names_them(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"homes.csv: column kwh_import is missing; found series_id, timestamp_utc, kwh; wanted"):
         take(write_csv(tmp_path, ["a,2024-01-01T00:00:00Z,1"], header="series_id,timestamp_utc,kwh"))
 
 
-def test_an_empty_file_or_folder_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_empty_file_or_folder_is_rejected_by_name(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match="none: no file found"):
         find_files(tmp_path / "none")

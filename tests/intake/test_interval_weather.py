@@ -47,14 +47,14 @@ def test_each_series_may_have_its_own_weather(tmp_path: Path) -> None:
     assert weather.area_of("c") is None
 
 
-def test_names_seen_in_the_wild_are_understood_and_others_are_told(tmp_path: Path) -> None:
+def test_names_seen_in_the_wild_are_understood_and_others_are_named(tmp_path: Path) -> None:
     weather = write_weather(tmp_path, hourly(air_temperature_c=5.0, global_irradiance_wm2=100.0))
     assert weather.days.to_pylist()[0]["ghi_w_m2"][0] == 100.0
     with pytest.raises(ConfigError, match=r"town.csv: columns timestamp_utc, heat found; timestamp_utc, temp_c"):
         write_weather(tmp_path, hourly(heat=1.0))
 
 
-def test_kelvin_is_refused_and_single_faults_are_left_out(tmp_path: Path) -> None:
+def test_kelvin_is_rejected_and_single_faults_are_left_out(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="degrees Celsius wanted"):
         write_weather(tmp_path, hourly(temp_c=280.0))
     temperature = np.full(48, 7.0)

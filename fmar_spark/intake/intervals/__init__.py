@@ -1,1 +1,1 @@
-"""A user's own readings from CSV or Parquet: judged row by row, resampled to half-hours."""
+"""A user's own readings from CSV, Parquet or Delta: checked row by row, resampled to half-hours."""

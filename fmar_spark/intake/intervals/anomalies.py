@@ -51,7 +51,7 @@ ANOMALIES: Final = {
     "swapped_dates": Anomaly(
         "the days make fewer breaks with day and month swapped wherever the day is 12 or lower: the dates look swapped", "--dates swapped"
     ),
-    "time_of_day": Anomaly("some times of day are mostly unread: a year's energy cannot be told from the rest", ""),
+    "time_of_day": Anomaly("some times of day are mostly unread: the rest says nothing of a year's energy", ""),
     "mixed_steps": Anomaly("the step changes: each stretch is read with a step of its own", ""),
     "all_zero": Anomaly("every energy is zero", ""),
 }

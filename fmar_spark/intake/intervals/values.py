@@ -63,7 +63,7 @@ def read_names(column: Any, where: str) -> tuple[pa.Array, Bools]:
     An MPAN that was stored as a number has one name, whatever the type of its column: its digits.
 
     Raises:
-        ConfigError: the column's numbers cannot be told apart.
+        ConfigError: the column's numbers have lost digits.
     """
     column = flatten(column)
     kind = column.type
