@@ -6,12 +6,13 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.domain.assets import AssetClass
+from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.kernels.battery import detector as battery
 from fmar_spark.kernels.battery.detector import BatteryRules
 from fmar_spark.kernels.demand_response import detector as demand_response
 from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.heat_pump import detector as heat_pump
+from fmar_spark.kernels.overlap import share_overlap
 from fmar_spark.kernels.solar import detector as solar_pv
 from fmar_spark.kernels.solar.detector import PvFindings, PvRules
 from fmar_spark.kernels.sufficiency import Sufficiency
@@ -40,12 +41,14 @@ class Detector(NamedTuple):
 
     module: ModuleType
     examine: Callable[[Scene], Findings]
+    rival: AssetClass | None = None
+    """Class whose episodes may be the same energy: a car and a battery both fill at night, and a car may cycle as a heat pump does."""
 
     @property
     def features(self) -> tuple[Feature, ...]:
-        """The evidence that it declares."""
+        """The evidence that it declares, and how far its episodes lie on its rival's."""
         declared: tuple[Feature, ...] = self.module.FEATURES
-        return declared
+        return declared if self.rival is None else (*declared, describe_overlap(self.module, self.rival))
 
     @property
     def method(self) -> Method:
@@ -54,12 +57,20 @@ class Detector(NamedTuple):
         return method
 
 
+def describe_overlap(module: ModuleType, rival: AssetClass) -> Feature:
+    """The evidence of how far a class's episodes lie on those of another."""
+    own = module.FEATURES[0].name.partition("_")[0]
+    return Feature(f"{own}_{rival.value}_overlap", "share", f"Energy of its episodes that runs during those of {ASSET_FACTS[rival].words}.")
+
+
 DETECTORS: Final[Mapping[AssetClass, Detector]] = MappingProxyType(
     {
-        AssetClass.EV: Detector(ev, lambda scene: ev.examine(scene.window, scene.load_kw)),
-        AssetClass.HEAT_PUMP: Detector(heat_pump, lambda scene: heat_pump.examine(scene.window, scene.load_kw)),
+        AssetClass.EV: Detector(ev, lambda scene: ev.examine(scene.window, scene.load_kw), AssetClass.BATTERY),
+        AssetClass.HEAT_PUMP: Detector(heat_pump, lambda scene: heat_pump.examine(scene.window, scene.load_kw), AssetClass.EV),
         AssetClass.BATTERY: Detector(
-            battery, lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw, scene.sizing.battery)
+            battery,
+            lambda scene: battery.examine(scene.window, scene.load_kw, scene.sun.generation_kw, scene.sizing.battery),
+            AssetClass.EV,
         ),
         AssetClass.SOLAR_PV: Detector(solar_pv, lambda scene: scene.sun.findings),
         AssetClass.DEMAND_RESPONSE: Detector(demand_response, lambda scene: demand_response.examine(scene.window, scene.load_kw)),
@@ -107,6 +118,12 @@ def examine_meters(window: MeterWindow, sufficiency: Sufficiency, sizing: Sizing
     load_kw = net_kw + sun.generation_kw
     scene = Scene(window, sizing, sun, load_kw)
     findings = {asset: detector.examine(scene) for asset, detector in DETECTORS.items()}
+    meters, days, slots_per_day = load_kw.shape
+    for asset, detector in DETECTORS.items():
+        if detector.rival is not None:
+            own, rival = findings[asset], findings[detector.rival]
+            overlap = share_overlap(own.events, rival.events, meters, days * slots_per_day)
+            findings[asset] = own._replace(features={**own.features, detector.features[-1].name: overlap})
     columns = describe_context(window, sufficiency)
     for found in findings.values():
         columns |= found.features

@@ -10,10 +10,11 @@ from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow, count_re
 VERDICTS: Final = ("sufficient", "no_readings", "too_few_days", "too_many_gaps")
 SUFFICIENT, NO_READINGS, TOO_FEW_DAYS, TOO_MANY_GAPS = range(4)
 READ_SHARE_OF_A_DAY: Final = 0.5
+"""Share of its half-hours from which a day counts as seen."""
 LEAST_PATTERN_DAYS: Final = 14
+"""Days seen below which nothing is said of times of day that are left out."""
 PATTERN_SHARE: Final = 0.5
 """A time of day that is read on less than this share of the days of the best read time is left out."""
-"""Share of its half-hours from which a day counts as seen."""
 
 
 class Sufficiency(NamedTuple):

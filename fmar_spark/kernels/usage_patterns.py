@@ -15,6 +15,8 @@ LONG_HOURS: Final = 2.5
 """Length from which a block is long."""
 FEWEST_SEASON_DAYS: Final = 30
 """Days seen of winter, and of summer, below which they are not compared."""
+FEWEST_ACTIVE_DAYS: Final = 8
+"""Days with energy below which their steps say nothing."""
 
 
 class Blocks(NamedTuple):
@@ -113,6 +115,42 @@ def contrast_seasons(daily_kwh: Floats, season: Ints) -> Floats:
     winter, summer = (_mean_of_days(daily_kwh[:, season == wanted]) for wanted in (0, 2))
     total = winter + summer
     return np.asarray((winter - summer) / np.where(total > 0, total, np.nan))
+
+
+def measure_roughness(daily_kwh: Floats) -> Floats:
+    """How far one active day's energy lies from the next one's, half the mean square step over the variance, shape (meters,).
+
+    About 1 where each day stands alone, as driving does; near 0 where energy drifts with the season (von Neumann, 1941). NaN with fewer
+    than eight active days or where all are equal.
+
+    Args:
+        daily_kwh: shape (meters, days), NaN where unknown.
+    """
+    meters = daily_kwh.shape[0]
+    meter, day = np.nonzero(np.nan_to_num(daily_kwh) > 0)
+    energy = daily_kwh[meter, day].astype(np.float64)
+    count = np.bincount(meter, minlength=meters)
+    enough = np.where(count >= FEWEST_ACTIVE_DAYS, count, np.nan)
+    centred = energy - (np.bincount(meter, energy, meters) / np.maximum(count, 1))[meter]
+    variance = np.bincount(meter, centred**2, meters) / enough
+    same = meter[1:] == meter[:-1]
+    step = np.bincount(meter[1:][same], np.diff(centred)[same] ** 2, meters) / (enough - 1)
+    return np.asarray(step / (2 * np.where(variance > 0, variance, np.nan)))
+
+
+def measure_sharpness(meter: Ints, slot: Ints, meters: int, slots_per_day: int) -> Floats:
+    """Share of a meter's moments that fall in its busiest slot of the day, shape (meters,); NaN with fewer than three.
+
+    Args:
+        meter: row of each moment.
+        slot: its slot since the window's start.
+        meters: rows there are.
+        slots_per_day: 48, or 24 for hourly meters.
+    """
+    place = meter * slots_per_day + slot % slots_per_day
+    tally = np.bincount(place, minlength=meters * slots_per_day).reshape(meters, slots_per_day)
+    count = tally.sum(axis=1)
+    return np.asarray(tally.max(axis=1) / np.where(count >= FEWEST_BLOCKS, count, np.nan))
 
 
 def _mean_of_days(daily_kwh: Floats) -> Floats:

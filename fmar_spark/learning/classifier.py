@@ -13,8 +13,9 @@ import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
 from fmar_spark.errors import ModelError
+from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.kernels.window import Floats, Ints
 
@@ -65,6 +66,9 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that the asset is there at the end, given that of having been there at all.
 
+        An asset whose mark follows the season is silent for months without having gone: its probability falls only where its history
+        ends with a removal, which is dated against the same season of the other year.
+
         Args:
             asset: which class.
             probability: of having been there at some time, shape (meters,).
@@ -74,6 +78,8 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         if weights is None:
             return probability
         known = ~np.isnan(evidence[:, 0])
+        if ASSET_FACTS[asset].is_seasonal:
+            known &= evidence[:, PRESENCE_EVIDENCE.index("was_removed")] > 0
         logit = np.nan_to_num(evidence) @ np.asarray(weights[:-1]) + weights[-1]
         still_there = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
         return np.where(known, probability * still_there, probability)

@@ -7,8 +7,9 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES, AssetClass
 from fmar_spark.errors import InputError
+from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, name_size, to_logit
@@ -108,11 +109,19 @@ def _fit_presence(examples: Examples, index: int, wanted: Bools) -> list[float] 
     """Logistic weights of "still there" among meters that had the asset; None where too few ever lost it."""
     rows = wanted & (examples.labels[:, index] == 1) & ~np.isnan(examples.present[:, index])
     rows &= ~np.isnan(examples.presence[:, index, 0])
+    if ASSET_FACTS[ASSET_CLASSES[index]].is_seasonal:
+        removed = rows & (examples.presence[:, index, PRESENCE_EVIDENCE.index("was_removed")] > 0)
+        rows = removed if _has_both(examples.present[removed, index]) else rows
     still = examples.present[rows, index]
-    if still.size == 0 or min(still.sum(), (1 - still).sum()) < MIN_OF_EACH_ANSWER:
+    if not _has_both(still):
         return None
     fitted = LogisticRegression(C=1.0, max_iter=500).fit(np.nan_to_num(examples.presence[rows, index]), still)
     return [*map(float, fitted.coef_[0]), float(fitted.intercept_[0])]
+
+
+def _has_both(answers: Floats) -> bool:
+    """Whether there are enough of either answer to learn from."""
+    return answers.size > 0 and bool(min(answers.sum(), (1 - answers).sum()) >= MIN_OF_EACH_ANSWER)
 
 
 def _fit_intervals(examples: Examples, index: int, wanted: Bools) -> dict[str, list[float]]:

@@ -185,4 +185,3 @@ def test_the_power_that_comes_second_is_told_beside_the_first() -> None:
     charging = charging_of(load_kw)
     assert charging.rated_kw[0] == pytest.approx(7.2, rel=0.03)
     assert charging.second_kw[0] == pytest.approx(3.0, rel=0.05)
-    assert charging.second_likeness[0] < charging.likeness[0]

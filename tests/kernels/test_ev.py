@@ -128,8 +128,25 @@ def test_chargers_of_simulated_homes_are_sized_and_their_half_hours_found(see_fl
 def test_homes_with_a_car_look_more_like_charging_than_homes_with_an_immersion_heater_or_a_shower(see_fleet: FleetMaker) -> None:
     cars = see_fleet(home_ev=1.0).window
     others = see_fleet(confuser_scale=1.0).window
-    with_car, without = (np.nan_to_num(column(examine(one, one.import_kw), "ev_likeness"), nan=-99.0) for one in (cars, others))
-    assert (with_car[:, None] > without[None]).mean() > 0.9
+    with_car, without = (np.nan_to_num(examine(one, one.import_kw).sizes.spread, nan=99.0) for one in (cars, others))
+    assert (with_car[:, None] < without[None]).mean() > 0.85
+
+
+def test_a_car_on_a_night_tariff_is_told_from_storage_heating_by_its_energy_from_night_to_night(lay_window: WindowMaker) -> None:
+    rng = np.random.default_rng(5)
+    days = 300
+    load_kw = np.full((2, days, 48), 0.3, dtype=np.float32) + 0.05 * rng.random((2, days, 48), dtype=np.float32)
+    charged = rng.integers(2, 9, days)
+    heated = np.rint(5 + 3 * np.cos(2 * np.pi * np.arange(days) / 365)).astype(int)
+    for row, slots in enumerate((charged, heated)):
+        for day in range(days):
+            load_kw[row, day, 1 : 1 + slots[day]] += 7.2
+    found = examine(lay_window(load_kw), load_kw)
+    assert column(found, "ev_power_kw") == pytest.approx([7.2, 7.2], rel=0.03)
+    assert column(found, "ev_start_sharpness") == pytest.approx([1.0, 1.0])
+    roughness = column(found, "ev_energy_roughness")
+    assert roughness[0] > 0.8
+    assert roughness[1] < 0.2
 
 
 @pytest.mark.parametrize(("meters", "days"), [(0, 30), (3, 0), (3, 30)])

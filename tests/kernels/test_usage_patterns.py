@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, contrast_seasons, describe_usage
+from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, contrast_seasons, describe_usage, measure_roughness, measure_sharpness
 from fmar_spark.kernels.window import Bools, Floats
 
 SLOTS = 48
@@ -149,3 +149,34 @@ def test_unknown_days_have_no_contrast(shape: tuple[int, int]) -> None:
     found = contrast_seasons(np.full(shape, np.nan), np.resize([0, 2], shape[1]))
     assert found.shape == shape[:1]
     assert np.isnan(found).all()
+
+
+def test_roughness_is_half_the_mean_square_step_over_the_variance_of_active_days() -> None:
+    rng = np.random.default_rng(3)
+    daily = np.where(rng.random((20, 60)) < 0.4, rng.uniform(1, 9, (20, 60)), 0.0)
+    daily[rng.random((20, 60)) < 0.1] = np.nan
+    daily[0], daily[1, 7:], daily[2] = np.nan, 0.0, 5.0
+    found = measure_roughness(daily)
+    for row, meter in enumerate(daily):
+        active = meter[np.nan_to_num(meter) > 0]
+        if active.size < 8 or active.var() == 0:
+            assert np.isnan(found[row])
+        else:
+            assert found[row] == pytest.approx((np.diff(active) ** 2).mean() / (2 * active.var()))
+
+
+def test_energy_that_drifts_is_smooth_and_energy_that_varies_is_rough() -> None:
+    day = np.arange(200)
+    drifting = 5 + 3 * np.cos(2 * np.pi * day / 200)
+    varying = np.random.default_rng(1).uniform(2, 8, 200)
+    smooth, rough = measure_roughness(np.stack([drifting, varying]))
+    assert smooth < 0.01
+    assert rough == pytest.approx(1.0, abs=0.2)
+
+
+def test_sharpness_is_the_share_of_the_busiest_slot() -> None:
+    meter = np.array([0, 0, 0, 0, 1, 1])
+    slot = np.array([1, 49, 97, 10, 5, 5])
+    found = measure_sharpness(meter, slot, 3, SLOTS)
+    assert found[0] == 0.75
+    assert np.isnan(found[1:]).all()

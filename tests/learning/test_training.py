@@ -140,6 +140,15 @@ def test_presence_is_learnt_from_the_standing_at_the_end(examples: Examples, cla
     assert classifier.predict_present(AssetClass.EV, sure, there)[0] > 0.8
 
 
+def test_a_seasonal_asset_is_gone_only_where_its_history_ends_with_a_removal() -> None:
+    silent, removed = np.array([[0.0, 5.0, 5.0, 0.0]]), np.array([[0.0, 5.0, 5.0, 1.0]])
+    sure = np.array([0.95])
+    with_weights = AssetClassifier(presence={"solar_pv": [1.0, 0.0, 0.0, -4.0, 0.0], "ev": [1.0, 0.0, -0.5, -4.0, 0.0]})
+    assert with_weights.predict_present(AssetClass.SOLAR_PV, sure, silent)[0] == 0.95
+    assert with_weights.predict_present(AssetClass.SOLAR_PV, sure, removed)[0] < 0.1
+    assert with_weights.predict_present(AssetClass.EV, sure, silent)[0] < 0.3
+
+
 @pytest.mark.parametrize("part", ["train", "calibrate"])
 def test_too_few_answers_of_a_kind_are_rejected_with_their_number(examples: Examples, split: Split, part: str) -> None:
     labels = examples.labels.copy()

@@ -86,8 +86,10 @@ class Charging(NamedTuple):
     """How much the blocks of that power look like charging, rough log odds; NaN where there are none."""
     second_kw: Floats
     """Power that comes second; NaN where there is no other."""
-    second_likeness: Floats
-    """The same of the power that comes second."""
+    sharpness: Floats
+    """Share of the blocks' energy whose power lies within 5 % of the charger's: a heater's follows the voltage, a cooker's its rings."""
+    prominence: Floats
+    """Log of the hours of blocks at the charger's power over those that powers beside it lead to expect."""
     rise_days: Floats
     """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night, shape (meters, 2 x 5)."""
     sessions: Blocks
@@ -115,7 +117,8 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
         choice.share,
         choice.likeness,
         choice.second_kw,
-        choice.second_likeness,
+        choice.sharpness,
+        choice.prominence,
         _share_rise_days(grid, rises, seen),
         sessions,
     )
@@ -171,7 +174,8 @@ class _Choice(NamedTuple):
     share: Floats
     likeness: Floats
     second_kw: Floats
-    second_likeness: Floats
+    sharpness: Floats
+    prominence: Floats
 
 
 def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSearch) -> _Choice:
@@ -200,7 +204,8 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
         share=share.reshape(kinds, meters)[best, row],
         likeness=likeness[best, row],
         second_kw=power_kw.reshape(kinds, meters)[second, row],
-        second_likeness=likeness[second, row],
+        sharpness=sharpness.reshape(kinds, meters)[best, row],
+        prominence=prominence.reshape(kinds, meters)[best, row],
     )
 
 
@@ -249,7 +254,7 @@ def _score_charger(pattern: UsagePattern, power_kw: Floats, share: Floats, sharp
         + 4.0 * np.minimum(size, 0.0)
         - 0.7 * np.maximum(size, 0.0)
         + 1.0 * share
-        - 4.5 * np.minimum(pattern.active_day_share, 1.0)
+        - 1.5 * np.minimum(pattern.active_day_share, 1.0)
         + 1.2 * np.log(pattern.hours_mean)
         + 2.0 * np.nan_to_num(pattern.start_spread, nan=0.5)
         - 1.3 * np.minimum(np.nan_to_num(pattern.gap_cv, nan=1.0), 3.0)

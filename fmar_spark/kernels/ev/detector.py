@@ -11,7 +11,7 @@ import numpy as np
 
 from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import RISE_KW, Charging, EvSearch, find_charging
-from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_usage
+from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_usage, measure_roughness, measure_sharpness
 from fmar_spark.kernels.window import (
     Bools,
     Events,
@@ -30,7 +30,6 @@ FEATURES: Final = (
     Feature("ev_power_kw", "kW", "Power of the charger: that of the blocks that look most like charging."),
     Feature("ev_power_spread", "ratio", "Standard deviation of the sessions' power over the power."),
     Feature("ev_concentration", "share", "Energy of all flat blocks that has the charger's power."),
-    Feature("ev_likeness", "log odds", "How much the blocks of that power look like charging."),
     Feature("ev_visibility", "ratio", "Charger's power over the median change from slot to slot."),
     Feature("ev_energy_share", "share", "Energy of the sessions over the energy of the load."),
     Feature("ev_season_contrast", "-1 to 1", "Winter's energy less summer's over their sum."),
@@ -46,7 +45,15 @@ FEATURES: Final = (
     Feature("ev_per_active_day", "sessions", "Sessions a day with one."),
     Feature("ev_edge_mismatch", "ratio", "Difference of the step up and the step down over the power, mean of the sessions."),
     Feature("ev_second_kw", "kW", "Power whose blocks come second."),
-    Feature("ev_second_likeness", "log odds", "How much those look like charging."),
+    Feature("ev_sharpness", "share", "Energy of the charger's blocks whose power lies within 5 % of its own."),
+    Feature("ev_prominence", "log ratio", "Hours of blocks at the charger's power over those that powers beside it lead to expect."),
+    Feature(
+        "ev_energy_roughness",
+        "ratio",
+        "Half the mean square step from one day with charging to the next over the variance: about 1 for driving, less for the weather.",
+    ),
+    Feature("ev_start_sharpness", "share", "Sessions that start in the busiest slot: a tariff or a timer."),
+    Feature("ev_end_sharpness", "share", "Sessions that end in the busiest slot: a timer, where energy does not decide the end."),
     *(Feature(f"ev_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more.") for kw in RISE_KW),
     *(Feature(f"ev_night_rise_days_{kw:g}kw", "share", f"The same of {kw:g} kW between 22:00 and 06:00.") for kw in RISE_KW),
 )
@@ -138,7 +145,6 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
         "ev_power_kw": charging.rated_kw,
         "ev_power_spread": charging.spread,
         "ev_concentration": charging.concentration,
-        "ev_likeness": charging.likeness,
         "ev_visibility": charging.rated_kw / np.maximum(typical_kw, METER_STEP_KW),
         "ev_energy_share": pattern.kwh_per_day * seen.sum(axis=1) / np.where(used_kwh > 0, used_kwh, np.nan),
         "ev_season_contrast": contrast_seasons(daily, season),
@@ -154,7 +160,11 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
         "ev_per_active_day": pattern.per_active_day,
         "ev_edge_mismatch": pattern.mismatch,
         "ev_second_kw": charging.second_kw,
-        "ev_second_likeness": charging.second_likeness,
+        "ev_sharpness": charging.sharpness,
+        "ev_prominence": charging.prominence,
+        "ev_energy_roughness": measure_roughness(daily),
+        "ev_start_sharpness": measure_sharpness(sessions.meter, sessions.start, len(seen), slots_per_day),
+        "ev_end_sharpness": measure_sharpness(sessions.meter, sessions.end, len(seen), slots_per_day),
         **dict(zip(rises, charging.rise_days.T, strict=True)),
     }
     unseen: Bools = ~np.asarray(seen.any(axis=1))

@@ -9,7 +9,6 @@ from fmar_spark.kernels.solar.fit import (
     USABLE_W_M2,
     ArrayFit,
     Blocks,
-    average_known,
     choose_layout,
     sum_neighbours,
     weigh_presence,
@@ -65,7 +64,8 @@ def size_fits(
             presence = _join_presence(own.presence, steady[mine], has_exports[mine])
         else:
             own = _fit_sky(area, part, ratio, evidence.open_share[mine], by_sky.presence[mine])
-            by_season_kw = np.where((part.sky_square > 0).any(axis=(1, 2)), 0.0, _scale_by_season(part))
+            mine_evidence = Evidence(*(column[mine] for column in evidence))
+            by_season_kw = np.where((part.sky_square > 0).any(axis=(1, 2)), 0.0, _scale_by_season(part, mine_evidence))
             own = own._replace(scale_kw=own.pooled_kw / sky_reliability + by_season_kw)
             presence = steady[mine]
         for whole, column in zip(fit, own._replace(presence=presence), strict=True):
@@ -95,16 +95,19 @@ def _fit_sky(area: Ints, blocks: Blocks, ratio: Floats, open_share: Floats, pres
     return choose_layout(cross, square, ratio, area, presence, (blocks.load_square * weight).sum(axis=2))
 
 
-def _scale_by_season(blocks: Blocks) -> Floats:
+def _scale_by_season(blocks: Blocks, evidence: Evidence) -> Floats:
     """What is left to go by without export and without a measured sky: how each hour falls as its block's sun rises, shape (meters,).
 
-    Each hour is compared with itself over the year, so that the site's own day and night do not enter.
+    Each hour is compared with itself over the year, less what the dark hours of the same weeks do, so that neither the site's day and
+    night nor its winter enter. Hours that are mostly cut off at zero count for little, and their slope is made up for it.
     """
-    known = ~np.isnan(blocks.mean_kw)
-    sun = np.where(known, CLEAR_SHARE * np.nan_to_num(blocks.clear), np.nan)
-    spread = np.nan_to_num(sun - average_known(sun, 1)[:, None])
-    fall = (spread * np.nan_to_num(blocks.mean_kw)).sum(axis=(1, 2)) / np.maximum((spread**2).sum(axis=(1, 2)), 1e-3)
-    return np.asarray(np.maximum(-fall, 0.0))
+    open_share = np.where(blocks.clear * 1000 > USABLE_W_M2, evidence.open_share, np.nan)
+    weight = np.where(np.isnan(blocks.mean_kw) | np.isnan(open_share), 0.0, np.nan_to_num(open_share) ** 3)
+    fall_kw = np.nan_to_num(evidence.dark_kw)[..., None] - np.nan_to_num(blocks.mean_kw)
+    sun = CLEAR_SHARE * np.nan_to_num(blocks.clear)
+    spread = sun - ((weight * sun).sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6))[:, None]
+    cross = (weight * spread * fall_kw / np.maximum(np.nan_to_num(open_share, nan=1.0), 0.05)).sum(axis=(1, 2))
+    return np.asarray(np.maximum(cross / np.maximum((weight * spread**2).sum(axis=(1, 2)), 1e-3), 0.0))
 
 
 def _join_presence(own: Floats, by_sky: Floats, has_exports: Bools) -> Floats:
