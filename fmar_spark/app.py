@@ -18,18 +18,19 @@ from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.runs import Run, Written, describe_counts, start_run, tell_error
-from fmar_spark.engine.session import SPARK_ERRORS, build_session, is_running, stop_session
+from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.engine.stream import ENDING_SIGNALS
-from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.errors import DONE, FAILED, ConfigError, FmarError
 from fmar_spark.settings.overlays import digest_settings
 from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import Settings
 
-DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
 JAVA_FRAMES = re.compile(r"\t+(at |\.\.\. )")
 """Where in Spark an error was raised: a hundred lines that hide the one that says what it was."""
 LOST_SIGNAL_SECONDS = 0.05
+ACCOUNT_SECONDS = 10.0
+"""How long an interrupted run tries to leave its row in the journal."""
 STOPPED = FmarError("stopped; run the same command again to go on")
 _log = logging.getLogger("fmar")
 
@@ -42,6 +43,7 @@ class App:
         self.job, self.settings, self.run_date = job, settings, run_date
         self._session: SparkSession | None = None
         self._has_joined = False
+        self._interrupted: tuple[TableStore, Run] | None = None
 
     @property
     def spark(self) -> SparkSession:
@@ -72,6 +74,23 @@ class App:
         if self._session is not None and not self._has_joined:
             stop_session(self._session)
 
+    def abandon(self, error: KeyboardInterrupt) -> None:
+        """The journal has the row of the step that was interrupted, unless Spark takes long; then Spark ends without waiting for its tasks.
+
+        A second Ctrl-C cuts this short.
+        """
+        try:
+            signal.setitimer(signal.ITIMER_REAL, ACCOUNT_SECONDS)
+            if self._interrupted is not None and not self.has_lost_spark:
+                self._account_for(*self._interrupted, error)
+        except KeyboardInterrupt:
+            _log.debug("%s: interrupted again", self.job.name)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        if self._session is not None and not self._has_joined:
+            end_session(self._session)
+            self._session = None
+
     def run_step(self, step: str, body: Callable[[TableStore, Run], Written]) -> Written:
         """Run one step under the journal: its row is left whether it succeeds or fails, unless there is no lake yet to leave it in."""
         store = TableStore(self.spark, self.settings.lake.root)
@@ -83,6 +102,9 @@ class App:
         try:
             with self._show_progress(store, step):
                 written = body(store, run)
+        except KeyboardInterrupt:
+            self._interrupted = store, run
+            raise
         except BaseException as error:
             if not isinstance(error, FmarError):
                 error.add_note(describe_failure(step, store.at_hand, error))
@@ -112,9 +134,8 @@ class App:
 def describe_failure(step: str, at_hand: str, error: BaseException) -> str:
     """Which step failed at which table and why, and what that means for the lake: stands last below a traceback."""
     place = f" while {at_hand}" if at_hand else ""
-    why = "" if isinstance(error, KeyboardInterrupt) else f": {tell_error(error)}"
-    how = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
-    return f"{step}: {how}{place}{why}\n{step}: what was written before stands; run the same command again once mended (docs/operations.md)"
+    after = "correct the cause and run the same command again (docs/operations.md)"
+    return f"{step}: failed{place}: {tell_error(error)}\n{step}: what was written before stands; {after}"
 
 
 def run_job(job: Job, settings: Settings, run_date: date | None, body: Callable[[App], None]) -> int:
@@ -126,8 +147,15 @@ def run_job(job: Job, settings: Settings, run_date: date | None, body: Callable[
     app = App(job, settings, run_date)
     try:
         with plain_signals():
-            body(app)
-    except (Exception, KeyboardInterrupt) as error:
+            try:
+                body(app)
+            except KeyboardInterrupt as error:
+                status = _report(job, STOPPED)
+                app.abandon(error)
+                return status
+    except KeyboardInterrupt:
+        return FAILED
+    except Exception as error:
         return _report_failure(app, error)
     finally:
         app.close()
@@ -195,20 +223,18 @@ def plain_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _report_failure(app: App, error: BaseException) -> int:
+def _report_failure(app: App, error: Exception) -> int:
     """One line where a user can correct it, else a traceback; the exit status."""
     if isinstance(error, FmarError):
-        return _report(app.job, error, WRONG_ARGUMENTS if isinstance(error, ConfigError) else FAILED)
-    if isinstance(error, KeyboardInterrupt):
-        return _report(app.job, STOPPED, FAILED)
+        return _report(app.job, error)
     if app.has_lost_spark:
         gone = "Spark's process has gone: it was ended, or the machine ran out of memory"
-        return _report(app.job, FmarError(f"{gone}; run the same command again"), FAILED)
+        return _report(app.job, FmarError(f"{gone}; run the same command again"))
     told = "".join(traceback.format_exception(error)).splitlines()
     sys.stderr.write("\n".join(line for line in told if not JAVA_FRAMES.match(line)) + "\n")
     return FAILED
 
 
-def _report(job: Job, error: FmarError, status: int) -> int:
+def _report(job: Job, error: FmarError) -> int:
     sys.stderr.write(f"{job.name}: {error}\n")
-    return status
+    return error.exit_status

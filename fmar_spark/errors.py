@@ -1,12 +1,24 @@
 """Everything that this package raises on purpose; bad rows are data and never raise."""
 
+from typing import ClassVar, Final
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_INPUT: Final = 2
+"""Exit statuses of every command."""
+
 
 class FmarError(Exception):
     """Root of the tree: its message is one line that says what to do."""
 
+    exit_status: ClassVar[int] = FAILED
+    """Exit status of a command that ends with it."""
+
 
 class ConfigError(FmarError):
     """A setting, argument or installed part is missing or wrong."""
+
+    exit_status = WRONG_INPUT
 
 
 class ContractError(FmarError):
@@ -14,7 +26,9 @@ class ContractError(FmarError):
 
 
 class InputError(FmarError):
-    """A file or folder that a person named cannot be used as a whole."""
+    """A file or folder that a user named cannot be used as a whole."""
+
+    exit_status = WRONG_INPUT
 
 
 class ModelError(FmarError):

@@ -157,7 +157,8 @@ def start_service(url: str, folder: Path) -> Iterator[tuple[str, dict[str, str],
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(HERE / "serve_register.py"), "--port", str(port), "--database", url, "--lake", str(folder / "lake")]
+    program = "import sys; from fmar_spark.cli import main; sys.exit(main(['serve', *sys.argv[1:]]))"
+    command = [sys.executable, "-c", program, "--port", str(port), "--database", url, "--lake", str(folder / "lake")]
     for setting in ("requests_per_minute=1000000000", "request_burst=1000000000", "lock_timeout_seconds=60"):
         command += ["--set", f"agreements.{setting}"]
     with (folder / "service.log").open("w") as log:

@@ -7,12 +7,11 @@ from typing import Final
 from typer import BadParameter, Exit, Typer, TyperException
 from typer.main import get_command
 
-from fmar_spark.cli import demo, jobs, pages
+from fmar_spark.cli import demo, jobs, pages, register
 from fmar_spark.cli.declaring import NAMES
-from fmar_spark.errors import ConfigError, FmarError
+from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, FmarError
 
-DONE, FAILED, WRONG_ARGUMENTS = 0, 1, 2
-GROUPS: Final = (demo.GROUP, jobs.GROUP, pages.GROUP)
+GROUPS: Final = (demo.GROUP, jobs.GROUP, pages.GROUP, register.GROUP, register.REGISTER)
 EPILOG: Final = "Exit status: 0 done, 1 failed, 2 wrong arguments or settings."
 
 
@@ -42,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exit as left:
         return left.exit_code
     except TyperException as error:
-        return report(name, describe_usage(error), WRONG_ARGUMENTS)
+        return report(name, describe_usage(error), WRONG_INPUT)
     except FmarError as error:
-        return report(name, str(error), WRONG_ARGUMENTS if isinstance(error, ConfigError) else FAILED)
+        return report(name, str(error), error.exit_status)
     except KeyboardInterrupt:
         return report(name, "stopped", FAILED)
     return status if isinstance(status, int) else DONE

@@ -104,7 +104,9 @@ SHARED: Final[dict[str, Any]] = {
         Option(parser=parse_date, metavar="YYYY-MM-DD", help="day that the run stands for (default: the newest day with data)"),
     ],
 }
-"""Options that every command takes, by their field of RunOptions; the last one is of jobs alone."""
+"""Options that commands share, by their field of RunOptions."""
+LAKE_AND_SETTINGS: Final = ("lake", "env", "overrides")
+SETTINGS_ALONE: Final = ("env", "overrides")
 
 
 def declare_job(group: Typer, command: str, job: Job) -> Callable[[Body], Body]:
@@ -125,14 +127,16 @@ def declare_job(group: Typer, command: str, job: Job) -> Callable[[Body], Body]:
     )
 
 
-def declare_command(group: Typer, command: str, module: str, function: str = "run") -> Callable[[Body], Body]:
+def declare_command(
+    group: Typer, command: str, module: str, function: str = "run", shared: tuple[str, ...] = LAKE_AND_SETTINGS
+) -> Callable[[Body], Body]:
     """``fmar COMMAND`` is ``fmar_spark.commands.MODULE.FUNCTION(options, **own)``, which gives the exit status."""
 
     def start(options: RunOptions, given: dict[str, Any]) -> int:
         status: int = getattr(load_module(module), function)(options, **given)
         return status
 
-    return lambda options: _register(group, command, Declared(options, module, function, start, tuple(SHARED)[:-1], ""))
+    return lambda options: _register(group, command, Declared(options, module, function, start, shared, ""))
 
 
 def load_module(name: str) -> ModuleType:

@@ -22,7 +22,7 @@ from fmar_spark.commands import (
     summary,
 )
 from fmar_spark.contracts.job import Job
-from fmar_spark.engine.session import build_session, stop_session
+from fmar_spark.engine.session import build_session, end_session
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import Settings
@@ -45,35 +45,31 @@ class Stage(NamedTuple):
     run: Callable[[], int]
 
 
-def run(
-    options: RunOptions,
-    meters: int,
-    landing: Path,
-    input: Path | None,
-    weather: Path | None,
-    sites: Path | None,
-    labels: Path | None,
-    legal_basis: str | None,
-) -> int:
+def run(options: RunOptions, meters: int, landing: Path, **own: Any) -> int:
     """Run the stages; the last line on standard output is the path of the page.
+
+    Args:
+        options: shared by all commands.
+        meters: simulated import meters.
+        landing: folder of the DIP messages.
+        own: options of import_intervals, ``input`` among them: a user's own readings instead; None or False = not given.
 
     Raises:
         ConfigError: options that belong to own readings without any.
     """
-    own = {"weather": weather, "sites": sites, "labels": labels, "legal_basis": legal_basis}
-    unused = [name for name, value in own.items() if value is not None and input is None]
+    unused = [name for name, value in own.items() if value and not own["input"]]
     if unused:
         raise ConfigError(f"--{unused[0].replace('_', '-')}: goes with --input")
     if meters < 1:
         raise ConfigError(f"--meters: {meters} found, at least 1 wanted")
-    if input is not None and options.lake is None:
+    if own["input"] and options.lake is None:
         options = options._replace(lake=OWN_LAKE)
     settings = options.load_settings()
-    if input is None:
+    if own["input"]:
+        stages = plan_own(settings, {**own, "legal_basis": own["legal_basis"] or "own data"})
+    else:
         say(SAID.format(meters=meters))
         stages = plan_demo(settings, meters, landing)
-    else:
-        stages = plan_own(settings, {"input": input, **own, "legal_basis": legal_basis or "own data"})
     return play(options, settings, stages)
 
 
@@ -145,7 +141,7 @@ def play(options: RunOptions, settings: Settings, stages: list[Stage]) -> int:
                 return 1
     finally:
         if session is not None:
-            stop_session(session)
+            end_session(session)
     say(f"\n{describe_time(begun)} in all. Tables: {lake}/LAYER/NAME. The page:")
     print(Path(lake).resolve() / report.REPORT)
     return 0

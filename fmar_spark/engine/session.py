@@ -88,6 +88,15 @@ def stop_session(spark: SparkSession) -> None:
         spark.stop()
 
 
+def end_session(spark: SparkSession) -> None:
+    """End a session of this machine with its process, whatever its tasks do; any other is stopped as usual."""
+    process = getattr(spark.sparkContext._gateway, "proc", None)
+    if process is None:
+        stop_session(spark)
+    else:
+        process.terminate()
+
+
 def is_running(spark: SparkSession) -> bool:
     """Whether the JVM still answers: whoever ends a job may end it first, and so does a machine without memory."""
     try:

@@ -44,7 +44,7 @@ def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Parts:
     made = Parts()
     for name in [*DATA_IN, "import_intervals", "summary", "report"]:
         monkeypatch.setattr(getattr(demo, name), "run", made.replace(name))
-    for name in ("build_session", "stop_session", "start_logging"):
+    for name in ("build_session", "end_session", "start_logging"):
         monkeypatch.setattr(demo, name, Mock())
     monkeypatch.setattr(demo, "fetch_homes", lambda folder: folder / "wheel")
     monkeypatch.chdir(tmp_path)

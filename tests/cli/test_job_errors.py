@@ -114,7 +114,7 @@ def test_a_register_that_does_not_answer_is_one_line_without_its_password(
     assert main(["mirror", "--lake", str(tmp_path / "lake"), "--database", url.format(folder=tmp_path)]) == 2
     refused = capsys.readouterr().err
     assert refused.startswith("mirror_register: agreements.database_url: no register answers at ")
-    assert refused.endswith("scripts/register --database URL migrate\n")
+    assert refused.endswith("scripts/register migrate --database URL\n")
     assert len(refused.splitlines()) == 1
     assert "secret" not in refused
     assert not (tmp_path / "lake").exists()

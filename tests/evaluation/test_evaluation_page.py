@@ -125,7 +125,7 @@ def test_the_command_writes_its_files_and_logs_them(
     ("arguments", "status", "message"),
     [
         (["--lake", "nowhere"], 2, "no lake there"),
-        (["--labels", "nowhere.csv"], 1, "no such file or folder"),
+        (["--labels", "nowhere.csv"], 2, "no such file or folder"),
         (["--set", "learning.sed=1"], 2, "learning.sed"),
     ],
 )

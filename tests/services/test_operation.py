@@ -3,12 +3,15 @@ import io
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
 from register_world import MPAN, ROOT, Served, caller_of
 
+from fmar_spark.cli import main
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import create_agreement
 from fmar_spark.services.register.bodies import NewAgreement, NewOverride
@@ -23,19 +26,38 @@ from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fil
 HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
 
 
-def operate(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "operate_register.py"), "--database", url, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=ROOT)
+SERVE = [sys.executable, "-c", "import sys; from fmar_spark.cli import main; sys.exit(main(['serve', *sys.argv[1:]]))"]
 
 
-def test_an_operators_day(tmp_path: Path) -> None:
+class Done(NamedTuple):
+    """What a command gave and said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def operate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """The operator's commands, without a terminal."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    def run(url: str, *arguments: str) -> Done:
+        capsys.readouterr()
+        status = main(["register", *arguments, "--database", url])
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+def test_an_operators_day(tmp_path: Path, operate: Callable[..., Done]) -> None:
     url = f"sqlite:///{tmp_path / 'new' / 'register.db'}"
     early = operate(url, "verify")
     assert (early.returncode, "no register answers at" in early.stderr, early.stderr.count("\n")) == (2, True, 1)
     unasked = operate(url, "migrate")
     assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
-    assert operate(url, "--yes", "migrate").stdout == "register: done: 0001_tables, 0002_guards, 0003_evidence\n"
+    assert operate(url, "migrate", "--yes").stdout == "register: done: 0001_tables, 0002_guards, 0003_evidence\n"
     assert operate(url, "add-party", "ALPHA", "--name", "Alpha", "--role", "fsp", "--client", "alpha").returncode == 0
     changed = operate(url, "add-party", "ALPHA", "--name", "Beta", "--role", "fsp")
     assert (changed.returncode, "name: 'Alpha' -> 'Beta'" in changed.stderr) == (2, True)
@@ -45,7 +67,7 @@ def test_an_operators_day(tmp_path: Path) -> None:
     assert operate(url, "import", str(file), "--fsp", "ALPHA").returncode == 2
     tried = operate(url, "import", str(file), "--fsp", "ALPHA", "--dry-run")
     assert (tried.returncode, "line 3: amsid" in tried.stdout, "checked: 2 rows, 1 accepted" in tried.stdout) == (1, True, True)
-    assert operate(url, "--yes", "import", str(file), "--fsp", "ALPHA", "--mode", "partial").returncode == 1
+    assert operate(url, "import", str(file), "--fsp", "ALPHA", "--mode", "partial", "--yes").returncode == 1
 
     evidence = tmp_path / "evidence.csv"
     evidence.write_text(
@@ -56,11 +78,11 @@ def test_an_operators_day(tmp_path: Path) -> None:
     tried = operate(url, "load-evidence", str(evidence), "--dry-run")
     assert (tried.returncode, "line 4: evidence-too-wide" in tried.stdout, "checked: 2 created" in tried.stdout) == (1, True, True)
     assert operate(url, "claims", "--state", "verified").stdout == ""
-    assert operate(url, "--yes", "load-evidence", str(evidence)).returncode == 1
-    assert "0 created, 0 amended, 2 unchanged" in operate(url, "--yes", "load-evidence", str(evidence)).stdout
+    assert operate(url, "load-evidence", str(evidence), "--yes").returncode == 1
+    assert "0 created, 0 amended, 2 unchanged" in operate(url, "load-evidence", str(evidence), "--yes").stdout
     assert operate(url, "claims").stdout == f"verified  ALPHA  {MPAN}  A1\n"
-    assert operate(url, "--yes", "dispute", "ALPHA", MPAN, "A1", "--reference", "letter of 4 May").stdout == "ALPHA A1: disputed\n"
-    wrong = operate(url, "--yes", "approve", "ALPHA", "12", "A1", "--reference", "x")
+    assert operate(url, "dispute", "ALPHA", MPAN, "A1", "--reference", "letter of 4 May", "--yes").stdout == "ALPHA A1: disputed\n"
+    wrong = operate(url, "approve", "ALPHA", "12", "A1", "--reference", "x", "--yes")
     assert (wrong.returncode, wrong.stderr.startswith("register: mpan_id: ")) == (2, True)
 
     out = tmp_path / "out.csv"
@@ -68,7 +90,7 @@ def test_an_operators_day(tmp_path: Path) -> None:
     assert [row["amsid"] for row in csv.DictReader(out.open())] == ["A1"]
     assert operate(url, "export", "agreement", "--out", str(out)).returncode == 2
     out.chmod(0o644)
-    assert operate(url, "--yes", "export", "agreement", "--out", str(out)).returncode == 0
+    assert operate(url, "export", "agreement", "--out", str(out), "--yes").returncode == 0
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     whole = operate(url, "verify")
     anchor = whole.stdout.split()[-1]
@@ -90,20 +112,22 @@ def test_an_operators_day(tmp_path: Path) -> None:
         (["export", "party", "--out", "/nowhere/party.csv"], "cannot be written"),
     ],
 )
-def test_an_operators_mistakes_are_one_clear_line(served: Served, url: str, arguments: list[str], said: str) -> None:
+def test_an_operators_mistakes_are_one_clear_line(
+    served: Served, url: str, arguments: list[str], said: str, operate: Callable[..., Done]
+) -> None:
     done = operate(url, *arguments)
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_an_unreachable_database_is_one_clear_line() -> None:
+def test_an_unreachable_database_is_one_clear_line(operate: Callable[..., Done], capsys: pytest.CaptureFixture[str]) -> None:
     done = operate("postgresql://nobody@127.0.0.1:9/none", "verify")
     assert (done.returncode, done.stderr.count("\n"), "no register answers at" in done.stderr) == (2, 1, True)
     for issuer in ("development", "configured"):
-        command = [sys.executable, str(ROOT / "scripts" / "serve_register.py"), "--issuer", issuer, "--database"]
-        served = subprocess.run([*command, "postgresql://nobody@127.0.0.1:9/none"], capture_output=True, text=True, cwd=ROOT)
-        assert (served.returncode, served.stderr.count("\n"), "no register answers at" in served.stderr) == (2, 1, True)
+        assert main(["serve", "--issuer", issuer, "--database", "postgresql://nobody@127.0.0.1:9/none"]) == 2
+        said = capsys.readouterr().err
+        assert (said.count("\n"), "no register answers at" in said) == (1, True)
 
 
 def test_exported_text_is_no_formula(database: RegisterDatabase) -> None:
@@ -135,17 +159,15 @@ def without_curl(text: str) -> str:
     return f"curl() {{ echo curl; }}\n{text}"
 
 
-def test_serve_prints_tokens_that_work_and_is_refused_outside_local(tmp_path: Path) -> None:
-    script = [sys.executable, str(ROOT / "scripts" / "serve_register.py")]
-    refused = subprocess.run([*script, "--env", "azure"], capture_output=True, text=True, cwd=ROOT)
-    assert (refused.returncode, refused.stderr) == (2, "serve: development issuer: refused in environment 'azure'; it is for local alone\n")
-    unset = subprocess.run([*script, "--env", "azure", "--issuer", "configured"], capture_output=True, text=True, cwd=ROOT)
-    assert unset.returncode == 2
+def test_serve_prints_tokens_that_work_and_is_refused_outside_local(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--env", "azure"]) == 2
+    assert capsys.readouterr().err == "serve: development issuer: refused in environment 'azure'; it is for local alone\n"
+    assert main(["serve", "--env", "azure", "--issuer", "configured"]) == 2
 
     port = 18_431
     place = ["--port", str(port), "--database", f"sqlite:///{tmp_path / 'r.db'}", "--lake", str(tmp_path)]
     with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([*script, *place], stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
+        process = subprocess.Popen([*SERVE, *place], stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT)
         try:
             assert process.stdout is not None
             lines = []

@@ -152,7 +152,7 @@ class RegisterDatabase:
         """Says where no register answers, without a password."""
         return ConfigError(
             f"agreements.database_url: no register answers at {self.engine.url.render_as_string()}; "
-            "start its database, or give it its tables: scripts/register --database URL migrate"
+            "start its database, or give it its tables: scripts/register migrate --database URL"
         )
 
     def close(self) -> None:
