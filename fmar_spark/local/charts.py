@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from plotly.subplots import make_subplots
 
 from fmar_spark.clock import SLOTS_PER_DAY, utc_slot_starts
-from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.arrow_columns import day_arrays
 from fmar_spark.errors import InputError
 from fmar_spark.local.frames import Characterisation, to_arrow
 from fmar_spark.units import kw_from_kwh
 
-COLOURS: Final = {"ev": "#0072b2", "heat_pump": "#d55e00", "battery": "#009e73", "solar_pv": "#e69f00", "demand_response": "#cc79a7"}
-"""Okabe and Ito's palette, which colour-blind readers tell apart."""
+COLOURS: Final = {asset.value: facts.colours[0] for asset, facts in ASSET_FACTS.items()}
+"""As on a light page."""
 WEEK_DAYS: Final = 7
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,10 @@ from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS,
 from fmar_spark.domain.words import Direction
 from fmar_spark.kernels.window import Sizes
 from fmar_spark.simulate.truth import TrueAssets
+
+PACKAGE = Path(__file__).resolve().parents[2] / "fmar_spark"
+LISTS_OF_CLASSES = {"domain/assets.py", "kernels/examination.py", "simulate/fleet.py", "simulate/population.py"}
+"""The registry, the detectors and the simulator; facts of classes stand nowhere else."""
 
 
 def test_every_class_has_one_entry_in_the_order_of_the_classes() -> None:
@@ -58,3 +63,18 @@ def test_every_size_that_is_simulated_can_be_labelled() -> None:
 def test_labels_of_users_files_keep_their_names() -> None:
     assert [ASSET_FACTS[asset].label for asset in ASSET_CLASSES] == ["has_ev", "has_heat_pump", "has_battery", "has_pv", "has_dr"]
     assert [ASSET_FACTS[asset].stem for asset in ASSET_CLASSES] == ["ev", "heat_pump", "battery", "pv", "dr"]
+
+
+def test_no_other_file_lists_the_classes() -> None:
+    names = "|".join(asset.value for asset in ASSET_CLASSES)
+    members = "|".join(asset.name for asset in ASSET_CLASSES)
+    lists = []
+    for path in PACKAGE.rglob("*"):
+        if path.suffix in {".py", ".js", ".css"} and path.relative_to(PACKAGE).as_posix() not in LISTS_OF_CLASSES:
+            text = path.read_text(encoding="utf-8")
+            found = {
+                name.lower() for pair in re.findall(rf"AssetClass\.({members})\b|[\"']({names})[\"']\s*:", text) for name in pair if name
+            }
+            found |= set(re.findall(rf"--({names})\s*:", text))
+            lists += [path.relative_to(PACKAGE).as_posix()] if len(found) > 2 else []
+    assert lists == []

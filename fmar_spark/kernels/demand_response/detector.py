@@ -67,7 +67,7 @@ class ResponseRules(NamedTuple):
     """Thresholds of the search for held-back load."""
 
     candidates_a_year: int = 60
-    """Days of deepest dips that are looked at closely, a year."""
+    """Days of deepest dips that are examined closely, a year."""
     top_events: int = 20
     """Deepest dips that features are drawn from."""
     min_score: float = 3.0

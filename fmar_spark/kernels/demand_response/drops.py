@@ -11,7 +11,7 @@ from fmar_spark.kernels.window import Bools, Floats, Ints, LocalCalendar
 FIRST_WEEKEND_DAY: Final = 6
 """Saturday. Source: definition."""
 BLOCK_METERS: Final = 8
-"""Meters looked at together: their temporaries stay in the processor's cache. Source: speed, no answer depends on it."""
+"""Meters scanned together: their temporaries stay in the processor's cache. Source: speed, no answer depends on it."""
 WORKDAYS_EACH_SIDE: Final = 8
 """Working days before and after that a working day is compared with; a power of two, as the running sums are doubled."""
 REST_DAYS_EACH_SIDE: Final = 4
@@ -25,7 +25,7 @@ EDGE_SLOTS: Final = 2
 START_SHIFTS: Final = (0, -1, 1, -2, 2)
 """Half-hours by which the start that the scan found may move."""
 MARGIN_SLOTS: Final = 8
-"""Half-hours before a candidate that are looked at."""
+"""Half-hours before a candidate that are examined."""
 STANDARD_LIMIT: Final = 5.0
 """Standardised deviations are cut here: one spike proves nothing."""
 SHOULDER_LIMIT: Final = np.float32(1.0)
@@ -187,7 +187,7 @@ def refine_drops(load_kw: Floats, dips: DailyDips, types: DayTypes, candidates: 
         load_kw: shape (meters, days, 48).
         dips: what ``scan_days`` found in it.
         types: of the window's days.
-        candidates: days looked at for each meter.
+        candidates: days examined of each meter.
     """
     meters, days = dips.drop.shape
     candidates = min(candidates, days)

@@ -91,7 +91,7 @@ class _GridFindings(NamedTuple):
 def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEARCH) -> Findings:
     """Look for charging in every meter of the batch.
 
-    Hourly meters are looked at hour by hour, so the equal halves of an hour are never taken for a flat half-hour.
+    Hourly meters are examined hour by hour, so the equal halves of an hour are never taken for a flat half-hour.
 
     Args:
         window: the batch.
