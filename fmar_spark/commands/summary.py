@@ -24,9 +24,11 @@ from fmar_spark.report.lake_summary import (
     count_by_origin,
     describe_meter,
     name_origins,
-    scale_to_year,
+    read_annual_energy,
     tabulate_findings,
+    write_annual_energy,
 )
+from fmar_spark.report.meters import define_meters, rank_meters
 from fmar_spark.settings.run_options import RunOptions
 
 SHOWN = {Origin.MEASURED: 3, Origin.IMPORTED: 3, Origin.SIMULATED: 2}
@@ -115,8 +117,7 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
 
 def show_meter(console: Console, meter: Meter) -> None:
     """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
-    year = f"{meter.annual_kwh:,.0f} kWh a year" if meter.annual_kwh == meter.annual_kwh else "a year's energy unknown"
-    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {year}"
+    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {write_annual_energy(meter.annual)}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
         table.add_column(heading, no_wrap=heading != "evidence")
@@ -156,6 +157,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     show_rows(console, lake, origins)
     show_refusals(console, lake)
     sql = LakeRows(lake.root)
+    define_meters(sql)
     passing = [row["mpan_id"] for row in sql.rows("SELECT mpan_id FROM consent_checks WHERE refusal IS NULL")]
     detections = lake.read(ASSET_DETECTIONS, DETECTION_COLUMNS)
     detections = detections[detections["mpan_id"].isin(passing)]
@@ -165,11 +167,10 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     baselines = lake.read(BASELINES, ["mpan_id", "cv_rmse", "bl01_cv_rmse"])
     series = lake.read(SERIES, ["mpan_id", "series_id"])
     names = dict(zip(series["mpan_id"], series["series_id"], strict=True))
-    for mpan in choose_meters(detections, origins, labels, SHOWN):
-        kwh = sql.read(f"SELECT kwh FROM eligible_readings WHERE mpan_id = $mpan AND quantity = '{Quantity.AI}'", mpan=mpan)["kwh"]
+    for mpan in choose_meters(rank_meters(sql), origins, SHOWN):
         mine = {"detections": detections, "capability": capability, "baselines": baselines}
         tables = {name: rows[rows["mpan_id"] == mpan] for name, rows in mine.items()}
-        show_meter(console, describe_meter(mpan, origins, tables, names, scale_to_year(kwh.to_pandas())))
+        show_meter(console, describe_meter(mpan, origins, tables, names, read_annual_energy(sql, mpan)))
     show_predictions(console, lake, origins)
     show_journal(console, lake)
 

@@ -10,7 +10,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.classifier import AssetClassifier
 from fmar_spark.learning.examples import Examples
-from fmar_spark.learning.resampling import BINS, DrawRules, draw_weights, weighted_auc, weighted_calibration_error
+from fmar_spark.learning.resampling import BINS, DrawRules, bound_figure, draw_weights, leave_out, weighted_auc, weighted_calibration_error
 
 DRAWS: Final = DrawRules(draws=200)
 
@@ -92,9 +92,12 @@ def expected_calibration_error(stated: Floats, truth: Floats) -> float:
 def bootstrap_auc(score: Floats, truth: Floats, meters: list[str]) -> list[float]:
     """95 % interval of the AUC, drawing whole meters; NaN where only one answer occurs."""
     names, owner = np.unique(meters, return_inverse=True)
-    found = weighted_auc(score, truth)(draw_weights(len(names), DRAWS)[1:, owner])
-    found = found[np.isfinite(found)]
-    return [float(np.quantile(found, share)) for share in (0.025, 0.975)] if found.size else [float("nan")] * 2
+    statistic = weighted_auc(score, truth)
+    found = statistic(draw_weights(len(names), DRAWS)[:, owner])
+    drawn = found[1:][np.isfinite(found[1:])]
+    if not drawn.size or not np.isfinite(found[0]):
+        return [float("nan")] * 2
+    return bound_figure(float(found[0]), drawn, statistic(leave_out(len(names))[:, owner]), DRAWS.coverage)
 
 
 def list_failed_gates(report: Report, gates: dict[str, dict[str, float]]) -> list[str]:

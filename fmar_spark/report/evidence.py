@@ -11,6 +11,7 @@ from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.domain.words import SEASONS, Direction
 from fmar_spark.engine.lake_sql import LakeRows, Row
+from fmar_spark.kernels.annual_energy import AnnualEnergy, GapPattern, estimate_annual_energy
 from fmar_spark.kernels.assembly import build_calendar
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.profiling.public_holidays import find_holidays, holiday_region
@@ -51,15 +52,31 @@ def derive_evidence(history: History, place: Place, rules: EvidenceRules) -> dic
     temp_c = place.temp_c[offset : offset + days]
     midday = slice(rules.midday_from_slot, rules.midday_to_slot)
     import_kwh = _sum_days(history.import_kw)
+    annual = estimate_annual_energy(history.import_kw * HOURS_PER_SLOT, history.first_date)
+    is_scaled = annual.pattern is not GapPattern.TIME_OF_DAY
+    load_kwh = _scale_to_whole_days(history.import_kw, import_kwh) if is_scaled else import_kwh
     return {
         "start": count_day(history.first_date),
         "import_kwh": round_values(import_kwh, 2),
         "export_kwh": round_values(_sum_days(history.export_kw), 2),
         "unread": [int(count) for count in np.isnan(history.import_kw).sum(axis=1)],
+        "annual": describe_annual(annual),
+        "is_load_scaled": is_scaled,
         "typical": typical_days(history),
         "midday_kw": round_values(_mean(history.net_kw[:, midday], 1), 3),
-        "heating": fit_heating(_scale_to_whole_days(history.import_kw, import_kwh), _mean(temp_c, 1), rules),
+        "heating": fit_heating(load_kwh, _mean(temp_c, 1), rules),
         "flat": find_flat_share(history, rules),
+    }
+
+
+def describe_annual(annual: AnnualEnergy) -> dict[str, Any]:
+    """Import of a year and of a day, kWh, what is missing, and the share of days with readings by clock slot."""
+    kwh, per_day = round_values((annual.kwh, annual.kwh_per_day), 1)
+    return {
+        "kwh": None if kwh is None else round(kwh),
+        "kwh_per_day": per_day,
+        "reason": annual.reason,
+        "share_by_slot": round_values(annual.share_by_slot, 3),
     }
 
 

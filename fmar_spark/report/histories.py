@@ -53,7 +53,7 @@ def read_histories(lake: LakeRows, meters: Sequence[Row]) -> Iterator[History]:
 
     Export meter points that pass count for the boundary that they belong to.
     """
-    lake.add("chosen", pa.table({"mpan_id": [row["mpan_id"] for row in meters], "meter": list(range(len(meters)))}))
+    lake.add("chosen", pa.table({"mpan_id": pa.array([row["mpan_id"] for row in meters], pa.string()), "meter": np.arange(len(meters))}))
     found = lake.read(
         f"""SELECT c.meter, CAST(r.utc_date - DATE '1970-01-01' AS INTEGER) AS day, r.quantity = '{Quantity.AE}' AS is_export, r.kwh
         FROM eligible_readings r JOIN chosen c USING (mpan_id) ORDER BY c.meter"""

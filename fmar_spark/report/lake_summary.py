@@ -1,15 +1,20 @@
 """Summary of a lake: rows, assets found by class and tier, and a few meters in detail."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS
 from fmar_spark.domain.words import PRESENT_FROM, Status, Tier
-from fmar_spark.kernels.sufficiency import leaves_out_times
+from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.kernels.annual_energy import AnnualEnergy, estimate_annual_energy
+from fmar_spark.report.frame import EPOCH
+from fmar_spark.report.histories import read_histories
+from fmar_spark.units import HOURS_PER_SLOT
 
 SIMULATED_PROVENANCE: Final = "simulated"
 REAL_PROVENANCE: Final = "real"
@@ -35,8 +40,8 @@ class Meter(NamedTuple):
     origin: Origin
     days_seen: int
     as_of_date: object
-    annual_kwh: float
-    """Import of all read half-hours, scaled to a year; NaN where times of day are left out."""
+    annual: AnnualEnergy
+    """Of its import."""
     answers: pd.DataFrame
     """Detections of its classes with size, tier and evidence."""
     cv_rmse: float
@@ -83,26 +88,19 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
     return counted.groupby(["asset_class", "origin"], observed=True, sort=True).sum().reset_index()
 
 
-def choose_meters(detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame, wanted: dict[Origin, int]) -> list[str]:
-    """The meters to show: of each origin those with most assets of high confidence, and last those that their labels contradict."""
-    is_characterised = detections["status"] == Status.CHARACTERISED
-    is_present = is_characterised & detections["is_present"].fillna(value=False).astype(bool)
-    truth = _look_up_truth(detections, labels)
-    is_wrong = is_characterised & ~np.isnan(truth) & ((detections["probability"] >= PRESENT_FROM) != (truth == 1))
-    is_confident = is_characterised & (detections["tier"] == Tier.HIGH)
-    marks = pd.DataFrame(
-        {"mpan_id": detections["mpan_id"], "right": ~is_wrong, "richness": is_present & is_confident, "confident": is_confident}
-    )
-    whole = marks.groupby("mpan_id").agg({"right": "all", "richness": "sum", "confident": "sum"}).sort_index()
-    ranked = whole.sort_values(["right", "richness", "confident"], ascending=False, kind="stable").index
-    chosen: list[str] = []
-    for origin, count in wanted.items():
-        chosen += [str(mpan) for mpan in ranked if origins.get(mpan) == origin][:count]
-    return chosen
+def choose_meters(ranked: Sequence[str], origins: pd.Series, wanted: dict[Origin, int]) -> list[str]:
+    """The first meters of each origin.
+
+    Args:
+        ranked: MPANs, of ``rank_meters``.
+        origins: by MPAN.
+        wanted: how many of each origin.
+    """
+    return [mpan for origin, count in wanted.items() for mpan in [one for one in ranked if origins.get(one) == origin][:count]]
 
 
 def describe_meter(
-    mpan_id: str, origins: pd.Series, tables: dict[str, pd.DataFrame], series_names: dict[str, str], annual_kwh: float
+    mpan_id: str, origins: pd.Series, tables: dict[str, pd.DataFrame], series_names: dict[str, str], annual: AnnualEnergy
 ) -> Meter:
     """One meter's answers, sizes and baseline.
 
@@ -111,7 +109,7 @@ def describe_meter(
         origins: by MPAN.
         tables: rows of the meter, by name: detections, capability and baselines.
         series_names: series id by MPAN, of imported series.
-        annual_kwh: what its readings come to in a year.
+        annual: import of a year.
     """
     detections, baselines = tables["detections"], tables["baselines"]
     capability = tables["capability"][["asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen"]]
@@ -125,24 +123,27 @@ def describe_meter(
         origin=Origin(origins[mpan_id]),
         days_seen=int(first["days_seen"]),
         as_of_date=first["as_of_date"],
-        annual_kwh=annual_kwh,
+        annual=annual,
         answers=answers,
         cv_rmse=float(baselines["cv_rmse"].iloc[0]) if len(baselines) else np.nan,
         bl01_cv_rmse=float(baselines["bl01_cv_rmse"].iloc[0]) if len(baselines) else np.nan,
     )
 
 
-def scale_to_year(kwh: pd.Series) -> float:
-    """Energy of a year, kWh, from day arrays of 48 half-hours; unread ones count as the mean of the read.
+def read_annual_energy(lake: LakeRows, mpan_id: str) -> AnnualEnergy:
+    """Import of a year of one meter, from its readings by the local clock."""
+    meters = lake.rows("SELECT * FROM consent_checks WHERE mpan_id = $mpan_id", mpan_id=mpan_id)
+    history = next(read_histories(lake, meters), None)
+    if history is None:
+        return estimate_annual_energy(np.zeros((0, clock.SLOTS_PER_DAY)), EPOCH)
+    return estimate_annual_energy(history.import_kw * HOURS_PER_SLOT, history.first_date)
 
-    NaN where nothing was read, or where whole times of day were left out: the rest then says nothing of a year.
-    """
-    values = np.stack([np.asarray(day, dtype=np.float64) for day in kwh]) if len(kwh) else np.zeros((0, SLOTS_PER_DAY))
-    is_read = ~np.isnan(values)
-    days = np.asarray([is_read.any(axis=1).sum()])
-    if not days[0] or leaves_out_times(is_read.sum(axis=0, keepdims=True), days)[0]:
-        return np.nan
-    return float(values[is_read].mean() * SLOTS_PER_DAY * 365)
+
+def write_annual_energy(annual: AnnualEnergy) -> str:
+    """The energy of a year in words, or of a day and why no year's is given."""
+    if not np.isnan(annual.kwh):
+        return f"{annual.kwh:,.0f} kWh a year"
+    return f"{annual.kwh_per_day:,.1f} kWh a day (no annual energy: {annual.reason})"
 
 
 def _look_up_truth(rows: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS
-from fmar_spark.domain.words import Direction, Status, Tier
+from fmar_spark.domain.words import PRESENT_FROM, Direction, Status, Tier
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import InputError
 from fmar_spark.report.frame import count_day, list_columns, round_values
@@ -17,6 +18,10 @@ STATUSES: Final = tuple(Status)
 TIERS: Final = tuple(Tier)
 LABEL_NAMES: Final = tuple(LABEL_OF_CLASS[asset] for asset in ASSET_CLASSES)
 """In the order of the classes."""
+SIZE_TOLERANCE: Final = 0.25
+"""Relative; chosen by hand: about what an 80 % interval of a size spans."""
+WIDE_INTERVAL: Final = 4
+"""Upper over lower end from which a size says little; chosen by hand."""
 LABEL_SIZES: Final = tuple(facts.sizes[0].label for facts in ASSET_FACTS.values())
 SIZE_FIGURES: Final = (
     "rated_kw",
@@ -89,7 +94,7 @@ def describe_meters(meters: Sequence[Row]) -> dict[str, Any]:
 
 def describe_answers(lake: LakeRows, meters: Sequence[Row]) -> dict[str, Any]:
     """Detections, sizes, changes and day-ahead errors of the meters; each row begins with the place of its meter."""
-    lake.add("shown", pa.table({"mpan_id": [row["mpan_id"] for row in meters], "place": list(range(len(meters)))}))
+    lake.add("shown", pa.table({"mpan_id": pa.array([row["mpan_id"] for row in meters], pa.string()), "place": np.arange(len(meters))}))
     return {
         "detections": _list_detections(lake),
         "sizes": _list_sizes(lake),
@@ -159,6 +164,37 @@ def _list_baselines(lake: LakeRows) -> list[list[Any]]:
     figures = ("cv_rmse", "bl01_cv_rmse", "nmbe", "interval_coverage")
     found = lake.rows(f"SELECT place, model, {', '.join(figures)} FROM gold.baselines JOIN shown USING (mpan_id) ORDER BY place")
     return [[row["place"], row["model"], *round_values((row[name] for name in figures), 3)] for row in found]
+
+
+def rank_meters(lake: LakeRows) -> list[str]:
+    """All meters, the one that shows most first: no answer against its label, then assets found with high confidence, few doubtful answers.
+
+    A size that its label contradicts by more than ``SIZE_TOLERANCE`` counts as an answer against the label.
+
+    Args:
+        lake: with the table ``meters``.
+    """
+    facts = ASSET_FACTS.items()
+    label = " ".join(f"WHEN '{asset}' THEN m.{fact.label}" for asset, fact in facts)
+    size = " ".join(f"WHEN '{asset}' THEN c.{fact.sizes[0].names[0].column} / nullif(m.{fact.sizes[0].label}, 0)" for asset, fact in facts)
+    direction = " ".join(f"WHEN '{asset}' THEN '{fact.directions[0]}'" for asset, fact in facts)
+    ranked = lake.rows(
+        f"""WITH checked AS (
+            SELECT m.mpan_id, m.name, d.is_present AND d.tier = '{Tier.HIGH}' AS is_found, d.tier <> '{Tier.HIGH}' AS is_doubtful,
+                d.is_present AND c.rated_kw_upper > {WIDE_INTERVAL} * c.rated_kw_lower AS is_vague,
+                d.present_probability, d.appeared_date IS NOT NULL OR d.removed_date IS NOT NULL AS is_dated,
+                (d.probability >= {PRESENT_FROM}) <> (CASE d.asset_class {label} END) AS is_wrong,
+                d.is_present AND abs((CASE d.asset_class {size} END) - 1) > {SIZE_TOLERANCE} AS is_wrong_size
+            FROM meters m JOIN gold.asset_detections d USING (mpan_id)
+            LEFT JOIN gold.capability c
+                ON c.mpan_id = d.mpan_id AND c.asset_class = d.asset_class AND c.direction = CASE d.asset_class {direction} END
+        )
+        SELECT mpan_id, count(*) FILTER (is_wrong OR is_wrong_size) AS wrong, count(*) FILTER (is_found) AS found,
+            count(*) FILTER (is_doubtful OR is_vague) AS doubtful, bool_or(coalesce(is_found AND is_dated, FALSE)) AS is_dated,
+            coalesce(sum(present_probability) FILTER (is_found), 0) AS confidence, any_value(name) AS name
+        FROM checked GROUP BY mpan_id ORDER BY wrong, found DESC, doubtful, is_dated DESC, round(confidence, 6) DESC, name, mpan_id"""
+    )
+    return [row["mpan_id"] for row in ranked]
 
 
 def choose_meters(lake: LakeRows, named: Sequence[str], most: int) -> list[str]:

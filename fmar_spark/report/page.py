@@ -1,7 +1,7 @@
 """Writes the report: one file with everything in it, that opens without a network."""
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -27,6 +27,7 @@ from fmar_spark.report.meters import (
     describe_answers,
     describe_meters,
     list_meters,
+    rank_meters,
 )
 from fmar_spark.report.provenance import KINDS
 
@@ -79,6 +80,7 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
         "meters_examined": sum(kind["meters"] for kind in fleet),
         "places": places,
         "evidence": [position for position, row in enumerate(listed) if row["mpan_id"] in evidence],
+        "opens_on": _choose_first(lake, listed, evidence),
         **describe_answers(lake, listed),
     }
     say("the page")
@@ -103,6 +105,12 @@ def _list_with_chosen(lake: LakeRows, chosen: Sequence[str], most: int) -> list[
     if missing:
         listed += [row for row in lake.rows("SELECT * FROM meters") if row["mpan_id"] in missing]
     return listed
+
+
+def _choose_first(lake: LakeRows, listed: Sequence[Row], evidence: Container[str]) -> int | None:
+    """Place in the list of the meter that the page opens on: the first by rank that has its evidence on the page."""
+    position = {row["mpan_id"]: place for place, row in enumerate(listed)}
+    return next((position[mpan_id] for mpan_id in rank_meters(lake) if mpan_id in position and mpan_id in evidence), None)
 
 
 def _pack_evidence(lake: LakeRows, meters: Sequence[Row], rules: EvidenceRules) -> tuple[dict[str, str], list[dict[str, Any]]]:

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
 from fmar_spark.learning.evaluation import reliability_curve
 from fmar_spark.learning.resampling import (
     DrawRules,
     draw_weights,
+    leave_out,
     measure,
     weighted_auc,
     weighted_calibration_error,
@@ -74,3 +76,52 @@ def test_too_few_meters_have_no_figure_but_their_number() -> None:
     statistic = weighted_ratio(np.ones(9), np.ones(9))
     assert measure(statistic, draw_weights(9, RULES), 9, RULES) == {"value": None, "interval": None, "meters": 9}
     assert measure(statistic, draw_weights(9, RULES), 9, RULES._replace(least_meters=9))["value"] == 1.0
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_small_calibration_error_lies_in_its_interval_though_every_draw_is_larger(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    stated = rng.random(700)
+    truth = (rng.random(700) < stated).astype(float)
+    found = measure(weighted_calibration_error(stated, truth), draw_weights(700, RULES), 700, RULES)
+    low, high = found["interval"]
+    assert 0 <= low <= found["value"] <= high
+    assert high - low > 0.005
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("count", [12, 60, 400])
+def test_every_figure_lies_in_its_interval(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    score, truth = rng.random(count), (np.arange(count) % 3 == 0).astype(float)
+    statistics = [
+        weighted_ratio(rng.random(count) ** 6, np.ones(count)),
+        weighted_median(rng.random(count) ** 3),
+        weighted_auc(score, truth),
+        weighted_calibration_error(score, truth),
+    ]
+    for statistic in statistics:
+        found = measure(statistic, draw_weights(count, RULES), count, RULES)
+        assert found["interval"][0] <= found["value"] <= found["interval"][1]
+
+
+def test_the_interval_is_scipys() -> None:
+    values = np.random.default_rng(5).gamma(0.7, 1.0, 60)
+    rules = DrawRules(draws=9000)
+    found = measure(weighted_ratio(values, np.ones(60)), draw_weights(60, rules), 60, rules)["interval"]
+    wanted = bootstrap((values,), np.mean, n_resamples=9000, method="BCa", rng=1).confidence_interval
+    assert found == pytest.approx([wanted.low, wanted.high], rel=0.02)
+
+
+def test_a_share_of_all_or_none_has_the_exact_binomial_interval() -> None:
+    found = measure(weighted_ratio(np.ones(12), np.ones(12)), draw_weights(12, RULES), 12, RULES)
+    assert found["interval"] == pytest.approx([0.735, 1.0], abs=0.001)
+    found = measure(weighted_ratio(np.zeros(12), np.ones(12)), draw_weights(12, RULES), 12, RULES)
+    assert found["interval"] == pytest.approx([0.0, 0.265], abs=0.001)
+
+
+def test_many_meters_are_left_out_in_groups() -> None:
+    weights = leave_out(1000)
+    assert weights.shape == (200, 1000)
+    np.testing.assert_array_equal((1 - weights).sum(axis=0), 1)
+    np.testing.assert_array_equal(leave_out(3), 1 - np.eye(3))

@@ -74,3 +74,17 @@ def test_a_meter_that_was_never_read_breaks_nothing() -> None:
     found = derive_evidence(build_history(nothing), Place("", MONDAY, nothing, nothing, False), RULES)
     assert found["import_kwh"] == [None] * 3
     assert found["flat"]["dark"] == [None] * 48
+
+
+def test_missing_middays_are_said_and_not_extrapolated() -> None:
+    power = np.ones((400, 48))
+    power[:, 22:28] = np.nan
+    place = Place("x", MONDAY, np.linspace(-5, 25, 400)[:, None] * np.ones(48), np.zeros((400, 48)), True)
+    found = derive_evidence(build_history(power), place, RULES)
+    assert found["annual"]["kwh"] is None
+    assert found["annual"]["reason"] == "11:00 to 14:00 missing on 100 % of days"
+    assert found["annual"]["share_by_slot"] == [1] * 22 + [0] * 6 + [1] * 20
+    assert not found["is_load_scaled"]
+    assert found["heating"]["kwh_at_zero"] == 21.0
+    whole = derive_evidence(build_history(np.ones((400, 48))), place, RULES)
+    assert (whole["annual"]["kwh"], whole["annual"]["kwh_per_day"], whole["annual"]["reason"]) == (8760, 24, "")

@@ -1,18 +1,23 @@
 import math
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
+from report_world import ROOF
 
 from fmar_spark.domain.assets import LABEL_OF_CLASS
+from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.kernels.annual_energy import estimate_annual_energy
 from fmar_spark.report.lake_summary import (
     Origin,
     choose_meters,
     count_by_origin,
     describe_meter,
     name_origins,
-    scale_to_year,
+    read_annual_energy,
     tabulate_findings,
+    write_annual_energy,
 )
 
 POINTS = pd.DataFrame(
@@ -30,6 +35,7 @@ LABELS = pd.DataFrame(
     columns=["mpan_id", "provenance", *LABEL_OF_CLASS.values()],
 )
 ORIGINS = name_origins(POINTS, LABELS)
+ANNUAL = estimate_annual_energy(np.ones((365, 48)), date(2025, 1, 1))
 
 
 def answer(mpan: str, asset: str, **changes: object) -> dict[str, object]:
@@ -83,26 +89,10 @@ def test_no_answers_make_no_rows() -> None:
     assert len(tabulate_findings(pd.DataFrame([answer("sim", "ev")]).iloc[:0], ORIGINS, LABELS)) == 0
 
 
-def test_the_meters_with_most_found_are_shown_first() -> None:
-    detections = pd.DataFrame(
-        [answer("home", "ev", is_present=False), answer("sim", "ev"), answer("sim", "battery"), answer("mine", "ev", is_present=None)]
-    )
-    assert choose_meters(detections, ORIGINS, LABELS, {Origin.MEASURED: 3, Origin.SIMULATED: 1}) == ["home", "sim"]
-    assert choose_meters(detections, ORIGINS, LABELS, {Origin.SIMULATED: 0, Origin.IMPORTED: 1}) == ["mine"]
-
-
-def test_a_meter_that_its_labels_contradict_is_shown_only_where_no_other_is() -> None:
-    truth = {"provenance": "simulated", "has_ev": True, "has_heat_pump": False}
-    labels = pd.DataFrame([{"mpan_id": name, **truth} for name in ("a", "b", "c")], columns=LABELS.columns)
-    detections = pd.DataFrame(
-        [
-            *(answer("a", "ev"), answer("a", "heat_pump"), answer("a", "battery")),
-            *(answer("b", "ev", tier="low"), answer("b", "heat_pump", probability=0.02, is_present=False)),
-            *(answer("c", "ev"), answer("c", "heat_pump", probability=0.02, is_present=False)),
-        ]
-    )
-    origins = pd.Series(dict.fromkeys("abc", Origin.SIMULATED))
-    assert choose_meters(detections, origins, labels, {Origin.SIMULATED: 3}) == ["c", "b", "a"]
+def test_the_first_meters_by_rank_are_shown_of_each_origin() -> None:
+    ranked = ["mine", "sim", "home", "stranger"]
+    assert choose_meters(ranked, ORIGINS, {Origin.MEASURED: 3, Origin.SIMULATED: 1}) == ["home", "sim"]
+    assert choose_meters(ranked, ORIGINS, {Origin.SIMULATED: 0, Origin.IMPORTED: 1}) == ["mine"]
 
 
 def test_a_meter_has_its_classes_in_order_with_their_sizes() -> None:
@@ -113,7 +103,7 @@ def test_a_meter_has_its_classes_in_order_with_their_sizes() -> None:
         ),
         "baselines": pd.DataFrame([{"cv_rmse": 0.4, "bl01_cv_rmse": 0.5}]),
     }
-    meter = describe_meter("mine", ORIGINS, tables, {"mine": "my home"}, 3000.0)
+    meter = describe_meter("mine", ORIGINS, tables, {"mine": "my home"}, ANNUAL)
     assert (meter.name, meter.origin, meter.cv_rmse, meter.bl01_cv_rmse) == ("my home", Origin.IMPORTED, 0.4, 0.5)
     assert meter.answers["asset_class"].tolist() == ["ev", "solar_pv"]
     assert meter.answers["rated_kw"].tolist()[0] == 7.0
@@ -126,17 +116,12 @@ def test_a_meter_without_a_baseline_has_no_error() -> None:
         "capability": pd.DataFrame(columns=["asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen"]),
         "baselines": pd.DataFrame(columns=["cv_rmse", "bl01_cv_rmse"]),
     }
-    assert math.isnan(describe_meter("sim", ORIGINS, tables, {}, 1.0).cv_rmse)
+    assert math.isnan(describe_meter("sim", ORIGINS, tables, {}, ANNUAL).cv_rmse)
 
 
-def test_a_year_is_scaled_from_what_was_read() -> None:
-    half_read = np.where(np.arange(48) < 24, 0.5, np.nan)
-    assert scale_to_year(pd.Series([half_read, half_read])) == pytest.approx(0.5 * 48 * 365)
-    assert math.isnan(scale_to_year(pd.Series([], dtype=object)))
-    assert math.isnan(scale_to_year(pd.Series([np.full(48, np.nan)])))
-
-
-def test_no_year_is_made_of_days_that_leave_out_their_middle() -> None:
-    nights = np.where((np.arange(48) < 20) | (np.arange(48) >= 32), 0.5, np.nan)
-    assert math.isnan(scale_to_year(pd.Series([nights] * 60)))
-    assert scale_to_year(pd.Series([nights] * 20 + [np.full(48, 0.5)] * 60)) == pytest.approx(0.5 * 48 * 365)
+def test_a_year_is_given_only_where_the_readings_carry_it(small_lake: Path) -> None:
+    lake = LakeRows(small_lake)
+    assert write_annual_energy(read_annual_energy(lake, ROOF)) == "12.0 kWh a day (no annual energy: readings of 2 of 12 months)"
+    year = np.ones((365, 48))
+    assert write_annual_energy(estimate_annual_energy(year, date(2025, 1, 1))) == "17,520 kWh a year"
+    assert math.isnan(read_annual_energy(lake, "stranger").kwh_per_day)

@@ -65,6 +65,22 @@ def test_assets_by_class_and_tier_equal_the_table(opened: Opened, lake: LakeRows
         }
 
 
+def test_the_page_opens_on_what_was_found_and_says_what_is_simulated(small_lake: Path, opened: Opened) -> None:
+    page = opened.page
+    page.reload()
+    page.wait_for_selector("#detail[data-meter]")
+    assert page.inner_text("main section:first-of-type h2") == "What was found"
+    assert "6 meters were examined: 2 real, 1 semi-synthetic, 2 simulated, 1 imported" in page.inner_text("#fleet .lead")
+    assert "say nothing about real homes" in page.inner_text("#fleet .lead")
+    assert page.is_checked('input[name=fleet-kind][value="real"]')
+    tiles = page.locator("#fleet .numbers li").all_inner_texts()
+    assert [tile.split()[0] for tile in tiles] == ["1"]
+    assert "Solar PV: 1 with high confidence, 2 kW export in all" in tiles[0]
+    assert "Not found: EV charging" in page.inner_text("#fleet-body")
+    assert page.get_attribute("#detail", "data-meter") == ROOF
+    assert ROOF in page.inner_text("[data-numbers]")
+
+
 def test_the_drawn_bars_are_the_figures_of_the_table(opened: Opened) -> None:
     page = opened.page
     page.check('input[name=fleet-kind][value="simulated"]')

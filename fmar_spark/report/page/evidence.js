@@ -203,19 +203,19 @@ function makeSunDip(evidence) {
   });
 }
 
-// Import of each day as if its unread half-hours were like the read ones; none where under half was read.
+// Import of each day with missing half-hours at the mean of the others; none where less than half was read.
 function wholeDays(evidence) {
   return evidence.import_kwh.map((value, place) => (value === null || evidence.unread[place] > SLOTS / 2 ? null : value / (1 - evidence.unread[place] / SLOTS)));
 }
 
 function makeHeating(evidence) {
   const known = evidence.weather.temp_c.filter((value) => value !== null);
-  const load = wholeDays(evidence);
+  const load = evidence.is_load_scaled ? wholeDays(evidence) : evidence.import_kwh;
   const bins = binMedians(evidence.weather.temp_c, load, 2);
   const fit = evidence.heating;
   const sentence = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${number(fit.days)} days).` : "Too few cold days with readings for a slope.";
   return makeFigure({
-    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: known.length ? `${sentence} Missing half-hours count as the mean of the others of the day.` : null,
+    name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: known.length ? `${sentence} ${evidence.is_load_scaled ? "Missing half-hours count as the mean of the others of the day." : "The same times of day are missing on most days, so only the others are counted."}` : null,
     missing: "No temperature is known for this meter, so no heating slope can be shown.",
     plot: known.length ? () => ({
       data: [makeDots(evidence, evidence.weather.temp_c, load, "heat_pump", "%{text}: %{y:.1f} kWh at %{x} °C<extra></extra>"),
@@ -223,6 +223,20 @@ function makeHeating(evidence) {
       layout: { xaxis: { title: { text: "mean °C of the day" } }, yaxis: { title: { text: "import kWh of the day" } } },
     }) : null,
     table: () => makeTable("heating", "Median import of a day by its mean temperature", [["°C", false], ["days", true], ["median kWh", true]], bins.map(([start, days, median]) => [`${number(start)} to ${number(start + 2)}`, number(days), number(median, 2)])),
+  });
+}
+
+// How many days have readings at each clock time, where that is not nearly all of them at all times.
+function makeCoverage(evidence) {
+  const shares = evidence.annual.share_by_slot;
+  if (Math.max(...shares) - Math.min(...shares) < 0.1) return null;
+  return makeFigure({
+    name: "coverage", title: "Readings by time of day", height: 240, note: "Share of the days on which each clock time was read. What is missing at the same times every day is not extrapolated.",
+    plot: () => ({
+      data: [{ type: "bar", x: CLOCK, y: shares.map((value) => value * 100), marker: { color: colour("accent") }, hovertemplate: "%{x}: %{y:.0f} % of days<extra></extra>" }],
+      layout: { xaxis: { type: "category", tickvals: CLOCK.filter((_, slot) => slot % 8 === 0) }, yaxis: { title: { text: "% of days" }, range: [0, 105] } },
+    }),
+    table: () => makeTable("coverage", "Share of days with readings by clock time", [["from", false], ["% of days", true]], CLOCK.map((time, slot) => [time, percent(shares[slot], 1)])),
   });
 }
 

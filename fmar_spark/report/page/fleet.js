@@ -7,33 +7,65 @@ function drawFleet(kind) {
   quality.replaceChildren(make("div", { class: "grid" }, makeMissing(kind), makeDays(kind)), makeUnanswered(kind));
 }
 
+// The kind of readings that the page opens on: the first of which an asset was found.
+function firstKind() {
+  const present = (kind) => kind.answers.reduce((sum, row) => sum + row[0] + row[1] + row[2], 0);
+  return DATA.fleet.find((kind) => present(kind) > 0) || DATA.fleet[0];
+}
+
+// What the readings are, in one line.
+function describeKinds() {
+  const counts = DATA.fleet.map((kind) => `${number(kind.meters)} ${kind.kind}`);
+  const total = `${number(DATA.meters_examined)} ${DATA.meters_examined === 1 ? "meter was" : "meters were"} examined: ${counts.join(", ")}. `;
+  const isSimulated = DATA.fleet.some((kind) => kind.kind === "simulated");
+  return total + (isSimulated ? "The readings of simulated meters are generated, with assets that are known; they show and test the engine and say nothing about real homes. " : "")
+    + (DATA.fleet.length > 1 ? "Figures of different kinds are never added up." : "");
+}
+
 function startFleet() {
   const section = document.getElementById("fleet");
   const quality = document.getElementById("quality");
   const known = DATA.intake.connections;
-  section.append(make("p", { class: "lead" },
-    `${number(DATA.meters_examined)} of ${number(known.known)} known connections were examined. `
-    + (known.refused.length ? `Meters that were not: ${known.refused.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
-    + (known.withheld ? `${number(known.withheld)} meters were examined before and are not shown: consent or legal basis has ended since. ` : "")
-    + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"),
-    ". Real, semi-synthetic and simulated meters are never counted together."));
+  section.append(make("p", { class: "lead" }, describeKinds()));
+  if (!DATA.fleet.length) section.append(make("p", { class: "missing" }, "No meter may be shown: none passes the consent check."));
+  const opened = firstKind();
   if (DATA.fleet.length > 1) {
-    section.append(makeChoices("Readings:", "fleet-kind", DATA.fleet.map((one) => [one.kind, `${one.kind} (${number(one.meters)})`]), DATA.fleet[0].kind,
+    section.append(makeChoices("Readings:", "fleet-kind", DATA.fleet.map((one) => [one.kind, `${one.kind} (${number(one.meters)})`]), opened.kind,
       (value) => drawFleet(DATA.fleet.find((one) => one.kind === value))));
   }
   section.append(make("div", { id: "fleet-body", "aria-live": "off" }));
-  quality.append(make("div", { id: "quality-body" }));
-  if (DATA.fleet.length) drawFleet(DATA.fleet[0]);
+  quality.append(make("p", { class: "lead" },
+    `${number(DATA.meters_examined)} of ${number(known.known)} known connections were examined. `
+    + (known.refused.length ? `Meter points that were not: ${known.refused.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
+    + (known.withheld ? `${number(known.withheld)} meters were examined before and are not shown: consent or legal basis has ended since. ` : "")
+    + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"), "."),
+  make("div", { id: "quality-body" }));
+  if (opened) drawFleet(opened);
   startRejected();
   startRuns();
 }
 
+// What was found, a class a tile: the largest first; classes without any in one line.
 function makeNumbers(kind) {
-  const present = (place) => kind.answers[place][0] + kind.answers[place][1] + kind.answers[place][2];
-  const tile = (value, ...text) => make("li", null, make("b", null, value), text);
-  return make("ul", { class: "numbers", "data-numbers": kind.kind },
-    tile(number(kind.meters), kindMark(kind.kind), " meters"),
-    CLASS_NAMES.map((name, place) => tile(number(present(place)), `${name}, ${number(kind.answers[place][0])} of them high tier`)));
+  const found = CLASS_NAMES.map((name, place) => ({ name, place, present: kind.answers[place][0] + kind.answers[place][1] + kind.answers[place][2], high: kind.answers[place][0], kw: kind.sizes.totals[place][1] }));
+  const shown = found.filter((one) => one.present > 0).sort((left, right) => right.present - left.present);
+  const none = found.filter((one) => one.present === 0).map((one) => one.name);
+  const tile = (one) => make("li", null, make("b", null, number(one.present)), `${one.name}: ${number(one.high)} with high confidence, ${number(one.kw)} kW ${WORDS.main_directions[one.place]} in all`);
+  const title = make("h3", null, `Found in ${number(kind.meters)} `, kindMark(kind.kind), ` ${kind.meters === 1 ? "meter" : "meters"}`);
+  return make("div", { "data-numbers": kind.kind }, title,
+    shown.length ? make("ul", { class: "numbers" }, shown.map(tile)) : null,
+    none.length ? make("p", { class: "soft" }, `${shown.length ? "Not found" : "No asset found"}: ${none.join(", ")}.`) : null,
+    DATA.opens_on === null ? null : makeInvitation());
+}
+
+// One meter to begin with: its answers agree with its labels where there are any.
+function makeInvitation() {
+  const meter = METERS[DATA.opens_on];
+  const present = meter.detections.filter((one) => one && one.isPresent).map((one) => CLASS_NAMES[one.asset]);
+  const labelled = meter.detections.filter((one) => one && one.probability !== null && meter.labels[one.asset] !== null);
+  const agrees = labelled.length && labelled.every((one) => meter.labels[one.asset] === (one.probability >= 0.5));
+  const link = make("a", { href: "#meters" }, make("bdi", null, meter.name));
+  return make("p", null, "Begin with meter ", link, " ", kindMark(meter.kind), present.length ? `: ${present.join(", ")}` : ": no asset", agrees ? "; every answer agrees with its label." : ".");
 }
 
 function makeAnswers(kind) {

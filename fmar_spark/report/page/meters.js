@@ -86,9 +86,8 @@ function startMeters() {
   section.append(make("p", { class: "lead" }, `The evidence of ${number(DATA.evidence.length)} meters is in this file${DATA.evidence.length < METERS.length ? "; of the others the answers. scripts/report --meters FILE adds those that it names" : ""}.`),
     make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list), detail));
   filter();
-  const asked = all.find((option) => option.meter.mpan === location.hash.replace("#meter=", ""));
-  const weigh = (option) => (option.meter.evidence === null ? -1 : option.meter.detections.reduce((sum, found) => sum + (found?.isPresent && found.tier === "high" ? found.presentProbability : 0), 0));
-  choose(state, asked || all.reduce((best, option) => (weigh(option) > weigh(best) ? option : best), all[0]));
+  const linked = all.find((option) => option.meter.mpan === location.hash.replace("#meter=", ""));
+  choose(state, linked || all[DATA.opens_on ?? 0]);
   keepInSight(list, state.chosen);
 }
 
@@ -125,11 +124,16 @@ function moveInList(state, event) {
   }
 }
 
-function makeFacts(meter) {
+function writeAnnual(annual) {
+  return annual.kwh === null ? `${number(annual.kwh_per_day, 1)} kWh a day; no annual figure: ${annual.reason}` : `${number(annual.kwh)} kWh a year`;
+}
+
+function makeFacts(meter, evidence) {
   const facts = [
     ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not stated")], ["Premises", meter.isDomestic === null ? "not stated" : meter.isDomestic ? "household" : "business"],
     ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Missing", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
     ["Export register", meter.hasExport ? "yes" : "none"], ["Origin", make("bdi", null, meter.provenance || "no label")],
+    ...(evidence ? [["Import", writeAnnual(evidence.annual)]] : []),
     ...(meter.confusers ? [["Look-alikes by its label", make("bdi", null, meter.confusers.replaceAll("_", " ").replaceAll(",", ", "))]] : []),
   ];
   return make("dl", { class: "facts" }, facts.map(([name, value]) => make("div", null, make("dt", null, name), make("dd", null, value))));
@@ -142,8 +146,8 @@ function makeChanges(meter) {
 }
 
 async function showMeter(state, meter) {
-  const head = make("div", { class: "card" }, make("div", { class: "title" }, make("h3", null, make("bdi", null, meter.name)), kindMark(meter.kind), makeChips(meter)), makeFacts(meter));
   const evidence = meter.evidence === null ? null : await unpackEvidence(meter.evidence);
+  const head = make("div", { class: "card" }, make("div", { class: "title" }, make("h3", null, make("bdi", null, meter.name)), kindMark(meter.kind), makeChips(meter)), makeFacts(meter, evidence));
   if (state.chosen?.meter !== meter) return;
   forgetCharts(state.detail);
   state.detail.replaceChildren(head, makeVerdicts(meter), ...[makeChanges(meter)].filter(Boolean));
@@ -154,5 +158,5 @@ async function showMeter(state, meter) {
   }
   const oneDay = makeDay(evidence);
   state.detail.append(make("div", { class: "grid" }, makeCarpet(evidence, meter, (place) => oneDay.show(place)), oneDay, makeFlatRuns(evidence), makeTypicalDays(evidence), makeSunDip(evidence), makeHeating(evidence),
-    makeBaseline(evidence, meter), makeAvailability(evidence)));
+    makeBaseline(evidence, meter), makeAvailability(evidence), makeCoverage(evidence)));
 }
