@@ -70,7 +70,7 @@ def test_the_page_opens_on_what_was_found_and_says_what_is_simulated(small_lake:
     page.reload()
     page.wait_for_selector("#detail[data-meter]")
     assert page.inner_text("main section:first-of-type h2") == "What was found"
-    assert "6 meters were examined: 2 real, 1 semi-synthetic, 2 simulated, 1 imported" in page.inner_text("#fleet .lead")
+    assert "6 meters were examined: 1 real, 1 semi-synthetic, 3 simulated, 1 imported" in page.inner_text("#fleet .lead")
     assert "say nothing about real homes" in page.inner_text("#fleet .lead")
     assert page.is_checked('input[name=fleet-kind][value="real"]')
     tiles = page.locator("#fleet .numbers li").all_inner_texts()
@@ -156,7 +156,7 @@ def test_no_name_or_reason_becomes_markup(opened: Opened) -> None:
 def test_keys_reach_everything_and_are_never_trapped(browser: Browser, report: Path) -> None:
     page = open_report(new_context(browser).new_page(), report).page
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to the fleet"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the findings"
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "meters"
