@@ -95,7 +95,7 @@ def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bo
         upload, refused = import_agreements(register, settings, fsp, file, order, lambda number: bar.update(task, completed=number))
     for row in refused:
         print(f"line {row['line']}: {row['rule']}: {row['detail']}")
-    counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "refused"))
+    counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "valid", "refused"))
     print(f"{upload['state']}: {upload['rows_read']} rows, {counts}; report {upload['upload_id']}")
     return FAILED if upload["rows_refused"] else DONE
 

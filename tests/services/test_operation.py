@@ -57,7 +57,7 @@ def test_an_operators_day(tmp_path: Path, operate: Callable[..., Done]) -> None:
     unasked = operate(url, "migrate")
     assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
-    assert operate(url, "migrate", "--yes").stdout == "register: done: 0001_tables, 0002_guards, 0003_evidence\n"
+    assert operate(url, "migrate", "--yes").stdout == "register: done: 0001_tables, 0002_guards, 0003_evidence, 0004_uploads\n"
     assert operate(url, "add-party", "ALPHA", "--name", "Alpha", "--role", "fsp", "--client", "alpha").returncode == 0
     changed = operate(url, "add-party", "ALPHA", "--name", "Beta", "--role", "fsp")
     assert (changed.returncode, "name: 'Alpha' -> 'Beta'" in changed.stderr) == (2, True)

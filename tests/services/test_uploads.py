@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from register_world import LONDON_MPAN, MPAN, ROOT, Served, caller_of, serve, settings_of
 from sqlalchemy import func, select, text
 
+from fmar_spark.services.register import uploads
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.csv_rows import AGREEMENT_COLUMNS, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase
@@ -59,10 +61,22 @@ MIXED = "\n".join([HEADER, line("A1"), line("A2", market="dso"), line("A1"), "",
 
 
 def test_all_or_nothing_stores_nothing_when_one_row_is_refused(served: Served) -> None:
-    upload = send(served, MIXED).json()
-    assert (upload["state"], upload["rows_read"], upload["rows_accepted"], upload["rows_refused"]) == ("refused", 4, 2, 1)
-    assert report(served, upload) == [(2, "accepted", None), (3, "refused", "market"), (4, "unchanged", None), (6, "accepted", None)]
+    answer = send(served, MIXED, headers={"Idempotency-Key": "mixed"})
+    problem = answer.json()
+    assert (answer.status_code, problem["type"], answer.headers["Content-Type"]) == (
+        422,
+        "urn:fmar:problem:upload-refused",
+        "application/problem+json",
+    )
+    assert problem["detail"].startswith("1 of 4 rows refused, so nothing was stored; ")
+    upload = problem["upload"]
+    counts = {name: upload[f"rows_{name}"] for name in ("read", "accepted", "unchanged", "valid", "refused")}
+    assert (upload["state"], counts) == ("refused", {"read": 4, "accepted": 0, "unchanged": 1, "valid": 2, "refused": 1})
+    assert report(served, upload) == [(2, "valid", None), (3, "refused", "market"), (4, "unchanged", None), (6, "valid", None)]
     assert stored(served) == []
+    again = send(served, MIXED, headers={"Idempotency-Key": "mixed"})
+    assert (again.status_code, again.json(), again.headers["Location"]) == (422, problem, answer.headers["Location"])
+    assert served.call("ALPHA", "GET", answer.headers["Location"]).json() == upload
 
 
 def test_partial_stores_what_the_rules_allow_and_the_same_file_again_changes_nothing(served: Served) -> None:
@@ -85,6 +99,112 @@ def test_a_dry_run_checks_and_stores_nothing(served: Served, mode: str) -> None:
     upload = send(served, MIXED, mode=mode, dry_run=True).json()
     assert (upload["state"], upload["rows_accepted"], upload["is_dry_run"]) == ("checked", 2, True)
     assert (stored(served), verify_ledger(served.database).entries) == ([], entries)
+    items = served.call("ALPHA", "GET", f"/v1/uploads/{upload['upload_id']}/rows").json()["items"]
+    assert [row["outcome"] for row in items] == ["accepted", "refused", "unchanged", "accepted"]
+    assert upload["problem"] == ("1 of 4 rows refused, so nothing would be stored" if mode == "all_or_nothing" else None)
+
+
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+def test_of_six_uploads_under_one_key_at_once_one_runs(served: Served, mode: str) -> None:
+    content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(3000))]) + "\n"
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: send(served, content, mode=mode, headers={"Idempotency-Key": "one"}), range(6)))
+    done = [answer.json() for answer in answers if answer.status_code == 201]
+    waiting = [answer for answer in answers if answer.status_code == 409]
+    assert (len(done) + len(waiting), len(done) >= 1) == (6, True), [answer.text for answer in answers]
+    assert all(answer == done[0] for answer in done)
+    assert {answer.json()["type"] for answer in waiting} <= {"urn:fmar:problem:request-in-progress"}
+    assert all(answer.headers["Retry-After"] and answer.json()["upload_id"] == done[0]["upload_id"] for answer in waiting)
+    assert send(served, content, mode=mode, headers={"Idempotency-Key": "one"}).json() == done[0]
+    with served.database.reading(EVERYTHING) as connection:
+        assert connection.execute(select(UPLOADS.c.state)).scalars().all() == ["applied"]
+    assert len(stored(served)) == 100
+    assert verify_ledger(served.database).entries == 10 + 3000
+
+
+def test_an_upload_that_failed_may_be_sent_again_under_its_key(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = {"Idempotency-Key": "again"}
+    content = f"{HEADER}\n{line('A1')}\n"
+    with monkeypatch.context() as broken:
+        broken.setattr(uploads, "check_rows", _fail)
+        assert send(served, content, headers=key).status_code == 500
+    with served.database.reading(EVERYTHING) as connection:
+        assert connection.execute(select(UPLOADS.c.state)).scalars().all() == ["interrupted"]
+    assert send(served, content, headers=key).json()["state"] == "applied"
+
+
+def test_more_files_at_once_than_the_service_takes_are_sent_away(database: RegisterDatabase, url: str) -> None:
+    small = serve(database, url, max_uploads_at_once=1)
+    content = f"{HEADER}\n{line('A1')}\n"
+    with small.http:
+        turns = small.http.app.state.service.uploads
+        turns.acquire()
+        answer = send(small, content)
+        assert (answer.status_code, answer.json()["type"], answer.headers["Retry-After"]) == (
+            503,
+            "urn:fmar:problem:too-many-uploads",
+            "10",
+        )
+        turns.release()
+        assert [send(small, content).status_code for _ in range(3)] == [201, 201, 201]
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("a disk is full")
+
+
+def test_others_write_while_a_long_file_is_checked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chunk of a trial, and of a file that is to be stored whole, is checked while another party's write goes through."""
+    content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(4000))]) + "\n"
+    check, written = uploads.check_rows, []
+
+    def check_and_write(*arguments: Any) -> Any:
+        written.append(served.create("BRAVO", amsid=f"B{len(written)}")["agreement_id"])
+        return check(*arguments)
+
+    monkeypatch.setattr(uploads, "check_rows", check_and_write)
+    assert send(served, content, dry_run=True).json()["state"] == "checked"
+    assert len(written) == 4
+    assert send(served, content).json()["state"] == "applied"
+    assert len(written) == 8
+    assert verify_ledger(served.database).breaks == ()
+
+
+@pytest.mark.parametrize("is_verified", [False, True])
+def test_what_changed_between_the_check_and_the_storing_counts(served: Served, monkeypatch: pytest.MonkeyPatch, is_verified: bool) -> None:
+    content = "\n".join([HEADER, line("A1"), line("A2"), line("A2", market="neso_bm")]) + "\n"
+    check, taken = uploads.check_rows, []
+
+    def check_then_take(*arguments: Any) -> Any:
+        checked = check(*arguments)
+        if not taken:
+            taken.append(served.create("BRAVO", amsid="A2"))
+        return checked
+
+    if is_verified:
+        served.record("allocation", amsid="A2")
+    monkeypatch.setattr(uploads, "check_rows", check_then_take)
+    answer = send(served, content)
+    if is_verified:
+        assert (answer.status_code, answer.json()["rows_accepted"]) == (201, 3)
+        assert served.call("BRAVO", "GET", f"/v1/agreements/{taken[0]['agreement_id']}").json()["change"] == "displaced"
+        return
+    assert answer.status_code == 422
+    assert report(served, answer.json()["upload"]) == [(2, "valid", None), (3, "refused", "exclusive_overlap"), (4, "valid", None)]
+    assert stored(served) == ["A2"]
+
+
+def test_rows_of_one_file_are_held_against_each_other_across_chunks(served: Served) -> None:
+    content = "\n".join([HEADER, line("SAME"), *(line(f"A{number:05d}") for number in range(2000)), line("SAME", primacy_tier="2")]) + "\n"
+    for changes in ({"dry_run": True}, {}):
+        answer = send(served, content, **changes)
+        body = answer.json()
+        assert report_of_refused(served, body.get("upload", body)) == [(2003, "exclusive_overlap")]
+
+
+def report_of_refused(served: Served, upload: dict[str, Any]) -> list[tuple[int, str]]:
+    path = f"/v1/uploads/{upload['upload_id']}/rows"
+    return [(row["line"], row["rule"]) for row in served.call("ALPHA", "GET", path, params={"only_refused": "true"}).json()["items"]]
 
 
 def test_a_whole_good_file_is_applied_once_under_its_key(served: Served) -> None:

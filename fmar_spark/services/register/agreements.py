@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 
 from fmar_spark.domain.markets import ClaimState
 from fmar_spark.domain.terms import Conflict, TermRule
-from fmar_spark.services.register.access import agreements_within, reach_of
+from fmar_spark.services.register.access import Reach, agreements_within, reach_of
 from fmar_spark.services.register.claims import claim_of, find_states, weigh
+from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.records import (
     AMENDED,
@@ -125,15 +126,15 @@ def conditions_of(search: Search, caller: Caller) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def standing_rows(change: Change, amsids: Sequence[str]) -> list[Row]:
+def standing_rows(database: RegisterDatabase, connection: Connection, reach: Reach, amsids: Sequence[str]) -> list[Row]:
     """Every party's current versions on these assets; for the rules alone.
 
     Which of them are current is decided here: PostgreSQL without statistics, as during an upload, would rather scan a whole
     partial index of current versions than look up the assets.
     """
     wanted = select(AGREEMENTS).where(AGREEMENTS.c.amsid.in_(amsids))
-    with change.database.seeing_everything(change.connection, change.reach):
-        return [dict(row) for row in change.connection.execute(wanted).mappings() if row["known_to_at"] is None]
+    with database.seeing_everything(connection, reach):
+        return [dict(row) for row in connection.execute(wanted).mappings() if row["known_to_at"] is None]
 
 
 def make_room(change: Change, caller: Caller, row: Row) -> None:
@@ -142,7 +143,8 @@ def make_room(change: Change, caller: Caller, row: Row) -> None:
     Raises:
         ConflictError: a term stands in its way that it must respect.
     """
-    standing = [other for other in standing_rows(change, [row["amsid"]]) if other["agreement_id"] != row["agreement_id"]]
+    found = standing_rows(change.database, change.connection, change.reach, [row["amsid"]])
+    standing = [other for other in found if other["agreement_id"] != row["agreement_id"]]
     states = find_states(change.database, change.connection, change.reach, [row, *standing], change.now)
     weighing = weigh(row, standing, states)
     if weighing.conflict:
@@ -159,10 +161,11 @@ def displace(change: Change, displaced: Sequence[Row], row: Row) -> list[Row]:
     if not displaced:
         return []
     with change.database.writing_for_everyone(change.connection, change.reach):
-        return [change.replace(AGREEMENT, other, _cut(other, row), DISPLACED, REGISTER) for other in displaced]
+        return [change.replace(AGREEMENT, other, end_for(other, row), DISPLACED, REGISTER) for other in displaced]
 
 
-def _cut(other: Row, row: Row) -> Row:
+def end_for(other: Row, row: Row) -> Row:
+    """What a term says once it has given way to a row."""
     return {"valid_to_at": max(other["valid_from_at"], row["valid_from_at"]), "displaced_by_id": row["agreement_id"]}
 
 

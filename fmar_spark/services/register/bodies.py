@@ -257,8 +257,9 @@ class Upload(AnswerModel):
     is_dry_run: bool
     state: str = Field(description="running, applied, partly_applied, refused, checked or interrupted.")
     rows_read: int
-    rows_accepted: int
+    rows_accepted: int = Field(description="Stored; in a trial: would be.")
     rows_unchanged: int
+    rows_valid: int = Field(description="Nothing is wrong with them, and they are not stored because others are refused.")
     rows_refused: int
     problem: str | None
     started_at: datetime
@@ -269,7 +270,7 @@ class UploadRowResult(AnswerModel):
     """What became of one row."""
 
     line: int
-    outcome: str = Field(description="accepted, unchanged or refused.")
+    outcome: str = Field(description="accepted, unchanged, valid (not stored because others are refused) or refused.")
     agreement_id: str | None
     rule: str | None
     detail: str | None

@@ -1,5 +1,7 @@
 """Puts the register together as one ASGI application."""
 
+import threading
+
 from fastapi import FastAPI
 
 from fmar_spark.services.register import (
@@ -78,6 +80,7 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         derived=derived or LakeDerived(settings.lake.root),
         parts=parts,
         memory=Memory(IDEMPOTENCY_KEYS, agreements.idempotency_hours),
+        uploads=threading.BoundedSemaphore(agreements.max_uploads_at_once),
         upload_rows=metrics.count("upload_rows", "Rows of uploads by outcome.", "outcome"),
     )
     return app

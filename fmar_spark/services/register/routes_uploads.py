@@ -1,31 +1,35 @@
 """Files of agreements over HTTP: the body goes to disk as it comes, and is then checked row by row."""
 
 import hashlib
+import json
 import tempfile
+from contextlib import ExitStack
 from datetime import timedelta
-from typing import IO, Annotated, Final
+from typing import IO, Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy import Connection
 
 from fmar_spark.services.register.access import Action, reach_of
+from fmar_spark.services.register.agreements import actor_of
 from fmar_spark.services.register.bodies import ReportQuery, Upload, UploadQuery, UploadRowResult
 from fmar_spark.services.register.csv_rows import check_file, read_rows
-from fmar_spark.services.register.records import Row
+from fmar_spark.services.register.records import Change, Row, change_of
 from fmar_spark.services.register.service import Service, ServiceOf, allowed
-from fmar_spark.services.register.uploads import Mode, Order, apply_upload, find_upload, find_upload_rows
+from fmar_spark.services.register.uploads import REFUSED, RUNNING, Mode, Order, Task, find_upload, find_upload_rows, open_upload, run_upload
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.idempotency import IdempotencyKey, Intent, digest_of
+from fmar_spark.services.web.idempotency import IN_PROGRESS, IdempotencyKey, Intent, digest_of
 from fmar_spark.services.web.models import ID_PATTERN, Page, bad_cursor, page_of, read_cursor
-from fmar_spark.services.web.problems import MediaTypeError
+from fmar_spark.services.web.problems import BusyError, ConflictError, InvalidError, MediaTypeError, describe_problem
 from fmar_spark.services.web.replies import Reply, respond
 
 PATH: Final = "/v1/uploads"
 router = APIRouter(prefix=PATH, tags=["uploads"])
 Writer = Annotated[Caller, Depends(allowed(Action.WRITE_AGREEMENTS))]
 UploadId = Annotated[str, Path(pattern=ID_PATTERN)]
-_IN_MEMORY_BYTES = 2**20
+_IN_MEMORY_BYTES: Final = 2**20
+_REFUSED: Final = "upload-refused"
 _CSV_BODY = {
     "requestBody": {
         "required": True,
@@ -34,11 +38,21 @@ _CSV_BODY = {
 }
 
 
+class Opened(NamedTuple):
+    """An upload that has its turn."""
+
+    caller: Caller
+    upload_id: str
+    order: Order
+    intent: Intent
+    request_id: str
+
+
 @router.post("", status_code=201, response_model=Upload, openapi_extra=_CSV_BODY)
 async def upload(
     request: Request, caller: Writer, service: ServiceOf, query: Annotated[UploadQuery, Query()], key: IdempotencyKey = None
 ) -> Response:
-    """Take a CSV of the caller's agreements: all or nothing, in part, or for trial; the report has a line for every row."""
+    """Take a CSV of the caller's agreements: all or nothing, in part, or as a trial; the report has a line for every row."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "text/csv":
         raise MediaTypeError("csv-wanted", "Content-Type: text/csv wanted")
     digest = hashlib.sha256()
@@ -47,7 +61,8 @@ async def upload(
             digest.update(block)
             await run_in_threadpool(file.write, block)
         intent = Intent(caller.client_id, key, digest_of("upload", query.model_dump_json(), digest.hexdigest()))
-        return await run_in_threadpool(_take, service, caller, query, intent, file)
+        request.state.caller = caller
+        return await run_in_threadpool(_take, service, request, intent, query, file)
 
 
 @router.get("/{upload_id}", response_model=Upload)
@@ -73,24 +88,75 @@ def report(upload_id: UploadId, caller: Writer, service: ServiceOf, query: Annot
     return respond(Reply(200, Page[UploadRowResult](items=items, next_cursor=cursor).model_dump_json()))
 
 
-def _take(service: Service, caller: Caller, query: UploadQuery, intent: Intent, file: IO[bytes]) -> Response:
-    with service.database.reading(reach_of(caller)) as connection:
-        reply = service.memory.find(connection, intent, service.database.now(connection))
-    if reply is not None:
-        return respond(reply)
+def _take(service: Service, request: Request, intent: Intent, query: UploadQuery, file: IO[bytes]) -> Response:
     check_file(file, service.settings.max_upload_rows)
+    caller: Caller = request.state.caller
+    order = Order(Mode(query.mode), query.dry_run, service.settings.upload_chunk_rows)
+    with ExitStack() as turn:
+        with change_of(service.database, reach_of(caller), actor_of(caller)) as change:
+            reply = _find_earlier(service, change, caller, intent)
+            if reply is None:
+                _take_turn(service, turn)
+                upload_id = open_upload(change, caller, order)
+                service.memory.claim(change.connection, intent, f"{PATH}/{upload_id}", change.now)
+        if reply is None:
+            reply = _run(service, Opened(caller, upload_id, order, intent, request.state.request_id), file)
+    if reply.status >= 400:
+        request.state.problem = _REFUSED
+    return respond(reply)
+
+
+def _take_turn(service: Service, turn: ExitStack) -> None:
+    """Of the files that are taken at once this is one, until the block ends.
+
+    Raises:
+        BusyError: there are enough of them.
+    """
+    if not service.uploads.acquire(blocking=False):
+        raise BusyError("too-many-uploads", "other uploads are being taken; send the same request again", headers={"Retry-After": "10"})
+    turn.callback(service.uploads.release)
+
+
+def _run(service: Service, opened: Opened, file: IO[bytes]) -> Reply:
     replies: list[Reply] = []
 
     def finish(connection: Connection, row: Row) -> None:
-        body = Upload.model_validate(row).model_dump_json()
-        replies.append(Reply(201, body, location=f"{PATH}/{row['upload_id']}"))
-        service.memory.keep(connection, intent, replies[0], row["touched_at"])
+        replies.append(_reply_of(row, opened.request_id))
+        service.memory.keep(connection, opened.intent, replies[0], row["touched_at"])
 
-    order = Order(Mode(query.mode), query.dry_run, service.settings.upload_chunk_rows)
-    row = apply_upload(service.database, caller, read_rows(file, service.settings.is_check_digit_enforced), order, finish)
-    for outcome in ("accepted", "unchanged", "refused"):
+    task = Task(service.database, opened.caller, opened.upload_id, opened.order, finish)
+    row = run_upload(task, read_rows(file, service.settings.is_check_digit_enforced))
+    for outcome in ("accepted", "unchanged", "valid", "refused"):
         service.upload_rows.labels(outcome).inc(row[f"rows_{outcome}"])
-    return respond(replies[0])
+    return replies[0]
+
+
+def _find_earlier(service: Service, change: Change, caller: Caller, intent: Intent) -> Reply | None:
+    """What the same request was answered; None where it was not made, or came to nothing.
+
+    Raises:
+        ConflictError: it is being worked on.
+    """
+    reply = service.memory.find(change.connection, intent, change.now)
+    if reply is None or reply.status != IN_PROGRESS:
+        return reply
+    earlier = _find(service, change.connection, caller, str(reply.location).rpartition("/")[2])
+    if earlier["state"] == RUNNING:
+        detail = "the same upload is being taken; ask for its answer again, or see how it stands"
+        members = {"upload_id": earlier["upload_id"]}
+        raise ConflictError("request-in-progress", detail, members, {"Retry-After": "5", "Location": str(reply.location)})
+    return None
+
+
+def _reply_of(row: Row, request_id: str) -> Reply:
+    """201 where the file was taken or tried; 422 where nothing was stored because a row is refused."""
+    location = f"{PATH}/{row['upload_id']}"
+    upload = Upload.model_validate(row)
+    if row["state"] != REFUSED:
+        return Reply(201, upload.model_dump_json(), location=location)
+    detail = f"{row['problem']}; {location}/rows?only_refused=true says why"
+    error = InvalidError(_REFUSED, detail, {"upload": upload.model_dump(mode="json")})
+    return Reply(error.status, json.dumps(describe_problem(error, request_id)), location=location)
 
 
 def _find(service: Service, connection: Connection, caller: Caller, upload_id: str) -> Row:

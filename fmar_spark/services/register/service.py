@@ -1,6 +1,7 @@
 """What every route of the register works with: the database, who is asking, and how writes and versions are answered."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -33,6 +34,8 @@ class Service:
     parts: ServiceParts
     memory: Memory
     upload_rows: Counter
+    uploads: threading.BoundedSemaphore
+    """Files that are taken at once."""
 
     def check_mpan(self, mpan_id: str) -> None:
         """Nothing, if the MPAN may be one.

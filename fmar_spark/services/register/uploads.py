@@ -1,36 +1,41 @@
 """Takes a file of agreements: whole or not at all, or as much of it as the rules allow, or as a trial.
 
-Whole: one transaction with one ledger entry a row; whatever is refused rolls everything back and the report says why. Partial:
-a transaction for every thousand rows, so that others may write in between and a kill leaves whole chunks. Trial: as whole, and
-rolled back. A row that says what one's own agreement says already is unchanged, so that the same file may be sent again.
+Trials, and the checks of files that are to be stored whole, read beside other work and hold nobody up. Whole: what was checked is
+stored in one transaction, after whatever changed in the meantime was checked again. Partial: a transaction for every thousand
+rows, so that others may write in between and a kill leaves whole chunks. A row that says what one's own agreement says already is
+unchanged, so that the same file may be sent again.
 """
 
-import json
-import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import IO, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from fmar_spark.domain.markets import ClaimState
 from fmar_spark.services.register.access import reach_of
-from fmar_spark.services.register.agreements import SENTENCES, actor_of, displace, standing_rows
-from fmar_spark.services.register.claims import Claim, find_states, weigh
+from fmar_spark.services.register.agreements import actor_of
 from fmar_spark.services.register.csv_rows import UploadRow
 from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.records import Change, Draft, Row, change_of
-from fmar_spark.services.register.tables import AGREEMENT, UPLOAD_ROWS, UPLOADS
+from fmar_spark.services.register.ledger import read_head
+from fmar_spark.services.register.records import Change, Row, change_of
+from fmar_spark.services.register.tables import AGREEMENTS, EVIDENCE_ROWS, UPLOAD_ROWS, UPLOADS
+from fmar_spark.services.register.upload_checks import Checked, Scratch, check_rows, row_of, store_checked
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
-from fmar_spark.services.web.moments import format_moment
-from fmar_spark.services.web.problems import MissingError
+from fmar_spark.services.web.problems import BusyError, MissingError
 
-_SAID_ALREADY: Final = ("fsp_id", "mpan_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
 _REPORT_ROWS_AT_ONCE: Final = 5000
+_TOUCH_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.01
+T = TypeVar("T")
+RUNNING: Final = "running"
+INTERRUPTED: Final = "interrupted"
+REFUSED: Final = "refused"
 
 
 class Mode(StrEnum):
@@ -53,39 +58,40 @@ class Order(NamedTuple):
 Finish = Callable[[Connection, Row], None]
 
 
-class _Task(NamedTuple):
-    """What the two ways of taking a file work with."""
+class Task(NamedTuple):
+    """One upload at work."""
 
     database: RegisterDatabase
     caller: Caller
     upload_id: str
     order: Order
     finish: Finish
+    """Runs in the transaction that completes the upload."""
 
     def change(self) -> AbstractContextManager[Change]:
+        """A write transaction of the caller."""
         return change_of(self.database, reach_of(self.caller), actor_of(self.caller))
 
 
 class _UndoError(Exception):
-    """Rolls back what was tried."""
+    """Rolls back what was stored: a row can no longer be."""
 
 
 class _Tally:
-    """Counts rows by outcome and keeps the report on disk until it can be stored."""
+    """Counts rows by outcome."""
 
-    def __init__(self, report: IO[str]) -> None:
-        self.counts = {"read": 0, "accepted": 0, "unchanged": 0, "refused": 0}
-        self._report = report
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(("read", "accepted", "unchanged", "valid", "refused"), 0)
+        self.touched = time.monotonic()
 
     def add(self, outcomes: list[Row]) -> None:
+        self.counts["read"] += len(outcomes)
         for outcome in outcomes:
-            self.counts["read"] += 1
             self.counts[outcome["outcome"]] += 1
-            self._report.write(json.dumps(outcome) + "\n")
 
-    def kept(self) -> Iterator[Row]:
-        self._report.seek(0)
-        return (json.loads(line) for line in self._report)
+    def undo(self) -> None:
+        """Nothing was stored: what could have been is valid."""
+        self.counts["valid"], self.counts["accepted"] = self.counts["accepted"], 0
 
     def as_columns(self) -> Row:
         return {f"rows_{name}": count for name, count in self.counts.items()}
@@ -96,15 +102,48 @@ def apply_upload(
 ) -> Row:
     """Take a file's rows as ordered; how the upload stands at the end.
 
-    ``finish`` runs in the transaction that completes the upload. After a kill the register holds what whole transactions
-    stored, and the upload is shown as interrupted.
+    After a kill the register holds what whole transactions stored, and the upload is shown as interrupted.
     """
-    task = _Task(database, caller, _open_upload(database, caller, order), order, finish)
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as report:
-        tally = _Tally(report)
-        if order.mode == Mode.PARTIAL and not order.is_dry_run:
-            return _apply_in_chunks(task, rows, tally)
-        return _apply_whole(task, rows, tally)
+    with change_of(database, reach_of(caller), actor_of(caller)) as change:
+        upload_id = open_upload(change, caller, order)
+    return run_upload(Task(database, caller, upload_id, order, finish), rows)
+
+
+def open_upload(change: Change, caller: Caller, order: Order) -> str:
+    """The upload's id; it is running."""
+    row: dict[str, Any] = {
+        "upload_id": new_id(),
+        "fsp_id": caller.party_id,
+        "client_id": caller.client_id,
+        "mode": str(order.mode),
+        "is_dry_run": order.is_dry_run,
+        "state": RUNNING,
+        "started_at": change.now,
+        "touched_at": change.now,
+        "problem": None,
+    }
+    change.connection.execute(insert(UPLOADS), {**row, **_Tally().as_columns()})
+    return str(row["upload_id"])
+
+
+def run_upload(task: Task, rows: Iterable[UploadRow]) -> Row:
+    """Take the rows of an upload that was opened; how it stands at the end."""
+    try:
+        if task.order.mode == Mode.PARTIAL and not task.order.is_dry_run:
+            return _store_in_chunks(task, rows)
+        with Scratch() as scratch:
+            return _check_then_store(task, rows, scratch)
+    except BaseException:
+        with suppress(BusyError, SQLAlchemyError):
+            interrupt_upload(task)
+        raise
+
+
+def interrupt_upload(task: Task) -> None:
+    """The upload is shown as interrupted at once, where the database can still be written; else as soon as it is stale."""
+    with task.change() as change:
+        same = (UPLOADS.c.upload_id == task.upload_id, UPLOADS.c.state == RUNNING)
+        change.connection.execute(update(UPLOADS).where(*same).values(state=INTERRUPTED, touched_at=change.now))
 
 
 def find_upload(connection: Connection, caller: Caller, upload_id: str, stale_before: datetime) -> Row:
@@ -118,8 +157,8 @@ def find_upload(connection: Connection, caller: Caller, upload_id: str, stale_be
     if found is None:
         raise MissingError("no-such-upload", "there is no such upload")
     row = dict(found)
-    if row["state"] == "running" and row["touched_at"] < stale_before:
-        row["state"] = "interrupted"
+    if row["state"] == RUNNING and row["touched_at"] < stale_before:
+        row["state"] = INTERRUPTED
     return row
 
 
@@ -127,119 +166,129 @@ def find_upload_rows(connection: Connection, upload_id: str, after_line: int, si
     """A page of the report."""
     wanted = select(UPLOAD_ROWS).where(UPLOAD_ROWS.c.upload_id == upload_id, UPLOAD_ROWS.c.line > after_line)
     if only_refused:
-        wanted = wanted.where(UPLOAD_ROWS.c.outcome == "refused")
+        wanted = wanted.where(UPLOAD_ROWS.c.outcome == REFUSED)
     return [dict(row) for row in connection.execute(wanted.order_by(UPLOAD_ROWS.c.line).limit(size)).mappings()]
 
 
-def _apply_whole(task: _Task, rows: Iterable[UploadRow], tally: _Tally) -> Row:
-    try:
-        with task.change() as change:
-            for chunk in _chunks(rows, task.order.chunk_rows):
-                tally.add(_take_chunk(change, task.caller, chunk))
-            if task.order.is_dry_run or tally.counts["refused"]:
-                raise _UndoError
-            return _close_upload(change, task.upload_id, "applied", tally, task.finish)
-    except _UndoError:
-        with task.change() as change:
-            return _close_upload(change, task.upload_id, "checked" if task.order.is_dry_run else "refused", tally, task.finish)
-
-
-def _apply_in_chunks(task: _Task, rows: Iterable[UploadRow], tally: _Tally) -> Row:
+def _check_then_store(task: Task, rows: Iterable[UploadRow], scratch: Scratch) -> Row:
+    tally = _Tally()
+    with task.database.reading(reach_of(task.caller)) as connection:
+        since, _ = read_head(connection)
     for chunk in _chunks(rows, task.order.chunk_rows):
-        with task.change() as change:
-            outcomes = _take_chunk(change, task.caller, chunk)
-            tally.add(outcomes)
-            _store_report(change.connection, task.upload_id, outcomes)
-            _touch_upload(change.connection, task.upload_id, "running", change.now, tally)
+        with task.database.reading(reach_of(task.caller)) as connection:
+            checked = check_rows(task.database, connection, task.caller, chunk, scratch.drafts_of(chunk))
+        scratch.keep(checked)
+        tally.add(checked.outcomes)
+        _show_progress(task, tally)
+    if not (task.order.is_dry_run or tally.counts[REFUSED]):
+        try:
+            return _store_whole(task, scratch, since, tally)
+        except _UndoError:
+            tally = _Tally()
+            for outcomes in _chunks(scratch.outcomes(), _REPORT_ROWS_AT_ONCE):
+                tally.add(outcomes)
+    if not task.order.is_dry_run:
+        tally.undo()
+    return _report_unstored(task, scratch, tally)
+
+
+def _store_whole(task: Task, scratch: Scratch, since: int, tally: _Tally) -> Row:
+    """All drafts in one transaction; those whose assets changed meanwhile, or that take a place, are checked again."""
     with task.change() as change:
-        change.database.refresh_statistics(change.connection)
-        state = "partly_applied" if tally.counts["refused"] else "applied"
-        row = _touch_upload(change.connection, task.upload_id, state, change.now, tally)
+        changed = _find_changed(change, since) | scratch.displacing
+        for drafts in _chunks(scratch.drafts(), task.order.chunk_rows):
+            checked = Checked([], drafts, [])
+            if again := [row_of(draft) for draft in drafts if draft["amsid"] in changed]:
+                checked = _check_again(task, change, drafts, again, scratch)
+            store_checked(change, checked)
+        for outcomes in _chunks(scratch.outcomes(), _REPORT_ROWS_AT_ONCE):
+            _store_report(change.connection, task.upload_id, outcomes)
+        task.database.refresh_statistics(change.connection)
+        row = _touch(change.connection, task.upload_id, "applied", change.now, tally)
         task.finish(change.connection, row)
         return row
 
 
-def _take_chunk(change: Change, caller: Caller, chunk: list[UploadRow]) -> list[Row]:
-    """Store what the rules allow of a chunk; what became of each row."""
-    found = standing_rows(change, sorted({row.values["amsid"] for row in chunk if row.values}))
-    standing: dict[str, list[Row]] = {}
-    for other in found:
-        standing.setdefault(other["amsid"], []).append(other)
-    candidates = [{**row.values, "fsp_id": caller.party_id} for row in chunk if row.values]
-    states = find_states(change.database, change.connection, change.reach, [*candidates, *found], change.now)
-    drafts: list[Draft] = []
-    outcomes = [_check_row(change, caller, row, _Standing(standing, states, drafts)) for row in chunk]
-    change.create(AGREEMENT, drafts)
-    return outcomes
+def _find_changed(change: Change, since: int) -> set[str]:
+    """Assets of which anything was recorded since a ledger entry."""
+    changed: set[str] = set()
+    with change.database.seeing_everything(change.connection, change.reach):
+        for table in (AGREEMENTS, EVIDENCE_ROWS):
+            newer = or_(table.c.ledger_seq > since, table.c.closed_by_seq > since)
+            changed |= set(change.connection.execute(select(table.c.amsid).where(newer)).scalars())
+    return changed
 
 
-class _Standing(NamedTuple):
-    """What the rows of a chunk meet, and what becomes of them."""
+def _check_again(task: Task, change: Change, drafts: list[Row], again: list[UploadRow], scratch: Scratch) -> Checked:
+    checked = check_rows(task.database, change.connection, task.caller, again, ())
+    if any(outcome["outcome"] == REFUSED for outcome in checked.outcomes):
+        scratch.keep(checked)
+        raise _UndoError
+    lines = {row.line for row in again}
+    scratch.keep(checked)
+    kept = [draft for draft in drafts if draft["line"] not in lines]
+    return Checked(checked.outcomes, [*kept, *checked.drafts], checked.displacements)
 
-    terms: dict[str, list[Row]]
-    """By AMSID; those of the chunk too."""
-    states: dict[Claim, ClaimState]
-    drafts: list[Draft]
+
+def _report_unstored(task: Task, scratch: Scratch, tally: _Tally) -> Row:
+    """The report of a trial, or of a file of which nothing was stored, some thousand lines at a time."""
+    for outcomes in _chunks(scratch.outcomes(), _REPORT_ROWS_AT_ONCE):
+        with task.change() as change:
+            _store_report(change.connection, task.upload_id, [_unstored(outcome, task.order) for outcome in outcomes])
+        time.sleep(_PAUSE_SECONDS)
+    with task.change() as change:
+        state = "checked" if task.order.is_dry_run else REFUSED
+        row = _touch(change.connection, task.upload_id, state, change.now, tally, _explain(task.order, tally))
+        task.finish(change.connection, row)
+        return row
 
 
-def _check_row(change: Change, caller: Caller, row: UploadRow, standing: _Standing) -> Row:
-    outcome: Row = {"line": row.line, "outcome": "refused", "agreement_id": None, "rule": row.rule, "detail": row.detail[:500]}
-    if row.values is None:
+def _unstored(outcome: Row, order: Order) -> Row:
+    """An outcome without the agreement that it did not become."""
+    if outcome["outcome"] != "accepted":
         return outcome
-    values = {**row.values, "fsp_id": caller.party_id, "agreement_id": new_id()}
-    others = standing.terms.setdefault(values["amsid"], [])
-    for other in others:
-        if _says_already(other, values):
-            return {**outcome, "outcome": "unchanged", "agreement_id": other["agreement_id"], "rule": None, "detail": None}
-    conflict, displaced = weigh(values, others, standing.states)
-    if conflict:
-        until = format_moment(conflict.term.valid_to_at) if conflict.term.valid_to_at else "open"
-        detail = f"{SENTENCES[conflict.rule]}: {conflict.term.market} from {format_moment(conflict.term.valid_from_at)} to {until}"
-        return {**outcome, "rule": str(conflict.rule), "detail": detail}
-    gone = {other["agreement_id"] for other in displaced}
-    others[:] = [other for other in others if other["agreement_id"] not in gone]
-    others += [*displace(change, displaced, values), values]
-    standing.drafts.append(Draft(values["agreement_id"], {name: values[name] for name in (*_SAID_ALREADY, "consent_reference")}))
-    return {**outcome, "outcome": "accepted", "agreement_id": values["agreement_id"], "rule": None, "detail": None}
+    return {**outcome, "outcome": "accepted" if order.is_dry_run else "valid", "agreement_id": None}
 
 
-def _says_already(other: Row, values: Row) -> bool:
-    """Whether a term says all that the row says; a consent that the row leaves out may be there."""
-    is_same = all(other[name] == values[name] for name in _SAID_ALREADY)
-    return is_same and values["consent_reference"] in (None, other["consent_reference"])
+def _explain(order: Order, tally: _Tally) -> str | None:
+    refused = tally.counts[REFUSED]
+    if not refused or order.mode == Mode.PARTIAL:
+        return None
+    outcome = "would be stored" if order.is_dry_run else "was stored"
+    return f"{refused} of {tally.counts['read']} rows refused, so nothing {outcome}"
 
 
-def _open_upload(database: RegisterDatabase, caller: Caller, order: Order) -> str:
-    upload_id = new_id()
-    with change_of(database, reach_of(caller), actor_of(caller)) as change:
-        row: dict[str, Any] = {
-            "upload_id": upload_id,
-            "fsp_id": caller.party_id,
-            "client_id": caller.client_id,
-            "mode": str(order.mode),
-            "is_dry_run": order.is_dry_run,
-            "state": "running",
-            "started_at": change.now,
-            "touched_at": change.now,
-            "problem": None,
-        }
-        change.connection.execute(insert(UPLOADS), {**row, **dict.fromkeys(_counters(), 0)})
-    return upload_id
+def _store_in_chunks(task: Task, rows: Iterable[UploadRow]) -> Row:
+    tally = _Tally()
+    for chunk in _chunks(rows, task.order.chunk_rows):
+        with task.change() as change:
+            checked = check_rows(task.database, change.connection, task.caller, chunk, ())
+            store_checked(change, checked)
+            tally.add(checked.outcomes)
+            _store_report(change.connection, task.upload_id, checked.outcomes)
+            _touch(change.connection, task.upload_id, RUNNING, change.now, tally)
+        time.sleep(_PAUSE_SECONDS)
+    with task.change() as change:
+        change.database.refresh_statistics(change.connection)
+        state = "partly_applied" if tally.counts[REFUSED] else "applied"
+        row = _touch(change.connection, task.upload_id, state, change.now, tally)
+        task.finish(change.connection, row)
+        return row
 
 
-def _close_upload(change: Change, upload_id: str, state: str, tally: _Tally, finish: Finish) -> Row:
-    kept = tally.kept()
-    while block := list(islice(kept, _REPORT_ROWS_AT_ONCE)):
-        _store_report(change.connection, upload_id, block)
-    change.database.refresh_statistics(change.connection)
-    row = _touch_upload(change.connection, upload_id, state, change.now, tally)
-    finish(change.connection, row)
-    return row
+def _show_progress(task: Task, tally: _Tally) -> None:
+    """Now and then, so that the upload is not taken for an interrupted one; nothing is stored yet."""
+    if time.monotonic() - tally.touched < _TOUCH_SECONDS:
+        return
+    tally.touched = time.monotonic()
+    with task.change() as change:
+        same = UPLOADS.c.upload_id == task.upload_id
+        change.connection.execute(update(UPLOADS).where(same).values(touched_at=change.now, rows_read=tally.counts["read"]))
 
 
-def _touch_upload(connection: Connection, upload_id: str, state: str, moment: datetime, tally: _Tally) -> Row:
+def _touch(connection: Connection, upload_id: str, state: str, moment: datetime, tally: _Tally, problem: str | None = None) -> Row:
     same = UPLOADS.c.upload_id == upload_id
-    connection.execute(update(UPLOADS).where(same).values(state=state, touched_at=moment, **tally.as_columns()))
+    connection.execute(update(UPLOADS).where(same).values(state=state, touched_at=moment, problem=problem, **tally.as_columns()))
     return dict(connection.execute(select(UPLOADS).where(same)).mappings().one())
 
 
@@ -248,11 +297,7 @@ def _store_report(connection: Connection, upload_id: str, outcomes: list[Row]) -
         connection.execute(insert(UPLOAD_ROWS), [{"upload_id": upload_id, **outcome} for outcome in outcomes])
 
 
-def _chunks(rows: Iterable[UploadRow], size: int) -> Iterator[list[UploadRow]]:
+def _chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
     remaining = iter(rows)
     while chunk := list(islice(remaining, size)):
         yield chunk
-
-
-def _counters() -> tuple[str, ...]:
-    return "rows_read", "rows_accepted", "rows_unchanged", "rows_refused"

@@ -19,6 +19,10 @@ IdempotencyKey = Annotated[
 ]
 
 
+IN_PROGRESS: Final = 0
+"""Status of an answer that is not there yet."""
+
+
 class Intent(NamedTuple):
     """One write as its caller identifies it."""
 
@@ -67,8 +71,17 @@ class Memory(NamedTuple):
     table: Table
     hours: int
 
+    def claim(self, connection: Connection, intent: Intent, location: str, now: datetime) -> None:
+        """Say that the request is being worked on, and where its progress shows."""
+        self.keep(connection, intent, Reply(IN_PROGRESS, "", location=location), now)
+
+    def forget(self, connection: Connection, intent: Intent) -> None:
+        """The request may be made anew."""
+        same = (self.table.c.client_id == intent.client_id, self.table.c.idempotency_key == intent.key)
+        connection.execute(delete(self.table).where(*same))
+
     def find(self, connection: Connection, intent: Intent, now: datetime) -> Reply | None:
-        """What was answered to the same request under the same key.
+        """What was answered to the same request under the same key; its status may be ``IN_PROGRESS``.
 
         Raises:
             InvalidError: the key was used for another request.
@@ -93,6 +106,7 @@ class Memory(NamedTuple):
         if intent.key is None:
             return
         connection.execute(delete(self.table).where(self.table.c.created_at < now - timedelta(hours=self.hours)))
+        self.forget(connection, intent)
         row = {
             "client_id": intent.client_id,
             "idempotency_key": intent.key,

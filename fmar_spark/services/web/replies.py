@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from fastapi import Header, Response
 from pydantic import BaseModel
 
-from fmar_spark.services.web.problems import InvalidError, PreconditionError
+from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, InvalidError, PreconditionError
 
 _ETAG: Final = re.compile(r'"v([1-9][0-9]{0,8})"', re.ASCII)
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=200, description='ETag of the version that was seen, or "*".')]
@@ -29,7 +29,7 @@ def respond(reply: Reply) -> Response:
         headers["ETag"] = reply.etag
     if reply.location:
         headers["Location"] = reply.location
-    return Response(reply.body, reply.status, headers, media_type="application/json")
+    return Response(reply.body, reply.status, headers, media_type=PROBLEM_MEDIA_TYPE if reply.status >= 400 else "application/json")
 
 
 def etag_of(row: dict[str, Any]) -> str:
