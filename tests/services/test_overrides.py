@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from register_world import LONDON_MPAN, MPAN, Served
 
+from fmar_spark.domain.assets import ASSET_FACTS
 from fmar_spark.domain.markets import RANGE_OF_PARAMETER, Parameter
 from fmar_spark.services.register.ledger import verify_ledger
 
@@ -99,6 +100,13 @@ def test_only_ones_own_portfolio_can_be_declared(served: Served, party_id: str, 
         ({"reason": "x" * 501}, "invalid-request"),
         ({"valid_to_at": "2026-02-01T00:00:00Z"}, "term-backwards"),
         ({"parameter": "response_seconds"}, "invalid-request"),
+        ({"parameter": "peak_kwp", "unit": "kWp"}, "wrong-parameter"),
+        ({"parameter": "storage_kwh", "unit": "kWh"}, "wrong-parameter"),
+        ({"parameter": "peak_kwp", "unit": "kWp", "asset_class": "solar_pv"}, "wrong-direction"),
+        ({"asset_class": "solar_pv"}, "wrong-direction"),
+        ({"asset_class": "heat_pump", "direction": "export"}, "wrong-direction"),
+        ({"direction": "export"}, "wrong-direction"),
+        ({"asset_class": "battery", "parameter": "peak_kwp", "unit": "kWp", "direction": "export"}, "wrong-parameter"),
         ({"mpan_id": "2000056535972"}, "mpan-check-digit"),
     ],
 )
@@ -114,6 +122,35 @@ def test_not_a_number_is_refused(served: Served) -> None:
         body = f'{{"value": {number}}}'
         answer = served.call("ALPHA", "POST", "/v1/overrides", content=body, headers={"Content-Type": "application/json"})
         assert answer.status_code in {400, 422}
+
+
+def test_every_class_takes_the_sizes_that_it_has(served: Served) -> None:
+    units = {"rated_kw": "kW", "storage_kwh": "kWh", "peak_kwp": "kWp"}
+    for asset_class, facts in ASSET_FACTS.items():
+        served.create("ALPHA", amsid=f"AMS-{asset_class}")
+        for column in {name.column for size in facts.sizes for name in size.names} | {"rated_kw"}:
+            for direction in facts.directions:
+                named = {"amsid": f"AMS-{asset_class}", "asset_class": asset_class, "direction": direction}
+                answer = served.call("ALPHA", "POST", "/v1/overrides", json=override(**named, parameter=column, unit=units[column]))
+                assert answer.status_code == 201, answer.text
+
+
+def test_an_amsid_is_of_one_class(served: Served) -> None:
+    served.create("ALPHA", valid_to_at=None)
+    served.record()
+    first = served.call("ALPHA", "POST", "/v1/overrides", json=override()).json()
+    battery = override(asset_class="battery", direction="export")
+    other = served.call("ALPHA", "POST", "/v1/overrides", json=battery)
+    assert (other.status_code, other.json()["type"]) == (409, "urn:fmar:problem:class-differs")
+    served.derived.detections[1] = (MPAN, served.derived.detections[0][1]._replace(asset_class="heat_pump"))
+    pump = {"mpan_id": MPAN, "amsid": "AMS-1", "asset_class": "heat_pump", "is_present": True}
+    assert served.call("ALPHA", "POST", "/v1/confirmations", json=pump).json()["type"] == "urn:fmar:problem:class-differs"
+    assert served.call("ALPHA", "POST", "/v1/confirmations", json={**pump, "is_present": False}).status_code == 201
+    ended = {"ends_at": first["valid_from_at"]}
+    path = f"/v1/overrides/{first['override_id']}/end"
+    assert served.call("ALPHA", "POST", path, json=ended, headers={"If-Match": "*"}).status_code == 200
+    assert served.call("ALPHA", "POST", "/v1/confirmations", json=pump).status_code == 201
+    assert served.call("ALPHA", "POST", "/v1/overrides", json=battery).json()["type"] == "urn:fmar:problem:class-differs"
 
 
 def test_every_parameter_has_its_unit() -> None:

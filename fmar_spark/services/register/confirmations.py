@@ -11,6 +11,7 @@ from fmar_spark.services.register.access import confirmations_within, reach_of
 from fmar_spark.services.register.agreements import portfolio_terms
 from fmar_spark.services.register.claims import find_states
 from fmar_spark.services.register.derived import Derived, Detection
+from fmar_spark.services.register.overrides import require_class
 from fmar_spark.services.register.records import AMENDED, Change, Draft, Row, find_one, find_page, known_at
 from fmar_spark.services.register.tables import CONFIRMATION, CONFIRMATIONS
 from fmar_spark.services.web.access import Caller
@@ -48,7 +49,7 @@ def record_confirmation(change: Change, caller: Caller, answer: Answer, invite: 
 
     Raises:
         ForbiddenError: the asset is not in the caller's portfolio now, or the claim to it is not verified.
-        ConflictError: nobody was asked.
+        ConflictError: nobody was asked, or the asset was said to be of another class.
     """
     terms = portfolio_terms(change, caller.party_id, answer.mpan_id, answer.amsid)
     if not any(term["valid_from_at"] <= change.now and (term["valid_to_at"] is None or change.now < term["valid_to_at"]) for term in terms):
@@ -56,6 +57,9 @@ def record_confirmation(change: Change, caller: Caller, answer: Answer, invite: 
     states = find_states(change.database, change.connection, change.reach, terms, change.now)
     if set(states.values()) != {ClaimState.VERIFIED}:
         raise ForbiddenError("claim-not-verified", "the party's claim to that asset is not verified; the administrator records evidence")
+    if answer.is_present:
+        always = {"valid_from_at": change.now, "valid_to_at": None}
+        require_class(change.connection, caller.party_id, {**answer._asdict(), **always})
     detection = invite()
     values = {
         **answer._asdict(),
