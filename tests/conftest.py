@@ -1,5 +1,6 @@
 """What Spark tests share: one session, started only when a test asks for it, and a lake of their own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,17 +15,22 @@ from fmar_spark.settings.overlays import load_settings
 hypothesis.settings.register_profile("fmar", deadline=None)
 hypothesis.settings.load_profile("fmar")
 """How long an example takes says more of the machine than of the code."""
-SPARK_FIXTURES = {"spark", "store"}
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
+"""A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back."""
+FIXTURES_OF_MARK = {"spark": {"spark", "store"}, "browser": {"page", "browser", "chromium"}, "database": {"postgres", "postgres_register"}}
+"""Lanes by what a test asks for."""
 SHARING_FOLDERS = {"evaluation", "learning", "notebooks", "report", "services", "simulate"}
 """Their tests share worlds that take long to make: one worker runs them all."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that asks for the session or a lake, so that ``-m 'not spark'`` is the quick lane; group what shares a world."""
+    """Mark every test by what it needs, so that ``-m 'not spark'`` is the quick lane; group those that share a world."""
     for item in items:
-        if SPARK_FIXTURES & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.spark)
+        names = set(getattr(item, "fixturenames", ()))
+        for mark, fixtures in FIXTURES_OF_MARK.items():
+            if fixtures & names or (mark == "database" and "[postgresql" in item.nodeid):
+                item.add_marker(mark)
         folder = item.path.parent.name
         item.add_marker(pytest.mark.xdist_group(folder if folder in SHARING_FOLDERS else item.path.stem))
 
@@ -33,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark() -> Iterator[SparkSession]:
     """The one session of a test run."""
     session = build_session("tests", load_settings("test", []).spark)
+    session.conf.set("spark.databricks.delta.snapshotPartitions", "1")
     yield session
     session.stop()
 

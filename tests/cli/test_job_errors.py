@@ -78,6 +78,7 @@ def test_without_java_the_line_says_how_to_get_it(tmp_path: Path) -> None:
     assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.spark
 def test_a_jar_that_cannot_be_had_is_said_last(tmp_path: Path) -> None:
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
@@ -120,6 +121,7 @@ def test_a_register_that_does_not_answer_is_one_line_without_its_password(
     assert not (tmp_path / "lake").exists()
 
 
+@pytest.mark.spark
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_says_so_in_one_line_and_can_be_run_again(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, str(ROOT / "jobs" / "simulate_fleet.py"), "--lake", str(tmp_path / "lake"), "--meters", "20000"]
