@@ -49,8 +49,9 @@ def evaluate(
     mistakes: Annotated[int | None, Option(metavar="N", help="worst mistakes of each class")] = None,
     least: Annotated[int | None, Option(metavar="N", help="no figure is given of fewer meters")] = None,
     no_mlflow: Annotated[bool, Option("--no-mlflow", help="do not log it beside the classifier's version")] = False,
+    all_tables: Annotated[bool, Option("--all", help="print every table, not the overview alone")] = False,
 ) -> None:
-    """Say how right a lake's answers are, by labels: as tables here, and as JSON, text and one offline page in a folder.
+    """Say how right a lake's answers are, by labels: as an overview here, and as JSON, text and one offline page in a folder.
 
     Labels are a CSV or Parquet of series_id (or mpan_id) and the columns of silver.labels, empty where unknown; or a landing folder
     of simulate_fleet. Half-hourly truth has timestamp_utc and energies of assets, or event_start_utc, event_end_utc[, level][,

@@ -1,4 +1,4 @@
-"""Says how right a lake's answers are, by labels: as a table here, and as JSON, text and one offline page in a folder."""
+"""Says how right a lake's answers are, by labels: as an overview here, and as JSON, text and one offline page in a folder."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
-from fmar_spark.evaluation.tables import TextTable, is_main, list_tables
+from fmar_spark.evaluation.tables import TextTable, is_overview, list_tables
 from fmar_spark.learning.registry import log_evaluation
 from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.report import page as report_page
@@ -35,8 +35,9 @@ def run(
     mistakes: int | None,
     least: int | None,
     no_mlflow: bool,
+    all_tables: bool,
 ) -> int:
-    """Score the answers, print the tables and write the files.
+    """Score the answers, print the overview, or all tables, and write the files.
 
     Raises:
         ConfigError: no such lake, or wrong settings.
@@ -55,7 +56,7 @@ def run(
     )
     document = evaluate_lake(lake, order, settings, lambda stage: say(begin, stage))
     say(begin, "the files")
-    files = write_files(document, lake, out or lake / FOLDER)
+    files = write_files(document, lake, out or lake / FOLDER, all_tables)
     if not no_mlflow:
         say(begin, "MLflow")
         run_id = log(document, settings, files)
@@ -64,15 +65,18 @@ def run(
     return 0
 
 
-def write_files(document: dict[str, Any], lake: Path, out: Path) -> list[Path]:
-    """The JSON, the text and the page stand in the folder, with the evidence of the worst mistakes; the tables are printed."""
+def write_files(document: dict[str, Any], lake: Path, out: Path, all_tables: bool) -> list[Path]:
+    """The JSON, the text and the page stand in the folder, with the evidence of the worst mistakes; an overview or all is printed."""
     out.mkdir(parents=True, exist_ok=True)
     tables = list(list_tables(document))
     files = [out / name for name in ("evaluation.json", "evaluation.txt", "evaluation.html")]
     files[0].write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with files[1].open("w", encoding="utf-8") as text:
         print_tables(Console(file=text, width=WIDTH), document, tables)
-    print_tables(Console(width=None if sys.stdout.isatty() else WIDTH), document, [table for table in tables if is_main(table)])
+    shown = tables if all_tables else [table for table in tables if is_overview(table)]
+    print_tables(Console(width=None if sys.stdout.isatty() else WIDTH), document, shown)
+    if len(shown) < len(tables):
+        print(f"{len(tables) - len(shown)} more tables: {files[1]}, or --all; by group, circumstance and mistake on {files[2]}")
     wrong = [one["mpan_id"] for kind in document["kinds"].values() for found in kind["mistakes"].values() for one in found]
     named = tuple(dict.fromkeys(wrong))
     if named:

@@ -41,7 +41,6 @@ SHARES: Final = frozenset(
         "f1",
     }
 )
-NONE_ANSWERED: Final = "0 of 0"
 NOTHING: Final = "–"
 TOO_FEW: Final = "too few"
 TRANSFER_ROWS: Final = 30
@@ -58,7 +57,7 @@ class TextTable(NamedTuple):
     rows: list[list[str]]
     kind: str
     part: str
-    """Score, groups, circumstances, mistakes, answers or transfer."""
+    """Overview, score, groups, circumstances, mistakes, answers or transfer."""
     links: tuple[str, ...] = ()
     """MPAN of each row whose evidence is at hand."""
 
@@ -66,6 +65,8 @@ class TextTable(NamedTuple):
 def list_tables(document: Mapping[str, Any]) -> Iterator[TextTable]:
     """All tables of an evaluation, in reading order."""
     for kind, figures in document["kinds"].items():
+        for table in _tabulate_overview(kind, figures):
+            yield from _skip_empty(table)
         yield from _skip_empty(_tabulate_detection(kind, figures))
         yield from _skip_empty(_tabulate_tiers(kind, figures))
         yield from _skip_empty(_tabulate_sizes(kind, figures))
@@ -91,18 +92,32 @@ def _tabulate_circumstances(kind: str, circumstances: Mapping[str, Any]) -> Iter
     yield _tabulate_sizes_again(kind, circumstances)
 
 
-def is_main(table: TextTable) -> bool:
-    """Whether a terminal shows it; the others are in the files."""
-    if table.part not in {"groups", "circumstances"}:
-        return True
-    figures = ("auc", "false_alarm_share") if table.name.startswith("look-alike") else ("auc", "recall", "right", "sizes")
-    return table.name.rpartition("-")[2] in figures and not _is_too_few(table)
+def is_overview(table: TextTable) -> bool:
+    """Whether a terminal shows it without being asked for all."""
+    return table.part == "overview"
 
 
-def _is_too_few(table: TextTable) -> bool:
-    """No figure in any of its cells."""
-    first = 1 + any(heading == "meters" for heading, _ in table.columns)
-    return all(cell.startswith(TOO_FEW) or cell in {NOTHING, NONE_ANSWERED} for row in table.rows for cell in row[first:])
+def _tabulate_overview(kind: str, figures: Mapping[str, Any]) -> Iterator[TextTable]:
+    """The figures by which an evaluation is compared with another, a line a class."""
+    answers, extents = [], []
+    for asset, mine in figures["classes"].items():
+        ever, high = mine["ever"], mine["ever"]["tiers"]["high"]["right_share"]
+        if not ever["with"] + ever["without"]:
+            continue
+        written = [write_figure(ever[name], name) for name in ("recall", "false_alarm_share", "auc")]
+        answers.append([CLASS_WORDS[asset], f"{ever['with']:,}", f"{ever['without']:,}", *written, write_figure(high, "right_share")])
+        size = next(iter(mine["sizes"].values()), None)
+        sizes = [write_figure(size[name], name) if size and size["known"] else NOTHING for name in ("median_error", "coverage")]
+        dates = [write_figure(one["within_7_days"], "within_7_days") if one["known"] else NOTHING for one in mine["dates"].values()]
+        episodes = _write_events(mine["events"]["all"], "f1") if mine["events"] else NOTHING
+        if ever["with"]:
+            extents.append([CLASS_WORDS[asset], *sizes, *dates, episodes])
+    titles = ("Assets found", "Sizes, dates and episodes")
+    headings = ("class", "#with", "#without", "#found", "#false alarms", "#AUC", "#right in tier high")
+    note = "Found: of meters with the asset at some time. In brackets the 95 % interval over meters."
+    yield TextTable("overview", f"{titles[0]}, {figures['meters']:,} {kind} meters", note, _columns(*headings), answers, kind, "overview")
+    columns = _columns("class", "#size, median error", "#80 % interval holds", "#appeared within 7 days", "#removed", "#half-hours, F1")
+    yield TextTable("overview-extent", f"{titles[1]}, {kind} meters", "", columns, extents, kind, "overview")
 
 
 def write_figure(figure: Mapping[str, Any] | None, name: str) -> str:

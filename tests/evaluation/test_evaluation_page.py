@@ -113,7 +113,9 @@ def test_the_command_writes_its_files_and_logs_them(
     where = ["--lake", str(world), "--labels", str(home_labels), "--out", str(tmp_path / "out")]
     assert main(["evaluate", *where, "--set", f"learning.tracking_uri={uri}"]) == 0
     printed = capsys.readouterr().out
-    assert "Detection, 3 real meters" in printed
+    assert "Assets found, 3 real meters" in printed
+    assert "Detection, 3 real meters" not in printed
+    assert len(printed.splitlines()) < 60
     document = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
     assert document["kinds"]["real"]["meters"] == 3
     assert "Every labelled answer, real meters" in (tmp_path / "out" / "evaluation.txt").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fmar_spark.evaluation.tables import CLASS_WORDS, TextTable, is_main, list_tables, write_figure
+from fmar_spark.evaluation.tables import CLASS_WORDS, TextTable, is_overview, list_tables, write_figure
 
 
 def pick(document: dict[str, Any], kind: str, name: str) -> TextTable:
@@ -34,7 +34,7 @@ def test_every_kind_has_its_own_tables_and_none_is_for_all(document: dict[str, A
 
 def test_every_row_has_a_cell_for_each_heading(document: dict[str, Any]) -> None:
     tables = list(list_tables(document))
-    assert {table.part for table in tables} == {"score", "groups", "circumstances", "mistakes", "answers", "transfer"}
+    assert {table.part for table in tables} == {"overview", "score", "groups", "circumstances", "mistakes", "answers", "transfer"}
     assert [table.name for table in tables for row in table.rows if len(row) != len(table.columns)] == []
     assert [table.name for table in tables if table.links and len(table.links) != len(table.rows)] == []
 
@@ -53,17 +53,18 @@ def test_classes_that_nobody_labelled_and_nows_that_nobody_knows_have_no_row(doc
     assert [row[:2] for row in pick(document, "real", "detection").rows] == [["EV charging", "ever"], ["solar PV", "ever"]]
 
 
-def test_a_terminal_is_spared_tables_without_a_figure(document: dict[str, Any]) -> None:
-    shown = {(table.kind, table.name) for table in list_tables(document) if is_main(table)}
-    assert ("simulated", "look-alike-false_alarm_share") in shown
-    assert ("simulated", "circumstance-auc") in shown
-    assert ("semi-synthetic", "circumstance-auc") not in shown
-    assert ("simulated", "weather-ece") not in shown
+def test_an_overview_is_a_line_a_class_and_fits_a_screen(document: dict[str, Any]) -> None:
+    shown = [table for table in list_tables(document) if is_overview(table)]
+    assert {table.kind for table in shown} == set(document["kinds"])
+    simulated = [table for table in shown if table.kind == "simulated"]
+    assert [len(table.rows) for table in simulated] == [len(CLASS_WORDS), len(CLASS_WORDS)]
+    for row in simulated[0].rows:
+        asset = next(name for name, words in CLASS_WORDS.items() if words == row[0])
+        ever = document["kinds"]["simulated"]["classes"][asset]["ever"]
+        assert row[3] == write_figure(ever["recall"], "recall")
+        assert row[6] == write_figure(ever["tiers"]["high"]["right_share"], "right_share")
+    assert sum(len(table.rows) + 7 for table in shown) < 60
 
 
-def test_a_table_in_which_nothing_was_answered_stays_in_the_files() -> None:
-    table = TextTable(
-        "weather-right", "Right of answered by weather", "", (("weather", False), ("EV", True)), [["with", "0 of 0"]], "real", "groups"
-    )
-    assert not is_main(table)
-    assert is_main(table._replace(rows=[["with", "1 of 2"]]))
+def test_a_class_without_a_label_is_not_in_the_overview(document: dict[str, Any]) -> None:
+    assert [row[0] for row in pick(document, "real", "overview").rows] == ["EV charging", "solar PV"]

@@ -54,7 +54,7 @@ function drawKind(kind) {
     body.replaceChildren(...content.flat());
   };
   const reliability = make("div", { class: "grid" }, DATA.words.classes.map((asset) => makeReliability(kind, asset)));
-  fill("score", tablesOf(kind, "score").map(showCard), reliability);
+  fill("score", tablesOf(kind, "overview").map(showCard), tablesOf(kind, "score").map(foldTable), reliability);
   fill("groups", drawGroups(kind));
   fill("circumstances", drawCircumstances(kind));
   const wrong = tablesOf(kind, "mistakes");
