@@ -34,6 +34,18 @@ DEPENDENCY_OF_MODULE = {
     "starlette": "fastapi",
     "py4j": "pyspark",
 }
+RUN_BY_NAME = {
+    "setuptools",
+    "ruff",
+    "mypy",
+    "import-linter",
+    "pytest-xdist",
+    "pandas-stubs",
+    "scipy-stubs",
+    "types-pyyaml",
+    "databricks-bundles",
+}
+"""Tools, types for mypy, and a namespace package."""
 EXTRAS_OF_ROOM = {
     "app": {"spark"},
     "commands": {"spark", "train", "report", "serve"},
@@ -268,6 +280,13 @@ def test_the_wheel_asks_for_every_package_that_a_room_imports() -> None:
             if DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() not in known:
                 missing.append(f"{relative(path)}: {root}")
     assert missing == []
+
+
+def test_everything_that_is_asked_for_is_imported_or_run() -> None:
+    files = [*SOURCES, *(ROOT / "notebooks").glob("*.py")]
+    imported = {DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() for path in files for root in imported_roots(path)}
+    required = set().union(*read_requirements().values())
+    assert sorted(required - imported - RUN_BY_NAME) == []
 
 
 def test_without_extras_neither_spark_nor_mlflow_is_installed() -> None:

@@ -1,4 +1,8 @@
-"""Builds the settings of a run: defaults, then base.yaml, then the environment's overlay, then --set."""
+"""Builds the settings of a run: defaults, then base.yaml, then the environment's overlay, then --set.
+
+Not by pydantic-settings: what it adds are sources that a run must not have. A variable of the environment or a .env file would change
+answers without standing in any file or command line that the journal's digest can be traced to. The sections are pydantic's.
+"""
 
 import difflib
 import hashlib
