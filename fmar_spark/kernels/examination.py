@@ -86,6 +86,9 @@ CONTEXT_FEATURES: Final = (
     Feature("weather_share", "share", "Days seen whose temperature is known."),
 )
 """The meter's circumstances, beside what the detectors find."""
+FEATURE_DIGITS: Final = 4
+"""Significant digits of a feature. Processors add in different orders, so that digits beyond differ; a tree that decides on them would
+give one meter two answers on two machines."""
 FEATURES: Final[tuple[str, ...]] = tuple(
     feature.name for declared in (CONTEXT_FEATURES, *(detector.features for detector in DETECTORS.values())) for feature in declared
 )
@@ -131,8 +134,16 @@ def examine_meters(window: MeterWindow, sufficiency: Sufficiency, sizing: Sizing
 
 
 def stack_features(columns: Mapping[str, Floats], names: Sequence[str]) -> Floats:
-    """The named columns as one matrix, shape (meters, names), float32."""
-    return np.stack([columns[name] for name in names], axis=1).astype(np.float32)
+    """The named columns as one matrix, shape (meters, names), float32, to ``FEATURE_DIGITS`` significant digits."""
+    return round_digits(np.stack([columns[name] for name in names], axis=1).astype(np.float64), FEATURE_DIGITS).astype(np.float32)
+
+
+def round_digits(values: Floats, digits: int) -> Floats:
+    """The same values to so many significant digits; zero, NaN and infinity stay."""
+    is_plain = np.isfinite(values) & (values != 0)
+    exponent = np.floor(np.log10(np.abs(np.where(is_plain, values, 1.0))))
+    scale = 10.0 ** (digits - 1 - exponent)
+    return np.where(is_plain, np.round(np.where(is_plain, values, 0.0) * scale) / scale, values)
 
 
 def describe_context(window: MeterWindow, sufficiency: Sufficiency) -> dict[str, Floats]:

@@ -28,6 +28,8 @@ _FORMER_SIZE_NAMES: Final = {"import_kw": SizeName.RATED_IMPORT_KW, "export_kw":
 """Classifiers that were stored before know the rated sizes by these names."""
 _SHARED_CONTEXT: Final = ("log_mean_kw", "log_days_seen", "is_hourly", "has_export", "weather_share")
 """What every class's evidence holds of the meter's circumstances."""
+PROBABILITY_DECIMALS: Final = 6
+"""Digits of a probability; those beyond differ from processor to processor."""
 FLOOR, CEILING = 0.01, 0.99
 """No meter is beyond doubt: one in a hundred is kept for what neither the simulation nor the labels have shown."""
 
@@ -61,7 +63,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
     def predict(self, features: Floats) -> Floats:
         """Calibrated probability that each class was there at some time, shape (meters, classes)."""
         scores = [self._score(asset, np.asarray(features, dtype=np.float32)) for asset in ASSET_CLASSES]
-        return np.stack(scores, axis=1) if len(features) else np.zeros((0, len(ASSET_CLASSES)))
+        return np.round(np.stack(scores, axis=1), PROBABILITY_DECIMALS) if len(features) else np.zeros((0, len(ASSET_CLASSES)))
 
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that the asset is there at the end, given that of having been there at all.
@@ -82,7 +84,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             known &= evidence[:, PRESENCE_EVIDENCE.index("was_removed")] > 0
         logit = np.nan_to_num(evidence) @ np.asarray(weights[:-1]) + weights[-1]
         still_there = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
-        return np.where(known, probability * still_there, probability)
+        return np.where(known, np.round(probability * still_there, PROBABILITY_DECIMALS), probability)
 
     def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, NaN where there is none."""

@@ -107,8 +107,8 @@ def test_days_of_which_nothing_was_read_have_no_mean(shape: tuple[int, int, int]
 def contrast_naively(filled_kw: Floats, kept: Bools, felt_c: Floats) -> tuple[float, Floats, Floats]:
     usable = [day for day in range(len(felt_c)) if kept[day] and not np.isnan(felt_c[day])]
     count = min(len(usable) // 4, 32)
-    cold = sorted(usable, key=lambda day: felt_c[day])[:count]
-    mild = sorted(usable, key=lambda day: abs(felt_c[day] - 16.5))[:count]
+    cold = sorted(usable, key=lambda day: np.round(felt_c[day], 2))[:count]
+    mild = sorted(usable, key=lambda day: np.round(np.abs(felt_c[day] - 16.5), 2))[:count]
     gap = felt_c[mild].mean() - felt_c[cold].mean() if count >= 8 else np.nan
     place = [round(share * (count - 1)) for share in (0.1, 0.5, 0.9)]
     quantiles = [np.sort(filled_kw[days], axis=0)[place] for days in (cold, mild)]

@@ -213,7 +213,7 @@ def refine_drops(load_kw: Floats, dips: DailyDips, types: DayTypes, candidates: 
             np.copyto(start, shift, where=better)
             np.copyto(length, slots, where=better)
     sharp = _sharpness(around, total, MARGIN_SLOTS + start, length)
-    by_depth = np.argsort(-best, axis=1)
+    by_depth = np.argsort(-best, axis=1, kind="stable")
     columns = (day, coarse + start, length, np.where(np.isfinite(best), best, np.nan), sharp)
     return Drops(*(np.take_along_axis(column, by_depth, axis=1) for column in columns))
 

@@ -197,7 +197,7 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
     pattern = describe_usage(blocks, seen, slots_per_day, kinds)
     likeness = _score_charger(pattern, power_kw, share, sharpness, prominence)
     likeness = likeness.reshape(kinds, meters)
-    second, best = np.argsort(np.where(np.isnan(likeness), -np.inf, likeness), axis=0)[-2:]
+    second, best = np.argsort(np.where(np.isnan(likeness), -np.inf, likeness), axis=0, kind="stable")[-2:]
     row = np.arange(meters)
     return _Choice(
         power_kw=power_kw.reshape(kinds, meters)[best, row],

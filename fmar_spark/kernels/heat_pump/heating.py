@@ -19,6 +19,8 @@ LEAST_DAYS: Final = 30
 """Days with readings and weather below which no slope is fitted."""
 LEAST_DEGREE_SPREAD_C: Final = 1.0
 """Standard deviation of heating degrees under which no slope is fitted."""
+RANK_DECIMALS: Final = 2
+"""Days are ranked by temperature to a hundredth of a degree, then by date: processors differ in the digits beyond."""
 CONTRAST_DAYS: Final = 32
 """Days taken at most from each end: enough for a stable decile, few enough to sort cheaply."""
 LEAST_CONTRAST_DAYS: Final = 8
@@ -168,7 +170,7 @@ def _take_days(filled_kw: Floats, rank: Floats, felt_c: Floats, count: Ints) -> 
     width = min(CONTRAST_DAYS, days)
     if not width or not meters:
         return np.full((meters, len(QUANTILES), SLOTS_PER_DAY), np.nan), np.full(meters, np.nan)
-    chosen = np.argsort(rank, axis=1)[:, :width]
+    chosen = np.argsort(np.round(rank, RANK_DECIMALS), axis=1, kind="stable")[:, :width]
     surplus = np.arange(width) >= count[:, None]
     rows = np.arange(meters)[:, None]
     taken = np.ascontiguousarray(filled_kw[rows, chosen].transpose(0, 2, 1))
@@ -287,10 +289,10 @@ def regress(response: Response, marks: Floats) -> tuple[Floats, Floats]:
     Returns:
         Coefficients, shape (meters, 5, marks), in the order of ``Response.design``; signed partial R2, shape (meters, marks).
     """
-    transposed = np.ascontiguousarray(response.design.transpose(0, 2, 1))
-    gram = (transposed @ response.design).astype(np.float64)
+    transposed = np.ascontiguousarray(response.design.transpose(0, 2, 1), dtype=np.float64)
+    gram = transposed @ response.design
     gram += np.eye(5) * np.array([1e-3, 1e-3, 1.0, 1e-2, 1.0])
-    cross = (transposed @ marks.astype(np.float32)).astype(np.float64)
+    cross = transposed @ marks.astype(np.float64)
     inverse = np.linalg.inv(gram)
     beta = inverse @ cross
     squares = np.einsum("mdk,mdk,md->mk", marks, marks, response.design[:, :, 0])
