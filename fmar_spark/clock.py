@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 SLOTS_PER_DAY: Final = 48
 DAYS_PER_WEEK: Final = 7
 LONDON: Final = "Europe/London"
+FIRST_DAY: Final = date(2000, 1, 1)
+"""No half-hour before this day can have been read: an earlier one is an error of its source."""
 NO_SLOT: Final = np.iinfo(np.int32).min
 
 

@@ -18,7 +18,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.notebook_widgets import choose_display, read_widgets
 from fmar_spark.steps import characterise
-from fmar_spark.steps.lake_inputs import find_newest_day, read_eligible_days
+from fmar_spark.steps.lake_inputs import choose_days, name_meters, read_eligible_days
 from fmar_spark.units import kw_from_kwh
 
 # COMMAND ----------
@@ -36,8 +36,8 @@ store = TableStore(app.spark, app.settings.lake.root)
 
 # COMMAND ----------
 
-request = characterise.Request(app.run_date, tuple(told.meters.split()))
-written = app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, request))
+meters = tuple(told.meters.split())
+written = app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, meters))
 
 # COMMAND ----------
 
@@ -79,7 +79,8 @@ display(verdicts)
 
 # COMMAND ----------
 
-imports = read_eligible_days(store, find_newest_day(store), (mpan_id,)).where("quantity = 'AI'")
+run_days = choose_days(store, start_run("notebook", app.run_date, ""))
+imports = read_eligible_days(store, run_days, name_meters(store, (mpan_id,))).where("quantity = 'AI'")
 days = imports.select("utc_date", "kwh").orderBy("utc_date").toPandas()
 power_kw = kw_from_kwh(np.stack(days["kwh"].map(np.asarray)).astype(float))
 title = f"Import of {mpan_id}, kW, by UTC day and hour"

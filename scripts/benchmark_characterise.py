@@ -33,6 +33,7 @@ from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.truth_tables import tabulate_weather
 from fmar_spark.steps import characterise
 from fmar_spark.steps.lake_inputs import read_eligible_days
+from fmar_spark.transforms.eligibility import RunDays
 
 FIRST, LAST = date(2023, 1, 1), date(2023, 12, 31)
 SLOTS_PER_DAY = 48
@@ -52,13 +53,12 @@ def main() -> int:
         spark = build_session("benchmark_characterise", settings.spark)
         store = TableStore(spark, f"{folder}/lake")
         fill_lake(store, FleetPlan(arguments.meters, FIRST, LAST, arguments.seed), Path(folder))
-        request = characterise.Request(LAST, ())
         warm = TableStore(spark, f"{folder}/warm_lake")
         fill_lake(warm, FleetPlan(128, FIRST, LAST, arguments.seed + 1), Path(folder) / "warm")
-        characterise.run(warm, start_run("characterise", None, ""), settings, request)
+        characterise.run(warm, start_run("characterise", LAST, ""), settings, ())
         with watch_workers() as largest:
             moved = measure(lambda: move_only(store))
-            whole = measure(lambda: characterise.run(store, start_run("characterise", None, ""), settings, request))
+            whole = measure(lambda: characterise.run(store, start_run("characterise", LAST, ""), settings, ()))
         spark.stop()
     for name, spent in (("reference: transport alone", moved), ("characterise, Delta to Delta", whole)):
         print(describe(name, spent, arguments.meters))
@@ -141,7 +141,7 @@ def lay_days(fleet: Fleet, plan: FleetPlan) -> pa.Table:
 
 def move_only(store: TableStore) -> Written:
     """Every meter's rows reach a worker whole; nothing comes back."""
-    rows = read_eligible_days(store, LAST, ())
+    rows = read_eligible_days(store, RunDays(LAST, LAST))
 
     def answer_nothing(chunk: pa.Table) -> Iterator[pa.RecordBatch]:
         yield from ()

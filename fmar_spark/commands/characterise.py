@@ -9,5 +9,5 @@ from fmar_spark.steps import characterise
 
 def run(app: App, meters: Path | None) -> None:
     """Run the step."""
-    request = characterise.Request(app.run_date, read_meter_names(meters) if meters else ())
-    app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, request))
+    names = read_meter_names(meters) if meters else ()
+    app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, names))

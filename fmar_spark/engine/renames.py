@@ -50,7 +50,6 @@ def _rewrite(store: TableStore, contract: TableContract) -> int | None:
         builder.property(IDENTITY, store.identity(contract)).property(COPY_FROM, old_version).execute()
     old = store.spark.read.format("delta").option("versionAsOf", int(old_version)).load(store.path(contract))
     rows = old.select(*(F.col(name).alias(former.get(name, name)) for name in old.columns))
-    store.append(rows, contract, Transaction(STEP, int(old_version)))
-    copied = store.last_metrics(contract).get("numOutputRows", 0)
+    copied = store.append(rows, contract, Transaction(STEP, int(old_version)))
     store.spark.sql(f"ALTER TABLE delta.`{store.path(contract)}` UNSET TBLPROPERTIES ('{COPY_FROM}')")
     return copied

@@ -1,7 +1,8 @@
 """The lake: Delta tables at ``root/layer/name``, read and written by contract only."""
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from delta.tables import DeltaTable, DeltaTableBuilder
@@ -14,6 +15,11 @@ from fmar_spark.errors import ConfigError, ContractError
 
 IDENTITY: Final = "fmar.identity"
 """Property of a table that was rewritten: the identity that it had before."""
+COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
+"""Names of the files that make a folder a Delta table."""
+COUNTED: Final = {"numOutputRows": 1, "numCopiedRows": -1}
+COUNTED_OF_MERGES: Final = {"numTargetRowsInserted": 1, "numTargetRowsUpdated": 1, "numTargetRowsDeleted": 1}
+"""Delta's metrics that come to the rows of a commit; rows that only moved to another file are among its output rows."""
 _log = logging.getLogger(__name__)
 
 
@@ -114,6 +120,7 @@ class TableStore:
         """Create the table with its columns' comments, nullability and rules, unless it exists."""
         self._require_writer(contract)
         if not self.has(contract):
+            self._clear_empty_log(contract)
             self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()
 
     def describe(self, builder: DeltaTableBuilder, contract: TableContract) -> DeltaTableBuilder:
@@ -129,59 +136,77 @@ class TableStore:
                 builder = builder.property(f"delta.constraints.{column.name}_rule", column.check)
         return builder
 
-    def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> None:
-        """Add rows; with a transaction a repeated append of the same version does nothing."""
+    def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> int:
+        """Add rows; with a transaction a repeated append of the same version does nothing.
+
+        Returns:
+            How many rows were added.
+        """
         self._start_writing(contract)
         self.create(contract)
         writer = conform(rows, contract).write.format("delta").mode("append")
         if transaction is not None:
             writer = writer.option("txnAppId", transaction.application).option("txnVersion", transaction.version)
-        writer.save(self.path(contract))
-        self._remember(contract)
+        return self._commit(contract, lambda: writer.save(self.path(contract)))
 
-    def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> None:
-        """Replace all rows, or those that ``where`` names, in one commit."""
+    def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> int:
+        """Replace all rows, or those that ``where`` names, in one commit.
+
+        Returns:
+            How many rows were written.
+        """
         self._start_writing(contract)
         self.create(contract)
         writer = conform(rows, contract).write.format("delta").mode("overwrite")
         if where:
             writer = writer.option("replaceWhere", where)
-        writer.save(self.path(contract))
-        self._remember(contract)
+        return self._commit(contract, lambda: writer.save(self.path(contract)))
 
-    def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "", within: str = "") -> None:
+    def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "", within: str = "") -> int:
         """Insert rows with new keys and update those that exist, optionally only where ``update_when`` holds.
 
         The conditions speak of ``old`` and ``new``. Rows must be unique on the contract's key. ``within`` must hold of
         every old row that any new one can match: files of which it does not hold are not read.
+
+        Returns:
+            How many rows were inserted or updated.
         """
         self._start_writing(contract)
         if not self.has(contract):
-            self.append(rows, contract)
-            return
+            return self.append(rows, contract)
         self._add_columns(contract)
         same_key = " AND ".join([*(f"old.{name} = new.{name}" for name in contract.key), *([within] if within else [])])
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
         merging = target.merge(conform(rows, contract).alias("new"), same_key)
         merging = merging.whenMatchedUpdateAll(condition=update_when or None).whenNotMatchedInsertAll()
-        merging.execute()
-        self._remember(contract)
+        return self._commit(contract, merging.execute)
 
-    def insert_new(self, rows: DataFrame, contract: TableContract) -> None:
-        """Insert the rows whose key the table does not have; those that it has stay as they are."""
+    def insert_new(self, rows: DataFrame, contract: TableContract) -> int:
+        """Insert the rows whose key the table does not have; those that it has stay as they are.
+
+        Returns:
+            How many rows were inserted.
+        """
         self._start_writing(contract)
+        distinct = rows.dropDuplicates(list(contract.key))
         if not self.has(contract):
-            self.append(rows.dropDuplicates(list(contract.key)), contract)
-            return
+            return self.append(distinct, contract)
         same_key = " AND ".join(f"old.{name} = new.{name}" for name in contract.key)
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
-        target.merge(conform(rows, contract).dropDuplicates(list(contract.key)).alias("new"), same_key).whenNotMatchedInsertAll().execute()
-        self._remember(contract)
+        return self._commit(contract, target.merge(conform(distinct, contract).alias("new"), same_key).whenNotMatchedInsertAll().execute)
 
-    def last_metrics(self, contract: TableContract) -> dict[str, int]:
-        """What Delta counted in the newest commit (``numOutputRows`` and the like): no action over rows."""
-        newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("operationMetrics").first()
-        return {name: int(value) for name, value in (newest["operationMetrics"] if newest else {}).items() if value.isdigit()}
+    def keep_only(self, kept: DataFrame, contract: TableContract, column: str = "mpan_id") -> int:
+        """Delete the rows whose column has none of the values that the same column of ``kept`` has.
+
+        Returns:
+            How many rows were deleted; 0 where the table does not exist.
+        """
+        self._start_writing(contract)
+        if not self.has(contract):
+            return 0
+        target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
+        merging = target.merge(kept.select(column).distinct().alias("new"), f"old.{column} = new.{column}")
+        return self._commit(contract, merging.whenNotMatchedBySourceDelete().execute)
 
     def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
         """The rows whose column has one of the values."""
@@ -207,5 +232,25 @@ class TableStore:
         if self.tables is not None and contract not in self.tables.writes:
             raise ContractError(f"{self.tables.step}: {contract.full_name} is not in its WRITES")
 
-    def _remember(self, contract: TableContract) -> None:
-        self.versions_written[contract.full_name] = self.version(contract)
+    def _commit(self, contract: TableContract, write: Callable[[], object]) -> int:
+        """How many rows the commit of ``write`` inserts, updates and deletes by Delta's own count; 0 where it makes none."""
+        before = self.version(contract)
+        write()
+        newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("version", "operation", "operationMetrics").first()
+        if newest is None:
+            return 0
+        self.versions_written[contract.full_name] = int(newest["version"])
+        if newest["version"] == before:
+            return 0
+        counted = COUNTED_OF_MERGES if newest["operation"] == "MERGE" else COUNTED
+        return sum(sign * int(newest["operationMetrics"].get(name, 0)) for name, sign in counted.items())
+
+    def _clear_empty_log(self, contract: TableContract) -> None:
+        """Remove the log of a table whose very first commit failed: Delta takes an empty one for a table that was lost."""
+        machine = self.spark._jvm
+        if machine is None:
+            return
+        folder = machine.org.apache.hadoop.fs.Path(f"{self.path(contract)}/_delta_log")
+        files = folder.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration())
+        if files.exists(folder) and not any(COMMIT.fullmatch(one.getPath().getName()) for one in files.listStatus(folder)):
+            files.delete(folder, True)

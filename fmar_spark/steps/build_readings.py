@@ -67,11 +67,8 @@ class _Teller:
         self.counts = counts
 
     def __call__(self, store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
-        """Adds to the count of what was told; a batch that was handed over before adds nothing."""
-        before = store.version(READING_VERSIONS)
-        store.append(self.tell(batch), READING_VERSIONS, transaction)
-        if store.version(READING_VERSIONS) != before:
-            self.counts["meter_days_reported"] += store.last_metrics(READING_VERSIONS).get("numOutputRows", 0)
+        """Adds to the count of what was reported; a batch that was handed over before adds nothing."""
+        self.counts["meter_days_reported"] += store.append(self.tell(batch), READING_VERSIONS, transaction)
 
 
 class _Folder:
@@ -88,16 +85,13 @@ class _Folder:
         quoted = ", ".join(f"'{day}'" for day in dates)
         versions = store.read(READING_VERSIONS).where(f"utc_date IN ({quoted})")
         if store.read(READINGS).where(f"utc_date IN ({quoted})").isEmpty():
-            # The usual day is new to the table: nothing can be matched, and all that was told of it may be folded.
-            store.append(fold_readings(versions), READINGS, transaction)
-            counted: tuple[str, ...] = ("numOutputRows",)
+            # The usual day is new to the table: nothing can be matched, and all that was reported of it may be folded.
+            changed = store.append(fold_readings(versions), READINGS, transaction)
         else:
             folded = fold_readings(versions.join(batch.select(*KEY).distinct(), KEY, "left_semi"))
-            store.merge(folded, READINGS, within=f"old.utc_date IN ({quoted})")
-            counted = ("numTargetRowsInserted", "numTargetRowsUpdated")
-        metrics = store.last_metrics(READINGS)
-        self.counts["meter_days_changed"] += sum(metrics.get(name, 0) for name in counted)
-        _log.info("build_readings: %s meter-days told, %s folded so far", *self.counts.values())
+            changed = store.merge(folded, READINGS, within=f"old.utc_date IN ({quoted})")
+        self.counts["meter_days_changed"] += changed
+        _log.info("build_readings: %s meter-days reported, %s folded so far", *self.counts.values())
 
 
 def _note_meter_points(store: TableStore, batch: DataFrame, transaction: Transaction) -> None:

@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
 from pyspark.sql import DataFrame
 
@@ -18,7 +17,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.settings.sections import Settings
-from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, name_meters, read_eligible_days
+from fmar_spark.steps.lake_inputs import choose_days, collect_weather, name_meters, read_eligible_days
 from fmar_spark.transforms.gold import (
     list_availabilities,
     list_baselines,
@@ -41,38 +40,34 @@ PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]],
 _log = logging.getLogger(__name__)
 
 
-class Request(NamedTuple):
-    """What a run is asked for."""
-
-    run_date: date | None
-    """None = the newest day with readings."""
-    meters: tuple[str, ...]
-    """MPANs or series ids; empty = every eligible meter."""
-
-
 @limit_tables(READS, WRITES)
-def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
+def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]) -> Written:
     """Characterise the eligible meters and replace their rows in silver.meter_profiles and gold.
 
     A run over all meters replaces the tables whole, so a meter that may no longer be looked at vanishes; a run over named
     meters replaces the rows of those only.
+
+    Args:
+        store: the lake.
+        run: its run date is the last day of readings that is examined; none = the newest.
+        settings: of the run.
+        meters: MPANs or series ids; empty = every eligible meter.
     """
-    until_date = request.run_date or find_newest_day(store)
-    meter_days = read_eligible_days(store, until_date, request.meters)
+    days = choose_days(store, run)
+    where = name_meters(store, meters)
+    meter_days = read_eligible_days(store, days, where)
     scorer = choose_scorer(settings.learning)
-    _log.info("characterise: classifier %s, readings up to %s", scorer.version, until_date)
+    _log.info("characterise: classifier %s, readings up to %s", scorer.version, days.until_date)
     profile_pass = ProfilePass(
         scorer=scorer,
         weather=collect_weather(store, settings.characterise.max_weather_areas),
         rules=read_profile_rules(settings),
         run_id=run.run_id,
-        run_date=until_date,
+        run_date=days.until_date,
     )
     chunking = settings.characterise
     profiles = map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, chunking.meters_per_chunk, chunking.partitions)
-    where = name_meters(store, request.meters) if request.meters else ""
-    store.overwrite(profiles, METER_PROFILES, where)
-    written = store.last_metrics(METER_PROFILES).get("numOutputRows", 0)
+    written = store.overwrite(profiles, METER_PROFILES, where)
     stored = store.read(METER_PROFILES)
     for contract, project in PROJECTIONS:
         _log.info("characterise: %s", contract.full_name)

@@ -58,8 +58,7 @@ def _append_days(store: TableStore, run: Run, staged: StagedIntake, numbered: Da
         days = days.join(newest, DAY_KEY, "left").where(~F.col("content_hash").eqNullSafe(F.col("newest_hash")))
         if days.isEmpty():
             return 0
-    store.append(days.withColumn("imported_at", F.lit(run.started_at)), INTERVAL_IMPORTS)
-    return store.last_metrics(INTERVAL_IMPORTS).get("numOutputRows", 0)
+    return store.append(days.withColumn("imported_at", F.lit(run.started_at)), INTERVAL_IMPORTS)
 
 
 def _build_faults(faults: DataFrame, numbered: DataFrame, run: Run) -> DataFrame:

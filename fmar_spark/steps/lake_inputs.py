@@ -1,5 +1,6 @@
 """What the steps that look at whole histories read from the lake."""
 
+import logging
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
@@ -7,46 +8,77 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fmar_spark import clock
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.engine.journal import Run
 from fmar_spark.engine.store import TableStore
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.profiling.windows import WeatherBook, build_weather_book, empty_weather
-from fmar_spark.transforms.eligibility import eligible_meter_days
+from fmar_spark.transforms.eligibility import RunDays, eligible_meter_days
 
 MAX_NAMED_METERS: Final = 10_000
+_log = logging.getLogger(__name__)
 
 
-def find_newest_day(store: TableStore) -> date:
-    """The newest UTC day in silver.readings.
+def choose_days(store: TableStore, run: Run) -> RunDays:
+    """The days that a run stands for: those that it was given, else the newest readings as of the day on which it runs.
+
+    Raises:
+        ConfigError: the given day is still to come, or there are no readings.
+    """
+    today = run.started_at.date()
+    if run.run_date is None:
+        return RunDays(find_newest_day(store, today), today)
+    if run.run_date > today:
+        raise ConfigError(f"--run-date: {run.run_date} found, {today} or earlier wanted")
+    return RunDays(run.run_date, run.run_date)
+
+
+def find_newest_day(store: TableStore, until_date: date) -> date:
+    """The newest UTC day in silver.readings that is not after ``until_date``.
 
     Raises:
         ConfigError: there are no readings.
     """
-    newest = store.read(READINGS).agg(F.max("utc_date").alias("day")).first()
-    if newest is None or newest["day"] is None:
+    is_possible = F.col("utc_date").between(F.lit(clock.FIRST_DAY), F.lit(until_date))
+    found = store.read(READINGS).where(is_possible).agg(F.max("utc_date").alias("day")).first()
+    if found is None or found["day"] is None:
         raise ConfigError("silver.readings: no readings yet; run jobs/build_readings.py or jobs/import_intervals.py first")
-    found: date = newest["day"]
-    return found
+    day: date = found["day"]
+    return day
 
 
-def read_eligible_days(store: TableStore, until_date: date, meters: Sequence[str]) -> DataFrame:
-    """Meter-days that passed the gate, of all meters or of the named ones."""
-    days = eligible_meter_days(store.read(READINGS), store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), until_date)
-    return days.where(name_meters(store, meters)) if meters else days
+def read_eligible_days(store: TableStore, days: RunDays, meters: str = "") -> DataFrame:
+    """Meter-days that passed the consent check, of all meters or of those for which the condition of ``name_meters`` holds."""
+    eligible = eligible_meter_days(store.read(READINGS), store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days)
+    return eligible.where(meters) if meters else eligible
 
 
 def name_meters(store: TableStore, meters: Sequence[str]) -> str:
-    """A condition on mpan_id that holds for the named meters, given by MPAN or by series id.
+    """A condition on mpan_id that holds for the boundaries of the named meters; '' where none is named.
+
+    Args:
+        store: the lake.
+        meters: MPANs or series ids. An export MPAN names the boundary that it belongs to.
 
     Raises:
         ConfigError: too many for one condition.
+        InputError: the lake knows none of them.
     """
+    if not meters:
+        return ""
     if len(meters) > MAX_NAMED_METERS:
         raise ConfigError(f"--meters: {len(meters)} named, at most {MAX_NAMED_METERS} wanted; leave it out to run all")
-    mpan_ids = set(meters)
-    if store.has(SERIES):
-        mpan_ids |= {row["mpan_id"] for row in store.rows_of(SERIES, "series_id", meters).select("mpan_id").collect()}
-    quoted = ", ".join("'" + mpan.replace("'", "") + "'" for mpan in sorted(mpan_ids))
+    series = store.rows_of(SERIES, "series_id", meters).collect() if store.has(SERIES) else []
+    series_of = {row["mpan_id"]: row["series_id"] for row in series}
+    known = store.rows_of(METER_POINTS, "mpan_id", [*meters, *series_of]).select("mpan_id", "boundary_mpan_id").collect()
+    if not known:
+        raise InputError(f"--meters: none of the {len(meters)} meters named is in {METER_POINTS.full_name}; ingest or import them first")
+    found = {row["mpan_id"] for row in known}
+    unknown = len(set(meters) - found - {series_of.get(mpan_id) for mpan_id in found})
+    if unknown:
+        _log.warning("--meters: %s of the %s meters named are not in %s", unknown, len(meters), METER_POINTS.full_name)
+    quoted = ", ".join(sorted({f"'{row['boundary_mpan_id']}'" for row in known}))
     return f"mpan_id IN ({quoted})"
 
 

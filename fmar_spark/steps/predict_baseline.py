@@ -9,6 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from fmar_spark import clock
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.domain.consent import METER_ATTRIBUTES
@@ -19,7 +20,8 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.profiling.baselines import PredictionPass, check_reach, read_rules
 from fmar_spark.settings.sections import Settings
-from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
+from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
+from fmar_spark.transforms.eligibility import eligible_meters
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (BASELINE_PREDICTIONS,)
@@ -39,16 +41,16 @@ class Request(NamedTuple):
 
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
-    """Predict the wanted meter-days and merge them into gold.baseline_predictions.
+    """Predict the wanted meter-days and merge them into gold.baseline_predictions; meters that may no longer be examined leave it.
 
     Raises:
         ConfigError: the range is missing, turned round, too long, or far from all readings.
         InputError: the file of days cannot be used.
     """
-    until_date = run.run_date or find_newest_day(store)
-    meter_days = read_eligible_days(store, until_date, ())
+    days = choose_days(store, run)
+    meter_days = read_eligible_days(store, days)
     wanted = _read_wanted_days(store, request.days_file) if request.days_file else _every_day(meter_days, request)
-    _check_reach(store, wanted, until_date)
+    _check_reach(store, wanted, days.until_date)
     attributes = meter_days.groupBy("mpan_id").agg(*(F.first(name, ignorenulls=True).alias(name) for name in METER_ATTRIBUTES))
     asked = wanted.join(attributes, "mpan_id", "inner").select(
         "mpan_id",
@@ -71,10 +73,10 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
         settings.characterise.meters_per_chunk,
         settings.characterise.partitions,
     )
-    store.merge(rows, BASELINE_PREDICTIONS)
-    metrics = store.last_metrics(BASELINE_PREDICTIONS)
-    kept = metrics.get("numTargetRowsInserted", 0) + metrics.get("numTargetRowsUpdated", 0) or metrics.get("numOutputRows", 0)
-    return Written({"half_hours": kept}, rows_kept=kept)
+    kept = store.merge(rows, BASELINE_PREDICTIONS)
+    eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date)
+    forgotten = store.keep_only(eligible, BASELINE_PREDICTIONS)
+    return Written({"half_hours": kept, "half_hours_forgotten": forgotten}, rows_kept=kept)
 
 
 def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
@@ -99,31 +101,34 @@ def _check_reach(store: TableStore, wanted: DataFrame, until_date: date) -> None
         ConfigError: the first such day is named.
     """
     ends = wanted.agg(F.min("utc_date").alias("first"), F.max("utc_date").alias("last")).first()
-    read = store.read(READINGS).agg(F.min("utc_date").alias("first")).first()
+    read = store.read(READINGS).where(F.col("utc_date") >= F.lit(clock.FIRST_DAY)).agg(F.min("utc_date").alias("first")).first()
     if ends is None or read is None or ends["first"] is None or read["first"] is None:
         return
     check_reach((ends["first"], ends["last"]), read["first"], until_date)
 
 
 def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
-    """The meter-days of a CSV file; series ids are turned into MPANs, and a series that the lake does not know is counted and left out.
+    """The meter-days of a CSV file by the boundary that each belongs to; meters that the lake does not know are counted and left out.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column, or none of its series is known.
+        InputError: the file cannot be read, or lacks a column, or none of its meters is known.
     """
     rows, name = _parse_days(path)
     wanted = store.spark.createDataFrame(rows, "name string, utc_date date")
-    if name == "mpan_id":
-        return wanted.withColumnRenamed("name", "mpan_id")
-    series = store.read(SERIES).select(F.col("series_id").alias("name"), "mpan_id")
-    matched = wanted.join(series, "name", "left")
-    unknown = matched.where(F.col("mpan_id").isNull()).select("name").distinct().count()
-    asked = len({row[0] for row in rows})
-    if unknown == asked:
-        raise InputError(f"{path}: none of its {asked} series is in silver.series; import them first")
+    points = store.read(METER_POINTS).select("mpan_id", "boundary_mpan_id")
+    known = points.withColumn("name", F.col("mpan_id"))
+    if name == "series_id":
+        known = store.read(SERIES).select(F.col("series_id").alias("name"), "mpan_id").join(points, "mpan_id")
+    matched = wanted.join(known, "name", "left")
+    unknown = matched.where(F.col("boundary_mpan_id").isNull()).select("name").distinct().count()
+    meters = len({row[0] for row in rows})
+    where = "silver.series" if name == "series_id" else "silver.meter_points"
+    if unknown == meters:
+        raise InputError(f"{path}: none of its {meters} meters is in {where}; ingest or import their readings first")
     if unknown:
-        _log.warning("predict_baseline: %s of %s series asked for are not in silver.series", unknown, asked)
-    return matched.where(F.col("mpan_id").isNotNull()).select("mpan_id", "utc_date")
+        _log.warning("predict_baseline: %s of the %s meters in %s are not in %s", unknown, meters, path, where)
+    found = matched.where(F.col("boundary_mpan_id").isNotNull())
+    return found.select(F.col("boundary_mpan_id").alias("mpan_id"), "utc_date").distinct()
 
 
 def _parse_days(path: Path) -> tuple[list[tuple[str, date]], str]:

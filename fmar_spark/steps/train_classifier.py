@@ -35,7 +35,7 @@ from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days
 from fmar_spark.profiling.profiles import read_sizing
 from fmar_spark.profiling.windows import WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings
-from fmar_spark.steps.lake_inputs import collect_weather, find_newest_day, read_eligible_days
+from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, LABELS)
 WRITES: Final[tuple[TableContract, ...]] = ()
@@ -98,7 +98,7 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
         InputError: no labels, or too few of an answer.
     """
     labels = read_labels(store, labels_from)
-    until_date = run.run_date or find_newest_day(store)
+    days = choose_days(store, run)
     evidence_pass = EvidencePass(
         weather=collect_weather(store, settings.characterise.max_weather_areas),
         min_days=settings.sufficiency.min_days,
@@ -106,7 +106,7 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
         window_months=settings.sufficiency.window_months,
         sizing=read_sizing(settings.sizing),
     )
-    meter_days = read_eligible_days(store, until_date, ())
+    meter_days = read_eligible_days(store, days)
     labelled = store.spark.createDataFrame([(mpan,) for mpan in labels.index], "mpan_id string")
     wanted = meter_days.join(F.broadcast(labelled), "mpan_id", "left_semi")
     chunk, partitions = settings.characterise.meters_per_chunk, settings.characterise.partitions

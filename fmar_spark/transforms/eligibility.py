@@ -1,21 +1,31 @@
 """The consent check before anything is derived: which meter-days may be examined."""
 
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from fmar_spark import clock
 from fmar_spark.domain.consent import METER_ATTRIBUTES, render_consent_check
 from fmar_spark.domain.words import Quantity
 
 ACTIVE_QUANTITIES: Final = (Quantity.AI.value, Quantity.AE.value)
 
 
+class RunDays(NamedTuple):
+    """The days that a run over whole histories stands for."""
+
+    until_date: date
+    """Last UTC day whose readings are examined."""
+    consent_date: date
+    """Day on which a meter must have consent and a legal basis."""
+
+
 def eligible_meter_days(
-    readings: DataFrame, meter_points: DataFrame, legal_bases: DataFrame, until_date: date, *, is_broadcast: bool = True
+    readings: DataFrame, meter_points: DataFrame, legal_bases: DataFrame, days: RunDays, *, is_broadcast: bool = True
 ) -> DataFrame:
-    """Keep the active-energy days up to ``until_date`` of the meters that pass the consent check, opted-out slots nulled.
+    """Keep the active-energy days of the meters that pass the consent check, opted-out slots nulled.
 
     Columns: mpan_id (of the boundary: an export meter's rows carry the import MPAN that it is linked to), utc_date,
     quantity, kwh, and the boundary meter's interval_minutes, time_zone, latitude, longitude, weather_area,
@@ -24,13 +34,14 @@ def eligible_meter_days(
     Args:
         readings: silver.readings.
         meter_points: silver.meter_points; a meter without a row there does not pass.
-        legal_bases: silver.legal_bases, checked as of ``until_date``.
-        until_date: last UTC day that comes out.
+        legal_bases: silver.legal_bases.
+        days: which days come out, and on which the consent check is made.
         is_broadcast: send the meters' attributes to every worker, so that the readings are not shuffled here. Switch
             off above some ten million meters: the readings are then shuffled once, by meter.
     """
-    admitted = check_meters(meter_points, legal_bases, until_date).where(F.col("refusal").isNull()).drop("refusal")
-    wanted = readings.where(F.col("quantity").isin(*ACTIVE_QUANTITIES) & (F.col("utc_date") <= F.lit(until_date)))
+    admitted = check_meters(meter_points, legal_bases, days.consent_date).where(F.col("refusal").isNull()).drop("refusal")
+    is_wanted = F.col("utc_date").between(F.lit(clock.FIRST_DAY), F.lit(days.until_date))
+    wanted = readings.where(F.col("quantity").isin(*ACTIVE_QUANTITIES) & is_wanted)
     meters = F.broadcast(admitted) if is_broadcast else admitted
     return wanted.join(meters, "mpan_id", "inner").select(
         F.col("boundary_mpan_id").alias("mpan_id"),
@@ -39,6 +50,12 @@ def eligible_meter_days(
         unread_where_opted_out(F.col("kwh"), F.col("opted_out")).alias("kwh"),
         *METER_ATTRIBUTES,
     )
+
+
+def eligible_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date) -> DataFrame:
+    """``mpan_id`` of every boundary whose meters may be examined on that day: whatever was derived of another is to be forgotten."""
+    admitted = check_meters(meter_points, legal_bases, day).where(F.col("refusal").isNull())
+    return admitted.select(F.col("boundary_mpan_id").alias("mpan_id")).distinct()
 
 
 def check_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date) -> DataFrame:

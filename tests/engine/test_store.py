@@ -37,16 +37,20 @@ def test_a_table_that_is_not_there_names_the_job_that_fills_it(store: TableStore
 
 def test_rows_are_appended_once_merged_by_key_and_replaced_where_named(store: TableStore) -> None:
     once = Transaction("test", 1)
-    store.append(rows(store, ("1", 1.0)), METERS, once)
-    store.append(rows(store, ("1", 1.0)), METERS, once)
+    assert store.append(rows(store, ("1", 1.0)), METERS, once) == 1
+    assert store.append(rows(store, ("1", 1.0)), METERS, once) == 0
     assert contents(store) == {"1": 1.0}
-    store.merge(rows(store, ("1", 2.0), ("2", 3.0)), METERS)
-    store.merge(rows(store, ("1", 2.0), ("2", 3.0)), METERS)
+    assert store.merge(rows(store, ("1", 2.0), ("2", 3.0)), METERS) == 2
+    assert store.merge(rows(store, ("1", 2.0), ("2", 3.0)), METERS, "old.size_kw <> new.size_kw") == 0
     assert contents(store) == {"1": 2.0, "2": 3.0}
-    store.insert_new(rows(store, ("2", 9.0), ("3", 4.0)), METERS)
+    assert store.merge(rows(store), METERS) == 0
+    assert store.insert_new(rows(store, ("2", 9.0), ("3", 4.0)), METERS) == 1
     assert contents(store) == {"1": 2.0, "2": 3.0, "3": 4.0}
-    store.overwrite(rows(store, ("2", 5.0)), METERS, "mpan_id IN ('2', '3')")
+    assert store.overwrite(rows(store, ("2", 5.0)), METERS, "mpan_id IN ('2', '3')") == 1
     assert contents(store) == {"1": 2.0, "2": 5.0}
+    assert store.keep_only(rows(store, ("2", 0.0), ("2", 0.0), ("9", 0.0)), METERS) == 1
+    assert contents(store) == {"2": 5.0}
+    assert store.keep_only(rows(store, ("2", 0.0)), METERS) == 0
     assert store.versions_written["silver.meters"] == store.version(METERS)
     with pytest.raises(Exception, match="size_kw_rule"):
         store.append(rows(store, ("4", -1.0)), METERS)
@@ -59,6 +63,18 @@ def test_a_merge_adds_the_columns_that_were_declared_since_the_table_was_made(st
         noted = store.spark.createDataFrame([("2", 2.0, "b"), ("3", 3.0, "c")], "mpan_id string, size_kw double, note string")
         store.merge(noted, wider, update_when="NOT old.note <=> new.note")
     assert sorted(tuple(row) for row in store.read(wider).collect()) == [("1", 1.0, None), ("2", 2.0, "b"), ("3", 3.0, "c")]
+
+
+def test_an_empty_log_is_no_table(store: TableStore) -> None:
+    """What a disk that was full leaves behind."""
+    log = Path(store.path(METERS)) / "_delta_log"
+    log.mkdir(parents=True)
+    (log / ".00000000000000000000.json.7f1e.tmp").write_text("{")
+    assert not store.has(METERS)
+    assert store.read_or_empty(METERS).count() == 0
+    assert store.keep_only(rows(store), METERS) == 0
+    assert store.merge(rows(store, ("1", 1.0)), METERS) == 1
+    assert contents(store) == {"1": 1.0}
 
 
 def test_a_frame_that_breaks_its_contract_is_refused(store: TableStore, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
@@ -151,6 +152,31 @@ def test_days_may_be_named_by_mpan_and_lie_before_and_after_all_readings(lake: T
     assert {row["trained_to_date"] for row in rows[48:]} == {date(2025, 6, 10)}
 
 
+def test_a_run_that_writes_nothing_says_so_whatever_was_written_before(lake: TableStore, tmp_path: Path) -> None:
+    assert predict(lake, Request(date(2025, 6, 4), date(2025, 6, 4), None)).rows_kept == 96
+    refused = predict(lake, days_file(tmp_path / "days.csv", "mpan_id,date", f"{REFUSED},2025-06-04"))
+    assert refused.counts == {"half_hours": 0, "half_hours_forgotten": 0}
+
+
+def test_predictions_of_a_meter_that_may_no_longer_be_examined_are_forgotten_by_the_next_run(lake: TableStore, tmp_path: Path) -> None:
+    predict(lake, Request(date(2025, 6, 4), date(2025, 6, 8), None))
+    withdrawn = lake.read(LEGAL_BASES).withColumn("valid_to_date", F.lit(date(2025, 6, 20)))
+    lake.merge(withdrawn, LEGAL_BASES)
+    written = predict(lake, days_file(tmp_path / "days.csv", "series_id,date", "the shop,2025-06-09"))
+    assert written.counts == {"half_hours": 48, "half_hours_forgotten": 5 * 48}
+    assert {row["mpan_id"] for row in rows_of(lake)} == {SHOP}
+
+
+def test_an_impossible_day_of_one_meter_changes_nothing(lake: TableStore) -> None:
+    wanted = Request(date(2025, 6, 4), date(2025, 6, 5), None)
+    predict(lake, wanted)
+    expected = rows_of(lake)
+    impossible = [{**reading(SHOP, 0, [1.0] * 48), "utc_date": day} for day in (date(1, 1, 1), date(2099, 1, 1), date(9999, 12, 31))]
+    lake.append(lake.spark.createDataFrame(impossible, struct_type(READINGS)), READINGS)
+    assert predict(lake, wanted).rows_kept == len(expected)
+    assert rows_of(lake) == expected
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
@@ -158,7 +184,8 @@ def test_days_may_be_named_by_mpan_and_lie_before_and_after_all_readings(lake: T
         (["series_id,date", "the shop,2025-05-20", "the shop,20/05/2025"], "line 3"),
         (["series_id,date", ",2025-05-20"], "line 2: no series_id"),
         (["series_id,date"], "no days listed"),
-        (["series_id,date", "nobody,2025-05-20"], "none of its 1 series"),
+        (["mpan_id,date", "1200000000001,2025-05-20", "1200000000002,2025-05-20"], "none of its 2 meters is in silver.meter_points"),
+        (["series_id,date", "nobody,2025-05-20"], "none of its 1 meters is in silver.series"),
     ],
 )
 def test_a_file_of_days_that_cannot_be_used_is_refused_in_one_line(lake: TableStore, tmp_path: Path, lines: list[str], said: str) -> None:

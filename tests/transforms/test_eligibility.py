@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS
 from fmar_spark.engine.schema import struct_type
-from fmar_spark.transforms.eligibility import check_meters, eligible_meter_days
+from fmar_spark.transforms.eligibility import RunDays, check_meters, eligible_meter_days, eligible_meters
 
 KWH = [0.5] * 48
 
@@ -34,13 +34,18 @@ def checked(spark: SparkSession, meters: list[dict[str, Any]], bases: list[dict[
 
 
 def let_through(
-    spark: SparkSession, readings: list[dict[str, Any]], meters: list[dict[str, Any]], bases: list[dict[str, Any]], **options: Any
+    spark: SparkSession,
+    readings: list[dict[str, Any]],
+    meters: list[dict[str, Any]],
+    bases: list[dict[str, Any]],
+    consent_date: date = UNTIL,
+    **options: Any,
 ) -> list[Any]:
     return eligible_meter_days(
         spark.createDataFrame(readings, struct_type(READINGS)),
         spark.createDataFrame(meters, struct_type(METER_POINTS)),
         spark.createDataFrame(bases, struct_type(LEGAL_BASES)),
-        UNTIL,
+        RunDays(UNTIL, consent_date),
         **options,
     ).collect()
 
@@ -58,6 +63,7 @@ def test_days_come_out_under_the_boundary_with_its_attributes(spark: SparkSessio
         reading("home_export", quantity="AE"),
         reading("home", quantity="RI"),
         reading("home", day=date(2026, 4, 1)),
+        reading("home", day=date(1, 1, 1)),
         reading("stranger"),
         reading("no_basis"),
     ]
@@ -73,3 +79,14 @@ def test_opted_out_slots_come_out_unread(spark: SparkSession) -> None:
     marks = [True, None] + [False] * 46
     rows = let_through(spark, [reading("home", opted_out=marks)], [meter("home", HOME)], [basis("home")])
     assert rows[0]["kwh"] == [None] + [0.5] * 47
+
+
+def test_consent_is_checked_on_its_own_day_and_not_on_that_of_the_newest_reading(spark: SparkSession) -> None:
+    homes = [meter("ended", HOME), meter("begun", HOME)]
+    bases = [basis("ended", valid_to=date(2026, 4, 10)), basis("begun", valid_from=date(2026, 4, 10))]
+    readings = [reading("ended"), reading("begun")]
+    points = spark.createDataFrame(homes, struct_type(METER_POINTS))
+    for day, expected in ((UNTIL, "ended"), (date(2026, 4, 9), "ended"), (date(2026, 4, 10), "begun")):
+        assert [row["mpan_id"] for row in let_through(spark, readings, homes, bases, day)] == [expected]
+        known = eligible_meters(points, spark.createDataFrame(bases, struct_type(LEGAL_BASES)), day)
+        assert [row["mpan_id"] for row in known.collect()] == [expected]
