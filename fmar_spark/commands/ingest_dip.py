@@ -21,4 +21,7 @@ def run(app: App, landing: str | None, kafka: str | None, topic: str | None, kaf
     source = ingest_dip.Topic(kafka, topic, client) if kafka and topic else ingest_dip.find_landing(landing or "")
     if kafka:
         app.start_spark((KAFKA_PACKAGE,))
-    app.run_step(ingest_dip.STEP, lambda store, run: ingest_dip.run(store, run, app.settings.ingest, source, is_continuous=continuous))
+    written = app.run_step(
+        ingest_dip.STEP, lambda store, run: ingest_dip.run(store, run, app.settings.ingest, source, is_continuous=continuous)
+    )
+    ingest_dip.check_rejected(written, app.settings.ingest.max_rejected_share)

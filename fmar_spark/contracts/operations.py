@@ -1,4 +1,4 @@
-"""Tables about how the jobs ran and what they refused."""
+"""Tables about how the jobs ran and what they rejected."""
 
 from typing import Final
 
@@ -8,18 +8,20 @@ from fmar_spark.domain.words import Sensitivity
 QUARANTINE: Final = TableContract(
     name="quarantine",
     layer=Layer.BRONZE,
-    doc="Everything that was refused, whole or by its beginning, with the rule that it broke. Nothing is dropped.",
+    doc="Everything that was rejected, with the rule that it broke. Nothing is dropped: what raw cannot hold lies in its source.",
     key=("quarantine_id",),
     columns=(
-        Column("quarantine_id", "string", "Digest of source, place and rule: the same refusal has the same id.", nullable=False),
+        Column("quarantine_id", "string", "Digest of source, place and rule: the same rejection has the same id.", nullable=False),
         Column("source", "string", "Where it came from: file name, with the message or line number.", nullable=False),
         Column("rule", "string", "Name of the rule that it broke.", nullable=False),
         Column("reason", "string", "What was found and what was wanted.", nullable=False),
-        Column("raw", "string", "What was refused, cut after the length that settings allow.", sensitivity=Sensitivity.PERSONAL),
+        Column("raw", "string", "What was rejected; cut after the length that settings allow.", sensitivity=Sensitivity.PERSONAL),
+        Column("raw_bytes", "bigint", "Length of the whole: where raw is shorter, the rest lies in the source; null where raw is whole."),
+        Column("messages", "bigint", "Messages or rows that it stands for; null = one."),
         Column("mpan_id", "string", "Meter point, where it could be read.", sensitivity=Sensitivity.PERSONAL),
         Column("transaction_id", "string", "DIP transaction, where it could be read."),
-        Column("run_id", "string", "Run that refused it.", nullable=False),
-        Column("quarantined_at", "timestamp", "When it was refused.", nullable=False),
+        Column("run_id", "string", "Run that rejected it.", nullable=False),
+        Column("quarantined_at", "timestamp", "When it was rejected.", nullable=False),
     ),
     job="ingest_dip or import_intervals",
     is_shared_log=True,
@@ -42,7 +44,7 @@ RUN_JOURNAL: Final = TableContract(
         Column("tables_written", "map<string,bigint>", "Delta version of each table after the write.", nullable=False),
         Column("counts", "map<string,bigint>", "What the step counted: rows in, kept, quarantined, duplicates ...", nullable=False),
         Column("rows_kept", "bigint", "Rows that the step kept."),
-        Column("rows_quarantined", "bigint", "Rows that the step refused."),
+        Column("rows_quarantined", "bigint", "Rows that the step rejected."),
         Column("started_at", "timestamp", "Start.", nullable=False),
         Column("seconds", "double", "Wall-clock duration.", unit="s", nullable=False),
     ),

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.renames import rename_columns
+from fmar_spark.engine.migrations import migrate_tables
 from fmar_spark.engine.store import StepTables, TableStore
 
 P = ParamSpec("P")
@@ -16,7 +16,7 @@ Step = Callable[Concatenate[TableStore, P], R]
 def limit_tables(reads: tuple[TableContract, ...], writes: tuple[TableContract, ...]) -> Callable[[Step[P, R]], Step[P, R]]:
     """Decorates a step's ``run``: whoever calls it, the step works with a store that knows only the tables it declares.
 
-    Tables that an older version wrote have today's columns before the step begins.
+    Tables that another version wrote have today's columns before the step begins.
     """
 
     def decorate(run: Step[P, R]) -> Step[P, R]:
@@ -24,7 +24,7 @@ def limit_tables(reads: tuple[TableContract, ...], writes: tuple[TableContract, 
 
         @wraps(run)
         def run_limited(store: TableStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            rename_columns(store, dict.fromkeys((*reads, *writes)))
+            migrate_tables(store, dict.fromkeys((*reads, *writes)))
             return run(store.for_step(tables), *args, **kwargs)
 
         return run_limited

@@ -174,7 +174,6 @@ class TableStore:
         self._start_writing(contract)
         if not self.has(contract):
             return self.append(rows, contract)
-        self._add_columns(contract)
         same_key = " AND ".join([*(f"old.{name} = new.{name}" for name in contract.key), *([within] if within else [])])
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
         merging = target.merge(conform(rows, contract).alias("new"), same_key)
@@ -211,13 +210,6 @@ class TableStore:
     def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
         """The rows whose column has one of the values."""
         return self.read(contract).where(F.col(column).isin(list(values)))
-
-    def _add_columns(self, contract: TableContract) -> None:
-        """Add the columns that were declared since the table was made; they are null in the rows that it has."""
-        held = set(DeltaTable.forPath(self.spark, self.path(contract)).toDF().columns)
-        new = [f"{column.name} {column.type}" for column in contract.columns if column.name not in held]
-        if new:
-            self.spark.sql(f"ALTER TABLE delta.`{self.path(contract)}` ADD COLUMNS ({', '.join(new)})")
 
     def _twin(self, spark: SparkSession, tables: StepTables | None) -> "TableStore":
         twin = TableStore(spark, self.root, tables)

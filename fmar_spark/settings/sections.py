@@ -28,16 +28,24 @@ class SparkSettings(Section):
 
 
 class IngestSettings(Section):
-    """How DIP messages are read and judged."""
+    """How DIP messages are read and checked."""
 
     environment: str = Field("production", pattern="^(production|test)$", description="In test a bad check digit warns only.")
     period_label: str = Field("end", pattern="^(end|start)$", description="Whether sp names the end or the start of a half-hour.")
-    max_file_bytes: int = Field(64 * 2**20, ge=1024, description="A larger landing file is quarantined whole.")
+    max_file_bytes: int = Field(64 * 2**20, ge=1024, description="A file that is larger, or unpacks to more, is quarantined whole.")
     max_message_bytes: int = Field(4 * 2**20, ge=1024, description="A larger message is quarantined.")
-    max_raw_chars: int = Field(4096, ge=64, description="How much of a refused message the quarantine keeps.")
-    max_kwh_per_slot: float = Field(50_000.0, gt=0, description="ECS 1012: a larger half-hour is refused.")
-    final_run_days: int = Field(0, ge=0, description="ECS 1003: days from a settlement day to its final run; 0 judges nothing.")
+    max_messages_per_file: int = Field(100_000, ge=1, description="Messages of one file that are read; one quarantine row counts the rest.")
+    max_faults_per_file: int = Field(
+        10_000, ge=1, description="Rejected messages of a file that are kept one by one; one row counts the rest."
+    )
+    max_raw_chars: int = Field(262_144, ge=64, description="How much of a rejected message or file the quarantine keeps.")
+    max_rejected_share: float = Field(
+        1.0, gt=0, le=1, description="Share of rejected messages from which a run ends as failed; its data stand."
+    )
+    max_kwh_per_slot: float = Field(50_000.0, gt=0, description="ECS 1012: a larger half-hour is rejected.")
+    final_run_days: int = Field(0, ge=0, description="ECS 1003: days from a settlement day to its final run; 0 checks nothing.")
     max_days_ahead: int = Field(1, ge=0, description="How long after the DIP's timestamp a settlement day may begin.")
+    max_hours_ahead: int = Field(24, ge=0, description="How long after a message's arrival its timestamp and its days may lie.")
     reuse_days: int = Field(0, ge=0, description="How far from its own time an id is searched for in what was accepted; 0 = everywhere.")
     files_per_trigger: int = Field(500, ge=1, description="Landing files of one micro-batch.")
     records_per_trigger: int = Field(100_000, ge=1, description="Kafka records of one micro-batch.")

@@ -69,6 +69,8 @@ def _build_faults(faults: DataFrame, numbered: DataFrame, run: Run) -> DataFrame
         "rule",
         "reason",
         "raw",
+        F.lit(None).cast("bigint").alias("raw_bytes"),
+        F.lit(None).cast("bigint").alias("messages"),
         "mpan_id",
         F.lit(None).cast("string").alias("transaction_id"),
         F.lit(run.run_id).alias("run_id"),

@@ -21,12 +21,12 @@ from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import FilePace, drain, folder_rows, locate_folder, topic_rows
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.dip.rows import DECODED, FileDecoder
-from fmar_spark.intake.dip.rules import REUSED, DecodeRules
+from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.settings.run_options import is_address
 from fmar_spark.settings.sections import IngestSettings
-from fmar_spark.transforms.message_verdicts import DUPLICATE, accept, is_near, list_losers, refuse
+from fmar_spark.transforms.message_verdicts import DUPLICATE, REUSED, accept, is_near, list_losers, reject
 
 READS: Final = (DIP_MESSAGES, RUN_JOURNAL)
 WRITES: Final = (DIP_MESSAGES, QUARANTINE)
@@ -125,7 +125,27 @@ def run(store: TableStore, run: Run, settings: IngestSettings, source: Landing |
     intake.account(store)
     if not intake.counts["messages_in"]:
         _log.info("%s: no new messages in %s", STEP, source.identity)
+    elif intake.counts["quarantined"]:
+        _log.warning("%s: %s", STEP, describe_rejected(intake.counts))
     return Written(dict(intake.counts), intake.counts["accepted"], intake.counts["quarantined"])
+
+
+def describe_rejected(counts: Mapping[str, int]) -> str:
+    """How many messages were rejected, and by which rules."""
+    rules = sorted(((count, name.removeprefix("rule_")) for name, count in counts.items() if name.startswith("rule_")), reverse=True)
+    named = ", ".join(f"{name} {count}" for count, name in rules)
+    return f"{counts['quarantined']} of {counts['messages_in']} messages rejected: {named}; bronze.quarantine holds them"
+
+
+def check_rejected(written: Written, max_rejected_share: float) -> None:
+    """End a run loudly of which too much was rejected; what it wrote stands.
+
+    Raises:
+        InputError: at least that share of its messages was rejected.
+    """
+    counts = written.counts
+    if counts["messages_in"] and counts["quarantined"] >= max_rejected_share * counts["messages_in"]:
+        raise InputError(f"messages: {describe_rejected(counts)} (ingest.max_rejected_share={max_rejected_share:g})")
 
 
 def rules_of(settings: IngestSettings) -> DecodeRules:
@@ -135,10 +155,13 @@ def rules_of(settings: IngestSettings) -> DecodeRules:
         period_label=settings.period_label,
         max_file_bytes=settings.max_file_bytes,
         max_message_bytes=settings.max_message_bytes,
+        max_messages_per_file=settings.max_messages_per_file,
+        max_faults_per_file=settings.max_faults_per_file,
         max_raw_chars=settings.max_raw_chars,
         max_kwh_per_slot=settings.max_kwh_per_slot,
         final_run_days=settings.final_run_days,
         max_days_ahead=settings.max_days_ahead,
+        max_hours_ahead=settings.max_hours_ahead,
     )
 
 
@@ -167,7 +190,7 @@ class _Intake:
             append_marked(store, nothing, DIP_MESSAGES, self._mark(Transaction(f"{self.stream}/{self.run.run_id}", 0)))
 
     def __call__(self, store: TableStore, decoded: DataFrame, transaction: Transaction) -> None:
-        """The batch's messages are accepted, refused or known; its last commit says how many of each."""
+        """The batch's messages are accepted, rejected or known; its last commit says how many of each."""
         if self.last is not None and self.last.stands_for(transaction):
             return
         decoded = decoded.persist()
@@ -177,26 +200,26 @@ class _Intake:
             decoded.unpersist()
 
     def _take(self, store: TableStore, decoded: DataFrame, transaction: Transaction) -> None:
-        """Judge and write one batch; where another run wrote in the meantime, judge again."""
-        survey = decoded.groupBy("rule", F.to_date("transaction_at").alias("day")).count().collect()
+        """Check and write one batch; where another run wrote in the meantime, check again."""
+        survey = decoded.groupBy("rule", F.to_date("transaction_at").alias("day")).agg(F.sum("messages").alias("count")).collect()
         losers = list_losers(decoded, self._find_known(store, decoded, survey)).persist()
         try:
             verdicts = {row["verdict"]: row["count"] for row in losers.groupBy("verdict").count().collect()}
             if store.version(DIP_MESSAGES) != store.versions_read[DIP_MESSAGES.full_name]:
                 self._take(store, decoded, transaction)
                 return
-            told = self._count(survey, verdicts)
-            if told["quarantined"]:
-                refused = refuse(decoded, losers, self.settings.max_raw_chars)
+            counted = self._count(survey, verdicts)
+            if counted["quarantined"]:
+                rejected = reject(decoded, losers, self.settings.max_raw_chars)
                 noted = {"run_id": F.lit(self.run.run_id), "quarantined_at": F.lit(datetime.now(UTC))}
-                store.insert_new(refused.withColumns(noted), QUARANTINE)
-            self.counts.update(told)
+                store.insert_new(rejected.withColumns(noted), QUARANTINE)
+            self.counts.update(counted)
             accepted = accept(decoded, losers).withColumn("ingested_at", F.lit(datetime.now(UTC)))
             append_marked(store, accepted, DIP_MESSAGES, self._mark(transaction))
             self.is_accounted = True
         finally:
             losers.unpersist()
-        _log.info("%s: batch %s; %s in, %s accepted so far", STEP, transaction.version, told["messages_in"], self.counts["accepted"])
+        _log.info("%s: batch %s; %s in, %s accepted so far", STEP, transaction.version, counted["messages_in"], self.counts["accepted"])
 
     def _find_known(self, store: TableStore, decoded: DataFrame, survey: list[Row]) -> DataFrame:
         """Accepted messages that have an id of the batch."""
@@ -205,24 +228,24 @@ class _Intake:
             days: set[date] = {row["day"] for row in survey if row["rule"] is None}
             known = known.where(is_near(days, self.settings.reuse_days))
         ids = decoded.where(F.col("rule").isNull()).select("transaction_id").distinct()
-        told = sum(row["count"] for row in survey if row["rule"] is None)
-        return known.join(F.broadcast(ids) if told <= BROADCAST_IDS else ids, "transaction_id", "left_semi")
+        messages = sum(row["count"] for row in survey if row["rule"] is None)
+        return known.join(F.broadcast(ids) if messages <= BROADCAST_IDS else ids, "transaction_id", "left_semi")
 
     def _count(self, survey: list[Row], verdicts: dict[str, int]) -> Counter[str]:
         """What the batch comes to; the counts of a batch that is handed over again are those of the first time."""
         rules: Counter[str] = Counter()
-        told = 0
+        whole = 0
         for row in survey:
             if row["rule"] is None:
-                told += row["count"]
+                whole += row["count"]
             else:
                 rules[row["rule"]] += row["count"]
-        rules[REUSED] += verdicts.get(REUSED, 0)
+        rules[REUSED.name] += verdicts.get(REUSED.name, 0)
         counts = Counter({f"rule_{rule}": count for rule, count in rules.items() if count})
         quarantined = sum(counts.values())
         duplicates = verdicts.get(DUPLICATE, 0)
-        messages_in = told + quarantined - verdicts.get(REUSED, 0)
-        accepted = told - duplicates - verdicts.get(REUSED, 0)
+        messages_in = whole + quarantined - verdicts.get(REUSED.name, 0)
+        accepted = whole - duplicates - verdicts.get(REUSED.name, 0)
         counts.update(messages_in=messages_in, accepted=accepted, quarantined=quarantined, duplicates=duplicates, batches=1)
         return counts
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark import clock
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
-from fmar_spark.engine.journal import Run
+from fmar_spark.engine.runs import Run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.profiling.windows import WeatherBook, build_weather_book, empty_weather

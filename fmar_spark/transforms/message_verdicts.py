@@ -9,11 +9,12 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.intake.dip.days import PLAIN_QUALITY
-from fmar_spark.intake.dip.rows import TOLD
-from fmar_spark.intake.dip.rules import REUSED
+from fmar_spark.intake.dip.rows import PLAIN_QUALITY, SAID
+from fmar_spark.intake.dip.rules import Rule
 
 DUPLICATE: Final = "duplicate"
+REUSED: Final = Rule("transaction_id_reused", "The transactionID was accepted before with another content.")
+"""The one rule that is checked against what was accepted before."""
 MAX_RANGES: Final = 64
 
 
@@ -25,43 +26,45 @@ def list_losers(decoded: DataFrame, known: DataFrame) -> DataFrame:
     another content it breaks ``transaction_id_reused``.
 
     Args:
-        decoded: rows in the form ``DECODED``.
+        decoded: rows in the format ``DECODED``.
         known: ``transaction_id`` and ``content_hash`` of accepted messages, at least of all ids of the batch.
     """
-    told = decoded.where(F.col("rule").isNull()).select("transaction_id", "transaction_at", "content_hash", "source")
+    whole = decoded.where(F.col("rule").isNull()).select("transaction_id", "transaction_at", "content_hash", "source")
     in_order = Window.partitionBy("transaction_id").orderBy("transaction_at", "content_hash", "source")
     known_hashes = known.select("transaction_id", F.col("content_hash").alias("known_hash"))
-    ranked = told.withColumn("_rank", F.row_number().over(in_order)).withColumn("_own", F.first("content_hash").over(in_order))
-    judged = ranked.join(known_hashes, "transaction_id", "left")
+    ranked = whole.withColumn("_rank", F.row_number().over(in_order)).withColumn("_own", F.first("content_hash").over(in_order))
+    compared = ranked.join(known_hashes, "transaction_id", "left")
     first_hash = F.coalesce("known_hash", "_own")
-    verdict = F.when(F.col("content_hash") == first_hash, F.lit(DUPLICATE)).otherwise(F.lit(REUSED))
-    lost = judged.where((F.col("_rank") > 1) | F.col("known_hash").isNotNull())
+    verdict = F.when(F.col("content_hash") == first_hash, F.lit(DUPLICATE)).otherwise(F.lit(REUSED.name))
+    lost = compared.where((F.col("_rank") > 1) | F.col("known_hash").isNotNull())
     return lost.select("source", verdict.alias("verdict"), "content_hash", first_hash.alias("first_hash"))
 
 
 def accept(decoded: DataFrame, losers: DataFrame) -> DataFrame:
     """Rows of ``bronze.dip_messages``, but for ``ingested_at``."""
-    told = decoded.where(F.col("rule").isNull())
-    return _spell_out_days(told.join(losers.select("source"), "source", "left_anti")).select(*TOLD)
+    whole = decoded.where(F.col("rule").isNull())
+    return _spell_out_days(whole.join(losers.select("source"), "source", "left_anti")).select(*SAID)
 
 
-def refuse(decoded: DataFrame, losers: DataFrame, max_raw_chars: int) -> DataFrame:
+def reject(decoded: DataFrame, losers: DataFrame, max_raw_chars: int) -> DataFrame:
     """Rows of ``bronze.quarantine``, but for ``run_id`` and ``quarantined_at``.
 
     Of an id that was used twice the raw column shows the message as it was decoded.
     """
-    refused = decoded.where(F.col("rule").isNotNull())
-    reused = losers.where(F.col("verdict") == REUSED).drop("content_hash")
+    rejected = decoded.where(F.col("rule").isNotNull())
+    reused = losers.where(F.col("verdict") == REUSED.name).drop("content_hash")
     shown = _spell_out_days(decoded.join(reused, "source", "inner")).select(
         "source",
         F.col("verdict").alias("rule"),
         F.concat(F.lit("content "), "content_hash", F.lit(" found, accepted before as "), "first_hash").alias("reason"),
-        F.substring(F.to_json(F.struct(*TOLD)), 1, max_raw_chars).alias("raw"),
+        F.substring(F.to_json(F.struct(*SAID)), 1, max_raw_chars).alias("raw"),
+        F.lit(None).cast("bigint").alias("raw_bytes"),
+        F.col("messages"),
         "mpan_id",
         "transaction_id",
     )
-    columns = ("source", "rule", "reason", "raw", "mpan_id", "transaction_id")
-    every = refused.select(*columns).unionByName(shown)
+    columns = ("source", "rule", "reason", "raw", "raw_bytes", "messages", "mpan_id", "transaction_id")
+    every = rejected.select(*columns).unionByName(shown)
     identity = F.sha2(F.concat_ws("\x1f", "source", "rule", F.coalesce("raw", F.lit(""))), 256)
     return every.select(identity.alias("quarantine_id"), *columns)
 

@@ -56,15 +56,6 @@ def test_rows_are_appended_once_merged_by_key_and_replaced_where_named(store: Ta
         store.append(rows(store, ("4", -1.0)), METERS)
 
 
-def test_a_merge_adds_the_columns_that_were_declared_since_the_table_was_made(store: TableStore) -> None:
-    store.append(rows(store, ("1", 1.0), ("2", 2.0)), METERS)
-    wider = dataclasses.replace(METERS, columns=(*METERS.columns, Column("note", "string", "A meter's note.")))
-    for _ in range(2):
-        noted = store.spark.createDataFrame([("2", 2.0, "b"), ("3", 3.0, "c")], "mpan_id string, size_kw double, note string")
-        store.merge(noted, wider, update_when="NOT old.note <=> new.note")
-    assert sorted(tuple(row) for row in store.read(wider).collect()) == [("1", 1.0, None), ("2", 2.0, "b"), ("3", 3.0, "c")]
-
-
 def test_an_empty_log_is_no_table(store: TableStore) -> None:
     """What a disk that was full leaves behind."""
     log = Path(store.path(METERS)) / "_delta_log"

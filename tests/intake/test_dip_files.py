@@ -1,5 +1,6 @@
 import gzip
 import json
+import random
 import time
 
 import pytest
@@ -21,8 +22,8 @@ def array(*texts: str) -> bytes:
 
 
 def outcome(unit: Unit) -> str:
-    if unit.refusal is not None:
-        return unit.refusal.rule
+    if unit.fault is not None:
+        return unit.fault.rule.name
     assert unit.message is not None
     return unit.message.payload.common.delivery.transaction_id[-1]
 
@@ -76,6 +77,60 @@ def test_brackets_and_quotes_inside_strings_part_nothing() -> None:
     assert list(outcomes(array(odd, "NaN", *write(2))).values()) == ["1", "message_malformed", "2"]
 
 
+def damage(text: str, chance: random.Random) -> str:
+    """One character of a message lost, added or changed: brackets and quotes first of all."""
+    places = [at for at, letter in enumerate(text) if letter in '{}[]",:'] if chance.random() < 0.7 else range(len(text))
+    at = chance.choice(places)
+    return text[:at] + chance.choice(["", "{", "}", "[", "]", '"', ",", "\\"]) + text[at + 1 :]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_damaged_message_takes_none_of_those_around_it_with_it(seed: int) -> None:
+    chance = random.Random(seed)
+    good = dict(enumerate(write(*range(10))))
+    hurt = set(chance.sample(range(10), chance.randint(1, 3)))
+    content = array(*(damage(text, chance) if number in hurt else text for number, text in good.items()))
+    units = list(read_units("f", content, RULES))
+    whole = {int(outcome(unit)) for unit in units if unit.message is not None and bytes(unit.raw).decode() in good.values()}
+    assert whole >= set(good) - hurt - {9}
+    if 9 not in hurt and 8 not in hurt:
+        assert 9 in whole
+    lost = [bytes(unit.raw).decode() for unit in units if unit.fault is not None]
+    assert len(lost) <= 4 * len(hurt)
+    assert all(unit.source == f"f#{place}" for place, unit in enumerate(units))
+
+
+def test_an_unbalanced_message_ends_where_the_next_begins_and_is_kept_whole() -> None:
+    first, second, third = write(1, 2, 3)
+    open_bracket, open_quote = second.replace("}}", "}", 1), second.replace('"AI"', '"AI', 1)
+    for broken in (open_bracket, open_quote, second[:700], second[:40]):
+        units = list(read_units("f", array(first, broken, third), RULES))
+        assert [outcome(unit) for unit in units] == ["1", "message_unbalanced", "3"]
+        assert bytes(units[1].raw).decode().rstrip(",") == broken
+    units = list(read_units("f", array(first, second + "}", third), RULES))
+    assert [outcome(unit) for unit in units] == ["1", "2", "3"]
+
+
+def test_arrays_one_after_another_are_read_as_one() -> None:
+    assert [rule for rule in outcomes(array(*write(1)) + array(*write(2)) + b"\n" + array(*write(3))).values() if len(rule) == 1] == list(
+        "123"
+    )
+
+
+def test_messages_beyond_the_limit_of_a_file_are_counted_in_one_row() -> None:
+    for content in (array(*write(*range(10))), array(*write(*range(9)), "NaN")):
+        units = list(read_units("f", content, DecodeRules(max_messages_per_file=3)))
+        assert [outcome(unit) for unit in units] == ["0", "1", "2", "file_too_many_messages"]
+        assert (units[-1].source, units[-1].messages) == ("f#3", 7)
+
+
+def test_a_large_array_is_split_without_listing_its_elements(monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = [array(*write(1, 2, 3)), array(write(1)[0], "12", write(2)[0]), b" [0,0,0] ", array(*write(1, 2)) + b"]"]
+    expected = [outcomes(content) for content in contents]
+    monkeypatch.setattr("fmar_spark.intake.dip.files.MAX_COMMAS", 0)
+    assert [outcomes(content) for content in contents] == expected
+
+
 @pytest.mark.parametrize("unit", [b'\\"', b'"\\', b"[", b'{"', b"]", b'",', b"\x00", b"[NaN,"])
 def test_no_text_takes_more_time_than_its_length(unit: bytes) -> None:
     began = time.process_time()
@@ -84,11 +139,11 @@ def test_no_text_takes_more_time_than_its_length(unit: bytes) -> None:
     assert time.process_time() - began < 20
 
 
-def test_what_was_refused_is_shown_as_text_that_any_table_can_hold() -> None:
+def test_what_was_rejected_is_shown_as_text_that_any_table_can_hold() -> None:
     assert show_raw(b"a\x00\xff\xc3\xa9" * 9, 5) == "a\ufffd\ufffd\u00e9a"
 
 
-def test_a_refused_gzip_file_shows_what_it_unpacks_to() -> None:
+def test_a_rejected_gzip_file_shows_what_it_unpacks_to() -> None:
     (unit,) = read_units("f", gzip.compress(b"settlement,period"), RULES)
     assert bytes(unit.raw) == b"settlement,period"
 

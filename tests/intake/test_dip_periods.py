@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmar_spark.intake.dip.faults import FaultLog
+from fmar_spark.intake.dip.consumption import DAY_NOT_MIDNIGHT, DayMatrix, arrange_days, parse_settlement_day
 from fmar_spark.intake.dip.half_hours import QUALITIES
-from fmar_spark.intake.dip.periods import DayMatrix, lay_out_days, parse_settlement_day
-from fmar_spark.intake.dip.rules import DecodeRules
+from fmar_spark.intake.dip.rows import ORDER_OF_RULE
+from fmar_spark.intake.dip.rules import DecodeRules, FaultLog
 from fmar_spark.intake.dip.structs import DayBlock, SettlementDay
 
 END, START = DecodeRules(), DecodeRules(period_label="start")
@@ -22,8 +22,8 @@ def block(day: str, *periods: tuple[str, str] | dict[str, object]) -> DayBlock:
 
 def lay_out(*blocks: tuple[int, DayBlock], rules: DecodeRules = END) -> tuple[DayMatrix, dict[int, str]]:
     faults = FaultLog()
-    days = lay_out_days(list(blocks), rules, faults)
-    return days, {message: rule for message, (rule, _) in faults.found.items()}
+    days = arrange_days(list(blocks), rules, faults)
+    return days, {message: fault.rule.name for message, fault in faults.list_first(ORDER_OF_RULE).items()}
 
 
 def test_a_period_is_named_by_its_end_and_midnight_ends_the_day() -> None:
@@ -88,7 +88,7 @@ def test_a_day_is_read_as_python_reads_it(day: date) -> None:
     expected = day.toordinal() - date(1970, 1, 1).toordinal()
     assert parse_settlement_day(day.isoformat()) == (expected, None)
     assert parse_settlement_day(f"{day}T00:00:00+00:00") == (expected, None)
-    assert parse_settlement_day(f"{day}T00:00:00+01:00")[1] == "ecs_1014_day_not_midnight"
+    assert parse_settlement_day(f"{day}T00:00:00+01:00")[1] is DAY_NOT_MIDNIGHT
 
 
 @given(st.permutations(range(6)), st.permutations(range(6)))

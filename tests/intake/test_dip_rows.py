@@ -1,5 +1,7 @@
+import gzip
 import json
 import random
+import time
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -264,8 +266,41 @@ def test_files_larger_than_a_chunk_are_whole() -> None:
     assert pa.Table.from_batches(batches)["source"].to_pylist() == [f"big#{place}" for place in range(CHUNK + 5)]
 
 
-def test_a_file_that_was_too_large_to_read_is_refused_by_its_length() -> None:
+def test_a_file_that_was_too_large_to_read_is_rejected_by_its_length() -> None:
     unread = pa.RecordBatch.from_pydict({"source": ["f"], "length": [10**12], "content": pa.array([None], pa.binary())})
     (batch,) = FileDecoder(DecodeRules())([unread])
     (row,) = batch.to_pylist()
     assert (row["source"], row["rule"], row["reason"]) == ("f", "file_too_large", "1000000000000 bytes found, at most 67108864 wanted")
+
+
+def test_rejected_messages_beyond_the_limit_of_a_file_are_counted_in_one_row() -> None:
+    wrong = [write_message(MESSAGE._replace(version=version, watt_hours=(99_999_999,) * 48)) for version in range(4)]
+    texts = [write_message(MESSAGE), "12", *wrong, '{"payload":[]}', write_message(ESTIMATED)]
+    batches = FileDecoder(DecodeRules(max_faults_per_file=2))([as_batch([("bad", texts), ("good", texts[:2])])])
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    found = sorted((row["source"], row["rule"] or "accepted", row["messages"]) for row in rows)
+    assert [(source, rule) for source, rule, _ in found if source.startswith("good")] == [
+        ("good#0", "accepted"),
+        ("good#1", "message_malformed"),
+    ]
+    (summary,) = [row for row in rows if row["rule"] == "file_too_many_faults"]
+    assert (summary["source"], summary["messages"]) == ("bad", 4)
+    assert summary["reason"] == "4 more messages rejected: ecs_1012_above_maximum 4"
+    assert sum(messages for source, _, messages in found if source.startswith("bad")) == len(texts)
+
+
+def test_a_rejected_message_is_kept_whole_and_says_how_long_it_was_where_it_is_not() -> None:
+    text = write_message(MESSAGE._replace(watt_hours=(99_999_999,) * 48))
+    for most, kept in ((DecodeRules().max_raw_chars, text), (100, text[:100])):
+        (row,) = [row for batch in FileDecoder(DecodeRules(max_raw_chars=most))([as_batch([("f", [text])])]) for row in batch.to_pylist()]
+        assert (row["raw"], row["raw_bytes"]) == (kept, len(text))
+
+
+def test_a_file_of_nothing_but_numbers_costs_little() -> None:
+    content = gzip.compress(b"[" + b"0," * 3_000_000 + b"0]")
+    batch = pa.RecordBatch.from_pydict({"source": ["zeros"], "length": [len(content)], "content": [content]})
+    began = time.process_time()
+    rows = pa.Table.from_batches(FileDecoder(DecodeRules(max_messages_per_file=1000, max_faults_per_file=10))([batch]))
+    assert rows.num_rows == 11
+    assert sum(rows["messages"].to_pylist()) == 3_000_001
+    assert time.process_time() - began < 20

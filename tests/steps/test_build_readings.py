@@ -170,7 +170,7 @@ def test_a_lake_of_the_first_release_goes_on_with_the_columns_of_today(store: Ta
         assert deliver(own, []).counts == {"meter_days_reported": 0, "meter_days_changed": 0}
     for table in (READING_VERSIONS, READINGS, METER_POINTS):
         assert sorted(map(str, store.read(table).collect())) == sorted(map(str, fresh.read(table).collect()))
-    journal = store.read(RUN_JOURNAL).where("step = 'rename_columns'").collect()
+    journal = store.read(RUN_JOURNAL).where("step = 'migrate_tables'").collect()
     assert [set(row["counts"]) for row in journal] == [{"silver.reading_versions", "silver.readings", "silver.meter_points"}]
 
 

@@ -8,7 +8,7 @@ from consent_world import EXPORT, HOME, meter
 
 from fmar_spark.contracts.readings import METER_POINTS, READINGS, SERIES
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.journal import Run
+from fmar_spark.engine.runs import Run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError

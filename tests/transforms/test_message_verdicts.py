@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from fmar_spark.intake.dip.rows import DECODED
-from fmar_spark.transforms.message_verdicts import MAX_RANGES, accept, is_near, list_losers, refuse
+from fmar_spark.transforms.message_verdicts import MAX_RANGES, accept, is_near, list_losers, reject
 
 DAY = Row(utc_date=date(2023, 1, 10), kwh=[0.5] * 48, quality=None, reason=None)
 KNOWN = "transaction_id string, transaction_at timestamp, content_hash string"
@@ -74,12 +74,12 @@ def test_accepted_refused_and_duplicates_are_all_and_accepted_days_are_spelt_out
     assert len(kept["f#3"]["days"]) == 2
     assert kept["f#4"]["days"][0]["quality"] == ["E"] * 48
     assert (kept["f#5"]["days"], kept["f#5"]["standing"]["connection_type"]) == (None, "W")
-    refused = {row["source"]: row for row in refuse(decoded, losers, 30).collect()}
-    assert {source: row["rule"] for source, row in refused.items()} == {"f#2": "transaction_id_reused", "f#6": "value_malformed"}
-    assert refused["f#2"]["raw"].startswith('{"transaction_id":"a"')
-    assert len(refused["f#2"]["raw"]) == 30
-    assert refused["f#2"]["reason"] == "content two found, accepted before as one"
-    assert len({row["quarantine_id"] for row in refused.values()}) == 2
+    rejected = {row["source"]: row for row in reject(decoded, losers, 30).collect()}
+    assert {source: row["rule"] for source, row in rejected.items()} == {"f#2": "transaction_id_reused", "f#6": "value_malformed"}
+    assert rejected["f#2"]["raw"].startswith('{"transaction_id":"a"')
+    assert len(rejected["f#2"]["raw"]) == 30
+    assert rejected["f#2"]["reason"] == "content two found, accepted before as one"
+    assert len({row["quarantine_id"] for row in rejected.values()}) == 2
 
 
 @settings(max_examples=8, deadline=None)

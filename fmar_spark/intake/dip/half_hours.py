@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fmar_spark.intake.dip.alike import (
+from fmar_spark.intake.dip.fast_half_hours import (
     DATE_BYTES,
     LABEL_BYTES,
     LABELS,
@@ -23,7 +23,8 @@ from fmar_spark.intake.dip.alike import (
     parse_iso_day,
     read_alike,
 )
-from fmar_spark.intake.dip.faults import FaultLog
+from fmar_spark.intake.dip.files import MESSAGE_MALFORMED, MESSAGE_TOO_DEEP
+from fmar_spark.intake.dip.rules import FaultLog, Rule
 from fmar_spark.intake.dip.structs import Period
 
 Ints = NDArray[np.int64]
@@ -153,6 +154,11 @@ def _find_format(label: str) -> Format | None:
     return Format.STAMP if is_stamp and parse_iso_day(label[: DATE_BYTES - 1]) != NO_DAY else None
 
 
+VALUE_MALFORMED: Final = Rule("value_malformed", "An energy is no decimal number.")
+QUALITY_UNKNOWN: Final = Rule("quality_unknown", "The quality code is not on the industry's list.")
+REASON_UNKNOWN: Final = Rule("reason_unknown", "The estimation reason is not 1 to 10.")
+
+
 def decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfHours:
     """The half-hours of the blocks by way of the JSON decoder."""
     blocks = [_decode_block(message, text, faults) for message, text in texts]
@@ -163,13 +169,13 @@ def decode_half_hours(texts: list[tuple[int, bytes]], faults: FaultLog) -> HalfH
     place, written, day = _read_labels([period.sp for period in periods], message, faults)
     values = [period.v for period in periods]
     kwh = parse_decimals(values)
-    faults.note_all("value_malformed", ~np.isfinite(kwh), message, values)
+    faults.note_all(VALUE_MALFORMED, ~np.isfinite(kwh), message, values)
     qualities = [period.q for period in periods]
     quality = np.fromiter(map(_CODE_OF_QUALITY.get, qualities, repeat(-1)), dtype=np.int8, count=len(periods))
-    faults.note_all("quality_unknown", quality < 0, message, qualities)
+    faults.note_all(QUALITY_UNKNOWN, quality < 0, message, qualities)
     reasons = [period.e for period in periods]
     reason = np.fromiter(map(_CODE_OF_REASON.get, reasons, repeat(BAD_REASON)), dtype=np.int8, count=len(periods))
-    faults.note_all("reason_unknown", reason == BAD_REASON, message, reasons)
+    faults.note_all(REASON_UNKNOWN, reason == BAD_REASON, message, reasons)
     return HalfHours(length, place, written.astype(np.int8), day, kwh, quality, reason, amendment)
 
 
@@ -177,10 +183,15 @@ def _decode_block(message: int, text: bytes, faults: FaultLog) -> list[Period]:
     try:
         return _read_periods(text)
     except RecursionError:
-        faults.note(message, "message_too_deep", "brackets nested too deep to decode")
+        faults.note(message, MESSAGE_TOO_DEEP, "brackets nested too deep to decode")
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        faults.note(message, "message_malformed", f"consumptionPeriods: {error}")
+        faults.note(message, MESSAGE_MALFORMED, f"consumptionPeriods: {error}")
     return []
+
+
+PERIOD_MISALIGNED: Final = Rule("ecs_1005_period_misaligned", "A period does not begin and end on the half-hour.", "1005")
+PERIOD_OUTSIDE_DAY: Final = Rule("period_outside_day", "A period is named neither by a time of its UTC day nor by a full stamp.")
+LABEL_RULES: Final = (PERIOD_MISALIGNED, PERIOD_OUTSIDE_DAY)
 
 
 def _read_labels(labels: list[str], message: Ints, faults: FaultLog) -> tuple[Ints, Ints, Ints]:
@@ -189,7 +200,7 @@ def _read_labels(labels: list[str], message: Ints, faults: FaultLog) -> tuple[In
     for at, (place, _, _) in enumerate(found):
         if place < 0:
             is_time = _CLOCK.fullmatch(labels[at]) or _parse_stamp(labels[at])
-            rule = "ecs_1005_period_misaligned" if is_time else "period_outside_day"
+            rule = PERIOD_MISALIGNED if is_time else PERIOD_OUTSIDE_DAY
             faults.note(int(message[at]), rule, f"{labels[at]!r} found")
     columns = np.asarray(found, dtype=np.int64).reshape(-1, 3)
     return columns[:, 0], columns[:, 1], columns[:, 2]

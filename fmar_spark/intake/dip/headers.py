@@ -1,4 +1,4 @@
-"""Judges the common blocks of many messages at once: who speaks, of which meter point, when, and by which interface."""
+"""Checks the common blocks of many messages at once: who sends, of which meter point, when, and by which interface."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.domain.mpan import CHECK_WEIGHTS, MPAN_DIGITS, is_mpan
-from fmar_spark.intake.dip.faults import FaultLog
-from fmar_spark.intake.dip.rules import DecodeRules
+from fmar_spark.intake.dip.rules import DecodeRules, FaultLog, Rule
 from fmar_spark.intake.dip.structs import CommonBlock, unmask
 
 CONSUMPTION: Final = frozenset({"IF-021", "PUB-021"})
@@ -23,7 +22,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 class Headers(NamedTuple):
-    """What is told apart by header, message by message; where a rule is broken the entry means nothing."""
+    """What the common blocks say, message by message; where a rule is broken the entry means nothing."""
 
     second: NDArray[np.int64]
     """D0.transactionTimestamp, seconds since 1970."""
@@ -33,20 +32,36 @@ class Headers(NamedTuple):
     """The MPAN's check digit fails, and that only warns."""
 
 
-def judge_headers(commons: list[CommonBlock], rules: DecodeRules, faults: FaultLog) -> Headers:
+def check_headers(commons: list[CommonBlock], rules: DecodeRules, faults: FaultLog) -> Headers:
     """The rules of the common block are noted in ``faults``, message by message."""
     interfaces = [common.interface.id for common in commons]
+    _check_interfaces(interfaces, faults)
+    _check_ids([common.delivery.transaction_id for common in commons], faults)
+    return Headers(
+        second=_check_timestamps([common.delivery.transaction_timestamp for common in commons], rules.latest_second, faults),
+        is_consumption=np.asarray([interface in CONSUMPTION for interface in interfaces], dtype=np.bool_),
+        has_bad_check=_check_mpans([common.meter.mpan for common in commons], rules, faults),
+    )
+
+
+INTERFACE_UNKNOWN: Final = Rule("interface_unknown", "The interface is none of IF-021, PUB-021, IF-036, PUB-036, IF-018 and PUB-018.")
+
+
+def _check_interfaces(interfaces: list[str], faults: FaultLog) -> None:
     for message, interface in enumerate(interfaces):
         if interface not in CONSUMPTION and interface not in STANDING:
-            faults.note(message, "interface_unknown", f"{interface!r} found")
-    for message, common in enumerate(commons):
-        if plain_id(common.delivery.transaction_id) is None:
-            faults.note(message, "transaction_id_missing", f"{common.delivery.transaction_id!r} found")
-    return Headers(
-        second=_read_timestamps([common.delivery.transaction_timestamp for common in commons], faults),
-        is_consumption=np.asarray([interface in CONSUMPTION for interface in interfaces], dtype=np.bool_),
-        has_bad_check=_judge_mpans([common.meter.mpan for common in commons], rules, faults),
-    )
+            faults.note(message, INTERFACE_UNKNOWN, f"{interface!r} found")
+
+
+ID_MISSING: Final = Rule(
+    "transaction_id_missing", "D0.transactionID is empty, masked or no plain text, so that the message cannot be told from its replays."
+)
+
+
+def _check_ids(ids: list[str], faults: FaultLog) -> None:
+    for message, transaction_id in enumerate(ids):
+        if plain_id(transaction_id) is None:
+            faults.note(message, ID_MISSING, f"{transaction_id!r} found")
 
 
 def plain_id(text: str | None) -> str | None:
@@ -56,8 +71,28 @@ def plain_id(text: str | None) -> str | None:
     return unmask(text)
 
 
+TIMESTAMP_MALFORMED: Final = Rule(
+    "timestamp_malformed", "D0.transactionTimestamp is not 25 characters with a numeric offset, or not of 2000 to 2099."
+)
+TIMESTAMP_IN_FUTURE: Final = Rule(
+    "timestamp_in_future",
+    "D0.transactionTimestamp lies more than ingest.max_hours_ahead after the message's arrival; it would supersede what is still to come.",
+)
+
+
+def _check_timestamps(texts: list[str], latest_second: int, faults: FaultLog) -> NDArray[np.int64]:
+    seconds = [parse_second(text) for text in texts]
+    for message, second in enumerate(seconds):
+        if second is None:
+            faults.note(message, TIMESTAMP_MALFORMED, f"{texts[message]!r} found, e.g. 2026-03-21T19:05:00+00:00 wanted")
+        elif second > latest_second:
+            latest = datetime.fromtimestamp(latest_second, UTC).isoformat(timespec="seconds")
+            faults.note(message, TIMESTAMP_IN_FUTURE, f"{texts[message]} found, {latest} or earlier wanted")
+    return np.asarray([second or 0 for second in seconds], dtype=np.int64)
+
+
 def parse_second(text: str) -> int | None:
-    """Seconds since 1970 of ``2026-03-21T19:05:00+00:00``; None for any other form and outside 2000 to 2099."""
+    """Seconds since 1970 of ``2026-03-21T19:05:00+00:00``; None for any other text and outside 2000 to 2099."""
     if not _TIMESTAMP.fullmatch(text):
         return None
     try:
@@ -65,6 +100,26 @@ def parse_second(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     return second if FIRST_SECOND <= second < END_SECOND else None
+
+
+MPAN_MALFORMED: Final = Rule("mpan_malformed", "The MPAN is not 13 digits, or is masked.")
+MPAN_CHECK_DIGIT: Final = Rule(
+    "mpan_check_digit", "The MPAN's last digit does not agree with the first twelve; only a warning in a test environment."
+)
+
+
+def _check_mpans(mpans: list[str], rules: DecodeRules, faults: FaultLog) -> NDArray[np.bool_]:
+    """Where the check digit fails and only warns."""
+    has_digits = np.asarray([is_mpan(mpan) for mpan in mpans], dtype=np.bool_)
+    fails = np.zeros(len(mpans), dtype=np.bool_)
+    fails[has_digits] = ~fit_check_digits([mpan for mpan in mpans if is_mpan(mpan)])
+    for message in np.flatnonzero(~has_digits).tolist():
+        faults.note(message, MPAN_MALFORMED, f"{len(mpans[message])} characters found, 13 digits wanted")
+    if rules.is_test:
+        return fails
+    for message in np.flatnonzero(fails).tolist():
+        faults.note(message, MPAN_CHECK_DIGIT, "the last digit is not the one that belongs to the first twelve")
+    return np.zeros(len(mpans), dtype=np.bool_)
 
 
 def fit_check_digits(mpans: list[str]) -> NDArray[np.bool_]:
@@ -78,23 +133,4 @@ def fit_check_digits(mpans: list[str]) -> NDArray[np.bool_]:
     return fits
 
 
-def _read_timestamps(texts: list[str], faults: FaultLog) -> NDArray[np.int64]:
-    seconds = [parse_second(text) for text in texts]
-    for message, second in enumerate(seconds):
-        if second is None:
-            faults.note(message, "timestamp_malformed", f"{texts[message]!r} found, e.g. 2026-03-21T19:05:00+00:00 wanted")
-    return np.asarray([second or 0 for second in seconds], dtype=np.int64)
-
-
-def _judge_mpans(mpans: list[str], rules: DecodeRules, faults: FaultLog) -> NDArray[np.bool_]:
-    """Where the check digit fails and only warns."""
-    has_digits = np.asarray([is_mpan(mpan) for mpan in mpans], dtype=np.bool_)
-    fails = np.zeros(len(mpans), dtype=np.bool_)
-    fails[has_digits] = ~fit_check_digits([mpan for mpan in mpans if is_mpan(mpan)])
-    for message in np.flatnonzero(~has_digits).tolist():
-        faults.note(message, "mpan_malformed", f"{len(mpans[message])} characters found, 13 digits wanted")
-    if rules.is_test:
-        return fails
-    for message in np.flatnonzero(fails).tolist():
-        faults.note(message, "mpan_check_digit", "the last digit is not the one that belongs to the first twelve")
-    return np.zeros(len(mpans), dtype=np.bool_)
+HEADER_RULES: Final = (INTERFACE_UNKNOWN, ID_MISSING, TIMESTAMP_MALFORMED, TIMESTAMP_IN_FUTURE, MPAN_MALFORMED, MPAN_CHECK_DIGIT)

@@ -1,4 +1,4 @@
-"""Judges the standing data of a meter point against their closed lists and brings them into one form."""
+"""Checks the standing data of a meter point against their closed lists and brings them into one format."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -7,9 +7,9 @@ from typing import Any, Final
 import numpy as np
 
 from fmar_spark.domain.mpan import is_mpan
-from fmar_spark.intake.dip.faults import FaultLog
+from fmar_spark.intake.dip.consumption import BLOCK_MISSING, DAY_MALFORMED, parse_settlement_day
 from fmar_spark.intake.dip.headers import Headers
-from fmar_spark.intake.dip.periods import parse_settlement_day
+from fmar_spark.intake.dip.rules import FaultLog, Rule
 from fmar_spark.intake.dip.structs import (
     AnnualConsumption,
     Connection,
@@ -31,22 +31,28 @@ MPAN_KEY: Final = "mpan"
 """Part of every spelling of the key under which B035List names a linked meter point."""
 
 
+STANDING_UNKNOWN: Final = Rule(
+    "standing_value_unknown",
+    "A value of the standing data is not on its closed list, or is no date, number or MPAN where it should be.",
+)
+
+
 class UnknownValueError(Exception):
     """A value is not on its list; the message says which."""
 
 
-def judge_standing(messages: list[Message], headers: Headers, faults: FaultLog) -> list[dict[str, object] | None]:
+def check_standing(messages: list[Message], headers: Headers, faults: FaultLog) -> list[dict[str, object] | None]:
     """Standing data message by message, None for consumption; broken rules are noted in ``faults``."""
     found: list[dict[str, object] | None] = [None] * len(messages)
     for place in np.flatnonzero(~headers.is_consumption).tolist():
         payload = messages[place].payload
         if not has_standing(payload.custom):
-            faults.note(place, "block_missing", "none of B023, B025, B026, B027, B028, B035List and B068 found")
+            faults.note(place, BLOCK_MISSING, "none of B023, B025, B026, B027, B028, B035List and B068 found")
             continue
         try:
             found[place] = read_standing(payload.custom, payload.common.meter.mpan)
         except UnknownValueError as error:
-            faults.note(place, "standing_value_unknown", str(error))
+            faults.note(place, STANDING_UNKNOWN, str(error))
     return found
 
 
@@ -78,16 +84,16 @@ def read_standing(custom: CustomBlock, mpan_id: str) -> dict[str, object]:
     }
 
 
-def _pick(name: str, told: str | None, known: frozenset[str]) -> str | None:
-    value = unmask(told)
+def _pick(name: str, said: str | None, known: frozenset[str]) -> str | None:
+    value = unmask(said)
     if value is not None and value not in known:
         raise UnknownValueError(f"{name} {value!r} found, one of {', '.join(sorted(known))} wanted")
     return value
 
 
-def _read_energy(told: str | float | None) -> float | None:
-    """Kilowatt-hours a year; below zero on no list, but an old estimate may be."""
-    text = unmask(told) if isinstance(told, str) else told
+def _read_energy(said: str | float | None) -> float | None:
+    """Kilowatt-hours a year; an old estimate may be below zero."""
+    text = unmask(said) if isinstance(said, str) else said
     if text is None:
         return None
     try:
@@ -99,10 +105,10 @@ def _read_energy(told: str | float | None) -> float | None:
     return energy
 
 
-def _read_flag(told: bool | str | None) -> bool | None:
-    if isinstance(told, str) and unmask(told) is not None:
-        raise UnknownValueError(f"domesticPremiseIndicator {told!r} found, true or false wanted")
-    return told if isinstance(told, bool) else None
+def _read_flag(said: bool | str | None) -> bool | None:
+    if isinstance(said, str) and unmask(said) is not None:
+        raise UnknownValueError(f"domesticPremiseIndicator {said!r} found, true or false wanted")
+    return said if isinstance(said, bool) else None
 
 
 def _read_link(links: Any, mpan_id: str) -> str | None:
@@ -126,12 +132,12 @@ def _find_mpans(links: Any) -> Iterator[str]:
                 yield str(value)
 
 
-def _read_date(*told: str | None) -> int | None:
-    """Days since 1970-01-01 of the first date that is told."""
-    for text in map(unmask, told):
+def _read_date(*said: str | None) -> int | None:
+    """Days since 1970-01-01 of the first date that is given."""
+    for text in map(unmask, said):
         if text is not None:
             day, broken = parse_settlement_day(text)
-            if broken == "day_malformed":
+            if broken is DAY_MALFORMED:
                 raise UnknownValueError(f"effective date {text!r} found, YYYY-MM-DD wanted")
             return day
     return None

@@ -1,6 +1,6 @@
 """The parts of a DIP message that are read, as msgspec decodes them; everything else in the JSON is skipped.
 
-Fields that may be masked for a recipient are optional: a masked value is null, empty or a row of one sign.
+Fields that may be masked for a recipient are optional: a masked value is null, empty or one character repeated.
 """
 
 from typing import Any, Final
@@ -12,7 +12,7 @@ MASKS: Final = "*#Xx.-_?"
 
 
 def unmask(text: str | None) -> str | None:
-    """The text, or None where it is empty or one of the signs that stand for a hidden value, over and over."""
+    """The text, or None where it is empty or one character that stands for a hidden value, repeated."""
     if not text or (text[0] in MASKS and not text.strip(text[0])):
         return None
     return text
@@ -40,7 +40,7 @@ class DayBlock(msgspec.Struct, gc=False):
 
     day: SettlementDay = field(name="settlementDay")
     periods: msgspec.Raw = field(name="consumptionPeriods")
-    """An array of ``Period``, not decoded yet: most are read without (see ``dip_alike``)."""
+    """An array of ``Period``, not decoded yet: most are read without (see ``fast_half_hours``)."""
 
 
 class MeasurementQuantity(msgspec.Struct, gc=False):
