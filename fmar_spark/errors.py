@@ -31,6 +31,10 @@ class InputError(FmarError):
     exit_status = WRONG_INPUT
 
 
+class RejectedError(FmarError):
+    """Too much of what a run was given was rejected; what it wrote stands."""
+
+
 class ModelError(FmarError):
     """No classifier can be loaded, or it does not fit the features of this code."""
 

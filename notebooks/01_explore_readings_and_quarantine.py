@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from fmar_spark.app import open_notebook
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import METER_POINTS, READINGS
+from fmar_spark.engine.landing import Folder
 from fmar_spark.engine.store import TableStore
 from fmar_spark.settings.notebook_widgets import choose_display, read_widgets
 from fmar_spark.steps import build_readings, ingest_dip
@@ -32,7 +33,7 @@ store = TableStore(app.spark, app.settings.lake.root)
 # COMMAND ----------
 
 if told.landing:
-    source = ingest_dip.Landing(told.landing)
+    source = Folder(told.landing)
     app.run_step("ingest_dip", lambda store, run: ingest_dip.run(store, run, app.settings.ingest, source))
     app.run_step("build_readings", build_readings.run)
 

@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from fmar_spark.app import start_logging
+from fmar_spark.engine.landing import Folder
 from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
@@ -110,7 +111,7 @@ def decode_files(decoder: FileDecoder, paths: list[Path]) -> float:
     contents = [(path.name, path.read_bytes()) for path in paths]
     began = time.process_time()
     for name, content in contents:
-        columns = {"source": [name], "length": [len(content)], "content": [content]}
+        columns = {"source": [name], "length": [len(content)], "problem": pa.nulls(1, pa.string()), "content": [content]}
         for _ in decoder([pa.RecordBatch.from_pydict(columns)]):
             pass
     return time.process_time() - began
@@ -151,7 +152,7 @@ def decode_alone(folder: Path) -> float:
 def ingest(store: TableStore, landing: Path) -> Written:
     """The folder's messages are in bronze."""
     settings = load_settings("local", []).ingest
-    return ingest_dip.run(store, start_run("ingest_dip", None, ""), settings, ingest_dip.Landing(str(landing)))
+    return ingest_dip.run(store, start_run("ingest_dip", None, ""), settings, Folder(str(landing)))
 
 
 def build(store: TableStore) -> Written:

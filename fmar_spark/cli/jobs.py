@@ -16,7 +16,7 @@ from fmar_spark.contracts.capability import (
     CAPABILITY,
 )
 from fmar_spark.contracts.job import Job
-from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
+from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import (
     DIP_MESSAGES,
@@ -83,7 +83,7 @@ def import_intervals(
     """
 
 
-@declare_job(GROUP, "ingest", Job("ingest_dip", (DIP_MESSAGES, RUN_JOURNAL), (DIP_MESSAGES, QUARANTINE)))
+@declare_job(GROUP, "ingest", Job("ingest_dip", (DIP_MESSAGES, RUN_JOURNAL), (DIP_MESSAGES, QUARANTINE, LANDING_FILES)))
 def ingest_dip(
     landing: Annotated[
         str | None,

@@ -27,6 +27,24 @@ QUARANTINE: Final = TableContract(
     is_shared_log=True,
 )
 
+LANDING_FILES: Final = TableContract(
+    name="landing_files",
+    layer=Layer.BRONZE,
+    doc="One row for every file that was taken from a landing folder. A file is taken once by its path.",
+    key=("stream", "path"),
+    columns=(
+        Column("stream", "string", "Digests of the folder and of the table that it feeds.", nullable=False),
+        Column("path", "string", "Path inside the folder.", nullable=False),
+        Column("batch", "bigint", "Batch with which it was taken; -1 = by an earlier version of the program.", nullable=False),
+        Column("length", "bigint", "Bytes.", nullable=False),
+        Column("modified_at", "timestamp", "When it was last written.", nullable=False),
+        Column("problem", "string", "Why it was not read: name, link or kind; null where it was."),
+        Column("run_id", "string", "Run that took it (ops.run_journal).", nullable=False),
+        Column("taken_at", "timestamp", "When it was taken.", nullable=False),
+    ),
+    job="ingest_dip",
+)
+
 RUN_JOURNAL: Final = TableContract(
     name="run_journal",
     layer=Layer.OPS,

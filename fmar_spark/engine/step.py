@@ -1,13 +1,21 @@
-"""What every step runs with: a store that knows the tables which the step declares, and no others."""
+"""What every step runs with: the tables that it declares and no others, and no second run of it on the same lake."""
 
-from collections.abc import Callable
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.migrations import migrate_tables
 from fmar_spark.engine.store import StepTables, TableStore
+from fmar_spark.errors import ConfigError
+from fmar_spark.settings.run_options import is_address
 
+LOCKS: Final = "_locks"
 P = ParamSpec("P")
 R = TypeVar("R")
 Step = Callable[Concatenate[TableStore, P], R]
@@ -16,7 +24,8 @@ Step = Callable[Concatenate[TableStore, P], R]
 def limit_tables(reads: tuple[TableContract, ...], writes: tuple[TableContract, ...]) -> Callable[[Step[P, R]], Step[P, R]]:
     """Decorates a step's ``run``: whoever calls it, the step works with a store that knows only the tables it declares.
 
-    Tables that another version wrote have today's columns before the step begins.
+    Tables that another version wrote have today's columns before the step begins. A step that writes runs once at a time on a
+    lake of this machine.
     """
 
     def decorate(run: Step[P, R]) -> Step[P, R]:
@@ -24,9 +33,46 @@ def limit_tables(reads: tuple[TableContract, ...], writes: tuple[TableContract, 
 
         @wraps(run)
         def run_limited(store: TableStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            migrate_tables(store, dict.fromkeys((*reads, *writes)))
-            return run(store.for_step(tables), *args, **kwargs)
+            with lock_step(store.root, tables.step):
+                migrate_tables(store, dict.fromkeys((*reads, *writes)))
+                return run(store.for_step(tables), *args, **kwargs)
 
         return run_limited
 
     return decorate
+
+
+@contextmanager
+def lock_step(root: str, step: str) -> Iterator[None]:
+    """No other run of the step works on the lake meanwhile; the lock goes with the process, however it ends.
+
+    Two runs of one step at once would meet in Delta's commits, and one of them fail in the middle. A lake at an address has
+    no lock: its scheduler keeps runs apart.
+
+    Raises:
+        ConfigError: another run holds it; the message says since when.
+    """
+    if is_address(root):
+        yield
+        return
+    lake = Path(root)
+    is_new = not lake.exists()
+    (lake / LOCKS).mkdir(parents=True, exist_ok=True)
+    path = lake / LOCKS / f"{step}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            since = os.read(handle, 200).decode("ascii", "replace") or "a moment ago"
+            raise ConfigError(f"{step}: another run of it is working on {root} since {since}") from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})".encode(), 0)
+        yield
+    finally:
+        if is_new and not any(one.name != LOCKS for one in lake.iterdir()):
+            with suppress(OSError):
+                path.unlink()
+                path.parent.rmdir()
+                lake.rmdir()
+        os.close(handle)

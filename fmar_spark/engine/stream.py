@@ -1,40 +1,24 @@
-"""Takes what is new in a folder or a table, batch by batch, each exactly once whatever stops the run."""
+"""Takes what is new in a table or a topic, batch by batch, each exactly once whatever stops the run."""
 
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.errors import ConfigError
-from fmar_spark.settings.run_options import is_address
 
 CHECKPOINTS: Final = "_checkpoints"
-FILE_SCHEMA: Final = "path string, modificationTime timestamp, length bigint, content binary"
-IGNORED_NAMES: Final = "(^|/)[_.]"
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 LOOK_SECONDS: Final = 1
 """How long a signal may wait for its answer."""
 BatchBody = Callable[[TableStore, DataFrame, Transaction], None]
 """Handles one batch: the store of the batch's own session, its rows, and the mark that makes its appends happen once."""
-
-
-class FilePace(NamedTuple):
-    """How much of a folder is taken at once, and how far back it is looked at."""
-
-    max_bytes: int
-    """The content of a larger file is not read."""
-    files_per_trigger: int
-    max_age_days: int
-    """Files older than the newest by more are not looked for."""
 
 
 def checkpoint_path(store: TableStore, name: str) -> str:
@@ -48,37 +32,8 @@ def table_rows(store: TableStore, contract: TableContract) -> DataFrame:
     return store.spark.readStream.format("delta").load(store.path(contract))
 
 
-def folder_rows(spark: SparkSession, folder: str, pace: FilePace) -> DataFrame:
-    """The files of a folder and the folders in it as a stream of ``source`` (path inside the folder), ``length``, ``content``.
-
-    What begins with ``_`` or ``.``, file or folder, is not there. A file is taken once by its path: write it under such a
-    name, or elsewhere, and rename it when it is whole. ``content`` is null where the file is too large; a file without a
-    single byte is passed over.
-
-    Raises:
-        ConfigError: no such folder.
-    """
-    root = locate_folder(folder)
-    reader = spark.readStream.format("binaryFile").schema(FILE_SCHEMA).option("recursiveFileLookup", True)
-    reader = reader.option("maxFilesPerTrigger", pace.files_per_trigger).option("maxFileAge", f"{pace.max_age_days}d")
-    try:
-        files = reader.load(root)
-    except AnalysisException as error:
-        raise ConfigError(f"{folder}: no such folder") from error
-    source = F.col("path").substr(F.instr("path", root) + len(root) + 1, F.length("path")).alias("source")
-    readable = files.where(F.col("length") <= pace.max_bytes).select(source, "length", "content")
-    large = reader.load(root).where(F.col("length") > pace.max_bytes)
-    unread = large.select(source, "length", F.lit(None).cast("binary").alias("content"))
-    return readable.unionByName(unread).where(~F.col("source").rlike(IGNORED_NAMES))
-
-
-def locate_folder(folder: str) -> str:
-    """The same text wherever a job is started from: an address as it is, a path on this machine from its root."""
-    return (folder if is_address(folder) else os.path.abspath(folder)).rstrip("/")
-
-
 def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int, client: Mapping[str, str]) -> DataFrame:
-    """The records of a Kafka topic as a stream of ``source`` (topic, partition and offset), ``length``, ``content``.
+    """The records of a Kafka topic as a stream of ``source`` (topic, partition and offset), ``length``, ``problem`` (null), ``content``.
 
     ``client`` holds properties of Kafka's consumer, as its own files name them.
     """
@@ -87,7 +42,9 @@ def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigge
     reader = reader.options(**{f"kafka.{name}": value for name, value in client.items()})
     source = F.concat_ws(":", "topic", F.col("partition").cast("string"), F.col("offset").cast("string"))
     content = F.coalesce("value", F.lit(b""))
-    return reader.load().select(source.alias("source"), F.octet_length(content).cast("bigint").alias("length"), content.alias("content"))
+    length = F.octet_length(content).cast("bigint")
+    unproblematic = F.lit(None).cast("string")
+    return reader.load().select(source.alias("source"), length.alias("length"), unproblematic.alias("problem"), content.alias("content"))
 
 
 def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_seconds: int = 0) -> int:
@@ -127,6 +84,7 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
             is_idle.set()
         handed += 1
 
+    _clear_unfinished(store, checkpoint_path(store, name))
     writer = rows.writeStream.option("checkpointLocation", checkpoint_path(store, name)).foreachBatch(handle)
     writer = writer.trigger(processingTime=f"{pause_seconds} seconds") if pause_seconds else writer.trigger(availableNow=True)
     query = writer.start()
@@ -141,6 +99,26 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     if is_interrupted and not pause_seconds:
         raise KeyboardInterrupt
     return handed
+
+
+def _clear_unfinished(store: TableStore, checkpoint: str) -> None:
+    """Remove what a process that was killed in the middle of a write has left in a checkpoint.
+
+    A batch is noted before it begins and once more after its end, each time in a file that is written under another name
+    and then renamed: one that is not finished, or empty, says nothing that was done.
+    """
+    machine = store.spark._jvm
+    if machine is None:
+        return
+    folder = machine.org.apache.hadoop.fs.Path(checkpoint)
+    files = folder.getFileSystem(store.spark.sparkContext._jsc.hadoopConfiguration())
+    if not files.exists(folder):
+        return
+    left = files.listFiles(folder, True)
+    while left.hasNext():
+        file = left.next()
+        if file.getLen() == 0 or file.getPath().getName().endswith((".tmp", ".tmp.crc")):
+            files.delete(file.getPath(), False)
 
 
 def _await(query: StreamingQuery, is_idle: threading.Event | None) -> bool:

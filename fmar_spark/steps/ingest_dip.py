@@ -13,15 +13,16 @@ from typing import Final, NamedTuple
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
+from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES
+from fmar_spark.engine.landing import Decoding, Folder, LandingIntake, Pace
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import FilePace, drain, folder_rows, locate_folder, topic_rows
-from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.engine.stream import drain, topic_rows
+from fmar_spark.errors import ConfigError, RejectedError
 from fmar_spark.intake.dip.rows import DECODED, FileDecoder
 from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.settings.run_options import is_address
@@ -29,27 +30,11 @@ from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.message_verdicts import DUPLICATE, REUSED, accept, is_near, list_losers, reject
 
 READS: Final = (DIP_MESSAGES, RUN_JOURNAL)
-WRITES: Final = (DIP_MESSAGES, QUARANTINE)
+WRITES: Final = (DIP_MESSAGES, QUARANTINE, LANDING_FILES)
 STEP: Final = "ingest_dip"
 BROADCAST_IDS: Final = 500_000
 """Up to so many ids of a batch are sent to every worker, rather than the table's ids being shuffled."""
 _log = logging.getLogger(__name__)
-
-
-class Landing(NamedTuple):
-    """A folder of message arrays."""
-
-    folder: str
-
-    @property
-    def identity(self) -> str:
-        """The same wherever the job is started from."""
-        return locate_folder(self.folder)
-
-    def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
-        """The stream of its files."""
-        pace = FilePace(settings.max_file_bytes, settings.files_per_trigger, settings.max_file_age_days)
-        return folder_rows(spark, self.folder, pace)
 
 
 class Topic(NamedTuple):
@@ -92,7 +77,7 @@ def read_client(path: str) -> dict[str, str]:
     return client
 
 
-def find_landing(folder: str) -> Landing:
+def find_landing(folder: str) -> Folder:
     """The landing folder, looked for where it is on this machine.
 
     Raises:
@@ -100,11 +85,11 @@ def find_landing(folder: str) -> Landing:
     """
     if not is_address(folder) and not os.path.isdir(folder):
         raise ConfigError(f"--landing: {folder}: no such folder")
-    return Landing(folder)
+    return Folder(folder)
 
 
 @limit_tables(READS, WRITES)
-def run(store: TableStore, run: Run, settings: IngestSettings, source: Landing | Topic, *, is_continuous: bool = False) -> Written:
+def run(store: TableStore, run: Run, settings: IngestSettings, source: Folder | Topic, *, is_continuous: bool = False) -> Written:
     """Everything new in the source stands in bronze.dip_messages or bronze.quarantine, or was there before.
 
     Messages in = accepted + quarantined + duplicates. The counts are those of the run and of runs before it of the same
@@ -113,15 +98,21 @@ def run(store: TableStore, run: Run, settings: IngestSettings, source: Landing |
     Raises:
         ConfigError: no such folder.
     """
-    rows = source.rows(store.spark, settings)
-    for table in WRITES:
+    for table in (DIP_MESSAGES, QUARANTINE):
         store.create(table)
     digest = hashlib.sha256(source.identity.encode()).hexdigest()[:12]
     stream = f"{STEP}/{digest}-to-{store.identity(DIP_MESSAGES)}"
     intake = _Intake(run, settings, stream, read_newest_mark(store, DIP_MESSAGES, stream))
     intake.take_over(store)
-    decoded = rows.mapInArrow(FileDecoder(rules_of(settings)), DECODED)
-    drain(store, decoded, stream, intake, settings.trigger_seconds if is_continuous else 0)
+    rules = rules_of(settings)
+    pause = settings.trigger_seconds if is_continuous else 0
+    if isinstance(source, Folder):
+        pace = Pace(settings.files_per_trigger, settings.max_file_age_days, pause)
+        decoding = Decoding(FileDecoder(rules), DECODED, rules.max_file_bytes)
+        LandingIntake(store, source, stream, decoding).take(pace, run.run_id, lambda batch, transaction: intake(store, batch, transaction))
+    else:
+        decoded = source.rows(store.spark, settings).mapInArrow(FileDecoder(rules), DECODED)
+        drain(store, decoded, stream, intake, pause)
     intake.account(store)
     if not intake.counts["messages_in"]:
         _log.info("%s: no new messages in %s", STEP, source.identity)
@@ -141,11 +132,11 @@ def check_rejected(written: Written, max_rejected_share: float) -> None:
     """End a run loudly of which too much was rejected; what it wrote stands.
 
     Raises:
-        InputError: at least that share of its messages was rejected.
+        RejectedError: at least that share of its messages was rejected.
     """
     counts = written.counts
     if counts["messages_in"] and counts["quarantined"] >= max_rejected_share * counts["messages_in"]:
-        raise InputError(f"messages: {describe_rejected(counts)} (ingest.max_rejected_share={max_rejected_share:g})")
+        raise RejectedError(f"messages: {describe_rejected(counts)} (ingest.max_rejected_share={max_rejected_share:g})")
 
 
 def rules_of(settings: IngestSettings) -> DecodeRules:

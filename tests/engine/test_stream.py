@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame
 
+from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import FilePace, checkpoint_path, drain, folder_rows, locate_folder
+from fmar_spark.engine.stream import checkpoint_path, drain, table_rows
 from fmar_spark.errors import ConfigError
 
-PACE = FilePace(max_bytes=1000, files_per_trigger=100, max_age_days=10)
-
-
-def test_a_folder_has_one_name_wherever_a_job_is_started_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert locate_folder("landing/") == str(tmp_path / "landing")
-    for address in ("abfss://lake@store.dfs.core.windows.net/landing", "dbfs:/landing"):
-        assert locate_folder(address) == address
+NOTES = TableContract("notes", Layer.BRONZE, "Notes.", ("note",), (Column("note", "string", "Note.", nullable=False),), "write_notes")
 
 
 class Collector:
@@ -26,57 +20,43 @@ class Collector:
 
     def __init__(self) -> None:
         self.transactions: list[Transaction] = []
-        self.found: list[tuple[str, int, bytes | None]] = []
+        self.found: list[str] = []
 
     def __call__(self, store: TableStore, rows: DataFrame, transaction: Transaction) -> None:
         self.transactions.append(transaction)
-        self.found += [(row["source"], row["length"], row["content"] and bytes(row["content"])) for row in rows.collect()]
+        self.found += [row["note"] for row in rows.collect()]
 
 
-def test_a_folder_gives_its_files_by_their_path_inside_it(store: TableStore, tmp_path: Path) -> None:
-    for name in ("a.json", "deep/er/b c#%20\u00e9.json", "_no/c.json", "deep/_no.json", "deep/.no/d.json", ".no.json", "_a=1/no.json"):
-        path = tmp_path / "_landing" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(b"x")
-    (tmp_path / "_landing" / "large.json").write_bytes(b"x" * 1001)
-    collect = Collector()
-    store.spark.conf.set("spark.sql.sources.binaryFile.maxLength", 1000)
-    try:
-        assert drain(store, folder_rows(store.spark, str(tmp_path / "_landing"), PACE), "files", collect) == 1
-    finally:
-        store.spark.conf.unset("spark.sql.sources.binaryFile.maxLength")
-    assert sorted(collect.found) == [("a.json", 1, b"x"), ("deep/er/b c#%20\u00e9.json", 1, b"x"), ("large.json", 1001, None)]
-    assert drain(store, folder_rows(store.spark, str(tmp_path / "_landing"), PACE), "files", collect) == 0
-    with pytest.raises(ConfigError, match="nowhere: no such folder"):
-        folder_rows(store.spark, str(tmp_path / "nowhere"), PACE)
+@pytest.fixture
+def notes(store: TableStore) -> DataFrame:
+    """A table with one row, as a stream."""
+    store.append(store.spark.createDataFrame([("a",)], "note string"), NOTES)
+    return table_rows(store, NOTES)
 
 
 def test_a_batch_that_failed_comes_again_as_the_same_transaction_and_a_lost_checkpoint_makes_new_ones(
-    store: TableStore, tmp_path: Path
+    store: TableStore, notes: DataFrame
 ) -> None:
-    (tmp_path / "a.json").write_bytes(b"x")
     collect = Collector()
-    rows = folder_rows(store.spark, str(tmp_path), PACE)
 
-    def refuse(own: TableStore, batch: DataFrame, transaction: Transaction) -> None:
+    def fail(own: TableStore, batch: DataFrame, transaction: Transaction) -> None:
         collect(own, batch, transaction)
-        raise ConfigError("batch: refused on purpose")
+        raise ConfigError("batch: failed on purpose")
 
-    with pytest.raises(ConfigError, match="refused on purpose"):
-        drain(store, rows, "failing", refuse)
-    assert drain(store, rows, "failing", collect) == 1
+    with pytest.raises(ConfigError, match="failed on purpose"):
+        drain(store, notes, "failing", fail)
+    assert drain(store, notes, "failing", collect) == 1
     shutil.rmtree(checkpoint_path(store, "failing"))
-    assert drain(store, rows, "failing", collect) == 1
+    assert drain(store, notes, "failing", collect) == 1
     first, again, anew = collect.transactions
     assert first == again
     assert anew.version == again.version
     assert anew.application != again.application
-    assert len(collect.found) == 3
+    assert collect.found == ["a"] * 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_endless_stream_ends_on_request_after_the_batch_at_hand(store: TableStore, tmp_path: Path, number: signal.Signals) -> None:
-    (tmp_path / "a.json").write_bytes(b"x")
+def test_an_endless_stream_ends_on_request_after_the_batch_at_hand(store: TableStore, notes: DataFrame, number: signal.Signals) -> None:
     is_done = threading.Event()
 
     def work(own: TableStore, batch: DataFrame, transaction: Transaction) -> None:
@@ -85,12 +65,30 @@ def test_an_endless_stream_ends_on_request_after_the_batch_at_hand(store: TableS
         is_done.set()
 
     before = signal.getsignal(number)
-    assert drain(store, folder_rows(store.spark, str(tmp_path), PACE), "endless", work, pause_seconds=1) == 1
+    assert drain(store, notes, "endless", work, pause_seconds=1) == 1
     assert is_done.is_set()
     assert signal.getsignal(number) == before
 
 
-def test_to_interrupt_a_stream_that_ends_by_itself_is_an_error(store: TableStore, tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(b"x")
+def test_to_interrupt_a_stream_that_ends_by_itself_is_an_error(store: TableStore, notes: DataFrame) -> None:
     with pytest.raises(KeyboardInterrupt):
-        drain(store, folder_rows(store.spark, str(tmp_path), PACE), "ending", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        drain(store, notes, "ending", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_note_that_was_not_finished_stops_nothing(store: TableStore, notes: DataFrame, is_first: bool) -> None:
+    checkpoint = Path(checkpoint_path(store, "killed"))
+    collect = Collector()
+    if not is_first:
+        assert drain(store, notes, "killed", collect) == 1
+        store.append(store.spark.createDataFrame([("b",)], "note string"), NOTES)
+    batch = 0 if is_first else 1
+    for part in ("offsets", "commits"):
+        (checkpoint / part).mkdir(parents=True, exist_ok=True)
+        (checkpoint / part / f".{batch}.7f1e-90ab.tmp").write_text("v1")
+        (checkpoint / part / f"..{batch}.7f1e-90ab.tmp.crc").write_bytes(b"crc")
+        (checkpoint / part / str(batch)).touch()
+    (checkpoint / ".metadata.7f1e.tmp").touch()
+    assert drain(store, notes, "killed", collect) == 1
+    assert collect.found == (["a"] if is_first else ["a", "b"])
+    assert not list(checkpoint.rglob("*.tmp"))

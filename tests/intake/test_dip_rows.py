@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmar_spark.intake.dip.files import read_units
+from fmar_spark.intake.dip.files import UNREAD_RULES, read_units
 from fmar_spark.intake.dip.rows import CHUNK, FileDecoder, decode_units
 from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.simulate.messages import DayMessage, write_message
@@ -221,7 +221,12 @@ def test_consumption_and_standing_data_keep_their_rows_apart() -> None:
 def as_batch(files: list[tuple[str, list[str]]]) -> pa.RecordBatch:
     contents = [f"[{','.join(texts)}]".encode() for _, texts in files]
     return pa.RecordBatch.from_pydict(
-        {"source": [name for name, _ in files], "length": [len(content) for content in contents], "content": contents}
+        {
+            "source": [name for name, _ in files],
+            "length": [len(content) for content in contents],
+            "problem": pa.nulls(len(files), pa.string()),
+            "content": contents,
+        }
     )
 
 
@@ -267,10 +272,20 @@ def test_files_larger_than_a_chunk_are_whole() -> None:
 
 
 def test_a_file_that_was_too_large_to_read_is_rejected_by_its_length() -> None:
-    unread = pa.RecordBatch.from_pydict({"source": ["f"], "length": [10**12], "content": pa.array([None], pa.binary())})
-    (batch,) = FileDecoder(DecodeRules())([unread])
+    assert reject(None) == ("f", "file_too_large", "1000000000000 bytes found, at most 67108864 wanted")
+
+
+@pytest.mark.parametrize("problem", UNREAD_RULES)
+def test_a_file_that_is_not_read_is_rejected_by_its_problem(problem: str) -> None:
+    assert reject(problem) == ("f", UNREAD_RULES[problem].name, "not read")
+
+
+def reject(problem: str | None) -> tuple[str, str, str]:
+    """Source, rule and reason of a file without content."""
+    columns = {"source": ["f"], "length": [10**12], "problem": pa.array([problem], pa.string()), "content": pa.array([None], pa.binary())}
+    (batch,) = FileDecoder(DecodeRules())([pa.RecordBatch.from_pydict(columns)])
     (row,) = batch.to_pylist()
-    assert (row["source"], row["rule"], row["reason"]) == ("f", "file_too_large", "1000000000000 bytes found, at most 67108864 wanted")
+    return row["source"], row["rule"], row["reason"]
 
 
 def test_rejected_messages_beyond_the_limit_of_a_file_are_counted_in_one_row() -> None:
@@ -298,7 +313,9 @@ def test_a_rejected_message_is_kept_whole_and_says_how_long_it_was_where_it_is_n
 
 def test_a_file_of_nothing_but_numbers_costs_little() -> None:
     content = gzip.compress(b"[" + b"0," * 3_000_000 + b"0]")
-    batch = pa.RecordBatch.from_pydict({"source": ["zeros"], "length": [len(content)], "content": [content]})
+    batch = pa.RecordBatch.from_pydict(
+        {"source": ["zeros"], "length": [len(content)], "problem": pa.nulls(1, pa.string()), "content": [content]}
+    )
     began = time.process_time()
     rows = pa.Table.from_batches(FileDecoder(DecodeRules(max_messages_per_file=1000, max_faults_per_file=10))([batch]))
     assert rows.num_rows == 11

@@ -1,4 +1,5 @@
 import gzip
+import json
 import os
 import shutil
 from datetime import date
@@ -8,13 +9,14 @@ from typing import Any
 import pyarrow.parquet as arrow_parquet
 import pytest
 
-from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE
 from fmar_spark.contracts.readings import DIP_MESSAGES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.landing import Folder
 from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import TableStore
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, RejectedError
 from fmar_spark.intake.dip.files import read_units
 from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.settings.sections import IngestSettings
@@ -23,7 +25,7 @@ from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
 from fmar_spark.simulate.messages import DayMessage, write_message
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import ingest_dip
-from fmar_spark.steps.ingest_dip import Landing, find_landing, read_client
+from fmar_spark.steps.ingest_dip import check_rejected, find_landing, read_client
 
 BASE = DayMessage("2000056535971", "_H", "AI", "2023-01-10", (250,) * 48, "W", "2020-01-01", "2023-01-11T06:00:00+00:00")
 EVER_NEW = {"run_id", "quarantined_at", "ingested_at"}
@@ -42,7 +44,7 @@ def land(folder: Path, name: str, *texts: str) -> None:
 def ingest(store: TableStore, landing: Path, **settings: Any) -> dict[str, int]:
     """Run the step and journal it; its counts."""
     run = start_run("ingest_dip", None, "")
-    written = ingest_dip.run(store, run, IngestSettings(**settings), Landing(str(landing)))
+    written = ingest_dip.run(store, run, IngestSettings(**settings), Folder(str(landing)))
     record_run(store, run, written, None)
     assert (written.rows_kept, written.rows_quarantined) == (written.counts["accepted"], written.counts["quarantined"])
     return check_sum(written)
@@ -103,15 +105,15 @@ def test_an_empty_landing_folder_is_no_error_and_a_missing_one_is(store: TableSt
         ingest(store, tmp_path / "nowhere")
     with pytest.raises(ConfigError, match=r"--landing: .*nowhere: no such folder"):
         find_landing(str(tmp_path / "nowhere"))
-    assert find_landing(str(tmp_path / "landing")) == Landing(str(tmp_path / "landing"))
+    assert find_landing(str(tmp_path / "landing")) == Folder(str(tmp_path / "landing"))
 
 
-def test_what_was_taken_from_elsewhere_or_before_the_checkpoint_was_lost_is_a_duplicate(store: TableStore, tmp_path: Path) -> None:
+def test_what_was_taken_from_elsewhere_or_before_the_list_of_files_was_lost_is_a_duplicate(store: TableStore, tmp_path: Path) -> None:
     land(tmp_path / "one", "a.json", say(0), say(1), say(2, 99_999_999))
     assert ingest(store, tmp_path / "one")["accepted"] == 2
     tables = rows_of(store, DIP_MESSAGES), rows_of(store, QUARANTINE)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
-    shutil.rmtree(Path(store.root) / "_checkpoints")
+    shutil.rmtree(store.path(LANDING_FILES))
     for landing in ("one", "two"):
         counts = ingest(store, tmp_path / landing)
         assert (counts["messages_in"], counts["accepted"], counts["duplicates"], counts["quarantined"]) == (3, 0, 2, 1)
@@ -186,6 +188,66 @@ def test_what_was_done_to_a_simulated_fleet_is_what_is_found(store: TableStore, 
     repeated = sum(entry["fault"] in ("duplicates", "replays") for entry in ledger)
     assert 0 < counts["duplicates"] <= repeated
     assert counts["rule_transaction_id_reused"] == 1
+
+
+def test_a_run_that_rejects_too_much_fails_and_says_why(store: TableStore, tmp_path: Path) -> None:
+    land(tmp_path / "landing", "a.json", say(0), say(1, 99_999_999), "12")
+    run = start_run("ingest_dip", None, "")
+    written = ingest_dip.run(store, run, IngestSettings(), Folder(str(tmp_path / "landing")))
+    check_rejected(written, 1.0)
+    with pytest.raises(
+        RejectedError, match=r"2 of 3 messages rejected: message_malformed 1, ecs_1012_above_maximum 1; .*max_rejected_share=0.5"
+    ):
+        check_rejected(written, 0.5)
+    check_rejected(Written({"messages_in": 0, "quarantined": 0}), 0.5)
+
+
+def test_odd_names_links_and_pipes_are_rejected_by_name_and_stop_nothing_else(store: TableStore, tmp_path: Path) -> None:
+    landing, other = tmp_path / "d[12]", tmp_path / "d1"
+    land(landing, "a*.json", say(0))
+    land(landing, "12:30.json", say(1))
+    land(landing / "de{e}p", "b?.json", say(2))
+    land(other, "neighbour.json", say(3))
+    (landing / b"caf\xe9.json".decode("utf-8", "surrogateescape")).write_text(f"[{say(4)}]")
+    (landing / "passwd.json").symlink_to("/etc/passwd")
+    (landing / "linked").symlink_to(other)
+    os.mkfifo(landing / "pipe.json")
+    counts = ingest(store, landing)
+    assert (counts["messages_in"], counts["accepted"], counts["quarantined"]) == (7, 2, 5)
+    assert sorted(row["source"] for row in rows_of(store, DIP_MESSAGES)) == ["a*.json#0", "de{e}p/b?.json#0"]
+    assert {(row["source"], row["rule"], row["raw"]) for row in rows_of(store, QUARANTINE)} == {
+        ("12:30.json", "file_name_unusable", ""),
+        ("caf\\xe9.json", "file_name_unusable", ""),
+        ("passwd.json", "file_is_link", ""),
+        ("linked", "file_is_link", ""),
+        ("pipe.json", "file_not_regular", ""),
+    }
+    assert ingest(store, landing)["messages_in"] == 0
+
+
+def test_what_an_earlier_version_took_by_its_checkpoint_is_not_taken_again(store: TableStore, tmp_path: Path) -> None:
+    landing = tmp_path / "landing folder"
+    land(landing, "a.json", say(0))
+    land(landing, "b c.json", say(1))
+    ingest(store, landing)
+    (stream,) = {row["stream"] for row in rows_of(store, LANDING_FILES)}
+    shutil.rmtree(store.path(LANDING_FILES))
+    checkpoint = Path(store.root) / "_checkpoints" / stream
+    (checkpoint / "sources" / "0").mkdir(parents=True)
+    (checkpoint / "commits").mkdir()
+    (checkpoint / "commits" / "0").write_text('v1\n{"nextBatchWatermarkMs":0}')
+    for batch, names in enumerate((["a.json", "b%20c.json"], ["late.json"])):
+        entries = [
+            json.dumps(
+                {"path": f"file://{landing.as_posix().replace(' ', '%20')}/{name}", "timestamp": 1_700_000_000_000, "batchId": batch}
+            )
+            for name in names
+        ]
+        (checkpoint / "sources" / "0" / str(batch)).write_text("\n".join(["v1", *entries]))
+    land(landing, "late.json", say(2))
+    counts = ingest(store, landing)
+    assert (counts["messages_in"], counts["accepted"]) == (1, 1)
+    assert ingest(store, landing)["messages_in"] == 0
 
 
 def test_a_kafka_client_file_is_read_as_kafka_reads_it(tmp_path: Path) -> None:

@@ -232,8 +232,20 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def reject_unread(name: str, length: int, rules: DecodeRules) -> Unit:
-    """The rejection of a file that is too large to be read at all."""
+FILE_NAME_UNUSABLE: Final = Rule(
+    "file_name_unusable", "The file's name is no UTF-8 text, or has a colon, a backslash or a control character in it."
+)
+FILE_IS_LINK: Final = Rule("file_is_link", "The file is a symbolic link, or lies below one; links are not followed.")
+FILE_NOT_REGULAR: Final = Rule("file_not_regular", "It is neither a file nor a folder, but a pipe, a socket or a device.")
+FILE_UNREADABLE: Final = Rule("file_unreadable", "The file or folder cannot be read: it is not permitted, or it has gone.")
+UNREAD_RULES: Final = {"name": FILE_NAME_UNUSABLE, "link": FILE_IS_LINK, "kind": FILE_NOT_REGULAR, "unreadable": FILE_UNREADABLE}
+"""The rule of every problem for which a file is not read."""
+
+
+def reject_unread(name: str, length: int, problem: str | None, rules: DecodeRules) -> Unit:
+    """The rejection of a file that was not read, or is too large to be read at all."""
+    if problem is not None:
+        return Unit(name, b"", None, Fault(UNREAD_RULES[problem], "not read"))
     return Unit(name, b"", None, Fault(FILE_TOO_LARGE, f"{length} bytes found, at most {rules.max_file_bytes} wanted"))
 
 
@@ -251,6 +263,7 @@ def show_raw(content: bytes | memoryview, max_chars: int) -> str:
 
 
 FILE_RULES: Final = (
+    *UNREAD_RULES.values(),
     FILE_EMPTY,
     FILE_TRUNCATED,
     FILE_TOO_LARGE,

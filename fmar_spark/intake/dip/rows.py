@@ -129,7 +129,8 @@ class FaultTally:
 
 
 class FileDecoder:
-    """Decodes files of an Arrow stream with columns ``source``, ``length`` and ``content`` (null where it is too long to read)."""
+    """Decodes files of an Arrow stream with columns ``source``, ``length``, ``problem`` (why it was not read) and ``content`` (null
+    where it was not read, or is too long for it)."""
 
     def __init__(self, rules: DecodeRules) -> None:
         """Picklable, so that Spark can send it to its workers."""
@@ -145,11 +146,12 @@ class FileDecoder:
             yield _reject(summaries, self.rules)
 
     def _read_batch(self, batch: pa.RecordBatch) -> Iterator[Unit]:
-        for source, length, content in zip(batch["source"], batch["length"], batch["content"], strict=True):
+        columns = (batch[name] for name in ("source", "length", "problem", "content"))
+        for source, length, problem, content in zip(*columns, strict=True):
             if content.is_valid:
                 yield from read_units(source.as_py(), content.as_py(), self.rules)
             else:
-                yield reject_unread(source.as_py(), length.as_py(), self.rules)
+                yield reject_unread(source.as_py(), length.as_py(), problem.as_py(), self.rules)
 
 
 def decode_units(units: list[Unit], rules: DecodeRules, tally: FaultTally | None = None) -> Iterator[pa.RecordBatch]:

@@ -1,0 +1,51 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fmar_spark.engine.step import lock_step
+from fmar_spark.errors import ConfigError
+
+HOLD = """
+import sys, time
+from fmar_spark.engine.step import lock_step
+with lock_step(sys.argv[1], "ingest_dip"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_of_a_step_is_told_since_when_the_first_runs_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    first = subprocess.Popen([sys.executable, "-c", HOLD, str(lake)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        said = rf"ingest_dip: another run of it is working on .*lake since 20.* UTC \(process {first.pid}\)"
+        with pytest.raises(ConfigError, match=said), lock_step(str(lake), "ingest_dip"):
+            pass
+        with lock_step(str(lake), "build_readings"), lock_step(str(tmp_path / "other"), "ingest_dip"):
+            pass
+    finally:
+        first.kill()
+        first.wait()
+        if first.stdout is not None:
+            first.stdout.close()
+    with lock_step(str(lake), "ingest_dip"):
+        pass
+
+
+def test_a_step_that_wrote_nothing_leaves_no_lake(tmp_path: Path) -> None:
+    lake = tmp_path / "deep" / "lake"
+    with pytest.raises(ConfigError, match="no readings"), lock_step(str(lake), "characterise"):
+        raise ConfigError("silver.readings: no readings")
+    assert not lake.exists()
+    with lock_step(str(lake), "ingest_dip"):
+        (lake / "bronze").mkdir()
+    assert (lake / "bronze").is_dir()
+
+
+def test_a_lake_at_an_address_is_not_locked() -> None:
+    with lock_step("abfss://lake@store.dfs.core.windows.net", "ingest_dip"), lock_step("dbfs:/lake", "ingest_dip"):
+        pass
