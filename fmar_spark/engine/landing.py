@@ -39,8 +39,8 @@ LISTED: Final = T.StructType(
 )
 READ: Final = T.StructType([*LISTED.fields, T.StructField("content", T.BinaryType())])
 """Rows of files: path inside the folder, length, why it is not read, and what it holds: null where it is not read or too large."""
-BEFORE: Final = -1
-"""Batch of files that an earlier version of the program took."""
+BEFORE: Final = 0
+"""Batch of files that an earlier version of the program took; the batches of this one count from 1."""
 IGNORED_NAMES: Final = "(^|/)[_.]"
 BATCH_BYTES: Final = 32 * 2**20
 """Content that is handed on at once, unless one file has more."""
@@ -197,7 +197,7 @@ class LandingIntake(NamedTuple):
         taken = set(rows["path"].to_pylist())
         new = [file for file in files if file.modified_at >= since and file.path not in taken]
         last = self._taken().agg(F.max("batch").alias("batch")).first() if new else None
-        next_batch = 0 if last is None or last["batch"] is None else last["batch"] + 1
+        next_batch = BEFORE + 1 if last is None or last["batch"] is None else last["batch"] + 1
         parts = [new[first : first + pace.files_per_batch] for first in range(0, len(new), pace.files_per_batch)]
         for done, part in enumerate(parts):
             if is_asked.is_set():
@@ -226,7 +226,7 @@ class LandingIntake(NamedTuple):
             commits = reader.text(f"{checkpoint}/commits").select(F.input_file_name().alias("name")).distinct().collect()
         except AnalysisException:
             return
-        done = max((int(row["name"].rpartition("/")[2]) for row in commits if row["name"][-1].isdigit()), default=BEFORE)
+        done = max((int(row["name"].rpartition("/")[2]) for row in commits if row["name"][-1].isdigit()), default=-1)
         known = [entry for entry in (json.loads(row["value"]) for row in entries) if entry["batchId"] <= done]
         inside = len(urlsplit(self.folder.identity).path.rstrip("/")) + 1
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
