@@ -35,7 +35,7 @@ LANDING_FILES: Final = TableContract(
     columns=(
         Column("stream", "string", "Digests of the folder and of the table that it feeds.", nullable=False),
         Column("path", "string", "Path inside the folder.", nullable=False),
-        Column("batch", "bigint", "Batch with which it was taken; -1 = by an earlier version of the program.", nullable=False),
+        Column("batch", "bigint", "Batch with which it was taken; 0 = by an earlier version of the program.", nullable=False),
         Column("length", "bigint", "Bytes.", nullable=False),
         Column("modified_at", "timestamp", "When it was last written.", nullable=False),
         Column("problem", "string", "Why it was not read: name, link or kind; null where it was."),

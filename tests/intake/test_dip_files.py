@@ -38,7 +38,7 @@ def outcomes(content: bytes) -> dict[str, str]:
         array(*write(1, 2)),
         b"\xef\xbb\xbf \n" + array(*write(1, 2)) + b"\n",
         gzip.compress(array(*write(1, 2)), mtime=0),
-        gzip.compress(array(*write(1, 2))[:900]) + gzip.compress(array(*write(1, 2))[900:]) + b"\x00" * 512,
+        gzip.compress(array(*write(1, 2))[:900], mtime=0) + gzip.compress(array(*write(1, 2))[900:], mtime=0) + b"\x00" * 512,
         json.dumps([json.loads(text) for text in write(1, 2)], indent=3, sort_keys=True).encode(),
     ],
     ids=["plain", "byte order mark", "gzip", "gzip of two members with padding", "indented"],
