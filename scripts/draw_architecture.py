@@ -1,4 +1,4 @@
-"""Draws the product in one picture: who tells what, which job fills which table, who reads it."""
+"""Draws the product in one picture: what comes in, which job fills which table, who reads it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -8,10 +8,11 @@ from fmar_spark.contracts.table import TableContract
 WIDTH, HEIGHT = 1240, 800
 ROW_HEIGHT: Final = 30
 TABLE_HEIGHT: Final = 24
+NOTE_HEIGHT: Final = 20
 STYLE: Final = """
-svg { --paper: #ffffff; --ink: #1b2733; --soft: #5a6b7b; --line: #7d8d9c; --told: #eef1f4; --job: #1f5fa8; --on-job: #ffffff;
+svg { --paper: #ffffff; --ink: #1b2733; --soft: #5a6b7b; --line: #7d8d9c; --input: #eef1f4; --job: #1f5fa8; --on-job: #ffffff;
   --bronze: #f6e3cf; --silver: #e3e8ee; --gold: #fbf0c4; --ops: #e6f0e6; }
-@media (prefers-color-scheme: dark) { svg { --paper: #141a21; --ink: #e8edf2; --soft: #a5b3c0; --line: #8494a3; --told: #222b35;
+@media (prefers-color-scheme: dark) { svg { --paper: #141a21; --ink: #e8edf2; --soft: #a5b3c0; --line: #8494a3; --input: #222b35;
   --job: #7db4f0; --on-job: #0d1217; --bronze: #46331f; --silver: #303a46; --gold: #47401c; --ops: #22362a; } }
 text { font: 13px system-ui, sans-serif; fill: var(--ink); }
 .small { font-size: 11.5px; fill: var(--soft); }
@@ -41,16 +42,21 @@ class Box(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Tables of one layer that lie together."""
+    """Tables of one layer that the same jobs fill."""
 
     layer: str
+    jobs: frozenset[str]
+    """Any of them fills a table of the group."""
     box: Box
     columns: int
-    tables: tuple[str, ...]
     note: str = ""
 
+    def list_tables(self, tables: Iterable[TableContract]) -> list[str]:
+        """Names of its tables."""
+        return [table.name for table in tables if table.layer == self.layer and self.jobs & set(table.job.split(" or "))]
 
-TOLD: Final[dict[str, tuple[Box, str, str]]] = {
+
+INPUTS: Final[dict[str, tuple[Box, str, str]]] = {
     "messages": (Box(110, 80, 330, 44), "DIP messages", "a landing folder, or a Kafka topic"),
     "intervals": (Box(470, 80, 330, 44), "Your own intervals", "CSV or Parquet; weather, sites, labels"),
     "register": (Box(850, 80, 290, 44), "Register of agreements", "API over PostgreSQL or SQLite"),
@@ -72,37 +78,19 @@ JOBS: Final[dict[str, Box]] = {
     "predict_baseline": Box(470, 485, 160, ROW_HEIGHT),
     "train_classifier": Box(650, 485, 160, ROW_HEIGHT),
 }
-GROUPS: Final[dict[str, Group]] = {
-    "told": Group(
-        "bronze",
-        Box(110, 210, 560, 56),
-        4,
-        ("landing_files", "dip_messages", "quarantine", "interval_imports"),
-        "as told; what breaks a rule, with the rule",
+GROUPS: Final = (
+    Group(
+        "bronze", frozenset({"ingest_dip", "import_intervals"}), Box(110, 210, 560, 56), 4, "as received; what breaks a rule, with the rule"
     ),
-    "readings": Group(
-        "silver", Box(110, 356, 330, 86), 2, ("reading_versions", "readings", "meter_points"), "newest value of every half-hour"
-    ),
-    "standing": Group(
-        "silver",
-        Box(470, 356, 340, 86),
-        2,
-        ("series", "labels", "legal_bases", "weather"),
-        "also filled where meters are simulated or landed",
-    ),
-    "rights": Group("silver", Box(850, 356, 290, 86), 2, ("agreements", "overrides", "confirmations"), "every version, both times"),
-    "profiles": Group("silver", Box(110, 545, 330, 56), 2, ("meter_profiles", "asset_events"), "one wide row a meter, then episodes"),
-    "capability": Group(
-        "gold",
-        Box(110, 632, 560, 84),
-        3,
-        ("asset_detections", "asset_changes", "capability", "availability", "baselines"),
-        "projections of the profiles",
-    ),
-    "predictions": Group("gold", Box(690, 632, 195, 84), 1, ("baseline_predictions",), "each day from days before"),
-    "fleet": Group("gold", Box(905, 632, 235, 84), 1, ("fleet",), "assets with who may dispatch them"),
-    "journal": Group("ops", Box(1160, 22, 66, 760), 1, ("run_journal",)),
-}
+    Group("silver", frozenset({"build_readings"}), Box(110, 356, 330, 86), 2, "newest value of every half-hour"),
+    Group("silver", frozenset({"import_intervals"}), Box(470, 356, 340, 86), 2, "also filled where meters are simulated or landed"),
+    Group("silver", frozenset({"mirror_register"}), Box(850, 356, 290, 86), 2, "every version, both times"),
+    Group("silver", frozenset({"characterise"}), Box(110, 545, 330, 56), 2, "one wide row a meter, then episodes"),
+    Group("gold", frozenset({"characterise"}), Box(110, 632, 560, 84), 3, "projections of the profiles"),
+    Group("gold", frozenset({"predict_baseline"}), Box(690, 632, 195, 84), 1, "each day from days before"),
+    Group("gold", frozenset({"mirror_register"}), Box(905, 632, 235, 84), 1, "assets with who may dispatch them"),
+)
+JOURNAL: Final = Box(1160, 22, 66, 760)
 FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((187, 52), (187, 78)),
     ((360, 52), (360, 78)),
@@ -136,10 +124,10 @@ def draw_architecture(tables: Sequence[TableContract], jobs: Iterable[str]) -> s
     """The picture as SVG, light or dark as the reader's system is; its own paper keeps it readable on any page.
 
     Raises:
-        ValueError: a table or job has no place in the picture, or one in it does not exist.
+        ValueError: a table or job has no place in the picture, or a job in it does not exist.
     """
-    placed = {f"{group.layer}.{name}" for group in GROUPS.values() for name in group.tables}
-    _compare("tables", placed, {table.full_name for table in tables})
+    placed = {f"{group.layer}.{name}" for group in GROUPS for name in group.list_tables(tables)}
+    _compare("tables", placed, {table.full_name for table in tables if table.layer != "ops"})
     _compare("jobs", set(JOBS), set(jobs))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="title">',
@@ -149,20 +137,20 @@ def draw_architecture(tables: Sequence[TableContract], jobs: Iterable[str]) -> s
         '<path d="M0 0L8 4L0 8z" style="fill:var(--line)"/></marker></defs>',
         _rectangle(Box(0, 0, WIDTH, HEIGHT), "paper", 0),
     ]
-    for row, said in ((102, "told"), (168, "jobs"), (238, "bronze"), (400, "silver"), (574, "silver"), (674, "gold"), (760, "readers")):
+    for row, said in ((102, "input"), (168, "jobs"), (238, "bronze"), (400, "silver"), (574, "silver"), (674, "gold"), (760, "readers")):
         parts.append(f'<text x="96" y="{row + 4}" text-anchor="end" class="small">{said}</text>')
     parts += [f'<path class="flow" d="M{" L".join(f"{x} {y}" for x, y in points)}"/>' for points in FLOWS]
-    parts += [_draw_told(*told) for told in TOLD.values()]
+    parts += [_draw_input(*one) for one in INPUTS.values()]
     parts += [_draw_job(name, box) for name, box in JOBS.items()]
-    parts += [_draw_group(group) for name, group in GROUPS.items() if name != "journal"]
-    parts.append(_draw_journal(GROUPS["journal"].box))
+    parts += [_draw_group(group, group.list_tables(tables)) for group in GROUPS]
+    parts.append(_draw_journal(JOURNAL))
     return "\n".join([*parts, "</svg>", ""])
 
 
 def _compare(what: str, placed: set[str], wanted: set[str]) -> None:
     if placed != wanted:
         raise ValueError(
-            f"picture: {what}: {', '.join(sorted(placed ^ wanted))} stands on one side only; mend scripts/draw_architecture.py"
+            f"picture: {what}: {', '.join(sorted(placed ^ wanted))} stands on one side only; correct scripts/draw_architecture.py"
         )
 
 
@@ -175,18 +163,20 @@ def _text(x: int, y: int, said: str, kind: str = "") -> str:
     return f'<text x="{x}" y="{y}" text-anchor="middle"{named}>{said}</text>'
 
 
-def _draw_told(box: Box, what: str, how: str) -> str:
-    return _rectangle(box, "told", 3) + _text(box.middle, box.y + 19, what) + _text(box.middle, box.y + 36, how, "small")
+def _draw_input(box: Box, what: str, how: str) -> str:
+    return _rectangle(box, "input", 3) + _text(box.middle, box.y + 19, what) + _text(box.middle, box.y + 36, how, "small")
 
 
 def _draw_job(name: str, box: Box) -> str:
     return _rectangle(box, "job", box.height // 2) + _text(box.middle, box.y + 20, name, "on")
 
 
-def _draw_group(group: Group) -> str:
+def _draw_group(group: Group, tables: Sequence[str]) -> str:
     box, said = group.box, [_rectangle(group.box, group.layer, 3)]
-    step = box.width // group.columns
-    for place, table in enumerate(group.tables):
+    step, rows = box.width // group.columns, -(-len(tables) // group.columns)
+    if rows * TABLE_HEIGHT + NOTE_HEIGHT > box.height:
+        raise ValueError(f"picture: {tables[-1]}: no room in its group; enlarge it in scripts/draw_architecture.py")
+    for place, table in enumerate(tables):
         column, row = place % group.columns, place // group.columns
         said.append(_text(box.x + step * column + step // 2, box.y + 20 + row * TABLE_HEIGHT, table, "name"))
     said.append(_text(box.middle, box.bottom - 8, group.note, "small"))

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,12 @@ def test_the_dictionary_holds_every_table_and_column() -> None:
 def test_the_picture_refuses_what_it_has_no_place_for() -> None:
     with pytest.raises(ValueError, match=r"^picture: jobs: new_job stands on one side only"):
         draw_architecture(ALL_TABLES, [*JOBS, "new_job"])
-    with pytest.raises(ValueError, match=rf"^picture: tables: {ALL_TABLES[0].full_name} stands"):
-        draw_architecture(ALL_TABLES[1:], list(JOBS))
+    homeless = replace(ALL_TABLES[0], job="new_job")
+    with pytest.raises(ValueError, match=rf"^picture: tables: {homeless.full_name} stands"):
+        draw_architecture([homeless, *ALL_TABLES[1:]], JOBS)
+    crowd = [replace(ALL_TABLES[0], name=f"table_{number}") for number in range(9)]
+    with pytest.raises(ValueError, match=r"^picture: landing_files: no room in its group"):
+        draw_architecture([*crowd, *ALL_TABLES], JOBS)
 
 
 def test_the_architecture_names_the_layers_that_the_import_rules_know() -> None:

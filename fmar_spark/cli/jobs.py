@@ -7,35 +7,26 @@ from typing import Annotated
 from typer import Option, Typer
 
 from fmar_spark.cli.declaring import declare_job, existing_path, existing_zone, one_of, parse_date
-from fmar_spark.contracts.capability import (
-    ASSET_CHANGES,
-    ASSET_DETECTIONS,
-    AVAILABILITY,
-    BASELINE_PREDICTIONS,
-    BASELINES,
-    CAPABILITY,
-)
+from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
+from fmar_spark.contracts.catalogue import filled_by
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE, RUN_JOURNAL
-from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import (
     DIP_MESSAGES,
     INTERVAL_IMPORTS,
     LABELS,
     LEGAL_BASES,
     METER_POINTS,
-    READING_VERSIONS,
     READINGS,
     SERIES,
     WEATHER,
 )
-from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
 from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.intake.intervals.options import COUNTS, DATES, FORMATS, OURS, STAMPS, UNITS
 
 GROUP = Typer()
 HISTORY = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
-FOLDED = (READING_VERSIONS, READINGS, METER_POINTS)
+FOLDED = filled_by("build_readings")
 
 
 @declare_job(
@@ -117,7 +108,7 @@ def build_readings() -> None:
     Job(
         "characterise",
         HISTORY,
-        (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES),
+        filled_by("characterise"),
         needs_lake=True,
     ),
 )
@@ -129,7 +120,7 @@ def characterise(
     """Derive what every eligible connection can do: assets, sizes, dates, availability, baseline quality."""
 
 
-@declare_job(GROUP, "predict", Job("predict_baseline", HISTORY, (BASELINE_PREDICTIONS,), needs_lake=True))
+@declare_job(GROUP, "predict", Job("predict_baseline", HISTORY, filled_by("predict_baseline"), needs_lake=True))
 def predict_baseline(
     from_date: Annotated[date | None, Option("--from", parser=parse_date, metavar="YYYY-MM-DD", help="first local day")] = None,
     to_date: Annotated[date | None, Option("--to", parser=parse_date, metavar="YYYY-MM-DD", help="last local day, inclusive")] = None,
@@ -156,7 +147,7 @@ def train_classifier(
 @declare_job(
     GROUP,
     "mirror",
-    Job("mirror_register", (ASSET_DETECTIONS, CAPABILITY), (AGREEMENTS, OVERRIDES, CONFIRMATIONS, FLEET)),
+    Job("mirror_register", (ASSET_DETECTIONS, CAPABILITY), filled_by("mirror_register")),
 )
 def mirror_register(
     database: Annotated[str | None, Option(metavar="URL", help="the register (default: the setting agreements.database_url)")] = None,

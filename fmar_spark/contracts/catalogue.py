@@ -11,3 +11,8 @@ def _declared_in(module: object) -> tuple[TableContract, ...]:
 
 
 ALL_TABLES: Final = tuple(table for module in (readings, profiles, capability, register, operations) for table in _declared_in(module))
+
+
+def filled_by(job: str) -> tuple[TableContract, ...]:
+    """Tables that one job alone fills."""
+    return tuple(table for table in ALL_TABLES if table.job == job)
