@@ -31,6 +31,7 @@ setup(
         "pyarrow",
         "scikit-learn",
         "skops",
+        "threadpoolctl",
         "msgspec",
         "pydantic>=2",
         "PyYAML",

@@ -200,7 +200,7 @@ def test_a_file_of_days_that_cannot_be_used_is_refused_in_one_line(lake: TableSt
         (Request(None, date(2025, 6, 1), None), "--from and --to"),
         (Request(date(2025, 6, 2), date(2025, 6, 1), None), "0 days"),
         (Request(date(2020, 1, 1), date(2025, 6, 1), None), "1979 days"),
-        (Request(date(2055, 6, 1), date(2055, 6, 2), None), "day 2055-06-01 asked for"),
+        (Request(date(2055, 6, 1), date(2055, 6, 2), None), "day 2055-06-01 requested"),
     ],
 )
 def test_a_range_that_cannot_be_meant_is_refused(lake: TableStore, request_: Request, said: str) -> None:
