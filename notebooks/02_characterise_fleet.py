@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from fmar_spark.app import open_notebook
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS
+from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.notebook_widgets import choose_display, read_widgets

@@ -70,9 +70,10 @@ def lock_step(root: str, step: str) -> Iterator[None]:
         os.pwrite(handle, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})".encode(), 0)
         yield
     finally:
-        if is_new and not any(one.name != LOCKS for one in lake.iterdir()):
+        if not any(one.name != LOCKS for one in lake.iterdir()):
             with suppress(OSError):
                 path.unlink()
                 path.parent.rmdir()
-                lake.rmdir()
+                if is_new:
+                    lake.rmdir()
         os.close(handle)

@@ -21,7 +21,6 @@ from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.tables import import_table
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.steps import characterise
-from fmar_spark.steps.characterise import Request
 
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
 MPANS = assign_mpans((CAR, ROOF, PLAIN), {})
@@ -61,7 +60,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
 def run_step(store: TableStore, meters: tuple[str, ...]) -> str:
     run = start_run("characterise", None, "")
     settings = load_settings("test", ["learning.source=bundled", "characterise.meters_per_chunk=2"])
-    characterise.run(store, run, settings, Request(None, meters))
+    characterise.run(store, run, settings, meters)
     return run.run_id
 
 

@@ -125,7 +125,7 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize(
-    ("batch", "is_written"), [(0, True), (1, False)], ids=["after the last commit of a batch", "between two commits of a batch"]
+    ("batch", "is_written"), [(1, True), (2, False)], ids=["after the last commit of a batch", "between two commits of a batch"]
 )
 def test_a_run_that_was_cut_off_is_gone_on_with_and_counted(
     store: TableStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int, is_written: bool

@@ -83,6 +83,6 @@ def run_jobs(store: TableStore, files: dict[str, Path], settings: Settings) -> N
     names = tuple(fact.series_id for fact in staged.intake.series)
     run_step(lambda store, run: record_legal_basis.run_for_series(store, run, names, "own data", "import_intervals readings.csv"))
     run_step(build_readings_step.run)
-    run_step(lambda store, run: characterise.run(store, run, settings, characterise.Request(None, ())))
+    run_step(lambda store, run: characterise.run(store, run, settings, ()))
     days = predict_baseline.Request(LAST_DAY, LAST_DAY + timedelta(days=1), None)
     run_step(lambda store, run: predict_baseline.run(store, run, settings, days))
