@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from delta.tables import DeltaTable, DeltaTableBuilder
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.schema import conform, struct_type
 from fmar_spark.errors import ConfigError, ContractError
+from fmar_spark.settings.run_options import is_address
 
 IDENTITY: Final = "fmar.identity"
 """Property of a table that was rewritten: the identity that it had before."""
@@ -45,7 +47,7 @@ class TableStore:
         """Nothing is touched before the first read or write; ``tables`` = None knows every table."""
         self.spark = spark
         self.tables = tables
-        self.root = root.rstrip("/")
+        self.root = root.rstrip("/") if is_address(root) else str(Path(root).absolute())
         self.versions_read: dict[str, int] = {}
         self.versions_written: dict[str, int] = {}
         self._at_hand = [""]
