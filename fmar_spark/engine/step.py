@@ -70,10 +70,17 @@ def lock_step(root: str, step: str) -> Iterator[None]:
         os.pwrite(handle, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})".encode(), 0)
         yield
     finally:
-        if not any(one.name != LOCKS for one in lake.iterdir()):
-            with suppress(OSError):
-                path.unlink()
-                path.parent.rmdir()
-                if is_new:
-                    lake.rmdir()
+        _leave_empty(path, is_new)
         os.close(handle)
+
+
+def _leave_empty(path: Path, is_new: bool) -> None:
+    """A lake that has no table yet keeps no lock, and one that did not exist is not made by a run that failed."""
+    lake = path.parent.parent
+    if any(one.name != LOCKS for one in lake.iterdir()):
+        return
+    with suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()
+        if is_new:
+            lake.rmdir()
