@@ -50,6 +50,16 @@ class MeterWindow(NamedTuple):
     """Clear-sky irradiance from the sun's position, shape (areas, days, 48); never NaN, 0 at night."""
     calendar: LocalCalendar
 
+    def take(self, rows: slice | Bools) -> "MeterWindow":
+        """The same window with some of its meters."""
+        return self._replace(
+            import_kw=self.import_kw[rows],
+            export_kw=self.export_kw[rows],
+            has_export=self.has_export[rows],
+            interval_minutes=self.interval_minutes[rows],
+            area=self.area[rows],
+        )
+
     @property
     def net_kw(self) -> Floats:
         """Import minus export, NaN where import is unread; an unread export counts as none."""

@@ -123,23 +123,13 @@ def examine(window: MeterWindow, load_kw: Floats, generation_kw: Floats, rules: 
     parts = []
     for start in starts:
         rows = slice(start, start + _PART_METERS)
-        parts.append(_examine_part(_take(window, rows), load_kw[rows], generation_kw[rows], rules))
+        parts.append(_examine_part(window.take(rows), load_kw[rows], generation_kw[rows], rules))
     events = [part.events._replace(meter=part.events.meter + start) for part, start in zip(parts, starts, strict=True)]
     return Findings(
         features=join_columns([part.features for part in parts]),
         daily=np.concatenate([part.daily for part in parts]),
         events=Events(*(np.concatenate(columns) for columns in zip(*events, strict=True))),
         sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.sizes for part in parts), strict=True))),
-    )
-
-
-def _take(window: MeterWindow, rows: slice) -> MeterWindow:
-    return window._replace(
-        import_kw=window.import_kw[rows],
-        export_kw=window.export_kw[rows],
-        has_export=window.has_export[rows],
-        interval_minutes=window.interval_minutes[rows],
-        area=window.area[rows],
     )
 
 

@@ -107,7 +107,7 @@ def examine(window: MeterWindow, rules: PvRules | None = None) -> PvFindings:
     skies = _share_skies(window)
     meters = len(window.area)
     starts = range(0, max(meters, 1), _PART_METERS)
-    parts = [_examine_part(_take(window, slice(start, start + _PART_METERS)), skies, rules) for start in starts]
+    parts = [_examine_part(window.take(slice(start, start + _PART_METERS)), skies, rules) for start in starts]
     events = [part.findings.events for part in parts]
     events = [found._replace(meter=found.meter + start) for found, start in zip(events, starts, strict=True)]
     findings = Findings(
@@ -117,17 +117,6 @@ def examine(window: MeterWindow, rules: PvRules | None = None) -> PvFindings:
         sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.findings.sizes for part in parts), strict=True))),
     )
     return PvFindings(findings, np.concatenate([part.generation_kw for part in parts]))
-
-
-def _take(window: MeterWindow, rows: slice | Bools) -> MeterWindow:
-    """The same window with some of its meters."""
-    return window._replace(
-        import_kw=window.import_kw[rows],
-        export_kw=window.export_kw[rows],
-        has_export=window.has_export[rows],
-        interval_minutes=window.interval_minutes[rows],
-        area=window.area[rows],
-    )
 
 
 def _share_skies(window: MeterWindow) -> _Skies:
@@ -158,7 +147,7 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     has_sky: Bools = np.any(blocks.sky_square > 0, axis=(1, 2))
     features = _list_features(window, (evidence, *export_shares), (by_sky, fit), has_sky, blocks)
     suspect, plausible = _find_plausible(window, features, rules)
-    likely = _take(window, suspect)
+    likely = window.take(suspect)
     output = estimate_output(
         likely,
         skies.slots,
