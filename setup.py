@@ -43,7 +43,7 @@ setup(
         "typer",
     ],
     extras_require={
-        "spark": ["pyspark==4.1.1", "delta-spark==4.3.1", "deltalake"],
+        "spark": ["pyspark==4.1.1", "delta-spark==4.3.1", "deltalake", "pyproj"],
         "train": ["mlflow"],
         "serve": [
             "fastapi",
@@ -52,9 +52,13 @@ setup(
             "alembic",
             "psycopg[binary]>=3",
             "joserfc",
+            "cryptography",
             "httpx",
             "prometheus-client",
             "deltalake",
+            "duckdb",
+            "jinja2",
+            "plotly",
             "uuid-utils",
         ],
         "report": ["plotly", "deltalake", "duckdb"],
