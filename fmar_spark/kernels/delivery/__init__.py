@@ -1,0 +1,1 @@
+"""Whether a boundary meter shows what an asset meter declared."""
