@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from fmar_spark.contracts.table import TableContract
 
-WIDTH, HEIGHT = 1240, 800
+WIDTH, HEIGHT = 1240, 900
 ROW_HEIGHT: Final = 30
 TABLE_HEIGHT: Final = 24
 NOTE_HEIGHT: Final = 20
@@ -61,6 +61,7 @@ INPUTS: Final[dict[str, tuple[Box, str, str]]] = {
     "intervals": (Box(470, 80, 330, 44), "Your own intervals", "CSV or Parquet; weather, sites, labels"),
     "register": (Box(850, 80, 290, 44), "Register of agreements", "API over PostgreSQL or SQLite"),
     "models": (Box(850, 478, 225, 44), "MLflow registry", "champion, else the bundled classifier"),
+    "deliveries": (Box(110, 820, 160, 44), "Declared deliveries", "CSV, P0282, dispatches"),
     "readers": (
         Box(110, 738, 1030, 44),
         "Report (one offline page), notebooks, any reader of Delta",
@@ -77,6 +78,7 @@ JOBS: Final[dict[str, Box]] = {
     "characterise": Box(110, 485, 330, ROW_HEIGHT),
     "predict_baseline": Box(470, 485, 160, ROW_HEIGHT),
     "train_classifier": Box(650, 485, 160, ROW_HEIGHT),
+    "load_deliveries": Box(290, 827, 150, ROW_HEIGHT),
 }
 GROUPS: Final = (
     Group(
@@ -88,12 +90,15 @@ GROUPS: Final = (
     Group("silver", frozenset({"characterise"}), Box(110, 545, 330, 56), 2, "one wide row a meter, then episodes"),
     Group("gold", frozenset({"characterise"}), Box(110, 632, 560, 84), 3, "projections of the profiles"),
     Group("gold", frozenset({"predict_baseline"}), Box(690, 632, 195, 84), 1, "each day from days before"),
+    Group("silver", frozenset({"load_deliveries"}), Box(460, 806, 160, 72), 1, "every declaration once"),
     Group("gold", frozenset({"mirror_register"}), Box(905, 632, 235, 84), 1, "assets with who may dispatch them"),
 )
-JOURNAL: Final = Box(1160, 22, 66, 760)
+JOURNAL: Final = Box(1160, 22, 66, 860)
 FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((187, 52), (187, 78)),
     ((360, 52), (360, 78)),
+    ((270, 842), (288, 842)),
+    ((440, 842), (458, 842)),
     ((275, 124), (275, 150)),
     ((635, 124), (635, 150)),
     ((995, 124), (995, 150)),
@@ -137,7 +142,16 @@ def draw_architecture(tables: Sequence[TableContract], jobs: Iterable[str]) -> s
         '<path d="M0 0L8 4L0 8z" style="fill:var(--line)"/></marker></defs>',
         _rectangle(Box(0, 0, WIDTH, HEIGHT), "paper", 0),
     ]
-    for row, said in ((102, "input"), (168, "jobs"), (238, "bronze"), (400, "silver"), (574, "silver"), (674, "gold"), (760, "readers")):
+    for row, said in (
+        (102, "input"),
+        (168, "jobs"),
+        (238, "bronze"),
+        (400, "silver"),
+        (574, "silver"),
+        (674, "gold"),
+        (760, "readers"),
+        (842, "deliveries"),
+    ):
         parts.append(f'<text x="96" y="{row + 4}" text-anchor="end" class="small">{said}</text>')
     parts += [f'<path class="flow" d="M{" L".join(f"{x} {y}" for x, y in points)}"/>' for points in FLOWS]
     parts += [_draw_input(*one) for one in INPUTS.values()]

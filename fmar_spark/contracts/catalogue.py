@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fmar_spark.contracts import capability, operations, profiles, readings, register
+from fmar_spark.contracts import capability, deliveries, operations, profiles, readings, register
 from fmar_spark.contracts.table import TableContract
 
 
@@ -10,7 +10,12 @@ def _declared_in(module: object) -> tuple[TableContract, ...]:
     return tuple(value for value in vars(module).values() if isinstance(value, TableContract))
 
 
-ALL_TABLES: Final = tuple(table for module in (readings, profiles, capability, register, operations) for table in _declared_in(module))
+ALL_TABLES: Final = (
+    *(table for module in (readings, profiles, capability, register) for table in _declared_in(module)),
+    deliveries.DISPATCH_EVENTS,
+    deliveries.ASSET_VOLUMES,
+    *_declared_in(operations),
+)
 
 
 def filled_by(job: str) -> tuple[TableContract, ...]:

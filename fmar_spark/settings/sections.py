@@ -98,6 +98,13 @@ class BaselineSettings(Section):
     score_warm_up_days: int = Field(30, ge=14, le=400, description="Days that it learns from before the scored ones.")
 
 
+class DeliverySettings(Section):
+    """What is believed of declared deliveries, and when they are flagged."""
+
+    max_kwh_per_slot: float = Field(1_000_000.0, gt=0, description="A larger declared half-hour is rejected.")
+    max_event_hours: float = Field(168.0, gt=0, description="A longer dispatch event is rejected.")
+
+
 class LearningSettings(Section):
     """Where classifiers are tracked and how they are trained."""
 
@@ -178,5 +185,6 @@ class Settings(Section):
     characterise: CharacteriseSettings = CharacteriseSettings()
     sizing: SizingSettings = SizingSettings()
     baseline: BaselineSettings = BaselineSettings()
+    deliveries: DeliverySettings = DeliverySettings()
     learning: LearningSettings = LearningSettings()
     agreements: RegisterSettings = RegisterSettings()

@@ -1,0 +1,45 @@
+"""Jobs of declared deliveries: what is loaded, verified and flagged."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option, Typer
+
+from fmar_spark.cli.declaring import declare_job, existing_path
+from fmar_spark.contracts.catalogue import filled_by
+from fmar_spark.contracts.job import Job
+from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.readings import SERIES
+
+GROUP = Typer()
+DECLARED = filled_by("load_deliveries")
+
+
+@declare_job(GROUP, "deliveries", Job("load_deliveries", (SERIES, *DECLARED), (*DECLARED, QUARANTINE)))
+def load_deliveries(
+    events: Annotated[
+        Path | None,
+        Option(
+            parser=existing_path,
+            metavar="FILE_OR_DIR",
+            help="dispatch events: event_id, mpan_id or series_id, amsid, fsp_id, start_utc, end_utc, direction, ...; or the instructions "
+            "that UK Power Networks publishes",
+        ),
+    ] = None,
+    volumes: Annotated[
+        Path | None,
+        Option(
+            parser=existing_path,
+            metavar="FILE_OR_DIR",
+            help="declared volumes: mpan_id or series_id, amsid, fsp_id, period_start_utc, delivered_kwh, ...",
+        ),
+    ] = None,
+    p0282: Annotated[
+        Path | None, Option(parser=existing_path, metavar="FILE_OR_DIR", help="declared volumes as data flow P0282 v002")
+    ] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="say what was understood and write nothing")] = False,
+) -> None:
+    """Load dispatch events and the volumes that FSPs declare to have delivered, each declaration once and every version of it.
+
+    A row that breaks a rule goes to the quarantine by the rule's name, with its file and line; what is merely odd is kept with a notice.
+    """

@@ -1,0 +1,141 @@
+"""Reads files of declared deliveries and stages what can be used, and what was rejected, on disk."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pyarrow.compute as pc
+import pyarrow.parquet as arrow_parquet
+
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.deliveries import events, ukpn, volumes
+from fmar_spark.intake.deliveries.p0282 import read_p0282
+from fmar_spark.intake.deliveries.rows import EVENT_SCHEMA, VOLUME_SCHEMA, Checked, DeclarationRules, list_faults
+from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
+from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, Origin, RawBlock
+
+Check = Callable[[RawBlock, Origin, DeclarationRules], Checked]
+
+
+class Sources(NamedTuple):
+    """Files or folders to read; None = none of that kind."""
+
+    events: Path | None = None
+    volumes: Path | None = None
+    p0282: Path | None = None
+
+
+class Staged(NamedTuple):
+    """What was understood; the rows themselves lie in a folder as Parquet."""
+
+    events_path: Path
+    """Format of ``EVENT_SCHEMA``."""
+    volumes_path: Path
+    """Format of ``VOLUME_SCHEMA``."""
+    faults_path: Path
+    """Format of ``FAULT_SCHEMA``."""
+    counts: Counter[str]
+    """files, events, volumes, rejected."""
+    broken: Counter[str]
+    """Rows that each rule rejected."""
+    noticed: Counter[str]
+    """Rows of each notice."""
+
+
+class Format(NamedTuple):
+    """A kind of CSV: the columns that it must and may have, and its check."""
+
+    wanted: tuple[str, ...]
+    optional: tuple[str, ...]
+    check: Check
+
+
+EVENTS: Final = Format(events.WANTED, events.OPTIONAL, events.check_events)
+INSTRUCTIONS: Final = Format(ukpn.WANTED, ukpn.OPTIONAL, ukpn.check_instructions)
+VOLUMES: Final = Format(volumes.WANTED, volumes.OPTIONAL, volumes.check_volumes)
+
+
+def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules) -> Staged:
+    """Read all files, check every row, and write what is kept and what is rejected to a folder.
+
+    A file that cannot be used is rejected by name and the rest goes on.
+
+    Raises:
+        ConfigError: no file is named, or the only one lacks a column.
+        InputError: the only file cannot be read, or a folder holds none.
+    """
+    named = [source for source in sources if source is not None]
+    if not named:
+        raise ConfigError("--events, --volumes, --p0282: none found, at least one wanted")
+    paths = [folder / f"{name}.parquet" for name in ("events", "volumes", "faults")]
+    staged = Staged(paths[0], paths[1], paths[2], Counter(), Counter(), Counter())
+    with (
+        arrow_parquet.ParquetWriter(staged.events_path, EVENT_SCHEMA) as event_rows,
+        arrow_parquet.ParquetWriter(staged.volumes_path, VOLUME_SCHEMA) as volume_rows,
+        arrow_parquet.ParquetWriter(staged.faults_path, FAULT_SCHEMA) as faults,
+    ):
+        for what, file, checked in _read_all(sources, rules):
+            staged.counts["files"] += file
+            staged.counts[what] += checked.kept.num_rows
+            staged.counts["rejected"] += checked.faults.num_rows
+            staged.broken.update(checked.faults["rule"].to_pylist())
+            staged.noticed.update(pc.list_flatten(checked.kept["notices"]).to_pylist())
+            (event_rows if what == "events" else volume_rows).write_table(checked.kept)
+            faults.write_table(checked.faults)
+    return staged
+
+
+def describe_staged(staged: Staged) -> list[str]:
+    """What was understood, line by line."""
+    counts = staged.counts
+    lines = [f"read       {counts['files']} files: {counts['events']} events, {counts['volumes']} half-hours of volumes"]
+    lines += [f"rejected   {rows} {name}" for name, rows in sorted(staged.broken.items())]
+    return lines + [f"noticed    {rows} {name}" for name, rows in sorted(staged.noticed.items())]
+
+
+def _read_all(sources: Sources, rules: DeclarationRules) -> Iterator[tuple[str, int, Checked]]:
+    """The kind of rows, 1 at the first block of each file, and the block."""
+    for what, source in (("events", sources.events), ("volumes", sources.volumes)):
+        files = find_files(source) if source is not None else []
+        for file in files:
+            yield from ((what, number == 0, block) for number, block in enumerate(_read_file(what, file, rules, is_only=len(files) == 1)))
+    if sources.p0282 is not None:
+        paths = [sources.p0282] if sources.p0282.is_file() else _list_flows(sources.p0282)
+        for path in paths:
+            yield "volumes", 1, _read_flow(path, rules, is_only=len(paths) == 1)
+
+
+def _read_file(what: str, file: InputFile, rules: DeclarationRules, *, is_only: bool) -> Iterator[Checked]:
+    empty = (EVENT_SCHEMA if what == "events" else VOLUME_SCHEMA).empty_table()
+    try:
+        chosen = _choose_format(what, file)
+        for block in read_blocks(file, chosen.wanted, chosen.optional):
+            yield chosen.check(block, file.origin, rules)
+    except (ConfigError, InputError) as error:
+        if is_only:
+            raise
+        rule = "file_columns" if isinstance(error, ConfigError) else "file_unreadable"
+        yield Checked(empty, list_faults([file.name], [rule], [str(error)]))
+
+
+def _choose_format(what: str, file: InputFile) -> Format:
+    if what == "volumes":
+        return VOLUMES
+    return INSTRUCTIONS if "fu_id" in list_columns(file) else EVENTS
+
+
+def _list_flows(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(("_", ".")))
+    if not found:
+        raise InputError(f"{folder}: no file found, P0282 files wanted")
+    return found
+
+
+def _read_flow(path: Path, rules: DeclarationRules, *, is_only: bool) -> Checked:
+    try:
+        return read_p0282(path, rules)
+    except (OSError, UnicodeDecodeError) as error:
+        if is_only:
+            raise InputError(f"{path.name}: cannot be read: {error}") from error
+        return Checked(VOLUME_SCHEMA.empty_table(), list_faults([path.name], ["file_unreadable"], [str(error)]))

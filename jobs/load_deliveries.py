@@ -1,0 +1,8 @@
+"""``fmar deliveries`` for spark-submit."""
+
+import sys
+
+from fmar_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["deliveries", *sys.argv[1:]]))

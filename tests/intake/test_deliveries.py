@@ -1,0 +1,186 @@
+"""Declared deliveries from files: which rows are kept, which are rejected by which rule, and what is noticed."""
+
+from pathlib import Path
+
+import pyarrow.parquet as arrow_parquet
+import pytest
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.intake.deliveries.rows import DeclarationRules
+from fmar_spark.intake.deliveries.rules import NOTICES, RULES
+from fmar_spark.intake.deliveries.staging import Sources, Staged, describe_staged, stage_declarations
+
+MPAN, AMSID = "2000056535971", "1900012374324"
+EVENT = {
+    "event_id": "E1",
+    "mpan_id": MPAN,
+    "amsid": AMSID,
+    "fsp_id": "fsp-a",
+    "start_utc": "2026-01-15T17:00:00Z",
+    "end_utc": "2026-01-15T19:00:00Z",
+    "notice_utc": "",
+    "direction": "down",
+    "requested_kw": "2",
+    "version": "",
+}
+VOLUME = {
+    "mpan_id": MPAN,
+    "amsid": AMSID,
+    "fsp_id": "fsp-a",
+    "period_start_utc": "2026-01-15T17:00:00Z",
+    "delivered_kwh": "1.5",
+    "metered_kwh": "",
+    "declared_at_utc": "",
+    "version": "",
+}
+FLOW = "ZHV|F1|P0282002|VTPX|X|SVAA|C|20251027120000\nMSA|{day}\nMSB|_C\nMSC|V__UNIT\nMSJ|2000056535971|\n{records}ZPT|9\n"
+
+
+def stage(folder: Path, **texts: str) -> Staged:
+    paths = {}
+    for kind, text in texts.items():
+        paths[kind] = folder / f"{kind}.csv"
+        paths[kind].write_text(text, encoding="utf-8")
+    return stage_declarations(Sources(**paths), folder, DeclarationRules())
+
+
+def write_csv(*rows: dict[str, str]) -> str:
+    return "\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows), ""])
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("event_id_missing", {"event_id": ""}),
+        ("meter_missing", {"mpan_id": ""}),
+        ("mpan_format", {"mpan_id": "2.00E+12"}),
+        ("fsp_missing", {"fsp_id": ""}),
+        ("start_unreadable", {"start_utc": "15/01/2026 5pm"}),
+        ("end_unreadable", {"end_utc": ""}),
+        ("notice_unreadable", {"notice_utc": "soon"}),
+        ("event_order", {"end_utc": "2026-01-15T16:00:00Z"}),
+        ("event_too_long", {"end_utc": "2026-02-15T16:00:00Z"}),
+        ("direction_unknown", {"direction": "sideways"}),
+        ("requested_not_a_number", {"requested_kw": "two"}),
+        ("requested_beyond_limit", {"requested_kw": "1e9"}),
+        ("version_not_a_number", {"version": "1.5"}),
+    ],
+)
+def test_an_event_that_breaks_a_rule_is_rejected_by_name_and_the_rest_goes_on(tmp_path: Path, rule: str, change: dict[str, str]) -> None:
+    staged = stage(tmp_path, events=write_csv(EVENT, EVENT | change, EVENT | {"event_id": "E2"}))
+    (fault,) = arrow_parquet.read_table(staged.faults_path).to_pylist()
+    assert (fault["rule"], fault["source"]) == (rule, "events.csv:3")
+    assert fault["reason"].endswith(f"found; {RULES[rule]} wanted")
+    assert arrow_parquet.read_table(staged.events_path)["event_id"].to_pylist() == ["E1", "E2"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("period_unreadable", {"period_start_utc": "noon"}),
+        ("period_misaligned", {"period_start_utc": "2026-01-15T17:15:00Z"}),
+        ("delivered_not_a_number", {"delivered_kwh": ""}),
+        ("delivered_beyond_limit", {"delivered_kwh": "1e9"}),
+        ("metered_not_a_number", {"metered_kwh": "x"}),
+        ("metered_beyond_limit", {"metered_kwh": "-1e9"}),
+        ("declared_unreadable", {"declared_at_utc": "later"}),
+    ],
+)
+def test_a_volume_that_breaks_a_rule_is_rejected_by_name(tmp_path: Path, rule: str, change: dict[str, str]) -> None:
+    staged = stage(tmp_path, volumes=write_csv(VOLUME, VOLUME | change))
+    assert dict(staged.broken) == {rule: 1}
+    assert staged.counts["volumes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("notice", "change"),
+    [
+        ("mpan_check_digit", {"mpan_id": "2000056535972"}),
+        ("amsid_missing", {"amsid": ""}),
+        ("amsid_format", {"amsid": "battery-1"}),
+        ("amsid_check_digit", {"amsid": "1900012374325"}),
+        ("early_declaration", {"declared_at_utc": "2026-01-15T16:00:00Z"}),
+        ("late_declaration", {"declared_at_utc": "2026-01-17T09:00:00Z"}),
+        ("delivered_negative", {"delivered_kwh": "-1"}),
+    ],
+)
+def test_what_is_merely_odd_is_kept_with_a_notice(tmp_path: Path, notice: str, change: dict[str, str]) -> None:
+    staged = stage(tmp_path, volumes=write_csv(VOLUME | change))
+    assert arrow_parquet.read_table(staged.volumes_path)["notices"].to_pylist() == [[notice]]
+    assert notice in NOTICES
+    assert f"noticed    1 {notice}" in describe_staged(staged)
+
+
+def test_a_friday_is_declared_in_time_on_the_next_working_day(tmp_path: Path) -> None:
+    friday = VOLUME | {"period_start_utc": "2025-12-19T17:00:00Z", "declared_at_utc": "2025-12-22T23:00:00Z"}
+    eve = VOLUME | {"period_start_utc": "2025-12-24T17:00:00Z", "declared_at_utc": "2025-12-29T10:00:00Z"}
+    staged = stage(tmp_path, volumes=write_csv(friday, eve))
+    assert dict(staged.noticed) == {}
+
+
+def test_settlement_periods_are_local_and_a_day_has_46_48_or_50(tmp_path: Path) -> None:
+    records = "MSP|3|0.0012\nMSP|5|0.0012\nMSP|50|0.5\nMSP|51|1\n"
+    staged = stage(tmp_path, p0282=FLOW.format(day="20251026", records=records))
+    rows = arrow_parquet.read_table(staged.volumes_path).to_pylist()
+    starts = [f"{row['slot_start_at']:%d %H:%M}" for row in rows]
+    assert starts == ["26 00:00", "26 01:00", "26 23:30"]
+    assert [row["delivered_kwh"] for row in rows] == [1.2, 1.2, 500.0]
+    assert {(row["fsp_id"], row["is_network_sign"], row["amsid"]) for row in rows} == {("X", True, "")}
+    assert dict(staged.broken) == {"period_out_of_day": 1}
+    spring = stage(tmp_path, p0282=FLOW.format(day="20260329", records="MSP|46|1\nMSP|47|1\n"))
+    assert (spring.counts["volumes"], dict(spring.broken)) == (1, {"period_out_of_day": 1})
+
+
+@pytest.mark.parametrize(
+    ("records", "broken"),
+    [
+        ("ASP|3|0.1\n", {"p0282_record_missing": 1}),
+        ("MSC|V__OTHER\nMSP|1|0.1\nASJ|1900012374324|\nASP|1|1\n", {"p0282_record_missing": 3}),
+        ("ASJ|1900012374324|\nASP|1|x\n", {"delivered_not_a_number": 1}),
+        ("QQQ|1\n", {"p0282_record_unknown": 1}),
+        ("MSP|1|\n", {"p0282_fields": 1}),
+        ("MSJ|123|\nMSP|1|1\n", {"mpan_format": 1, "p0282_record_missing": 1}),
+    ],
+)
+def test_a_flow_with_a_missing_or_broken_record_loses_what_hangs_on_it_alone(tmp_path: Path, records: str, broken: dict[str, int]) -> None:
+    staged = stage(tmp_path, p0282=FLOW.format(day="20251001", records="MSP|1|0.1\n" + records))
+    assert dict(staged.broken) == broken
+    assert staged.counts["volumes"] == 1
+
+
+def test_published_instructions_get_an_id_and_keep_unit_and_zone(tmp_path: Path) -> None:
+    row = {
+        "company_name": "Axle",
+        "fu_id": "unit-1",
+        "zone": "Hendon Way",
+        "product": "Peak Reduction",
+        "start_time_local": "2025-06-23T15:00:00+01:00",
+        "end_time_local": "2025-06-23T19:00:00+01:00",
+        "utilisation_mw_req": "0.01",
+        "utilisation_mwh_req": "0.04",
+        "availability_mw_req": "0",
+        "dispatch_type": "demand_turn_down",
+        "start_time_utc": "2025-06-23 14:00:00+00:00",
+        "end_time_utc": "2025-06-23 18:00:00+00:00",
+    }
+    wrong = row | {"start_time_local": "2025-06-23T14:00:00+01:00"}
+    offered = row | {"zone": "Lewes", "utilisation_mw_req": "0", "utilisation_mwh_req": "0", "availability_mw_req": "0.05"}
+    staged = stage(tmp_path, events="\ufeff" + write_csv(row, row, wrong, offered))
+    first, again, other = arrow_parquet.read_table(staged.events_path).to_pylist()
+    assert first["event_id"] == again["event_id"] != other["event_id"]
+    assert (first["requested_kw"], first["unit_id"], first["mpan_id"], first["dispatch_direction"]) == (10.0, "unit-1", "", "down")
+    assert (other["requested_kw"], other["notices"]) == (None, ["availability_only"])
+    assert dict(staged.broken) == {"times_disagree": 1}
+
+
+def test_a_file_without_the_columns_stops_alone_and_is_named_among_others(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="column fsp_id"):
+        stage(tmp_path, events="event_id,start_utc\n1,2\n")
+    folder = tmp_path / "both"
+    folder.mkdir()
+    (folder / "bad.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    (folder / "good.csv").write_text(write_csv(EVENT), encoding="utf-8")
+    staged = stage_declarations(Sources(events=folder), tmp_path, DeclarationRules())
+    assert (staged.counts["events"], dict(staged.broken)) == (1, {"file_columns": 1})
+    with pytest.raises(ConfigError, match="at least one wanted"):
+        stage_declarations(Sources(), tmp_path, DeclarationRules())
