@@ -20,6 +20,7 @@ NOTHING_LEARNT = {
     "fmar_spark/steps/import_intervals.py": "recognises days that it already has, by their digests",
     "fmar_spark/steps/build_readings.py": "folds messages into readings and derives nothing",
     "fmar_spark/steps/predict_baseline.py": "first day of the whole lake",
+    "fmar_spark/local/lake_steps.py": "recognises, folds and counts as those steps do; its passes read the view eligible_readings",
     "notebooks/01_explore_readings_and_quarantine.py": "counts of days, gaps and quality codes over all meters",
     "fmar_spark/commands/summary.py": "counts meter-days",
 }

@@ -127,6 +127,9 @@ def predict_baseline(
     days: Annotated[
         Path | None, Option(parser=existing_path, metavar="FILE", help="CSV of series_id or mpan_id, and date, instead of a range")
     ] = None,
+    last_week: Annotated[
+        bool, Option("--last-week", help="the last seven days read of every meter and the day after them, instead of a range")
+    ] = False,
 ) -> None:
     """Predict the requested local days, each from readings before that day only."""
 

@@ -14,7 +14,7 @@ from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.domain.assets import LABEL_OF_CLASS
-from fmar_spark.domain.words import Quantity, Status
+from fmar_spark.domain.words import NO_BL01, Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.report.lake_summary import (
@@ -139,7 +139,9 @@ def show_meter(console: Console, meter: Meter) -> None:
     if others:
         console.print("Not there: " + "; ".join(others) + ".")
     if meter.cv_rmse == meter.cv_rmse:
-        console.print(f"Day-ahead baseline: CV(RMSE) {meter.cv_rmse:.2f}, BL01 {meter.bl01_cv_rmse:.2f}.\n")
+        has_bl01 = meter.bl01_cv_rmse == meter.bl01_cv_rmse
+        bl01 = f"BL01 {meter.bl01_cv_rmse:.2f}" if has_bl01 else f"BL01 none: {NO_BL01}"
+        console.print(f"Day-ahead baseline: CV(RMSE) {meter.cv_rmse:.2f}, {bl01}.\n")
 
 
 def show_journal(console: Console, lake: LakeFiles) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from fmar_spark.contracts.table import Column, Layer, TableContract, class_column, mpan_column, run_columns
+from fmar_spark.domain.words import NO_BL01
 
 _DIRECTION: Final = Column("direction", "string", "import or export, seen from the boundary.", nullable=False)
 
@@ -128,7 +129,7 @@ BASELINES: Final = TableContract(
         Column("trained_to_date", "date", "Last local day used, inclusive."),
         Column("days_used", "int", "Local days with readings that were used.", unit="day"),
         Column("cv_rmse", "double", "Root mean square error over mean load, day ahead."),
-        Column("bl01_cv_rmse", "double", "The same for BL01."),
+        Column("bl01_cv_rmse", "double", f"The same for BL01 on the same half-hours; null where it has none: {NO_BL01}."),
         Column("nmbe", "double", "Mean error over mean load."),
         Column("interval_coverage", "double", "Share of half-hours inside the 80 % interval."),
         *run_columns(),

@@ -12,7 +12,7 @@ _DAY_ARRAYS: Final = (
         "array<float>",
         "48 energies by UTC slot start, kWh (kVArh for RI, RE); null = never read.",
         unit="kWh",
-        check="size(kwh) = 48",
+        check="cardinality(kwh) = 48",
         nullable=False,
         sensitivity=Sensitivity.PERSONAL,
     ),

@@ -46,6 +46,10 @@ PRESENT_FROM: Final = 0.5
 """Probability from which a class is said to be there."""
 
 
+NO_BL01: Final = "it needs earlier days of which every half-hour was read"
+"""Why the industry's baseline BL01 predicts nothing of a meter's days."""
+
+
 class Tier(StrEnum):
     """Confidence in an answer, whichever way it goes (paper, 7.3)."""
 

@@ -26,6 +26,7 @@ from fmar_spark.intake.intervals.series_rows import Surroundings, build_series_r
 from fmar_spark.intake.intervals.tables import TableIntake, import_table
 from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.learning.bundled_classifier import load_bundled
+from fmar_spark.local.meter_days import describe_days
 from fmar_spark.local.passes import Histories, predict_meter_days, profile_meters
 from fmar_spark.profiling.baselines import check_reach
 from fmar_spark.profiling.projections import (
@@ -166,11 +167,8 @@ def _read_frames(readings: Any, weather: Any, sites: Any, settings: Settings) ->
     series = _list_series(intake, located, sky, settings)
     names = series["series_id"].combine_chunks()
     mpan_ids = series["mpan_id"].take(pc.index_in(intake.days["series_id"], names))
-    histories = Histories(
-        days=intake.days.append_column("mpan_id", mpan_ids),
-        meters=series,
-        weather=build_weather_book(sky.days) if sky else empty_weather(),
-    )
+    days = describe_days(intake.days.append_column("mpan_id", mpan_ids), series)
+    histories = Histories(days, build_weather_book(sky.days) if sky else empty_weather())
     notes = describe_intake(intake.intake, located, sky, (), defaults)
     of_frames = tuple(line for line in notes if not line.startswith(("files ", "labels ")))
     return _Given(intake, series, histories, pc.max(intake.days["utc_date"]).as_py(), of_frames)

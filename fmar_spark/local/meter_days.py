@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,6 +32,13 @@ def describe_days(days: pa.Table, meters: pa.Table) -> pa.Table:
     columns = {name: known[name] for name in _DAY} | {name: meters[name].take(place) for name in ATTRIBUTES}
     described = pa.table([columns[name].cast(SCHEMA.field(name).type) for name in SCHEMA.names], schema=SCHEMA)
     return described.sort_by([("mpan_id", "ascending"), ("utc_date", "ascending"), ("quantity", "ascending")])
+
+
+def list_meters(described: pa.Table) -> pa.Table:
+    """Every meter of ``describe_days`` once, with its attributes."""
+    named = described.select(["mpan_id", *ATTRIBUTES]).append_column("_row", pa.array(np.arange(described.num_rows)))
+    first = named.group_by("mpan_id", use_threads=False).aggregate([("_row", "first")])["_row_first"].combine_chunks()
+    return named.drop_columns("_row").take(first)
 
 
 def request_days(meter_days: Iterable[tuple[str, date]], meters: pa.Table) -> pa.Table:

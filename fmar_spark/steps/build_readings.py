@@ -15,7 +15,7 @@ from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import BatchBody, drain, table_rows
 from fmar_spark.errors import ConfigError
 from fmar_spark.transforms.meter_points import told_by_first_message, told_by_series, told_by_standing
-from fmar_spark.transforms.reading_versions import fold_readings, told_by_imports, told_by_messages
+from fmar_spark.transforms.reading_versions import IMPORT_PREFIX, fold_readings, told_by_imports, told_by_messages
 
 READS: Final = (DIP_MESSAGES, INTERVAL_IMPORTS, SERIES)
 WRITES: Final = (READING_VERSIONS, READINGS, METER_POINTS)
@@ -44,9 +44,9 @@ def run(store: TableStore, run: Run) -> Written:
     counts = {"meter_days_reported": 0, "meter_days_changed": 0}
     if store.has(DIP_MESSAGES):
         _follow(store, DIP_MESSAGES, METER_POINTS, _note_meter_points)
-        _follow(store, DIP_MESSAGES, READING_VERSIONS, _Teller(told_by_messages, counts))
+        _follow(store, DIP_MESSAGES, READING_VERSIONS, _Teller(lambda store, batch: told_by_messages(batch), counts))
     if store.has(INTERVAL_IMPORTS):
-        _follow(store, INTERVAL_IMPORTS, READING_VERSIONS, _Teller(told_by_imports, counts))
+        _follow(store, INTERVAL_IMPORTS, READING_VERSIONS, _Teller(_list_new_versions, counts))
     _follow(store, READING_VERSIONS, READINGS, _Folder(counts))
     if store.has(SERIES):
         store.merge(told_by_series(store.read(SERIES)), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
@@ -62,13 +62,19 @@ def _follow(store: TableStore, source: TableContract, target: TableContract, bod
 class _Teller:
     """Appends the versions that a batch of messages or imports tells."""
 
-    def __init__(self, tell: Callable[[DataFrame], DataFrame], counts: dict[str, int]) -> None:
+    def __init__(self, tell: Callable[[TableStore, DataFrame], DataFrame], counts: dict[str, int]) -> None:
         self.tell = tell
         self.counts = counts
 
     def __call__(self, store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
         """Adds to the count of what was reported; a batch that was handed over before adds nothing."""
-        self.counts["meter_days_reported"] += store.append(self.tell(batch), READING_VERSIONS, transaction)
+        self.counts["meter_days_reported"] += store.append(self.tell(store, batch), READING_VERSIONS, transaction)
+
+
+def _list_new_versions(store: TableStore, imports: DataFrame) -> DataFrame:
+    """The versions that the imports report, but those that a run without Spark (local/lake_steps.py) has written already."""
+    known = store.read(READING_VERSIONS).where(F.col("version_id").startswith(IMPORT_PREFIX)).select(*READING_VERSIONS.key)
+    return told_by_imports(imports).join(known, list(READING_VERSIONS.key), "left_anti")
 
 
 class _Folder:

@@ -26,6 +26,7 @@ from fmar_spark.transforms.eligibility import eligible_meters
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
 WRITES: Final = (BASELINE_PREDICTIONS,)
 MAX_DAYS: Final = 800
+LAST_DAYS: Final = 7
 _log = logging.getLogger(__name__)
 
 
@@ -37,6 +38,8 @@ class Request(NamedTuple):
     """Both inclusive local days, for every eligible meter."""
     days_file: Path | None
     """Or a CSV with series_id or mpan_id, and date."""
+    is_last_week: bool = False
+    """Or the last seven days read of every eligible meter and the day after them."""
 
 
 @limit_tables(READS, WRITES)
@@ -49,7 +52,7 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     """
     days = choose_days(store, run)
     meter_days = read_eligible_days(store, days)
-    wanted = _read_wanted_days(store, request.days_file) if request.days_file else _every_day(meter_days, request)
+    wanted = _find_wanted_days(store, meter_days, request)
     _check_reach(store, wanted, days.until_date)
     attributes = meter_days.groupBy("mpan_id").agg(*(F.first(name, ignorenulls=True).alias(name) for name in METER_ATTRIBUTES))
     asked = wanted.join(attributes, "mpan_id", "inner").select(
@@ -79,6 +82,18 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     return Written({"half_hours": kept, "half_hours_forgotten": forgotten}, rows_kept=kept)
 
 
+def _find_wanted_days(store: TableStore, meter_days: DataFrame, request: Request) -> DataFrame:
+    if request.days_file:
+        return _read_wanted_days(store, request.days_file)
+    return _last_week(meter_days) if request.is_last_week else _every_day(meter_days, request)
+
+
+def _last_week(meter_days: DataFrame) -> DataFrame:
+    newest = meter_days.groupBy("mpan_id").agg(F.max("utc_date").alias("newest"))
+    week = F.sequence(F.date_add("newest", 1 - LAST_DAYS), F.date_add("newest", 1))
+    return newest.select("mpan_id", F.explode(week).alias("utc_date"))
+
+
 def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
     """Each local day of the range for every eligible meter.
 
@@ -86,7 +101,7 @@ def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
         ConfigError: the range is missing, turned round or too long.
     """
     if request.from_date is None or request.to_date is None:
-        raise ConfigError("--from and --to: not both found; they, or --days FILE, wanted")
+        raise ConfigError("--from and --to: not both found; they, --last-week or --days FILE wanted")
     days = (request.to_date - request.from_date).days + 1
     if not 1 <= days <= MAX_DAYS:
         raise ConfigError(f"--from, --to: {days} days found, 1 to {MAX_DAYS} wanted")

@@ -10,6 +10,8 @@ from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.schema import conform
 from fmar_spark.intake.readings_fold import fold_chunk
 
+IMPORT_PREFIX: Final = "import"
+"""Begins the version of every import; ids of DIP transactions do not begin so."""
 METERS_PER_CHUNK: Final = 32
 """Meters folded at once: with a year each some 40 MB."""
 
@@ -28,7 +30,7 @@ def told_by_messages(messages: DataFrame) -> DataFrame:
 
 def told_by_imports(imports: DataFrame) -> DataFrame:
     """One row for each meter-day of ``bronze.interval_imports``; a version is one meter in one import."""
-    version_id = F.concat_ws(":", F.lit("import"), "mpan_id", F.unix_micros("imported_at").cast("string"))
+    version_id = F.concat_ws(":", F.lit(IMPORT_PREFIX), "mpan_id", F.unix_micros("imported_at").cast("string"))
     rows = imports.select(
         version_id.alias("version_id"),
         "mpan_id",

@@ -31,8 +31,22 @@ def test_only_slots_that_both_forecasts_know_are_scored() -> None:
         load = np.abs(actual[meter][known]).mean()
         assert np.isclose(found.cv_rmse[meter], np.sqrt((error**2).mean()) / load)
         assert np.isclose(found.coverage[meter], (np.abs(error) <= 0.3).mean())
-    assert np.isnan(found.cv_rmse[2])
-    assert found.scored_days.tolist() == [5, 4, 0, 5]
+    assert found.scored_days.tolist() == [5, 4, 5, 5]
+
+
+def test_where_the_reference_has_no_forecast_the_forecasts_own_figures_stand() -> None:
+    rng = np.random.default_rng(2)
+    actual, predicted, reference = rng.random((3, 2, 4, 48))
+    actual[rng.random(actual.shape) < 0.2] = np.nan
+    reference[0] = np.nan
+    found = summarise_fit(actual, Forecasts(predicted, predicted - 0.3, predicted + 0.3, reference))
+    known = np.isfinite(actual[0])
+    error, load = (predicted[0] - actual[0])[known], actual[0][known].mean()
+    assert np.isclose(found.cv_rmse[0], np.sqrt((error**2).mean()) / load)
+    assert np.isclose(found.nmbe[0], error.mean() / load)
+    assert np.isclose(found.coverage[0], (np.abs(error) <= 0.3).mean())
+    assert np.isnan(found.cv_rmse_reference).tolist() == [True, False]
+    assert found.scored_days.tolist() == [4, 4]
 
 
 def test_nothing_scored_and_nothing_drawn_have_no_figures() -> None:

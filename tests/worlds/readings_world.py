@@ -11,6 +11,7 @@ import pandas as pd
 
 from fmar_spark.engine.runs import Run, Written, start_run
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.intervals.companions import read_labels
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.rows import ReadingRules
@@ -18,7 +19,7 @@ from fmar_spark.intake.intervals.series_rows import Surroundings
 from fmar_spark.intake.intervals.weather import read_weather
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps import build_readings as build_readings_step
-from fmar_spark.steps import characterise, import_intervals, load_weather, predict_baseline, record_legal_basis
+from fmar_spark.steps import characterise, import_intervals, load_labels, load_weather, predict_baseline, record_legal_basis
 
 FIRST_DAY: Final = date(2023, 10, 2)
 DAYS: Final = 130
@@ -61,15 +62,20 @@ def build_weather(days: int = DAYS) -> pd.DataFrame:
 
 
 def write_files(folder: Path) -> dict[str, Path]:
-    """The readings and their weather as CSV files."""
-    files = {"input": folder / "readings.csv", "weather": folder / "weather.csv"}
-    build_readings().to_csv(files["input"], index=False)
+    """CSV files: the readings, with a row that breaks a rule and one that contradicts another; their weather; and labels."""
+    files = {name: folder / f"{name}.csv" for name in ("input", "weather", "labels")}
+    rows = build_readings()
+    rows = pd.concat([rows, rows.iloc[[5]].assign(kwh_import=9.0), rows.iloc[[6]].assign(kwh_import=-1.0)])
+    rows.to_csv(files["input"], index=False)
+    pd.DataFrame({"series_id": [CAR, ROOF, "elsewhere"], "has_ev": [1, 0, 1], "ev_kw": [7.2, None, 3.6]}).to_csv(
+        files["labels"], index=False
+    )
     build_weather().to_csv(files["weather"], index=False)
     return files
 
 
 def run_jobs(store: TableStore, files: dict[str, Path], settings: Settings) -> None:
-    """What the jobs import_intervals, characterise and predict_baseline do with the files, on the last day read and the one after it."""
+    """What the jobs import_intervals, characterise and predict_baseline do with the files, for the last week and the day after it."""
 
     def run_step(body: Callable[[TableStore, Run], Written]) -> None:
         body(store, start_run("test", None, ""))
@@ -81,8 +87,9 @@ def run_jobs(store: TableStore, files: dict[str, Path], settings: Settings) -> N
         run_step(lambda store, run: load_weather.run(store, run, weather.days, weather.ignored))
         run_step(lambda store, run: import_intervals.run(store, run, staged, around))
     names = tuple(fact.series_id for fact in staged.intake.series)
-    run_step(lambda store, run: record_legal_basis.run_for_series(store, run, names, "own data", "import_intervals readings.csv"))
+    run_step(lambda store, run: record_legal_basis.run_for_series(store, run, names, "own data", "import_intervals input.csv"))
+    run_step(lambda store, run: load_labels.run(store, run, read_labels(files["labels"])))
     run_step(build_readings_step.run)
     run_step(lambda store, run: characterise.run(store, run, settings, ()))
-    days = predict_baseline.Request(LAST_DAY, LAST_DAY + timedelta(days=1), None)
+    days = predict_baseline.Request(None, None, None, is_last_week=True)
     run_step(lambda store, run: predict_baseline.run(store, run, settings, days))

@@ -2,7 +2,8 @@
 function makeBaseline(evidence, meter) {
   const predicted = evidence.baseline;
   const errors = meter.baseline;
-  const score = errors ? `Day ahead over its last 30 days: CV(RMSE) ${number(errors.cv_rmse, 2)} (BL01 ${number(errors.bl01_cv_rmse, 2)}), ${percent(errors.coverage)} of half-hours inside the 80 % interval.` : "";
+  const bl01 = errors && errors.bl01_cv_rmse !== null ? number(errors.bl01_cv_rmse, 2) : "none: it needs earlier days of which every half-hour was read";
+  const score = errors ? `Day ahead over its last 30 days: CV(RMSE) ${number(errors.cv_rmse, 2)} (BL01 ${bl01}), ${percent(errors.coverage)} of half-hours inside the 80 % interval.` : "";
   const label = (slot) => `${day(evidence.start + Math.floor(slot / SLOTS))} ${clockTime(slot % SLOTS)}`;
   const x = predicted ? predicted.slot.map(label) : [];
   const line = (name, values, own) => ({ type: "scatter", mode: "lines", name, x, y: values, hovertemplate: "%{x}: %{y:.3f} kWh, %{fullData.name}<extra></extra>", ...own });

@@ -1,0 +1,132 @@
+"""Reads and writes whole tables of a small lake on this machine's disk without Spark, made as the jobs make them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+
+from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.lake_files import open_rows
+from fmar_spark.engine.runs import Run, Written, describe_run
+from fmar_spark.errors import ContractError
+
+
+class LakeWriter:
+    """The tables below one folder, a few hundred meters at most: a merge reads and writes the whole table."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is touched before the first read or write."""
+        self.root = root
+        self.versions_read: dict[str, int] = {}
+        self.versions_written: dict[str, int] = {}
+
+    def has(self, contract: TableContract) -> bool:
+        """Whether the table exists."""
+        return DeltaTable.is_deltatable(self._path(contract))
+
+    def read(self, contract: TableContract) -> pa.Table:
+        """The table's rows by its contract, none where it does not exist; columns that were declared later are null."""
+        schema = arrow_schema(contract)
+        if not self.has(contract):
+            return schema.empty_table()
+        table = DeltaTable(self._path(contract))
+        self.versions_read[contract.full_name] = table.version()
+        return conform_rows(open_rows(table).to_table(), schema)
+
+    def append(self, rows: pa.Table, contract: TableContract) -> None:
+        """Add rows."""
+        self._write(rows, contract, "append")
+
+    def overwrite(self, rows: pa.Table, contract: TableContract) -> None:
+        """Replace all rows in one commit."""
+        self._write(rows, contract, "overwrite")
+
+    def merge(self, rows: pa.Table, contract: TableContract) -> None:
+        """Insert rows with new keys and replace those that exist. Rows must be unique on the contract's key."""
+        new = conform_rows(rows, arrow_schema(contract))
+        if not self.has(contract):
+            self.append(new, contract)
+        elif new.num_rows:
+            old = self.read(contract)
+            self.overwrite(pa.concat_tables([old.filter(pa.array(~has_key(old, new, contract.key))), new]), contract)
+
+    def insert_new(self, rows: pa.Table, contract: TableContract) -> int:
+        """Insert the rows whose key the table does not have, each key once; the number of rows added."""
+        new = conform_rows(rows, arrow_schema(contract))
+        keys = new.select(contract.key).append_column("_row", pa.array(np.arange(new.num_rows)))
+        first = keys.group_by(list(contract.key)).aggregate([("_row", "min")])["_row_min"].combine_chunks().sort()
+        new = new.take(first)
+        new = new.filter(pa.array(~has_key(new, self.read(contract), contract.key)))
+        if new.num_rows or not self.has(contract):
+            self.append(new, contract)
+        return int(new.num_rows)
+
+    def rules(self, contract: TableContract) -> dict[str, str]:
+        """Rules that an existing table holds its rows to, by name."""
+        stored = DeltaTable(self._path(contract)).metadata().configuration
+        return {name: rule or "" for name, rule in stored.items() if name.startswith("delta.constraints.")}
+
+    def record_run(self, run: Run, written: Written | None, error: BaseException | None) -> None:
+        """Append the run's row to ``ops.run_journal``."""
+        row = describe_run(run, written, error, self.versions_read, self.versions_written)
+        self.append(pa.Table.from_pylist([row], schema=arrow_schema(RUN_JOURNAL)), RUN_JOURNAL)
+
+    def _write(self, rows: pa.Table, contract: TableContract, mode: Any) -> None:
+        self._create(contract)
+        path = self._path(contract)
+        try:
+            write_deltalake(path, conform_rows(rows, arrow_schema(contract)), mode=mode, schema_mode="merge")
+        except DeltaError as error:
+            raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
+        self.versions_written[contract.full_name] = DeltaTable(path).version()
+
+    def _create(self, contract: TableContract) -> None:
+        """Create the table as ``engine.store`` does, with its columns' comments, nullability and rules, unless it exists."""
+        if self.has(contract):
+            return
+        fields = [
+            field.with_metadata({"comment": column.doc}) for field, column in zip(arrow_schema(contract), contract.columns, strict=True)
+        ]
+        properties: dict[str, str | None] = {
+            "delta.checkpointPolicy": "classic",
+            "delta.enableDeletionVectors": "false",
+            "delta.dataSkippingStatsColumns": ",".join(contract.searched),
+        }
+        table = DeltaTable.create(
+            self._path(contract), pa.schema(fields), description=contract.doc, configuration=properties, raise_if_key_not_exists=False
+        )
+        for column in contract.columns:
+            if column.check:
+                table.alter.add_constraint({f"{column.name}_rule": column.check})
+
+    def _path(self, contract: TableContract) -> str:
+        return str(self.root / contract.layer / contract.name)
+
+
+def conform_rows(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The schema's columns in its order and types; those that the rows do not have are null, others are left out."""
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type) for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def has_key(rows: pa.Table, others: pa.Table, key: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which rows have a key that some row of ``others`` has, shape (rows,)."""
+    found = np.zeros(rows.num_rows, dtype=np.bool_)
+    numbered = rows.select(key).append_column("_row", pa.array(np.arange(rows.num_rows)))
+    matched = numbered.join(others.select(key), list(key), join_type="left semi")
+    found[matched["_row"].to_numpy()] = True
+    return found
+
+
+def last_of_each(rows: pa.Table, key: tuple[str, ...], order: str) -> pa.Table:
+    """Of the rows with one key the one with the largest value of a column."""
+    keys = rows.select([*key, order]).append_column("_row", pa.array(np.arange(rows.num_rows)))
+    ordered = keys.sort_by([(order, "ascending")])
+    return rows.take(ordered.group_by(list(key), use_threads=False).aggregate([("_row", "last")])["_row_last"].combine_chunks())
