@@ -4,11 +4,10 @@ import sys
 import time
 from pathlib import Path
 
+from fmar_spark.commands.stages import REPORT
 from fmar_spark.intake.intervals.companions import read_meter_names
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.run_options import RunOptions
-
-REPORT = "report.html"
 
 
 def run(options: RunOptions, out: Path | None, meters: Path | None, evidence: int | None) -> int:

@@ -1,10 +1,12 @@
 """Reads and writes whole tables of a small lake on this machine's disk without Spark, made as the jobs make them."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 
@@ -14,6 +16,9 @@ from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import open_rows
 from fmar_spark.engine.runs import Run, Written, describe_run
 from fmar_spark.errors import ContractError
+
+ONLY_SPARK_KNOWS: Final = re.compile(r"\bsize\(")
+"""In a rule of a table: what delta-rs cannot check."""
 
 
 class LakeWriter:
@@ -66,10 +71,21 @@ class LakeWriter:
             self.append(new, contract)
         return int(new.num_rows)
 
-    def rules(self, contract: TableContract) -> dict[str, str]:
-        """Rules that an existing table holds its rows to, by name."""
-        stored = DeltaTable(self._path(contract)).metadata().configuration
-        return {name: rule or "" for name, rule in stored.items() if name.startswith("delta.constraints.")}
+    def keep_only(self, kept: pa.ChunkedArray, contract: TableContract) -> int:
+        """Delete the rows of every meter (mpan_id) that is not among ``kept``; the number of rows deleted."""
+        rows = self.read(contract)
+        remaining = rows.filter(pc.is_in(rows["mpan_id"], kept.combine_chunks()))
+        if remaining.num_rows < rows.num_rows:
+            self.overwrite(remaining, contract)
+        return int(rows.num_rows - remaining.num_rows)
+
+    def is_current(self, contract: TableContract) -> bool:
+        """Whether an existing table has the columns of its contract, and rules that can be checked here."""
+        table = DeltaTable(self._path(contract))
+        stored = {field.name: field.type for field in pa.schema(table.schema())}
+        rules = [rule or "" for name, rule in table.metadata().configuration.items() if name.startswith("delta.constraints.")]
+        has_columns = all(name in stored for name in contract.names)
+        return has_columns and not any(ONLY_SPARK_KNOWS.search(rule) for rule in rules)
 
     def record_run(self, run: Run, written: Written | None, error: BaseException | None) -> None:
         """Append the run's row to ``ops.run_journal``."""

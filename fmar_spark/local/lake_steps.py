@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
+from fmar_spark import clock
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.profiles import METER_PROFILES
@@ -33,7 +34,9 @@ DAY_KEY: Final = ("mpan_id", "utc_date", "quantity")
 VERSION_KEY: Final = ("version_id", "utc_date", "quantity")
 LAST_DAYS: Final = 7
 """Days up to the newest of each meter that are predicted, and one more: the day after it."""
-_ELIGIBLE: Final = f"SELECT mpan_id, utc_date, quantity, kwh, {', '.join(ATTRIBUTES)} FROM eligible_readings WHERE utc_date <= $until"
+_ELIGIBLE: Final = (
+    f"SELECT mpan_id, utc_date, quantity, kwh, {', '.join(ATTRIBUTES)} FROM eligible_readings WHERE utc_date BETWEEN $since AND $until"
+)
 
 
 def load_weather(lake: LakeWriter, days: pa.Table, rows_ignored: int) -> Written:
@@ -93,11 +96,12 @@ def build_readings(lake: LakeWriter) -> Written:
     before = lake.read(READING_VERSIONS)
     new = conform_rows(reported, arrow_schema(READING_VERSIONS))
     new = new.filter(pa.array(~has_key(new, before, VERSION_KEY)))
-    lake.append(new, READING_VERSIONS)
     older = before.filter(pa.array(has_key(before, new, DAY_KEY)))
     touched = pa.concat_tables([older, new])
     folded = pa.Table.from_batches(fold_chunk(touched) if touched.num_rows else (), schema=arrow_schema(READINGS))
+    # In this order: versions that are there were folded, wherever the run before was cut off.
     lake.merge(folded, READINGS)
+    lake.append(new, READING_VERSIONS)
     series = lake.read(SERIES)
     own = {"source": _repeat("import", series.num_rows), "boundary_mpan_id": series["mpan_id"], "reported_at": series["imported_at"]}
     points = series.drop_columns("source")
@@ -109,8 +113,8 @@ def build_readings(lake: LakeWriter) -> Written:
 
 def characterise(lake: LakeWriter, run: Run, settings: Settings, scorer: Scorer) -> Written:
     """Every meter that passes the consent check has its profile, and its rows in the tables that are projections of it."""
-    until = run.run_date or find_newest_day(lake)
-    profiles = profile_meters(read_histories(lake, until), scorer, settings, run.run_id, until)
+    until = find_newest_day(lake, run.started_at.date())
+    profiles = profile_meters(read_histories(lake, run, until), scorer, settings, run.run_id, until)
     lake.overwrite(profiles, METER_PROFILES)
     for contract, project in PROJECTIONS:
         lake.overwrite(project(profiles), contract)
@@ -118,33 +122,38 @@ def characterise(lake: LakeWriter, run: Run, settings: Settings, scorer: Scorer)
 
 
 def predict_baseline(lake: LakeWriter, run: Run, settings: Settings) -> Written:
-    """The last week of every meter's readings and the day after it stand in gold.baseline_predictions, each from the days before it."""
-    histories = read_histories(lake, run.run_date or find_newest_day(lake))
+    """The last week of every meter's readings and the day after it stand in gold.baseline_predictions, each from the days before it.
+
+    Meters that may no longer be examined leave the table.
+    """
+    histories = read_histories(lake, run, find_newest_day(lake, run.started_at.date()))
     newest = histories.days.group_by("mpan_id").aggregate([("utc_date", "max")]).to_pylist()
     wanted = [(row["mpan_id"], row["utc_date_max"] + timedelta(days=day)) for row in newest for day in range(1 - LAST_DAYS, 2)]
     rows = predict_meter_days(histories, wanted, settings, run.run_id)
     lake.merge(rows, BASELINE_PREDICTIONS)
-    return Written({"half_hours": rows.num_rows}, rows_kept=rows.num_rows)
+    forgotten = lake.keep_only(histories.days["mpan_id"], BASELINE_PREDICTIONS)
+    return Written({"half_hours": rows.num_rows, "half_hours_forgotten": forgotten}, rows_kept=rows.num_rows)
 
 
-def find_newest_day(lake: LakeWriter) -> date:
-    """The newest UTC day in silver.readings.
+def find_newest_day(lake: LakeWriter, until_date: date) -> date:
+    """The newest UTC day in silver.readings that is not after ``until_date``.
 
     Raises:
         ConfigError: there are no readings.
     """
-    newest = pc.max(lake.read(READINGS)["utc_date"]).as_py()
+    days = lake.read(READINGS)["utc_date"]
+    newest = pc.max(days.filter(pc.and_(pc.greater_equal(days, clock.FIRST_DAY), pc.less_equal(days, until_date)))).as_py()
     if newest is None:
-        raise ConfigError(f"{READINGS.full_name}: no readings yet; fmar import brings some")
+        raise ConfigError(f"{READINGS.full_name}: no readings up to {until_date}; fmar import brings some")
     found: date = newest
     return found
 
 
-def read_histories(lake: LakeWriter, until: date) -> Histories:
-    """The meter-days that pass the consent check of that day, up to it, and the weather."""
-    rows = LakeRows(lake.root, checked_on=until)
+def read_histories(lake: LakeWriter, run: Run, until: date) -> Histories:
+    """The meter-days up to a day of the meters that pass the consent check on the day of the run, and the weather."""
+    rows = LakeRows(lake.root, checked_on=run.started_at.date())
     lake.versions_read.update(rows.versions)
-    days = rows.read(_ELIGIBLE, until=until)
+    days = rows.read(_ELIGIBLE, since=clock.FIRST_DAY, until=until)
     return Histories(describe_days(days, list_meters(days)), build_weather_book(lake.read(WEATHER)))
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -9,8 +10,10 @@ from unittest.mock import Mock
 import pytest
 
 from fmar_spark.cli import main
-from fmar_spark.commands import demo
+from fmar_spark.commands import example_fleet, jobs_in_turn, own_readings
+from fmar_spark.errors import ConfigError
 
+OWN = ["import_intervals", "characterise", "predict_baseline"]
 DATA_IN = ["simulate_fleet", "land_london_homes", "ingest_dip", "build_readings", "characterise", "predict_baseline"]
 
 
@@ -32,7 +35,7 @@ class Parts:
             if name == "land_london_homes":
                 (given["out"] / "london-home-1-000.json").touch()
             if name == self.failing:
-                raise demo.ConfigError(f"{name}: broken")
+                raise ConfigError(f"{name}: broken")
             return 0
 
         return run
@@ -42,11 +45,12 @@ class Parts:
 def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Parts:
     """Nothing of the demo does anything, and it runs in a folder of its own."""
     made = Parts()
-    for name in [*DATA_IN, "import_intervals", "summary", "report"]:
-        monkeypatch.setattr(getattr(demo, name), "run", made.replace(name))
+    for name in {*DATA_IN, *OWN, "summary", "report"}:
+        monkeypatch.setattr(import_module(f"fmar_spark.commands.{name}"), "run", made.replace(name))
     for name in ("build_session", "end_session", "start_logging"):
-        monkeypatch.setattr(demo, name, Mock())
-    monkeypatch.setattr(demo, "fetch_homes", lambda folder: folder / "wheel")
+        monkeypatch.setattr(jobs_in_turn, name, Mock())
+    monkeypatch.setattr(example_fleet, "fetch_homes", lambda folder: folder / "wheel")
+    monkeypatch.setattr(own_readings, "find_obstacle", lambda root, own: "a test")
     monkeypatch.chdir(tmp_path)
     return made
 
@@ -78,14 +82,22 @@ def test_what_was_landed_is_not_landed_again(parts: Parts) -> None:
     assert parts.started[0] == "simulate_fleet"
 
 
-def test_own_readings_take_the_short_way_to_a_page(parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("readings.csv").touch()
+def write_own_readings() -> None:
+    Path("readings.csv").write_text("series_id,timestamp_utc,kwh_import\n", encoding="utf-8")
+
+
+def test_own_readings_that_need_spark_take_the_short_way_to_a_page(
+    parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_own_readings()
     assert main(["demo", "--input", "readings.csv", "--legal-basis", "explicit consent"]) == 0
-    assert parts.started == ["import_intervals", "characterise", "summary", "report"]
+    assert parts.started == [*OWN, "summary", "report"]
     assert parts.given["import_intervals"]["input"] == Path("readings.csv")
     assert parts.given["import_intervals"]["legal_basis"] == "explicit consent"
+    assert parts.given["predict_baseline"]["last_week"]
     printed = capsys.readouterr()
     assert printed.out.splitlines() == [str(tmp_path / "lake_own" / "report.html")]
+    assert "through the jobs, with Spark: a test" in printed.err
     assert "simulated" not in printed.err
 
 
@@ -120,10 +132,12 @@ def test_a_wrong_argument_is_one_line_and_status_2(capsys: pytest.CaptureFixture
 
 
 def test_parts_take_the_options_that_the_demo_gives_them(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("readings.csv").touch()
+    write_own_readings()
     main(["demo"])
+    given = dict(parts.given)
     main(["demo", "--input", "readings.csv"])
     monkeypatch.undo()
-    for name in [*DATA_IN, "import_intervals"]:
-        taken = list(inspect.signature(getattr(demo, name).run).parameters)[1:]
-        assert set(parts.given[name]) == set(taken), name
+    for options, names in ((given, DATA_IN), (parts.given, OWN)):
+        for name in names:
+            taken = list(inspect.signature(import_module(f"fmar_spark.commands.{name}").run).parameters)[1:]
+            assert set(options[name]) == set(taken), name

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
-from readings_world import DAYS, LAST_DAY, build_weather, run_jobs, write_files
+from readings_world import DAYS, LAST_DAY, build_weather, fill_own_lake, run_jobs, write_files
 from readings_world import build_readings as build_rows
 
 import fmar_spark as fmar
@@ -22,7 +22,7 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
-from fmar_spark.local.own_files import OwnFiles, characterise_files
+from fmar_spark.intake.intervals.own_files import OwnFiles
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.steps import build_readings
 
@@ -66,7 +66,7 @@ def own_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lake that is made of the same files without Spark."""
     folder = tmp_path_factory.mktemp("own")
     files = write_files(folder)
-    characterise_files(folder / "lake", OwnFiles(**files), SETTINGS, lambda line: None)
+    fill_own_lake(folder / "lake", OwnFiles(**files), SETTINGS)
     return folder / "lake"
 
 

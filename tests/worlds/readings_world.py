@@ -14,9 +14,11 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.companions import read_labels
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import import_files
+from fmar_spark.intake.intervals.own_files import OwnFiles, understand_files
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.series_rows import Surroundings
 from fmar_spark.intake.intervals.weather import read_weather
+from fmar_spark.local.own_lake import OwnLake
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps import build_readings as build_readings_step
 from fmar_spark.steps import characterise, import_intervals, load_labels, load_weather, predict_baseline, record_legal_basis
@@ -93,3 +95,14 @@ def run_jobs(store: TableStore, files: dict[str, Path], settings: Settings) -> N
     run_step(lambda store, run: characterise.run(store, run, settings, ()))
     days = predict_baseline.Request(None, None, None, is_last_week=True)
     run_step(lambda store, run: predict_baseline.run(store, run, settings, days))
+
+
+def fill_own_lake(lake: Path, own: OwnFiles, settings: Settings) -> tuple[str, ...]:
+    """What the jobs do, without Spark; what is said of the files."""
+    filled = OwnLake(lake, settings)
+    with tempfile.TemporaryDirectory() as folder:
+        found = understand_files(own, Path(folder), settings)
+        filled.import_files(own, found)
+    filled.characterise()
+    filled.predict_last_week()
+    return found.lines

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from fmar_spark.engine.step import lock_step
+from fmar_spark.engine.locks import lock_step
 from fmar_spark.errors import ConfigError
 
 HOLD = """
 import sys, time
-from fmar_spark.engine.step import lock_step
+from fmar_spark.engine.locks import lock_step
 with lock_step(sys.argv[1], "ingest_dip"):
     print("held", flush=True)
     time.sleep(60)

@@ -1,0 +1,100 @@
+"""The demo's own meters: a simulated fleet and two measured homes, from DIP messages to predictions."""
+
+import subprocess
+import sys
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from fmar_spark.commands.jobs_in_turn import JobsInTurn
+from fmar_spark.commands.stages import Stage, play, say
+from fmar_spark.errors import ConfigError
+from fmar_spark.settings.run_options import RunOptions
+from fmar_spark.settings.sections import Settings
+
+FIRST_DAY, LAST_DAY, WEEK_FROM = date(2013, 1, 26), date(2014, 1, 25), date(2014, 1, 19)
+"""The homes' readings end on the last day; the fleet is simulated for the year up to it."""
+PACKAGE: Final = "opendsm-1.2.7-py3-none-any.whl"
+DONE_FOLDER: Final = "_demo"
+
+
+def run_stages(options: RunOptions, settings: Settings, meters: int, landing: Path) -> int:
+    """Every stage under one Spark session, then the summary and the page."""
+    with JobsInTurn("demo", settings) as jobs:
+        return play(options, settings.lake.root, plan_demo(jobs, settings, meters, landing))
+
+
+def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) -> list[Stage]:
+    """Measured and simulated meters from DIP messages to predictions."""
+    done = Path(settings.lake.root) / DONE_FOLDER
+
+    def simulate() -> int:
+        mark = done / f"fleet-{meters}"
+        if mark.exists() and (landing / "_truth" / "plan.txt").exists():
+            say(f"simulated before, in {landing}")
+            return 0
+        with resources.as_file(resources.files(__package__).joinpath("demo_mix.yaml")) as mix:
+            given = {"meters": meters, "first_date": FIRST_DAY, "last_date": LAST_DAY, "out": landing, "mix": mix}
+            return keep(mark, jobs.run("simulate_fleet", {**given, "seed": 1, "faults": "", "workers": 2}))
+
+    def land_homes() -> int:
+        mark = done / "homes"
+        if mark.exists() and (landing / "london-home-1-000.json").exists():
+            say(f"landed before, in {landing}")
+            return 0
+        return keep(mark, jobs.run("land_london_homes", {"package": fetch_homes(Path("var")), "out": landing}))
+
+    from_landing = {"landing": str(landing), "kafka": None, "topic": None, "kafka_config": None, "continuous": False}
+    week = {"from_date": WEEK_FROM, "to_date": LAST_DAY, "days": None, "last_week": False}
+    return [
+        Stage(f"Simulated fleet: {meters:,} import meters, a year of DIP messages each", simulate),
+        Stage("Measured London homes: corrected, written as DIP messages, with their temperatures", land_homes),
+        Stage(
+            "DIP messages into bronze.dip_messages; what breaks a rule into bronze.quarantine",
+            lambda: jobs.run("ingest_dip", from_landing),
+        ),
+        Stage("The newest value of every half-hour into silver.readings", lambda: jobs.run("build_readings", {})),
+        Stage(
+            "What each connection can do: assets, sizes, dates, availability",
+            lambda: jobs.run("characterise", {"meters": None}, LAST_DAY),
+        ),
+        Stage("Baseline of the last week, each day from the days before it", lambda: jobs.run("predict_baseline", week, LAST_DAY)),
+    ]
+
+
+def keep(mark: Path, status: int) -> int:
+    """Remember that a stage was done."""
+    if status == 0:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    return status
+
+
+def fetch_homes(folder: Path) -> Path:
+    """The package that holds the measured homes, downloaded once and checked by its hash.
+
+    Raises:
+        ConfigError: it cannot be downloaded.
+    """
+    wheel = folder / PACKAGE
+    if not wheel.exists():
+        say("downloading opendsm 1.2.7, whose sample files hold the homes; its code is not used")
+        with resources.as_file(resources.files(__package__).joinpath("london_homes.txt")) as pin:
+            command = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--require-hashes",
+                "-r",
+                str(pin),
+                "-d",
+                str(folder),
+            ]
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode:
+            raise ConfigError(f"opendsm 1.2.7: could not be downloaded: {(found.stderr.strip().splitlines() or ['no word from pip'])[-1]}")
+    return wheel

@@ -1,0 +1,58 @@
+"""No second run of a step on the same lake at once."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.settings.run_options import is_address
+
+LOCKS: Final = "_locks"
+
+
+@contextmanager
+def lock_step(root: str, step: str) -> Iterator[None]:
+    """No other run of the step works on the lake meanwhile; the lock goes with the process, however it ends.
+
+    Two runs of one step at once would meet in Delta's commits, and one of them fail in the middle. A lake at an address has
+    no lock: its scheduler keeps runs apart.
+
+    Raises:
+        ConfigError: another run holds it; the message says since when.
+    """
+    if is_address(root):
+        yield
+        return
+    lake = Path(root)
+    is_new = not lake.exists()
+    (lake / LOCKS).mkdir(parents=True, exist_ok=True)
+    path = lake / LOCKS / f"{step}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            since = os.read(handle, 200).decode("ascii", "replace") or "a moment ago"
+            raise ConfigError(f"{step}: another run of it is working on {root} since {since}") from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})".encode(), 0)
+        yield
+    finally:
+        _leave_empty(path, is_new)
+        os.close(handle)
+
+
+def _leave_empty(path: Path, is_new: bool) -> None:
+    """A lake that has no table yet keeps no lock, and one that did not exist is not made by a run that failed."""
+    lake = path.parent.parent
+    if any(one.name != LOCKS for one in lake.iterdir()):
+        return
+    with suppress(OSError):
+        path.unlink()
+        path.parent.rmdir()
+        if is_new:
+            lake.rmdir()
