@@ -63,7 +63,7 @@ INPUTS: Final[dict[str, tuple[Box, str, str]]] = {
     "models": (Box(850, 478, 225, 44), "MLflow registry", "champion, else the bundled classifier"),
     "deliveries": (Box(110, 820, 160, 44), "Declared deliveries", "CSV, P0282, dispatches"),
     "readers": (
-        Box(110, 738, 1030, 44),
+        Box(110, 738, 780, 44),
         "Report (one offline page), notebooks, any reader of Delta",
         "DuckDB, delta-rs, Spark SQL; the register's API shows derived values beside declared ones",
     ),
@@ -79,6 +79,7 @@ JOBS: Final[dict[str, Box]] = {
     "predict_baseline": Box(470, 485, 160, ROW_HEIGHT),
     "train_classifier": Box(650, 485, 160, ROW_HEIGHT),
     "load_deliveries": Box(290, 827, 150, ROW_HEIGHT),
+    "publish_read_model": Box(905, 745, 235, ROW_HEIGHT),
 }
 GROUPS: Final = (
     Group(
@@ -120,7 +121,7 @@ FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((1100, 442), (1100, 630)),
     ((390, 716), (390, 736)),
     ((787, 716), (787, 736)),
-    ((1022, 716), (1022, 736)),
+    ((1022, 716), (1022, 743)),
     ((670, 700), (680, 700), (680, 726), (895, 726), (895, 690), (903, 690)),
 )
 

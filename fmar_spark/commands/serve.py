@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from fmar_spark.errors import ConfigError
+from fmar_spark.services.capability.capability_app import add_reads
 from fmar_spark.services.register.operation import open_register
 from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.sample import describe_sample, prepare_sample
@@ -35,7 +36,9 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
         print(describe_sample(developing, settings.agreements.audience, f"http://{host}:{port}"), flush=True)
     else:
         open_register(settings.agreements).close()
-    run_server(build_app(settings, options.env, developing), settings.agreements, host, port)
+    app = build_app(settings, options.env, developing)
+    add_reads(app, settings)
+    run_server(app, settings.agreements, host, port)
     return 0
 
 

@@ -26,6 +26,10 @@ class Role(StrEnum):
     """Distribution network: buys local flexibility in its areas."""
     NESO = "neso"
     """System operator: buys ancillary services and balances everywhere."""
+    PLATFORM = "platform"
+    """Market platform: tenders on what assets can do, without knowing who holds rights to them."""
+    OFGEM = "ofgem"
+    """Regulator: sees the health of the whole."""
     ADMINISTRATOR = "administrator"
     """Runs the register: appoints parties, settles disputes, holds no rights."""
 

@@ -174,6 +174,16 @@ class RegisterSettings(ServiceSettings):
     max_history_versions: int = Field(1000, ge=1, description="Most versions of one record that an answer lists.")
 
 
+class ReadSettings(Section):
+    """The read API: how soon it serves what is published, and how long it relies on rights that it has read."""
+
+    check_seconds: float = Field(1.0, ge=0, le=3600, description="How often a service looks for a newer read model while requests come.")
+    rights_seconds: float = Field(
+        5.0, ge=0, le=300, description="How long an FSP's rights are kept while nothing is recorded: terms and evidence end by themselves."
+    )
+    threads: int = Field(1, ge=1, le=64, description="Threads of one query; many small queries want one.")
+
+
 class Settings(Section):
     """All settings of a run."""
 
@@ -188,3 +198,4 @@ class Settings(Section):
     deliveries: DeliverySettings = DeliverySettings()
     learning: LearningSettings = LearningSettings()
     agreements: RegisterSettings = RegisterSettings()
+    reads: ReadSettings = ReadSettings()

@@ -49,6 +49,8 @@ ACTIONS_OF_ROLE: Final[ActionsOfRole] = {
     ),
     Role.DNO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
     Role.NESO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
+    Role.PLATFORM: frozenset(),
+    Role.OFGEM: frozenset(),
     Role.ADMINISTRATOR: frozenset(
         {
             Action.READ_AGREEMENTS,

@@ -13,6 +13,7 @@ TITLES: Final = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    406: "No format on offer is acceptable",
     408: "The request did not arrive in time",
     409: "In conflict with what stands",
     412: "Changed in the meantime",
@@ -74,6 +75,12 @@ class MissingError(ServiceError):
     """There is none, or none that the caller may know of."""
 
     status = 404
+
+
+class NotAcceptableError(ServiceError):
+    """The caller accepts none of the formats that there are."""
+
+    status = 406
 
 
 class ConflictError(ServiceError):

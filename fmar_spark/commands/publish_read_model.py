@@ -1,0 +1,20 @@
+"""Publishes what the read API serves; starts no Spark."""
+
+from pathlib import Path
+
+from fmar_spark.app import App
+from fmar_spark.errors import ConfigError
+from fmar_spark.settings.run_options import is_address
+from fmar_spark.steps import publish_read_model
+
+
+def run(app: App) -> None:
+    """Run the step.
+
+    Raises:
+        ConfigError: the lake is not on a disk of this machine.
+    """
+    root = app.settings.lake.root
+    if is_address(root):
+        raise ConfigError(f"--lake: {root}: a folder on this machine wanted; DuckDB writes no files to an address")
+    publish_read_model.run(Path(root), app.run_date)

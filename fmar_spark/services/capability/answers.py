@@ -1,0 +1,140 @@
+"""How rows are answered: as JSON, CSV or Arrow by what the caller accepts, with an ETag, and not at all where nothing changed."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+import pyarrow as pa
+from fastapi import Response
+
+from fmar_spark.services.web.problems import NotAcceptableError
+
+CACHE_CONTROL: Final = "private, no-cache"
+"""A caller may keep an answer, and must ask whether it still holds."""
+_FORMULA: Final = re.compile(r"[=+\-@\t\r]")
+_QUALITY: Final = re.compile(r"q=(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
+_MOST_RANGES: Final = 32
+
+
+class Format(StrEnum):
+    """What an answer can be."""
+
+    JSON = "application/json"
+    CSV = "text/csv"
+    ARROW = "application/vnd.apache.arrow.stream"
+
+
+def choose_format(accept: str | None, offered: Sequence[Format] = tuple(Format)) -> Format:
+    """The offered format that the header wants most (RFC 9110, 12.5.1); the first where it says nothing.
+
+    Raises:
+        NotAcceptableError: it wants none of them.
+    """
+    if not accept or not accept.strip():
+        return offered[0]
+    ranges = accept.split(",")
+    best: tuple[float, int, Format] | None = None
+    for place, format in enumerate(offered):
+        quality = max((_match(one, format) for one in ranges[:_MOST_RANGES]), default=(0, 0.0))[1]
+        if quality > 0 and (best is None or quality > best[0]):
+            best = (quality, place, format)
+    if best is None:
+        raise NotAcceptableError("not-acceptable", f"one of {', '.join(offered)} is offered")
+    return best[2]
+
+
+def is_same(if_none_match: str | None, etag: str) -> bool:
+    """Whether the caller has the answer already (RFC 9110, 13.1.2: compared weakly)."""
+    if not if_none_match:
+        return False
+    known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
+    return "*" in known or etag.removeprefix("W/") in known
+
+
+def encode_json(document: object) -> bytes:
+    """JSON; a number that is none becomes null."""
+    return msgspec.json.encode(document)
+
+
+def encode_rows(rows: pa.Table, format: Format) -> bytes:
+    """The rows alone, as CSV or Arrow."""
+    return b"".join(stream_rows(rows.schema, rows.to_batches(), format))
+
+
+def stream_rows(schema: pa.Schema, batches: Iterable[pa.RecordBatch], format: Format) -> Iterator[bytes]:
+    """The rows batch by batch, so that an export of any size takes the memory of one."""
+    if format is Format.ARROW:
+        yield from _stream_arrow(schema, batches)
+        return
+    yield _write_csv([schema.names])
+    for batch in batches:
+        columns = [column.to_pylist() for column in batch.columns]
+        yield _write_csv([_cell(value) for value in row] for row in zip(*columns, strict=True))
+
+
+def list_rows(rows: pa.Table) -> list[dict[str, Any]]:
+    """Dictionaries without numbers that are none."""
+    found: list[dict[str, Any]] = rows.to_pylist()
+    return [{name: _finite(value) for name, value in row.items()} for row in found]
+
+
+def answer(body: bytes, format: Format, headers: Mapping[str, str]) -> Response:
+    """The answer with what caches must know."""
+    said = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", **headers}
+    charset = "; charset=utf-8" if format is Format.CSV else ""
+    return Response(body, 200, said, media_type=f"{format}{charset}")
+
+
+def answer_unchanged(headers: Mapping[str, str]) -> Response:
+    """304: what the caller has still holds."""
+    return Response(None, 304, {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", **headers})
+
+
+def _match(range_text: str, format: Format) -> tuple[int, float]:
+    """How closely a range of the header names the format, and how much it is wanted."""
+    kind, *parameters = (part.strip().lower() for part in range_text.split(";"))
+    family = format.partition("/")[0]
+    closeness = {str(format): 3, f"{family}/*": 2, "*/*": 1}.get(kind, 0)
+    if not closeness:
+        return 0, 0.0
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            return (closeness, float(parameter[2:])) if _QUALITY.fullmatch(parameter) else (0, 0.0)
+    return closeness, 1.0
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _cell(value: object) -> object:
+    """As a spreadsheet takes it: nested values as JSON, and no text that it would run as a formula."""
+    if isinstance(value, list | dict):
+        return encode_json(value).decode()
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _finite(value)
+
+
+def _write_csv(rows: Iterable[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _stream_arrow(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[bytes]:
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            yield sink.getvalue()
+            sink.seek(0)
+            sink.truncate()
+    yield sink.getvalue()

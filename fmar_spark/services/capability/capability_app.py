@@ -1,0 +1,43 @@
+"""Adds the read side to a running register: the same tokens, limits, problem documents and audit, one more set of routes."""
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
+from fmar_spark.services.capability.access import load_matrix
+from fmar_spark.services.capability.reading import Reads
+from fmar_spark.services.capability.resources import RESOURCES
+from fmar_spark.services.capability.rights import LiveRights
+from fmar_spark.services.capability.served_model import ModelSource
+from fmar_spark.services.register.service import Service
+from fmar_spark.settings.overlays import find_conf_dir
+from fmar_spark.settings.sections import Settings
+
+ROUTERS: Final = (routes_areas.router, routes_assets.router, routes_portfolio.router, routes_portfolio.health_router)
+
+
+def add_reads(app: FastAPI, settings: Settings) -> Reads:
+    """The application answers reads too, from the lake's read model as soon as there is one.
+
+    Args:
+        app: a register, as ``build_app`` makes it.
+        settings: its settings; section ``reads``, and ``lake.root``.
+
+    Raises:
+        ConfigError: the matrix of who sees what cannot be used.
+    """
+    register: Service = app.state.service
+    reads = Reads(
+        matrix=load_matrix(find_conf_dir(), RESOURCES),
+        models=ModelSource(Path(settings.lake.root), settings.reads.check_seconds, settings.reads.threads),
+        rights=LiveRights(register.database, settings.reads.rights_seconds),
+        parts=register.parts,
+    )
+    app.state.reads = reads
+    for router in ROUTERS:
+        app.include_router(router)
+    app.title = "Flexible-asset register"
+    app.summary = "Who holds dispatch rights on which asset, and what the meters show that it can do."
+    return reads

@@ -1,0 +1,150 @@
+"""What can be read: every endpoint's rows and fields, declared once from the contracts of the tables behind them."""
+
+from typing import Final, NamedTuple
+
+from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.deliveries import DISCREPANCIES
+from fmar_spark.contracts.table import Column, TableContract
+from fmar_spark.domain.words import Tier
+
+_INTERNAL: Final = ("run_id",)
+_ALL, _NETWORKS, _VERIFIED, _OWN, _FACING = "all", "own_networks", "own_verified", "own", "market_facing"
+
+
+class Resource(NamedTuple):
+    """Rows that an endpoint lists."""
+
+    name: str
+    """As conf/access.yaml calls it."""
+    title: str
+    """Of one row, for people."""
+    table: str
+    """Relation of the read model, or a query over it in brackets; it has every field, and what the scopes ask for."""
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    """Orders the rows and tells them apart."""
+    scopes: tuple[str, ...]
+    """Row scopes that its relation can be limited to."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of all fields, in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def _columns(contract: TableContract, *without: str) -> tuple[Column, ...]:
+    return tuple(column for column in contract.columns if column.name not in (*_INTERNAL, *without))
+
+
+AREA: Final = Resource("areas", "Area", "areas", _columns(AREAS), AREAS.key, (_ALL, _NETWORKS))
+CAPABILITY_OF_AREA: Final = Resource(
+    "area_capability",
+    "Capability of an area",
+    "area_capability",
+    _columns(AREA_CAPABILITY),
+    AREA_CAPABILITY.key,
+    (_ALL, _NETWORKS),
+)
+AVAILABILITY_OF_AREA: Final = Resource(
+    "area_availability",
+    "Availability of an area",
+    "area_availability",
+    _columns(AREA_AVAILABILITY),
+    AREA_AVAILABILITY.key,
+    (_ALL, _NETWORKS),
+)
+_ASSET: Final = (
+    *_columns(FMAR_ASSETS),
+    Column("present_probability", "double", "Calibrated: the asset is there on as_of_date."),
+    Column("model_version", "string", "Classifier that scored."),
+)
+ASSETS: Final = Resource("assets", "Asset", "assets", _ASSET, FMAR_ASSETS.key, (_ALL, _VERIFIED, _FACING))
+ASSET: Final = Resource(
+    "asset",
+    "Asset with its evidence",
+    "assets",
+    (
+        *_ASSET,
+        Column("capability", "array<struct>", "What it can do, by direction, with intervals: the columns of gold.capability."),
+        Column("availability", "array<struct>", "336 probabilities and powers a season, Monday 00:00 first, local clock."),
+        Column("changes", "array<struct>", "Dated changes: appeared, upgraded, reduced, removed."),
+        Column("appeared_p10_date", "date", "Early end of the 80 % interval of the day it appeared."),
+        Column("appeared_p90_date", "date", "Late end of the 80 % interval of the day it appeared."),
+        Column("removed_date", "date", "Local day from which its mark is gone; null where it is there."),
+        Column("days_seen", "int", "Local days with readings.", unit="day"),
+    ),
+    FMAR_ASSETS.key,
+    (_ALL, _VERIFIED, _FACING),
+)
+
+_HELD_BACK: Final = (
+    "rated_kw",
+    "rated_kw_lower",
+    "rated_kw_upper",
+    "duration_minutes_min",
+    "duration_minutes_p50",
+    "duration_minutes_max",
+    "energy_kwh_day",
+    "storage_kwh",
+)
+"""Figures of an asset whose detection is of low confidence are not given out (paper, 7.3)."""
+_RIGHTS: Final = ("fsp_id", "mpan_id", "amsid", "agreement_id", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
+_PORTFOLIO_ROWS: Final = f"""(
+    SELECT {", ".join(f"r.{name}" for name in _RIGHTS)}, s.asset_class, s.direction, s.asset_id,
+        CASE r.asset_class WHEN '' THEN 'meter_point' ELSE 'asset' END AS link, s.present_probability, s.tier,
+        CASE s.tier WHEN 'high' THEN 'usable' WHEN 'medium' THEN 'usable_flagged' ELSE 'characterisation_in_progress' END AS market_status,
+        s.tier = '{Tier.MEDIUM}' AND NOT list_contains(r.answered_classes, s.asset_class) AS needs_confirmation,
+        {", ".join(f"CASE WHEN s.tier <> '{Tier.LOW}' THEN s.{name} END AS {name}" for name in _HELD_BACK)},
+        d.declared_kw, s.gsp_group_id, s.gsp_id, s.is_over_export_limit, s.as_of_date
+    FROM verified_claims r
+    JOIN asset_sizes s ON s.mpan_id = r.mpan_id AND r.asset_class IN ('', s.asset_class)
+    LEFT JOIN declared_sizes d
+        ON (d.mpan_id, d.amsid, d.asset_class, d.direction) = (r.mpan_id, r.amsid, s.asset_class, s.direction)
+)"""
+"""Rights and declarations are the register's own of this moment; the assets are those of the read model."""
+HELD: Final = Resource(
+    "portfolio",
+    "Asset of a portfolio",
+    _PORTFOLIO_ROWS,
+    (
+        *_columns(PORTFOLIO),
+        Column("market_status", "string", "usable, usable_flagged (the FSP is asked) or characterisation_in_progress: figures held back."),
+    ),
+    ("mpan_id", "amsid", "asset_class", "direction", "agreement_id"),
+    (_OWN,),
+)
+INVITED: Final = Resource(
+    "invitations",
+    "Invitation to confirm a detection",
+    f"""(
+    SELECT DISTINCT r.fsp_id, r.mpan_id, r.amsid, a.asset_class, a.is_present, a.present_probability, a.tier, a.evidence, a.model_version,
+        a.as_of_date
+    FROM verified_claims r
+    JOIN asset_detections a ON a.mpan_id = r.mpan_id AND r.asset_class IN ('', a.asset_class)
+    WHERE a.tier = '{Tier.MEDIUM}' AND a.status = 'characterised' AND NOT list_contains(r.answered_classes, a.asset_class)
+)""",
+    (
+        *(column for column in PORTFOLIO.columns if column.name in ("fsp_id", "mpan_id", "amsid")),
+        *(
+            column
+            for column in ASSET_DETECTIONS.columns
+            if column.name in ("asset_class", "is_present", "present_probability", "tier", "evidence", "model_version", "as_of_date")
+        ),
+    ),
+    ("mpan_id", "amsid", "asset_class"),
+    (_OWN,),
+)
+FLAGGED: Final = Resource(
+    "discrepancies",
+    "Flag",
+    "discrepancies",
+    _columns(DISCREPANCIES, "recipients"),
+    DISCREPANCIES.key,
+    (_ALL, _OWN),
+)
+ENVELOPE: Final = Resource("envelopes", "Capability envelope", "envelopes", _columns(ENVELOPES), ENVELOPES.key, (_ALL, _FACING))
+HEALTH: Final = Resource(
+    "system_health", "Measure of the register's health", "system_health", _columns(SYSTEM_HEALTH), SYSTEM_HEALTH.key, (_ALL,)
+)
+RESOURCES: Final = (AREA, CAPABILITY_OF_AREA, AVAILABILITY_OF_AREA, ASSETS, ASSET, HELD, INVITED, FLAGGED, ENVELOPE, HEALTH)

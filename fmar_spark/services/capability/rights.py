@@ -1,0 +1,121 @@
+"""The verified rights of an FSP as the register has them now, in the form in which a query joins them with what was derived."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+from sqlalchemy import Connection, select
+
+from fmar_spark.domain.markets import Parameter, Role
+from fmar_spark.services.register.access import Reach
+from fmar_spark.services.register.claims import Claim, claim_of, find_entitled
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.records import Row, known_at, valid_at
+from fmar_spark.services.register.tables import AGREEMENT, CONFIRMATION, LEDGER_HEAD, OVERRIDE, Subject
+from fmar_spark.services.web.access import Caller
+
+VERIFIED_CLAIMS: Final = pa.schema(
+    [
+        *((name, pa.string()) for name in ("fsp_id", "mpan_id", "amsid", "agreement_id", "market")),
+        ("primacy_tier", pa.int32()),
+        ("is_exclusive", pa.bool_()),
+        ("valid_from_at", pa.timestamp("us", "UTC")),
+        ("valid_to_at", pa.timestamp("us", "UTC")),
+        ("asset_class", pa.string()),
+        ("answered_classes", pa.list_(pa.string())),
+    ]
+)
+"""A row for every right in force of a verified claim: ``asset_class`` is what the FSP said that the AMSID is, empty where it said
+nothing; ``answered_classes`` are those that it has confirmed or corrected."""
+DECLARED_SIZES: Final = pa.schema(
+    [*((name, pa.string()) for name in ("mpan_id", "amsid", "asset_class", "direction")), ("declared_kw", pa.float64())]
+)
+"""Sizes that the FSP declares, in force."""
+_CLAIMS_AT_ONCE: Final = 1000
+_MOST_PORTFOLIOS: Final = 200
+
+
+class LiveRights:
+    """Reads an FSP's rights from the register, again as soon as the register has changed or some seconds have passed."""
+
+    def __init__(self, database: RegisterDatabase, seconds: float) -> None:
+        """Nothing is read before the first question.
+
+        Args:
+            database: the register.
+            seconds: how long rights are kept where nothing is recorded meanwhile: terms and evidence begin and end by themselves.
+        """
+        self._database = database
+        self._seconds = seconds
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, caller: Caller) -> Mapping[str, pa.Table]:
+        """The relations ``verified_claims`` and ``declared_sizes`` of the caller's party; empty ones where it is no FSP."""
+        if Role.FSP not in caller.roles:
+            return {"verified_claims": VERIFIED_CLAIMS.empty_table(), "declared_sizes": DECLARED_SIZES.empty_table()}
+        reach = Reach(fsp_id=caller.party_id)
+        with self._database.reading(reach) as connection:
+            seq = int(connection.execute(select(LEDGER_HEAD.c.seq)).scalar_one())
+            known = self._known.get(caller.party_id)
+            if known is None or known.seq != seq or time.monotonic() - known.read_at > self._seconds:
+                read_at = time.monotonic()
+                now = self._database.now(connection)
+                known = _Known(seq, read_at, _read(self._database, connection, reach, now))
+                self._keep(caller.party_id, known)
+        return known.relations
+
+    def _keep(self, party_id: str, known: "_Known") -> None:
+        with self._lock:
+            self._known.pop(party_id, None)
+            self._known[party_id] = known
+            if len(self._known) > _MOST_PORTFOLIOS:
+                self._known.popitem(last=False)
+
+
+class _Known(NamedTuple):
+    seq: int
+    read_at: float
+    relations: Mapping[str, pa.Table]
+
+
+def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now: datetime) -> Mapping[str, pa.Table]:
+    terms = _current(connection, AGREEMENT, reach, now)
+    entitled: set[Claim] = set()
+    for first in range(0, len(terms), _CLAIMS_AT_ONCE):
+        entitled |= find_entitled(database, connection, reach, terms[first : first + _CLAIMS_AT_ONCE], now)
+    declared = _current(connection, OVERRIDE, reach, now)
+    answers = _current(connection, CONFIRMATION, reach, None)
+    ever_declared = _current(connection, OVERRIDE, reach, None)
+    said: dict[Claim, str] = {claim_of(row): row["asset_class"] for row in ever_declared}
+    said |= {claim_of(row): row["asset_class"] for row in answers if row["is_present"]}
+    answered: dict[Claim, list[str]] = {}
+    for row in answers:
+        answered.setdefault(claim_of(row), []).append(row["asset_class"])
+    rights = [
+        {**row, "asset_class": said.get(claim_of(row), ""), "answered_classes": answered.get(claim_of(row), [])}
+        for row in terms
+        if claim_of(row) in entitled
+    ]
+    sizes: dict[tuple[str, ...], Any] = {}
+    for row in sorted(declared, key=lambda one: one["known_from_at"]):
+        if row["parameter"] == Parameter.RATED_KW and claim_of(row) in entitled:
+            sizes[(row["mpan_id"], row["amsid"], row["asset_class"], row["direction"])] = row["value"]
+    sized = [dict(zip(DECLARED_SIZES.names, (*place, value), strict=True)) for place, value in sizes.items()]
+    return {"verified_claims": _table(rights, VERIFIED_CLAIMS), "declared_sizes": _table(sized, DECLARED_SIZES)}
+
+
+def _current(connection: Connection, subject: Subject, reach: Reach, moment: datetime | None) -> list[Row]:
+    """The FSP's own versions as they are known now, those in force at a moment where one is given."""
+    wanted = select(subject.table).where(subject.table.c.fsp_id == reach.fsp_id, known_at(subject, None))
+    if moment is not None:
+        wanted = wanted.where(valid_at(subject, moment))
+    return [dict(row) for row in connection.execute(wanted).mappings()]
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)

@@ -1,0 +1,151 @@
+"""The read model that is served: one file, opened read-only, and replaced by the next one between two requests."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from fmar_spark.engine.model_file import FOLDER, MANIFEST, Manifest, check_manifest, read_manifest
+from fmar_spark.errors import InputError
+from fmar_spark.services.web.problems import BusyError
+
+_LOCK: Final = "SET GLOBAL TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
+"""No query can reach any other file, or change that."""
+_ROWS_AT_ONCE: Final = 2_000
+_log = logging.getLogger(__name__)
+
+
+class ServedModel:
+    """One file, opened. It is closed when the last request that works with it has ended, by the end of its last reference."""
+
+    def __init__(self, path: Path, manifest: Manifest, threads: int) -> None:
+        """Opens the file.
+
+        Raises:
+            InputError: DuckDB cannot read it, or it lacks a table that the manifest names.
+        """
+        self.manifest = manifest
+        try:
+            self._connection = duckdb.connect(str(path), read_only=True, config={"threads": str(threads)})
+            self._connection.execute(_LOCK)
+            found = {name for (name,) in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        except duckdb.Error as error:
+            raise InputError(f"{path}: DuckDB cannot read it: {str(error).splitlines()[0]}") from error
+        missing = sorted(set(manifest.rows) - found)
+        if missing:
+            raise InputError(f"{path}: no table {', '.join(missing)}; publish it again")
+        self._at_hand = threading.local()
+
+    def read(self, query: str, parameters: Mapping[str, object], relations: Mapping[str, pa.Table] | None = None) -> pa.Table:
+        """What a query finds.
+
+        Args:
+            query: ``$name`` in it stands for the parameter of that name.
+            parameters: values by name.
+            relations: further tables that the query names, for this query alone.
+        """
+        cursor = self._cursor()
+        for name, rows in (relations or {}).items():
+            cursor.register(name, rows)
+        try:
+            return cursor.execute(query, dict(parameters)).fetch_arrow_table()
+        finally:
+            for name in relations or {}:
+                cursor.unregister(name)
+
+    def stream(
+        self, query: str, parameters: Mapping[str, object], relations: Mapping[str, pa.Table]
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """What a query finds, part by part, by a cursor of its own."""
+        cursor = self._connection.cursor()
+        for name, rows in relations.items():
+            cursor.register(name, rows)
+        reader = cursor.execute(query, dict(parameters)).fetch_record_batch(_ROWS_AT_ONCE)
+
+        def read_on() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from reader
+            finally:
+                cursor.close()
+
+        return reader.schema, read_on()
+
+    def rows(self, query: str, **parameters: object) -> list[dict[str, Any]]:
+        """The same, a dictionary a row."""
+        found: list[dict[str, Any]] = self.read(query, parameters).to_pylist()
+        return found
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """One for each thread: a cursor runs one query at a time."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._at_hand, "cursor", None)
+        if cursor is None:
+            cursor = self._at_hand.cursor = self._connection.cursor()
+        return cursor
+
+
+class ModelSource:
+    """Gives the newest file that can be served; looks for a newer one as requests come, without making any of them wait."""
+
+    def __init__(self, lake: Path, check_seconds: float, threads: int = 1, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """Opens the lake's file, if there is one that can be served."""
+        self._folder = lake / FOLDER
+        self._check_seconds = check_seconds
+        self._threads = threads
+        self._now = now
+        self._served: ServedModel | None = None
+        self._seen: tuple[int, int] | None = None
+        self._checked_at = float("-inf")
+        self._turn = threading.Lock()
+        self.look()
+
+    def current(self) -> ServedModel:
+        """The file that answers from now on.
+
+        Raises:
+            BusyError: there is none yet.
+        """
+        if time.monotonic() - self._checked_at > self._check_seconds and not self._turn.locked():
+            self._checked_at = time.monotonic()
+            threading.Thread(target=self.look, name="read-model", daemon=True).start()
+        if self._served is None:
+            raise BusyError("no-read-model", "nothing is published yet; try again later", headers={"Retry-After": "30"})
+        return self._served
+
+    def look(self) -> None:
+        """Take the file that the manifest names, if it is another and can be served; else say in one line why not, and keep the old one."""
+        with self._turn:
+            self._checked_at = time.monotonic()
+            try:
+                state = (self._folder / MANIFEST).stat()
+                seen = (state.st_mtime_ns, state.st_ino)
+                if seen == self._seen:
+                    return
+                self._seen = seen
+            except OSError:
+                self._seen = None
+            try:
+                self._served = self._open()
+            except InputError as error:
+                kept = self._served.manifest.file if self._served else "nothing"
+                _log.warning("read model: %s; %s stays served", error, kept)
+
+    def _open(self) -> ServedModel:
+        manifest = read_manifest(self._folder)
+        served = self._served
+        if served is not None and served.manifest == manifest:
+            return served
+        check_manifest(self._folder, manifest, served.manifest if served else None, self._now())
+        opened = ServedModel(self._folder / manifest.file, manifest, self._threads)
+        _log.info("read model: %s is served, as of %s", manifest.file, manifest.as_of_date)
+        return opened
+
+
+def describe_moment(manifest: Manifest) -> dict[str, str | date | None]:
+    """What every answer says of the data that it rests on."""
+    return {"as_of_date": manifest.as_of_date, "published_at": manifest.published_at.isoformat(), "model_id": manifest.model_id}

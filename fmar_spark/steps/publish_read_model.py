@@ -1,0 +1,155 @@
+"""Publishes the read model: what the read API serves, as one immutable file of one moment of the lake."""
+
+import logging
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
+from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
+from fmar_spark.contracts.deliveries import DISCREPANCIES
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
+from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR
+from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.engine.model_file import FOLDER, Manifest, write_model
+from fmar_spark.engine.runs import Written
+
+READS: Final = (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES)
+OF_AUDIENCES: Final = (
+    FMAR_ASSETS,
+    PORTFOLIO,
+    ENVELOPES,
+    AREAS,
+    AREA_CAPABILITY,
+    AREA_AVAILABILITY,
+    SYSTEM_HEALTH,
+    DISCREPANCIES,
+)
+"""Read as well where they are there."""
+WRITES: Final[tuple[TableContract, ...]] = ()
+_ELIGIBLE: Final = "mpan_id IN (SELECT mpan_id FROM consent_checks WHERE refusal IS NULL)"
+"""Of every row of a meter: without consent, or for a household without a legal basis on that day, none is published."""
+_log = logging.getLogger(__name__)
+
+
+def run(root: Path, checked_on: date | None) -> Written:
+    """The manifest of the lake's read model names a file with the tables' newest versions.
+
+    Args:
+        root: the lake.
+        checked_on: day on which consent and legal basis must hold; None = today.
+
+    Raises:
+        ConfigError: no lake there.
+    """
+    manifest = publish(root, checked_on)
+    _log.info("publish_read_model: %s/%s/%s, %s bytes", root, FOLDER, manifest.file, f"{manifest.bytes:,}")
+    return Written(manifest.rows, sum(manifest.rows.values()))
+
+
+def publish(root: Path, checked_on: date | None) -> Manifest:
+    """The same, with the manifest."""
+    lake = LakeRows(root, checked_on, OF_AUDIENCES)
+    newest = lake.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
+    return write_model(lake, describe_tables(), (*READS, *OF_AUDIENCES), newest)
+
+
+def describe_tables() -> dict[str, str]:
+    """Name of each table of the file, and the query that fills it, sorted by what is looked up."""
+    return {
+        "asset_detections": _copy(ASSET_DETECTIONS, _ELIGIBLE),
+        "assets": _describe_assets(),
+        "asset_sizes": _describe_sizes(),
+        "envelopes": _copy(ENVELOPES, f"asset_id IN (SELECT asset_id FROM {FMAR_ASSETS.full_name} WHERE {_ELIGIBLE})"),
+        "discrepancies": _copy(DISCREPANCIES, _ELIGIBLE),
+        "areas": f"""
+            SELECT {_list(AREAS)}, coalesce({_render_case("dno_code", DNO_OF_DISTRIBUTOR)},
+                {_render_case("gsp_group_id", GSP_GROUP_OF_DISTRIBUTOR)}, []) AS distributor_ids
+            FROM {AREAS.full_name} ORDER BY area_level, area_id
+        """,
+        "area_capability": _of_areas(AREA_CAPABILITY),
+        "area_availability": _of_areas(AREA_AVAILABILITY),
+        "system_health": _copy(SYSTEM_HEALTH),
+    }
+
+
+def _list(contract: TableContract, alias: str = "") -> str:
+    return ", ".join(f"{alias}{name}" for name in contract.names if name != "run_id")
+
+
+def _copy(contract: TableContract, condition: str = "TRUE") -> str:
+    return f"SELECT {_list(contract)} FROM {contract.full_name} WHERE {condition} ORDER BY {', '.join(contract.key)}"
+
+
+def _of_areas(contract: TableContract) -> str:
+    """With the networks that an area lies on."""
+    return f"""
+        SELECT {_list(contract, "a.")}, coalesce(m.distributor_ids, []) AS distributor_ids
+        FROM {contract.full_name} a LEFT JOIN made.areas m ON m.area_level = a.area_level AND m.area_id = a.area_id
+        ORDER BY {", ".join(f"a.{name}" for name in contract.key)}
+    """
+
+
+def _describe_assets() -> str:
+    """FMAR's record with what the detection rests on; parameters, seasons and changes of an asset nested in its row."""
+    return f"""
+        WITH sizes AS (
+            SELECT mpan_id, asset_class, list({_struct(CAPABILITY)} ORDER BY direction) AS rows
+            FROM {CAPABILITY.full_name} WHERE {_ELIGIBLE} GROUP BY ALL
+        ), seasons AS (
+            SELECT mpan_id, asset_class, direction, season, min(weeks_observed) AS weeks_observed,
+                list(probability ORDER BY weekday, slot) AS probability, list(kw_p50 ORDER BY weekday, slot) AS kw_p50
+            FROM {AVAILABILITY.full_name} WHERE {_ELIGIBLE} GROUP BY ALL
+        ), weeks AS (
+            SELECT mpan_id, asset_class, list({{'direction': direction, 'season': season, 'weeks_observed': weeks_observed,
+                'probability': probability, 'kw_p50': kw_p50}} ORDER BY direction, season) AS rows
+            FROM seasons GROUP BY ALL
+        ), changes AS (
+            SELECT mpan_id, asset_class, list({_struct(ASSET_CHANGES)} ORDER BY changed_date) AS rows
+            FROM {ASSET_CHANGES.full_name} WHERE {_ELIGIBLE} GROUP BY ALL
+        )
+        SELECT {_list(FMAR_ASSETS, "f.")}, d.present_probability, d.model_version, d.days_seen, d.appeared_p10_date, d.appeared_p90_date,
+            d.removed_date, coalesce(s.rows, []) AS capability, coalesce(w.rows, []) AS availability, coalesce(c.rows, []) AS changes
+        FROM {FMAR_ASSETS.full_name} f
+        LEFT JOIN {ASSET_DETECTIONS.full_name} d ON d.mpan_id = f.mpan_id AND d.asset_class = f.asset_class
+        LEFT JOIN sizes s ON s.mpan_id = f.mpan_id AND s.asset_class = f.asset_class
+        LEFT JOIN weeks w ON w.mpan_id = f.mpan_id AND w.asset_class = f.asset_class
+        LEFT JOIN changes c ON c.mpan_id = f.mpan_id AND c.asset_class = f.asset_class
+        WHERE f.{_ELIGIBLE} ORDER BY f.asset_id
+    """
+
+
+def _describe_sizes() -> str:
+    """One row an asset and direction, as a portfolio needs them; one without a direction where no size was derived."""
+    return f"""
+        WITH limits AS (
+            SELECT mpan_id, asset_class, direction, bool_or(is_over_export_limit) AS is_over_export_limit
+            FROM {PORTFOLIO.full_name} GROUP BY ALL
+        )
+        SELECT f.mpan_id, f.asset_class, coalesce(c.direction, '') AS direction, f.asset_id, f.tier, d.present_probability,
+            c.rated_kw, c.rated_kw_lower, c.rated_kw_upper, c.duration_minutes_min, c.duration_minutes_p50, c.duration_minutes_max,
+            c.energy_kwh_day, c.storage_kwh, f.gsp_group_id, f.gsp_id, l.is_over_export_limit, f.as_of_date
+        FROM {FMAR_ASSETS.full_name} f
+        LEFT JOIN {ASSET_DETECTIONS.full_name} d ON d.mpan_id = f.mpan_id AND d.asset_class = f.asset_class
+        LEFT JOIN {CAPABILITY.full_name} c ON c.mpan_id = f.mpan_id AND c.asset_class = f.asset_class
+        LEFT JOIN limits l ON l.mpan_id = f.mpan_id AND l.asset_class = f.asset_class AND l.direction = c.direction
+        WHERE f.is_present AND f.{_ELIGIBLE} ORDER BY f.mpan_id, f.asset_class, direction
+    """
+
+
+def _struct(contract: TableContract) -> str:
+    """Columns of a table that say something of an asset, as one value."""
+    told = [name for name in contract.names if name not in {"mpan_id", "asset_class", "run_id", "as_of_date"}]
+    return "{" + ", ".join(f"'{name}': {name}" for name in told) + "}"
+
+
+def _render_case(column: str, value_of_distributor: Mapping[str, str]) -> str:
+    """Distributor ids (first two digits of an MPAN) by an area's operator or group; null where there is none."""
+    ids: dict[str, list[str]] = {}
+    for distributor_id, value in sorted(value_of_distributor.items()):
+        ids.setdefault(str(value), []).append(distributor_id)
+    cases = " ".join(f"WHEN '{value}' THEN {found}" for value, found in ids.items())
+    return f"(CASE {column} {cases} END)"

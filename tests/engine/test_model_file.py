@@ -1,0 +1,178 @@
+"""A published file is whole, and one that is not, or is of another time, is refused with one line."""
+
+import json
+import threading
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reads_world import write_reads_lake
+
+from fmar_spark.engine.model_file import FOLDER, MANIFEST, check_manifest, read_manifest
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.services.capability.served_model import ModelSource
+from fmar_spark.services.web.problems import BusyError
+from fmar_spark.steps.publish_read_model import publish
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reads_lake(tmp_path_factory.mktemp("model") / "o'lake")
+
+
+@pytest.fixture
+def folder(lake: Path) -> Path:
+    """With a file that was published a moment ago."""
+    publish(lake, None)
+    return lake / FOLDER
+
+
+def change_manifest(folder: Path, **changes: Any) -> None:
+    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    (folder / MANIFEST).write_text(json.dumps(content | changes), encoding="utf-8")
+
+
+def test_a_manifest_says_what_the_file_holds(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    assert manifest.as_of_date == date(2026, 1, 31)
+    assert manifest.rows["assets"] == 80
+    assert manifest.versions["gold.fmar_assets"] == 0
+    assert "silver.readings" not in manifest.versions
+    check_manifest(folder, manifest, None, datetime.now(UTC))
+
+
+def test_two_files_are_kept_and_none_is_left_half_made(lake: Path, folder: Path) -> None:
+    for _ in range(3):
+        publish(lake, None)
+    names = sorted(path.name for path in folder.iterdir())
+    assert len(names) == 3
+    assert names[0] == MANIFEST
+    assert names[-1] == read_manifest(folder).file
+
+
+def test_consent_is_checked_on_the_day_of_the_run(lake: Path) -> None:
+    assert publish(lake, date(2026, 2, 2)).checked_on_date == date(2026, 2, 2)
+
+
+def test_a_folder_that_is_no_lake_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no table of a lake"):
+        publish(tmp_path, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def refuse_tomorrow(folder: Path) -> None:
+    change_manifest(folder, published_at=(datetime.now(UTC) + timedelta(days=1)).isoformat())
+
+
+def refuse_a_day_to_come(folder: Path) -> None:
+    change_manifest(folder, as_of_date=(datetime.now(UTC).date() + timedelta(days=2)).isoformat())
+
+
+def refuse_older(folder: Path) -> None:
+    change_manifest(folder, published_at="2020-01-01T00:00:00Z")
+
+
+def refuse_words(folder: Path) -> None:
+    (folder / MANIFEST).write_text("{", encoding="utf-8")
+
+
+def refuse_unknown_format(folder: Path) -> None:
+    change_manifest(folder, format=2)
+
+
+def refuse_another_folder(folder: Path) -> None:
+    change_manifest(folder, file="../model-20260101T000000000000Z-000000000000.duckdb")
+
+
+def refuse_missing(folder: Path) -> None:
+    (folder / read_manifest(folder).file).unlink()
+    change_manifest(folder, bytes=1)
+
+
+def refuse_truncated(folder: Path) -> None:
+    path = folder / read_manifest(folder).file
+    path.write_bytes(path.read_bytes()[:-100])
+    change_manifest(folder, bytes=path.stat().st_size)
+
+
+def refuse_other_content(folder: Path) -> None:
+    path = folder / read_manifest(folder).file
+    path.write_bytes(b"x" * path.stat().st_size)
+    change_manifest(folder, published_at=datetime.now(UTC).isoformat())
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (refuse_tomorrow, "lies ahead of this machine's clock"),
+        (refuse_a_day_to_come, "lies ahead of this machine's clock"),
+        (refuse_older, "older than the file that is served"),
+        (refuse_words, "Invalid JSON"),
+        (refuse_unknown_format, "format: Input should be 1"),
+        (refuse_another_folder, "file: String should match pattern"),
+        (refuse_missing, "cannot be read: No such file"),
+        (refuse_truncated, "another checksum"),
+        (refuse_other_content, "another checksum"),
+    ],
+)
+def test_a_file_that_cannot_be_served_is_refused_and_the_old_one_stays(
+    lake: Path, folder: Path, caplog: pytest.LogCaptureFixture, spoil: Any, said: str
+) -> None:
+    source = ModelSource(lake, 0)
+    served = source.current()
+    publish(lake, None)
+    spoil(folder)
+    source.look()
+    source.look()
+    assert source.current() is served
+    assert served.rows("SELECT count(*) AS n FROM assets") == [{"n": 80}]
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert "\n" not in lines[0]
+    assert lines[0].endswith(f"{served.manifest.file} stays served")
+
+
+def test_nothing_is_served_before_anything_is_published(tmp_path: Path) -> None:
+    source = ModelSource(tmp_path, 3600)
+    with pytest.raises(BusyError, match="nothing is published yet"):
+        source.current()
+
+
+def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> None:
+    source = ModelSource(lake, 0)
+    seen: set[str] = set()
+    failures: list[BaseException] = []
+    is_over = threading.Event()
+
+    def ask() -> None:
+        while not is_over.is_set():
+            try:
+                model = source.current()
+                assert model.rows("SELECT count(*) AS n FROM area_availability") == [{"n": 1344}]
+                seen.add(model.manifest.file)
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        newest = publish(lake, None)
+    source.look()
+    assert source.current().manifest == newest
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert len(seen) > 1
+
+
+def test_a_served_file_reaches_no_other(lake: Path, folder: Path) -> None:
+    served = ModelSource(lake, 3600).current()
+    with pytest.raises(Exception, match="disabled by configuration"):
+        served.rows("SELECT * FROM read_text($path)", path=str(folder / MANIFEST))
+    with pytest.raises(InputError, match="no read model there"):
+        read_manifest(lake)

@@ -1,0 +1,26 @@
+"""One small lake with its read model, and the service over it, for all tests that only read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from reads_world import ServedReads, serve_reads, write_reads_lake
+
+from fmar_spark.steps.publish_read_model import publish
+
+
+@pytest.fixture(scope="session")
+def reads_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake that is published."""
+    lake = write_reads_lake(tmp_path_factory.mktemp("reads") / "lake")
+    publish(lake, None)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def reads(reads_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedReads]:
+    """The service over it."""
+    made = serve_reads(reads_lake, tmp_path_factory.mktemp("register") / "register.db")
+    with made.http:
+        yield made
+    made.database.close()
