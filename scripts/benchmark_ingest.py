@@ -23,6 +23,7 @@ from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.dip.rows import FileDecoder
+from fmar_spark.intake.dip.rules import read_rules
 from fmar_spark.intake.dip.structs import Message, Period
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.landing import LandingSummary, write_landing
@@ -90,7 +91,7 @@ def main() -> int:
 
 def compare_formats(messages: int, seed: int) -> int:
     """Print the processor time that a message takes in the decoder, by how its half-hours are named; the formats take turns."""
-    decoder = FileDecoder(ingest_dip.rules_of(load_settings("local", []).ingest))
+    decoder = FileDecoder(read_rules(load_settings("local", []).ingest))
     with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder:
         files: dict[PeriodFormat, list[Path]] = {}
         for written in PeriodFormat:

@@ -184,6 +184,33 @@ class ReadSettings(Section):
     threads: int = Field(1, ge=1, le=64, description="Threads of one query; many small queries want one.")
 
 
+class GatewaySettings(Section):
+    """The address to which the DIP sends messages: who may send, and what is held in memory before it is on the disk."""
+
+    landing: str = Field("landing", description="Landing folder, which ingest_dip reads.")
+    public_url: str = Field("", description="Scheme, host and port as the DIP addresses them; empty = those of the request.")
+    channels: dict[str, str] = Field({}, description="Channels, the last part of their URL, and the SHA-256 of each one's API key in hex.")
+    signature_issuers: str = Field("", description="File of PEM certificates whose holders issue the DIP's signing certificates.")
+    signature_window_seconds: int = Field(300, ge=1, le=3600, description="How far a signature's date may lie from this machine's clock.")
+    tls: str = Field(
+        "own",
+        pattern="^(own|proxy|none)$",
+        description="Who checks client certificates: the gateway, a proxy in front of it, or nobody (local and test alone).",
+    )
+    tls_certificate: str = Field("", description="own: PEM file of the gateway's certificate and those that it hangs on.")
+    tls_key: str = Field("", description="own: PEM file of its key.")
+    tls_client_issuers: str = Field("", description="own: PEM file of the issuers of client certificates.")
+    proxies: tuple[str, ...] = Field((), description="proxy: addresses or networks whose X-Client-Verify is believed.")
+    max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest body; a larger one answers 413.")
+    body_seconds: float = Field(30.0, gt=0, description="Time for a body, plus what 16 kB/s take for what has arrived; then 408.")
+    max_waiting_bytes: int = Field(128 * 2**20, ge=1024, description="Bytes that wait for the disk; more answer 503 with Retry-After.")
+    batch_bytes: int = Field(8 * 2**20, ge=1024, description="Bodies are joined in one landing file up to this size.")
+    linger_seconds: float = Field(0.005, ge=0, le=1, description="How long a landing file waits for further bodies.")
+    least_free_bytes: int = Field(2**30, ge=0, description="Room on the disk below which nothing more is taken.")
+    answers_bytes: int = Field(64 * 2**20, ge=1024, description="Answers that are remembered, so that a repeated request is stored once.")
+    watch_port: int = Field(9108, ge=0, le=65535, description="Port of health and metrics, on this machine alone; 0 = none.")
+
+
 class Settings(Section):
     """All settings of a run."""
 
@@ -199,3 +226,4 @@ class Settings(Section):
     learning: LearningSettings = LearningSettings()
     agreements: RegisterSettings = RegisterSettings()
     reads: ReadSettings = ReadSettings()
+    gateway: GatewaySettings = GatewaySettings()

@@ -24,7 +24,6 @@ from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import drain, topic_rows
 from fmar_spark.errors import ConfigError, RejectedError
 from fmar_spark.intake.dip.rows import DECODED, FileDecoder
-from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.settings.run_options import is_address
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.message_verdicts import DUPLICATE, REUSED, accept, is_near, list_losers, reject
@@ -104,7 +103,7 @@ def run(store: TableStore, run: Run, settings: IngestSettings, source: Folder | 
     stream = f"{STEP}/{digest}-to-{store.identity(DIP_MESSAGES)}"
     intake = _Intake(run, settings, stream, read_newest_mark(store, DIP_MESSAGES, stream))
     intake.take_over(store)
-    rules = rules_of(settings)
+    rules = read_rules(settings)
     pause = settings.trigger_seconds if is_continuous else 0
     if isinstance(source, Folder):
         pace = Pace(settings.files_per_trigger, settings.max_file_age_days, pause)
@@ -137,23 +136,6 @@ def check_rejected(written: Written, max_rejected_share: float) -> None:
     counts = written.counts
     if counts["messages_in"] and counts["quarantined"] >= max_rejected_share * counts["messages_in"]:
         raise RejectedError(f"messages: {describe_rejected(counts)} (ingest.max_rejected_share={max_rejected_share:g})")
-
-
-def rules_of(settings: IngestSettings) -> DecodeRules:
-    """The rules as the settings have them."""
-    return DecodeRules(
-        is_test=settings.environment == "test",
-        period_label=settings.period_label,
-        max_file_bytes=settings.max_file_bytes,
-        max_message_bytes=settings.max_message_bytes,
-        max_messages_per_file=settings.max_messages_per_file,
-        max_faults_per_file=settings.max_faults_per_file,
-        max_raw_chars=settings.max_raw_chars,
-        max_kwh_per_slot=settings.max_kwh_per_slot,
-        final_run_days=settings.final_run_days,
-        max_days_ahead=settings.max_days_ahead,
-        max_hours_ahead=settings.max_hours_ahead,
-    )
 
 
 class _Intake:

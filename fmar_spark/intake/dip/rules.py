@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fmar_spark.settings.sections import IngestSettings
+
 MAX_REASON_CHARS: Final = 200
 SECONDS_AN_HOUR: Final = 3600
 
@@ -58,6 +60,23 @@ class DecodeRules(NamedTuple):
         """Seconds since 1970 that no message's timestamp may pass."""
         now = int(time.time()) if self.now_second is None else self.now_second
         return now + self.max_hours_ahead * SECONDS_AN_HOUR
+
+
+def read_rules(settings: IngestSettings) -> DecodeRules:
+    """The rules as the settings have them."""
+    return DecodeRules(
+        is_test=settings.environment == "test",
+        period_label=settings.period_label,
+        max_file_bytes=settings.max_file_bytes,
+        max_message_bytes=settings.max_message_bytes,
+        max_messages_per_file=settings.max_messages_per_file,
+        max_faults_per_file=settings.max_faults_per_file,
+        max_raw_chars=settings.max_raw_chars,
+        max_kwh_per_slot=settings.max_kwh_per_slot,
+        final_run_days=settings.final_run_days,
+        max_days_ahead=settings.max_days_ahead,
+        max_hours_ahead=settings.max_hours_ahead,
+    )
 
 
 class FaultLog:

@@ -1,0 +1,22 @@
+"""The DIP's own way in: messages by HTTPS."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option, Typer
+
+from fmar_spark.cli.declaring import SETTINGS_ALONE, declare_command
+
+GROUP = Typer()
+
+
+@declare_command(GROUP, "gateway", "gateway", shared=SETTINGS_ALONE)
+def gateway(
+    host: Annotated[str, Option(help="address to listen on (default: this machine alone)")] = "127.0.0.1",
+    port: Annotated[int, Option(help="port to listen on")] = 8443,
+    landing: Annotated[Path | None, Option(metavar="DIR", help="landing folder (default: the setting gateway.landing)")] = None,
+) -> None:
+    """Take messages that the DIP posts, and acknowledge each once it is on the disk.
+
+    POST /dip/CHANNEL with the DIP's signature, the channel's X-API-Key and a client certificate; ingest takes them from the folder.
+    """

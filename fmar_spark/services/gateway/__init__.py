@@ -1,0 +1,1 @@
+"""The address to which the DIP sends messages: each is durable before it is acknowledged."""
