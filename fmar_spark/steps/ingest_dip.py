@@ -24,6 +24,7 @@ from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import drain, topic_rows
 from fmar_spark.errors import ConfigError, RejectedError
 from fmar_spark.intake.dip.rows import DECODED, FileDecoder
+from fmar_spark.intake.dip.rules import read_rules
 from fmar_spark.settings.run_options import is_address
 from fmar_spark.settings.sections import IngestSettings
 from fmar_spark.transforms.message_verdicts import DUPLICATE, REUSED, accept, is_near, list_losers, reject
