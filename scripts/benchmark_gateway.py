@@ -136,16 +136,10 @@ def measure_kills(folder: Path, keys: Path, options: argparse.Namespace) -> int:
     messages = batch_messages(5, 10**9)
     for _ in range(options.kills):
         with start_gateway(landing, keys) as (port, process):
-            load, is_over = Load(port, keys), threading.Event()
-            with ThreadPoolExecutor(options.connections) as pool:
-                done = [pool.submit(repeat_until, load, messages, is_over) for _ in range(options.connections)]
-                time.sleep(rng.uniform(0.05, 1.0))
-                process.send_signal(signal.SIGKILL)
-                is_over.set()
-                for one in done:
-                    one.result()
-            acknowledged |= load.acknowledged
-            unanswered += load.statuses.get(0, 0)
+            load = Load(port, keys)
+            kill_under(load, messages, options.connections, rng.uniform(0.05, 1.0), process)
+        acknowledged |= load.acknowledged
+        unanswered += load.statuses.get(0, 0)
     lake = folder / "lake"
     subprocess.run([str(PROGRAM), "ingest", "--landing", str(landing), "--lake", str(lake)], check=True, capture_output=True)
     found = DeltaTable(str(lake / "bronze" / "dip_messages")).to_pyarrow_table(columns=["transaction_id"])["transaction_id"].to_pylist()
@@ -155,6 +149,20 @@ def measure_kills(folder: Path, keys: Path, options: argparse.Namespace) -> int:
         f"in bronze {len(found):,}: {lost} lost, {twice} twice"
     )
     return 1 if lost or twice else 0
+
+
+def kill_under(
+    load: Load, messages: Iterator[list[tuple[str, bytes]]], connections: int, seconds: float, process: subprocess.Popen[bytes]
+) -> None:
+    """Kill the gateway after so many seconds of load."""
+    is_over = threading.Event()
+    with ThreadPoolExecutor(connections) as pool:
+        done = [pool.submit(repeat_until, load, messages, is_over) for _ in range(connections)]
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        is_over.set()
+        for one in done:
+            one.result()
 
 
 def repeat_until(load: Load, messages: Iterator[list[tuple[str, bytes]]], is_over: threading.Event) -> None:
