@@ -151,6 +151,13 @@ class ServiceSettings(Section):
         30.0, gt=0, description="Time for a request's body, plus what 16 kB/s take for what has arrived; then 408."
     )
     max_connections: int = Field(1000, ge=1, description="Connections that one service holds at once; more answer 503.")
+    max_requests_at_once: int = Field(
+        40, ge=1, description="Requests that one service works on at once, health apart; more answer 503 with Retry-After."
+    )
+    audit_days: int = Field(366, ge=31, description="How long a row of the request audit is kept.")
+    anonymous_audit_per_minute: int = Field(
+        600, ge=1, description="Audit rows a minute for requests without an accepted token; the rest is only counted."
+    )
     max_body_bytes: int = Field(64 * 1024, ge=1024, description="Largest JSON body.")
     idempotency_hours: int = Field(24, ge=1, description="How long an Idempotency-Key is remembered.")
 

@@ -2,18 +2,36 @@ import base64
 import hashlib
 import logging
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from register_world import MPAN, Served, agreement, serve, settings_of
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
-from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.access import EVERYTHING, NOTHING
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.tables import REQUEST_AUDIT
 from fmar_spark.services.web.limits import RateLimit
+from fmar_spark.services.web.metrics import Metrics
 from fmar_spark.services.web.problems import TooManyError
+from fmar_spark.services.web.request_audit import AuditRows, RequestAudit
+
+DECLARED = {
+    "mpan_id": MPAN,
+    "amsid": "AMS-1",
+    "asset_class": "ev",
+    "direction": "import",
+    "parameter": "rated_kw",
+    "value": 11.0,
+    "unit": "kW",
+    "reason": "declared",
+    "valid_from_at": "2026-02-01T00:00:00Z",
+}
 
 
 def audit_rows(database: RegisterDatabase) -> list[dict[str, Any]]:
@@ -104,6 +122,59 @@ def test_a_bucket_refills_evenly() -> None:
     limit.take("a")
     with pytest.raises(TooManyError):
         limit.take("a")
+
+
+def test_unknown_callers_leave_a_bounded_number_of_audit_rows(database: RegisterDatabase, url: str) -> None:
+    few = {"anonymous_audit_per_minute": 2, "anonymous_requests_per_minute": 1, "anonymous_request_burst": 6}
+    service = serve(database, url, **few)
+    with service.http:
+        assert [service.http.get("/v1/agreements").status_code for _ in range(8)] == [401] * 6 + [429] * 2
+        service.call("ALPHA", "GET", "/v1/agreements")
+        for path in ("/health/live", "/health/ready"):
+            service.http.get(path)
+        assert "fmar_register_audit_rows_skipped_total 6.0" in service.http.get("/metrics").text
+    assert [(row["status"], row["party_id"]) for row in audit_rows(database)] == [(401, None), (401, None), (200, "ALPHA")]
+
+
+def test_audit_rows_are_kept_for_a_time_and_young_ones_for_good(database: RegisterDatabase) -> None:
+    now = datetime.now(UTC)
+    row = {"party_id": None, "client_id": "c", "method": "GET", "route": "/", "status": 200, "problem": None, "seconds": 0.1}
+    rows = AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING))
+    rows.add([{**row, "request_id": str(days), "requested_at": now - timedelta(days=days)} for days in (1, 29, 40, 400, 500)])
+    audit = RequestAudit(rows, Metrics("test"), settings_of("sqlite:///unused.db", audit_days=50))
+    audit.start()
+    audit.stop()
+    assert {found["request_id"] for found in audit_rows(database)} >= {"1", "29", "40"}
+    assert rows.forget(now - timedelta(days=50), 1) + rows.forget(now - timedelta(days=50), 9) <= 2
+    assert {found["request_id"] for found in audit_rows(database)} == {"1", "29", "40"}
+    with pytest.raises(DBAPIError, match="refused"):
+        rows.forget(now, 9)
+    assert len(audit_rows(database)) == 3
+
+
+def test_more_requests_than_the_service_works_on_are_sent_away_and_health_is_not(database: RegisterDatabase, url: str) -> None:
+    service = serve(database, url, max_requests_at_once=2)
+    entered, leave = threading.Barrier(3), threading.Event()
+
+    def wait(_: str) -> list[dict[str, Any]]:
+        entered.wait(30)
+        leave.wait(30)
+        return []
+
+    with service.http, ThreadPoolExecutor(2) as pool:
+        service.create("ALPHA")
+        service.record()
+        assert service.call("ALPHA", "POST", "/v1/overrides", json=DECLARED).status_code == 201
+        service.derived.find_capability = wait  # type: ignore[method-assign]  # a slow lake
+        place = {"mpan_id": MPAN, "amsid": "AMS-1"}
+        slow = [pool.submit(service.call, "ALPHA", "GET", "/v1/capability", params=place) for _ in range(2)]
+        entered.wait(30)
+        answer = service.call("ALPHA", "GET", "/v1/agreements")
+        assert (answer.status_code, answer.json()["type"], answer.headers["Retry-After"]) == (503, "urn:fmar:problem:overloaded", "1")
+        assert [service.http.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics")] == [200, 200, 200]
+        leave.set()
+        assert [call.result().status_code for call in slow] == [200, 200]
+        assert service.call("ALPHA", "GET", "/v1/agreements").status_code == 200
 
 
 def test_health_and_metrics(served: Served) -> None:

@@ -23,6 +23,7 @@ from fmar_spark.services.register.overrides import declare_override
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
 
+STEPS = ("0001_tables", "0002_guards", "0003_evidence", "0004_uploads", "0005_audit_retention")
 HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
 
 
@@ -57,7 +58,7 @@ def test_an_operators_day(tmp_path: Path, operate: Callable[..., Done]) -> None:
     unasked = operate(url, "migrate")
     assert (unasked.returncode, "--yes" in unasked.stderr) == (2, True)
     assert list(tmp_path.iterdir()) == []
-    assert operate(url, "migrate", "--yes").stdout == "register: done: 0001_tables, 0002_guards, 0003_evidence, 0004_uploads\n"
+    assert operate(url, "migrate", "--yes").stdout == f"register: done: {', '.join(STEPS)}\n"
     assert operate(url, "add-party", "ALPHA", "--name", "Alpha", "--role", "fsp", "--client", "alpha").returncode == 0
     changed = operate(url, "add-party", "ALPHA", "--name", "Beta", "--role", "fsp")
     assert (changed.returncode, "name: 'Alpha' -> 'Beta'" in changed.stderr) == (2, True)

@@ -22,6 +22,7 @@ from fmar_spark.services.web.access import Caller, ServiceParts
 from fmar_spark.services.web.idempotency import Memory
 from fmar_spark.services.web.limits import RateLimit
 from fmar_spark.services.web.metrics import Metrics
+from fmar_spark.services.web.readiness import Readiness
 from fmar_spark.services.web.request_audit import AuditRows, RequestAudit
 from fmar_spark.services.web.service import Api, build_service
 from fmar_spark.services.web.signing_keys import DEVELOPMENT_ISSUER, DevelopmentIssuer, SigningKeys, fetch_from
@@ -60,9 +61,9 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         clients=RateLimit(agreements.requests_per_minute, agreements.request_burst),
         anonymous=RateLimit(agreements.anonymous_requests_per_minute, agreements.anonymous_request_burst),
         metrics=metrics,
-        audit=RequestAudit(AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING)), metrics),
+        audit=RequestAudit(AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING)), metrics, agreements),
         find_caller=find,
-        is_ready=database.is_ready,
+        readiness=Readiness(database.is_ready),
     )
     app = build_service(
         parts,

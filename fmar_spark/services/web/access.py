@@ -12,6 +12,7 @@ from fmar_spark.domain.markets import Role
 from fmar_spark.services.web.limits import RateLimit
 from fmar_spark.services.web.metrics import Metrics
 from fmar_spark.services.web.problems import NO_TOKEN, ForbiddenError, InvalidError, UnauthenticatedError
+from fmar_spark.services.web.readiness import Readiness
 from fmar_spark.services.web.request_audit import RequestAudit
 from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import ServiceSettings
@@ -44,8 +45,7 @@ class ServiceParts:
     audit: RequestAudit
     find_caller: Callable[[str], Caller | None]
     """The party that a client speaks for; None for anyone else. May block."""
-    is_ready: Callable[[], bool]
-    """Whether the service can work. May block."""
+    readiness: Readiness
 
     def page_size(self, requested: int | None) -> int:
         """How many rows a page has.

@@ -3,12 +3,14 @@
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
 from fmar_spark.services.web.access import limit_anonymous, parts_of
 from fmar_spark.services.web.problems import BusyError
 
+PATHS: Final = frozenset({"/health/live", "/health/ready", "/metrics"})
 router = APIRouter(tags=["health"])
 _PROBE: Final = "probe"
 
@@ -27,16 +29,19 @@ async def live(request: Request) -> Health:
 
 
 @router.get("/health/ready", response_model=Health)
-def ready(request: Request) -> Health:
+async def ready(request: Request) -> Health:
     """The service can work: its database answers and has its tables."""
     limit_anonymous(request, _PROBE)
-    if not parts_of(request).is_ready():
+    readiness = parts_of(request).readiness
+    if not readiness.has_looked:
+        await run_in_threadpool(readiness.wait)
+    if not readiness.is_ready():
         raise BusyError("not-ready", "the database does not answer, or is not migrated", headers={"Retry-After": "5"})
     return Health(status="ready")
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Counters for Prometheus."""
     limit_anonymous(request, _PROBE)
     return Response(generate_latest(parts_of(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from fmar_spark.services.web import health
 from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.problems import (
     PROBLEM_MEDIA_TYPE,
+    BusyError,
     ServiceError,
     TooLargeError,
     TooManyError,
@@ -41,6 +43,7 @@ class RequestGuard:
         self._app = app
         self._parts = parts
         self._large_bodies = large_bodies
+        self._working = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let HTTP through under watch; anything else as it is."""
@@ -49,9 +52,18 @@ class RequestGuard:
             return
         most_bytes = self._large_bodies.get(scope["path"], self._parts.settings.max_body_bytes)
         exchange = _Exchange(self._parts, scope, send)
+        is_work = scope["path"] not in health.PATHS
         try:
             bounded = exchange.bounded(receive, most_bytes)
-            await self._app(scope, bounded, exchange.send)
+            if is_work and self._working >= self._parts.settings.max_requests_at_once:
+                raise BusyError("overloaded", "the service is busy with other requests; send it again", headers={"Retry-After": "1"})
+            self._working += is_work
+            try:
+                await self._app(scope, bounded, exchange.send)
+            finally:
+                self._working -= is_work
+        except BusyError as error:
+            await exchange.refuse(error)
         except ServiceError as error:
             await exchange.refuse(exchange.limited(error))
         except Exception as error:
@@ -151,6 +163,8 @@ class _Exchange:
         if state.get("problem"):
             metrics.problems.labels(state["problem"]).inc()
         _log.info("request %s %s %s %s %.1f ms", self.request_id, method, route, self._status, seconds * 1000)
+        if self._scope["path"] in health.PATHS:
+            return
         self._parts.audit.add(
             {
                 "request_id": self.request_id,

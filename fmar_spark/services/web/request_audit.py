@@ -1,22 +1,30 @@
-"""Leaves a row for every request: who asked what and how it ended. What was changed is in the ledger, with the change itself."""
+"""Leaves a row for every request of an accepted client: who asked what and how it ended. What was changed is in the ledger.
+
+Requests without an accepted token leave rows up to a rate, so that nobody unknown can fill the disk; rows are kept for a time.
+"""
 
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import Column, Connection, Float, Integer, MetaData, String, Table, insert
+from sqlalchemy import Column, Connection, Float, Integer, MetaData, String, Table, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from fmar_spark.services.web.limits import RateLimit
 from fmar_spark.services.web.metrics import Metrics
 from fmar_spark.services.web.moments import UtcDateTime
-from fmar_spark.services.web.problems import BusyError
+from fmar_spark.services.web.problems import BusyError, TooManyError
+from fmar_spark.settings.sections import ServiceSettings
 
 _MOST_WAITING: Final = 100_000
 _ROWS_AT_ONCE: Final = 1000
 _PAUSE_SECONDS: Final = 0.05
+_FORGET_SECONDS: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -28,6 +36,13 @@ class AuditStore(Protocol):
 
         Raises:
             BusyError, SQLAlchemyError: none was kept; the same rows come again.
+        """
+
+    def forget(self, before: datetime, most: int) -> int:
+        """Delete some of the rows from before a moment; how many.
+
+        Raises:
+            BusyError, SQLAlchemyError: none was deleted.
         """
 
 
@@ -60,13 +75,22 @@ class AuditRows(NamedTuple):
         with self.writing() as connection:
             connection.execute(insert(self.table), rows)
 
+    def forget(self, before: datetime, most: int) -> int:
+        """Delete some of the rows from before a moment; how many."""
+        old = select(self.table.c.request_id).where(self.table.c.requested_at < before).limit(most)
+        with self.writing() as connection:
+            return int(connection.execute(delete(self.table).where(self.table.c.request_id.in_(old))).rowcount)
+
 
 class RequestAudit:
     """Stores rows a moment after the answers, many at once, so that a reader never waits for a writer."""
 
-    def __init__(self, store: AuditStore, metrics: Metrics) -> None:
+    def __init__(self, store: AuditStore, metrics: Metrics, settings: ServiceSettings) -> None:
         """Nothing is stored before ``start``."""
         self._rows = store
+        self._age = timedelta(days=settings.audit_days)
+        self._anonymous = RateLimit(settings.anonymous_audit_per_minute, settings.anonymous_audit_per_minute)
+        self._forgot_at = float("-inf")
         self._metrics = metrics
         self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(_MOST_WAITING)
         self._is_ending = threading.Event()
@@ -78,11 +102,21 @@ class RequestAudit:
         self._thread.start()
 
     def add(self, row: dict[str, Any]) -> None:
-        """Hand a row over; a full queue is counted as lost."""
+        """Hand a row over; a full queue is counted as lost, and what nobody known asked as skipped beyond a rate."""
+        if row["client_id"] is None and not self._admits(row):
+            self._metrics.audit_rows_skipped.inc()
+            return
         try:
             self._waiting.put_nowait(row)
         except queue.Full:
             self._metrics.audit_rows_lost.inc()
+
+    def _admits(self, row: dict[str, Any]) -> bool:
+        try:
+            self._anonymous.take("")
+        except TooManyError:
+            return False
+        return bool(row["status"] != TooManyError.status)
 
     def stop(self) -> None:
         """Store what is left and end."""
@@ -94,6 +128,8 @@ class RequestAudit:
         rows: list[dict[str, Any]] = []
         while not (self._is_ending.is_set() and self._waiting.empty() and not rows):
             self._fill(rows)
+            if not rows:
+                self._forget()
             if rows and self._store(rows):
                 rows = []
             elif rows and self._is_ending.is_set():
@@ -108,6 +144,17 @@ class RequestAudit:
                 rows.append(self._waiting.get_nowait())
         except queue.Empty:
             return
+
+    def _forget(self) -> None:
+        """Now and then, when there is nothing else to do."""
+        if time.monotonic() - self._forgot_at < _FORGET_SECONDS:
+            return
+        try:
+            if self._rows.forget(datetime.now(UTC) - self._age, _ROWS_AT_ONCE) < _ROWS_AT_ONCE:
+                self._forgot_at = time.monotonic()
+        except (BusyError, SQLAlchemyError) as error:
+            self._forgot_at = time.monotonic()
+            _log.warning("old audit rows stay for now: %s", type(error).__name__)
 
     def _store(self, rows: list[dict[str, Any]]) -> bool:
         try:

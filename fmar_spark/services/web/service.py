@@ -59,7 +59,9 @@ def _lifespan(parts: ServiceParts, api: Api) -> Any:
     @asynccontextmanager
     async def run(_: FastAPI) -> AsyncIterator[None]:
         parts.audit.start()
+        parts.readiness.start()
         yield
+        parts.readiness.stop()
         parts.audit.stop()
         api.close()
 
