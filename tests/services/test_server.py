@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import httpx
@@ -91,6 +91,17 @@ def test_a_body_that_does_not_arrive_in_time_is_answered_408(database: RegisterD
         assert answer.startswith(b"HTTP/1.1 408"), answer
         assert b"request-too-slow" in answer
         assert time.monotonic() - began < 10
+
+
+def test_bodies_that_are_on_their_way_keep_no_place_among_the_requests_at_work(database: RegisterDatabase, url: str) -> None:
+    served = serve(database, url, max_requests_at_once=1)
+    head = b"POST /v1/agreements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    with listening(served) as port, ExitStack() as opened:
+        for _ in range(3):
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)).sendall(head)
+        time.sleep(0.3)
+        answer = httpx.get(f"http://127.0.0.1:{port}/v1/agreements", headers=served.headers("ALPHA"))
+        assert answer.status_code == 200
 
 
 def test_a_length_beside_chunks_is_refused_on_the_wire(served: Served) -> None:

@@ -49,7 +49,12 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         agreements = agreements.model_copy(update={"issuer": DEVELOPMENT_ISSUER})
     fetch = issuer.fetch if issuer is not None else fetch_from(agreements, environment)
     database = RegisterDatabase(agreements)
+    watched = RegisterDatabase(agreements.model_copy(update={"pool_size": 1}))
     metrics = Metrics("register")
+
+    def close() -> None:
+        database.close()
+        watched.close()
 
     def find(client_id: str) -> Caller | None:
         with database.reading(NOTHING) as connection:
@@ -63,7 +68,7 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         metrics=metrics,
         audit=RequestAudit(AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING)), metrics, agreements),
         find_caller=find,
-        readiness=Readiness(database.is_ready),
+        readiness=Readiness(watched.is_ready),
     )
     app = build_service(
         parts,
@@ -72,7 +77,7 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
             summary="Who holds dispatch rights on which asset, when, and who knew it when.",
             routers=tuple(module.router for module in _ROUTES),
             large_bodies={routes_uploads.PATH: agreements.max_upload_bytes},
-            close=database.close,
+            close=close,
         ),
     )
     app.state.service = Service(

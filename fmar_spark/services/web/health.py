@@ -33,7 +33,7 @@ async def ready(request: Request) -> Health:
     """The service can work: its database answers and has its tables."""
     limit_anonymous(request, _PROBE)
     readiness = parts_of(request).readiness
-    if not readiness.has_looked:
+    if not readiness.has_checked:
         await run_in_threadpool(readiness.wait)
     if not readiness.is_ready():
         raise BusyError("not-ready", "the database does not answer, or is not migrated", headers={"Retry-After": "5"})

@@ -18,6 +18,7 @@ from fmar_spark.services.web import health
 from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.problems import (
+    OVERLOADED,
     PROBLEM_MEDIA_TYPE,
     BusyError,
     ServiceError,
@@ -28,6 +29,7 @@ from fmar_spark.services.web.problems import (
 )
 
 _CLOSE: Final = {"Connection": "close"}
+_RETRY: Final = {"Retry-After": "1"}
 _SLOWEST_BYTES_PER_SECOND: Final = 16_384
 _POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
 _UNKNOWN_ROUTE: Final = "(none)"
@@ -43,7 +45,7 @@ class RequestGuard:
         self._app = app
         self._parts = parts
         self._large_bodies = large_bodies
-        self._working = 0
+        self._work = _Work(parts.settings.max_requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let HTTP through under watch; anything else as it is."""
@@ -51,17 +53,13 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         most_bytes = self._large_bodies.get(scope["path"], self._parts.settings.max_body_bytes)
+        turn = _Turn(self._work)
         exchange = _Exchange(self._parts, scope, send)
-        is_work = scope["path"] not in health.PATHS
         try:
-            bounded = exchange.bounded(receive, most_bytes)
-            if is_work and self._working >= self._parts.settings.max_requests_at_once:
-                raise BusyError("overloaded", "the service is busy with other requests; send it again", headers={"Retry-After": "1"})
-            self._working += is_work
-            try:
-                await self._app(scope, bounded, exchange.send)
-            finally:
-                self._working -= is_work
+            bounded = exchange.bounded(receive, most_bytes, turn)
+            if scope["path"] not in health.PATHS and not exchange.has_body:
+                turn.begin()
+            await self._app(scope, bounded, exchange.send)
         except BusyError as error:
             await exchange.refuse(error)
         except ServiceError as error:
@@ -72,7 +70,40 @@ class RequestGuard:
             _log.error("request %s failed: %s\n%s", exchange.request_id, type(error).__name__, frames)
             await exchange.refuse(ServiceError("failed", "the service failed; quote the instance when you report it"))
         finally:
+            turn.end()
             exchange.record()
+
+
+class _Work:
+    """How many requests the service works on at the moment."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.count = 0
+
+
+class _Turn:
+    """One request's place among those at work: from the moment when it has arrived whole, so that a slow body keeps no place."""
+
+    def __init__(self, work: _Work) -> None:
+        self._work = work
+        self._is_at_work = False
+
+    def begin(self) -> None:
+        """Take a place.
+
+        Raises:
+            BusyError: there is none.
+        """
+        if self._work.count >= self._work.most:
+            raise BusyError(OVERLOADED, "the service is busy with other requests; send it again", headers=_RETRY)
+        self._work.count += 1
+        self._is_at_work = True
+
+    def end(self) -> None:
+        """Leave it, if it was taken."""
+        self._work.count -= self._is_at_work
+        self._is_at_work = False
 
 
 class _Exchange:
@@ -89,8 +120,14 @@ class _Exchange:
         self._is_answered = False
         scope.setdefault("state", {})["request_id"] = self.request_id
 
-    def bounded(self, receive: Receive, most: int) -> Receive:
-        """The request's body, up to so many bytes."""
+    @property
+    def has_body(self) -> bool:
+        """Whether a body follows the head."""
+        headers = Headers(scope=self._scope)
+        return headers.get("content-length", "0").strip("0") != "" or "transfer-encoding" in headers
+
+    def bounded(self, receive: Receive, most: int, turn: _Turn) -> Receive:
+        """The request's body, up to so many bytes; with its end the request takes its turn."""
         too_large = TooLargeError("body-too-large", f"at most {most} bytes are taken", headers=_CLOSE)
         headers = Headers(scope=self._scope)
         declared = headers.get("content-length", "0")
@@ -100,7 +137,7 @@ class _Exchange:
             raise too_large
         received = 0
         seconds = self._parts.settings.request_body_seconds
-        is_whole = False
+        is_whole = not self.has_body
 
         async def receive_some() -> Message:
             nonlocal received, is_whole
@@ -116,6 +153,11 @@ class _Exchange:
             if received > most:
                 # FastAPI turns any other exception while it reads a body into a 400.
                 raise HTTPException(too_large.status, too_large.detail, _CLOSE)
+            if is_whole:
+                try:
+                    turn.begin()
+                except BusyError as error:
+                    raise HTTPException(error.status, headers=error.headers) from error
             return message
 
         return receive_some

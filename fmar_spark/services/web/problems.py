@@ -7,6 +7,7 @@ from fmar_spark.errors import FmarError
 PROBLEM_TYPE_PREFIX: Final = "urn:fmar:problem:"
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 NO_TOKEN: Final = "no-token"
+OVERLOADED: Final = "overloaded"
 TITLES: Final = {
     400: "The request cannot be read",
     401: "A valid token is required",

@@ -14,7 +14,7 @@ from fmar_spark.services.web import health, openapi_page
 from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.middleware import RequestGuard
 from fmar_spark.services.web.models import Problem
-from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, TITLES, ServiceError, TooManyError, describe_problem
+from fmar_spark.services.web.problems import OVERLOADED, PROBLEM_MEDIA_TYPE, TITLES, ServiceError, TooManyError, describe_problem
 
 _PROBLEM_CONTENT: Final = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _DECLARED: Final = (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429, 503)
@@ -84,7 +84,7 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    names = {404: "no-such-resource", 405: "method-not-allowed", 408: "request-too-slow", 413: "body-too-large"}
+    names = {404: "no-such-resource", 405: "method-not-allowed", 408: "request-too-slow", 413: "body-too-large", 503: OVERLOADED}
     refusal = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
     refusal.status = status if status in TITLES else 400
     refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
