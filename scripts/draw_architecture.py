@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from fmar_spark.contracts.table import TableContract
 
-WIDTH, HEIGHT = 1240, 900
+WIDTH, HEIGHT = 1500, 900
 ROW_HEIGHT: Final = 30
 TABLE_HEIGHT: Final = 24
 NOTE_HEIGHT: Final = 20
@@ -60,6 +60,7 @@ INPUTS: Final[dict[str, tuple[Box, str, str]]] = {
     "messages": (Box(110, 80, 330, 44), "DIP messages", "a landing folder, or a Kafka topic"),
     "intervals": (Box(470, 80, 330, 44), "Your own intervals", "CSV or Parquet; weather, sites, labels"),
     "register": (Box(850, 80, 290, 44), "Register of agreements", "API over PostgreSQL or SQLite"),
+    "network": (Box(1160, 80, 240, 44), "Network files", "nodes, members, zones; registers"),
     "models": (Box(850, 478, 225, 44), "MLflow registry", "champion, else the bundled classifier"),
     "deliveries": (Box(110, 820, 160, 44), "Declared deliveries", "CSV, P0282, dispatches"),
     "readers": (
@@ -74,6 +75,7 @@ JOBS: Final[dict[str, Box]] = {
     "ingest_dip": Box(110, 152, 330, ROW_HEIGHT),
     "import_intervals": Box(470, 152, 330, ROW_HEIGHT),
     "mirror_register": Box(850, 152, 290, ROW_HEIGHT),
+    "load_network": Box(1160, 152, 240, ROW_HEIGHT),
     "build_readings": Box(110, 296, 560, ROW_HEIGHT),
     "characterise": Box(110, 485, 330, ROW_HEIGHT),
     "predict_baseline": Box(470, 485, 160, ROW_HEIGHT),
@@ -88,13 +90,14 @@ GROUPS: Final = (
     Group("silver", frozenset({"build_readings"}), Box(110, 356, 330, 86), 2, "newest value of every half-hour"),
     Group("silver", frozenset({"import_intervals"}), Box(470, 356, 340, 86), 2, "also filled where meters are simulated or landed"),
     Group("silver", frozenset({"mirror_register"}), Box(850, 356, 290, 86), 2, "every version, both times"),
+    Group("silver", frozenset({"load_network"}), Box(1160, 356, 240, 86), 2, "where a meter is connected, and when"),
     Group("silver", frozenset({"characterise"}), Box(110, 545, 330, 56), 2, "one wide row a meter, then episodes"),
     Group("gold", frozenset({"characterise"}), Box(110, 632, 560, 84), 3, "projections of the profiles"),
     Group("gold", frozenset({"predict_baseline"}), Box(690, 632, 195, 84), 1, "each day from days before"),
     Group("silver", frozenset({"load_deliveries"}), Box(460, 806, 160, 72), 1, "every declaration once"),
     Group("gold", frozenset({"mirror_register"}), Box(905, 632, 235, 84), 1, "assets with who may dispatch them"),
 )
-JOURNAL: Final = Box(1160, 22, 66, 860)
+JOURNAL: Final = Box(1420, 22, 66, 860)
 FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((187, 52), (187, 78)),
     ((360, 52), (360, 78)),
@@ -103,6 +106,8 @@ FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((275, 124), (275, 150)),
     ((635, 124), (635, 150)),
     ((995, 124), (995, 150)),
+    ((1280, 124), (1280, 150)),
+    ((1280, 182), (1280, 354)),
     ((275, 182), (275, 208)),
     ((570, 182), (570, 208)),
     ((740, 182), (740, 354)),

@@ -22,6 +22,7 @@ TOKEN_OF_UNIT = {
     "kW": "kw",
     "kWp": "kwp",
     "kW/min": "kw_per_min",
+    "kV": "kv",
     "minutes": "minutes",
     "day": "days",
     "week": "weeks",

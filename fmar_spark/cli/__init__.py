@@ -7,11 +7,21 @@ from typing import Final
 from typer import BadParameter, Exit, Typer, TyperException
 from typer.main import get_command
 
-from fmar_spark.cli import deliveries, demo, gateway, jobs, pages, reads, register
+from fmar_spark.cli import deliveries, demo, gateway, jobs, network, pages, reads, register
 from fmar_spark.cli.declaring import NAMES
 from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, FmarError
 
-GROUPS: Final = (demo.GROUP, jobs.GROUP, deliveries.GROUP, pages.GROUP, reads.GROUP, gateway.GROUP, register.GROUP, register.REGISTER)
+GROUPS: Final = (
+    demo.GROUP,
+    jobs.GROUP,
+    deliveries.GROUP,
+    network.GROUP,
+    pages.GROUP,
+    reads.GROUP,
+    gateway.GROUP,
+    register.GROUP,
+    register.REGISTER,
+)
 EPILOG: Final = "Exit status: 0 done, 1 failed, 2 wrong arguments or settings."
 
 

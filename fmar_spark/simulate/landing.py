@@ -22,6 +22,7 @@ from fmar_spark.simulate.messages import (
     write_message,
     write_standing_messages,
 )
+from fmar_spark.simulate.network import NETWORK_FOLDER, write_network
 from fmar_spark.simulate.permissions import draw_permissions
 from fmar_spark.simulate.plan import BLOCK_METERS, FleetPlan, check_plan, open_stream
 from fmar_spark.simulate.truth_tables import (
@@ -72,9 +73,10 @@ class _Target(NamedTuple):
 
     def write_whole(self, name: str, content: bytes) -> None:
         """A file that is there whole or not at all: a reader never sees half of it, nor one left by a run that was killed."""
-        unfinished = self.folder / f".{name}.part"
+        path = self.folder / name
+        unfinished = path.with_name(f".{path.name}.part")
         unfinished.write_bytes(content)
-        unfinished.replace(self.folder / name)
+        unfinished.replace(path)
 
     def write_truth(self, table: pa.Table, name: str, part: str) -> None:
         """One part of a truth table."""
@@ -113,6 +115,15 @@ def _write_broken_files(messages: list[DayMessage], target: _Target) -> tuple[in
     for file in files:
         target.write_whole(file.name, file.content)
     return len(files), [entry for file in files for entry in file.ledger]
+
+
+def _write_network(target: _Target) -> None:
+    """The network of all meters of the fleet, a folder beside the messages."""
+    meters = pq.read_table(target.folder / TRUTH_FOLDER / "meters", columns=["mpan_id", "gsp_group_id"])
+    files = write_network(list(zip(meters["mpan_id"].to_pylist(), meters["gsp_group_id"].to_pylist(), strict=True)))
+    (target.folder / NETWORK_FOLDER).mkdir(exist_ok=True)
+    for name, text in files.items():
+        target.write_whole(f"{NETWORK_FOLDER}/{name}", text.encode())
 
 
 def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary:
@@ -162,7 +173,7 @@ def write_landing(
 
     Args:
         plan: the fleet.
-        out_dir: landing folder; the truth and the weather go to ``_truth`` inside it.
+        out_dir: landing folder; the truth and the weather go to ``_truth`` inside it, the network to ``_network``.
         faults: names from ``fmar_spark.simulate.faults.FAULTS``.
         is_compressed: gzip each file.
         workers: processes that share the blocks; the files do not depend on it.
@@ -181,6 +192,7 @@ def write_landing(
             parts = list(pool.map(job, blocks))
     else:
         parts = [job(block) for block in blocks]
+    _write_network(target)
     injected: Counter[str] = Counter()
     for part in parts:
         injected.update(part.injected)

@@ -1,0 +1,1 @@
+"""Network files and capacity registers become checked rows, and rows with faults."""

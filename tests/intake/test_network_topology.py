@@ -1,0 +1,113 @@
+"""Files of the network: what they contradict is named, and nothing of them is taken."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fmar_spark.domain.coast import is_in_britain
+from fmar_spark.domain.gsp_groups import GSP_GROUPS
+from fmar_spark.errors import InputError
+from fmar_spark.intake.network.files import read_network_files
+from fmar_spark.intake.network.topology import KNOWN_COLUMNS, Topology, check_topology, find_branches
+from fmar_spark.simulate.network import write_network
+
+HEADER = "node_id,level,name,dno_code,parent_id,latitude,longitude"
+GSP = "G,gsp,Grid,NPG_NE,,54.9,-1.6"
+PRIMARY = "P,primary,Prime,NPG_NE,G,54.9,-1.6"
+NONE_KNOWN = pd.DataFrame(columns=list(KNOWN_COLUMNS), dtype=object)
+NO_MEMBERS = pd.Series([], dtype=object)
+
+
+def check(folder: Path, nodes: list[str], members: str = "", zones: str = "", known: pd.DataFrame = NONE_KNOWN) -> Topology:
+    """The topology of some lines."""
+    contents = {
+        "nodes": "\n".join([HEADER, *nodes]) if nodes else "",
+        "members": f"mpan_id,node_id\n{members}" if members else "",
+        "zones": f"zone_id,name,node_id\n{zones}" if zones else "",
+    }
+    paths: dict[str, Path | None] = {}
+    for kind, text in contents.items():
+        paths[kind] = folder / f"{kind}.csv" if text else None
+        if text:
+            (folder / f"{kind}.csv").write_text(text, encoding="utf-8")
+    return check_topology(read_network_files(paths["nodes"], paths["members"], paths["zones"]), known, NO_MEMBERS)
+
+
+def test_a_branch_names_the_node_of_every_level_above(tmp_path: Path) -> None:
+    topology = check(tmp_path, [GSP, "B,bsp,Bulk,NPG_NE,G,,", "P,primary,Prime,NPG_NE,B,,", "L,lv_feeder,Street,NPG_NE,P,,"])
+    branch = find_branches(topology.nodes).set_index("node_id").loc["L"]
+    assert branch[["gsp_id", "bsp_id", "primary_id", "lv_feeder_id"]].tolist() == ["G", "B", "P", "L"]
+    assert branch[["hv_feeder_id", "secondary_id"]].isna().all()
+
+
+CONTRADICTIONS = {
+    "a loop": ([GSP, "A,primary,a,NPG_NE,B,,", "B,bsp,b,NPG_NE,A,,"], "", "", "in a loop"),
+    "two parents": (
+        [GSP, "H,gsp,h,NPG_NE,,,", PRIMARY, "P,primary,Prime,NPG_NE,H,54.9,-1.6"],
+        "",
+        "",
+        r"lines 4 and 5: P has two parents, G and H",
+    ),
+    "an unknown parent": (["P,primary,p,NPG_NE,X,,"], "", "", "P: its parent X is not a known node"),
+    "one id in two DNOs": ([GSP, "G,gsp,Grid,NPG_YK,,,"], "", "", r"G is a substation of NPG_NE, NPG_YK; .* such as DNO:G"),
+    "a parent below": ([GSP, PRIMARY, "B,bsp,b,NPG_NE,P,,"], "", "", "not of a higher level than bsp"),
+    "no parent": (["P,primary,p,NPG_NE,,,"], "", "", "only a gsp has none"),
+    "the sea": (["G,gsp,Grid,NPG_NE,,56.0,1.5"], "", "", r"line 2: G at latitude 56, longitude 1.5 is in the sea"),
+    "an unknown level": (["G,substation,Grid,NPG_NE,,,"], "", "", "of level 'substation'"),
+    "an unknown operator": (["G,gsp,Grid,XX,,,"], "", "", "of operator 'XX'"),
+    "a node that is not there": ([GSP], "2000056535971,Z", "", "members.csv line 2: node 'Z' is not a known node"),
+    "no MPAN": ([GSP], "2.00006E+12,G", "", "mpan_id '2.00006E.12' found, 13 digits"),
+    "a meter at two nodes": ([GSP, PRIMARY], "2000056535971,G\n2000056535971,P", "", "one meter point at two nodes, G and P"),
+    "a zone of no meters": ([GSP, PRIMARY], "2000056535971,G", "Z,Zone,P", "zone Z has no meter points"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_contradiction_is_named_and_nothing_is_loaded(name: str, tmp_path: Path) -> None:
+    nodes, members, zones, said = CONTRADICTIONS[name]
+    with pytest.raises(InputError, match=rf"^nothing was loaded: .*{said}"):
+        check(tmp_path, nodes, members, zones)
+
+
+def test_nodes_that_are_known_may_be_parents_and_are_replaced_by_what_the_file_says(tmp_path: Path) -> None:
+    known = check(tmp_path, [GSP, PRIMARY]).nodes
+    topology = check(tmp_path, ["H,gsp,Other,NPG_NE,,,", "P,primary,Prime,NPG_NE,H,,"], "2000056535971,P", "Z,Zone,P", known)
+    assert sorted(topology.nodes["node_id"]) == ["G", "H", "P"]
+    assert topology.nodes.set_index("node_id").loc["P", "parent_id"] == "H"
+    assert topology.nodes.loc[topology.is_new, "node_id"].tolist() == ["H", "P"]
+
+
+def test_northern_powergrid_s_topology_is_recognised_by_its_headings(tmp_path: Path) -> None:
+    (tmp_path / "npg.csv").write_text(
+        "Licence,Substation Name,Substation Type in Forecasting Model,Distribution Information,Bulk Supply point (BSP),"
+        "Grid Supply Point (GSP),GSP ID\nNPgN,NORTON,GSP,x,NORTON,NORTON,N1\nNPgN,OLD TOWN,BSP,x,OLD TOWN,NORTON,N1\n"
+        "NPgN,ACK,Primary,x,OLD TOWN,NORTON,N1\nNPgN,HART,Primary,x,NORTON,NORTON,N1\n",
+        encoding="utf-8-sig",
+    )
+    topology = check_topology(read_network_files(tmp_path / "npg.csv", None, None), NONE_KNOWN, NO_MEMBERS)
+    parents = dict(zip(topology.nodes["name"], topology.nodes["parent_id"], strict=True))
+    assert parents["ACK"] == "NPG_NE:bsp:OLD TOWN"
+    assert parents["HART"] == "NPG_NE:gsp:NORTON"
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    (tmp_path / "nodes.csv").write_text("node_id,level\nG,gsp\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"^nodes.csv: column name, dno_code, parent_id, latitude, longitude is missing"):
+        read_network_files(tmp_path / "nodes.csv", None, None)
+
+
+def test_every_settlement_area_is_on_land_and_the_north_sea_is_not() -> None:
+    north = np.array([*(group.latitude for group in GSP_GROUPS), 60.15, 58.2, 49.92, 56.0, 50.2, 0.0, np.nan])
+    east = np.array([*(group.longitude for group in GSP_GROUPS), -1.15, -6.4, -6.3, 1.0, -1.0, 0.0, 0.0])
+    assert is_in_britain(north, east).tolist() == [True] * (len(GSP_GROUPS) + 3) + [False] * 4
+
+
+def test_the_simulated_fleet_stands_on_a_network_without_contradictions(tmp_path: Path) -> None:
+    meters = [("2000056535971", "_H"), ("1900012374324", "_J"), ("1200023305967", "_C")]
+    files = write_network([(mpan, group.gsp_group_id) for group in GSP_GROUPS for mpan, _ in meters[:1]] + meters[1:])
+    assert files == write_network([*meters[1:], *[(meters[0][0], group.gsp_group_id) for group in GSP_GROUPS]])
+    (tmp_path / "nodes.csv").write_text(files["nodes.csv"], encoding="utf-8")
+    topology = check_topology(read_network_files(tmp_path / "nodes.csv", None, None), NONE_KNOWN, NO_MEMBERS)
+    assert topology.nodes["level"].nunique() == 6
