@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -37,8 +36,7 @@ def succeed(current: DataFrame, stated: DataFrame, key: Sequence[str], day: date
     old = current.where(is_open())
     before = old.select(*key, F.struct(*compared).alias("_old"), "valid_from_date", *(["source"] if "source" in old.columns else []))
     pairs = stated.select(*key, F.struct(*compared).alias("_new"), F.col("source").alias("_source")).join(before, list(key), "left")
-    is_same = reduce(lambda all_so_far, name: all_so_far & F.col(f"_old.{name}").eqNullSafe(F.col(f"_new.{name}")), compared, F.lit(True))
-    changed = pairs.where(F.col("_old").isNull() | ~is_same)
+    changed = pairs.where(~F.col("_old").eqNullSafe(F.col("_new")))
     at = F.lit(day)
     is_ended = F.col("_old").isNotNull() & (F.col("valid_from_date") < at)
     never = F.lit(None).cast("date")
