@@ -162,24 +162,24 @@ def run_job(job: Job, settings: Settings, run_date: date | None, body: Callable[
     return DONE
 
 
-def open_notebook(name: str, told: Mapping[str, str]) -> App:
+def open_notebook(name: str, fields: Mapping[str, str]) -> App:
     """What a notebook works with: the same settings, session and journal as a job. A running session is joined.
 
     Args:
         name: of the notebook, for the session and the log.
-        told: what its widgets say: environment, lake, run_date (YYYY-MM-DD) and settings (``section.key=value``, with spaces
+        fields: what its widgets hold: environment, lake, run_date (YYYY-MM-DD) and settings (``section.key=value``, with spaces
             between); empty = the default.
 
     Raises:
         ConfigError: an unknown environment, a misspelt setting, a wrong date, or no session.
     """
     start_logging()
-    options = RunOptions(told.get("lake"), told.get("environment") or "local", tuple(told.get("settings", "").split()))
+    options = RunOptions(fields.get("lake"), fields.get("environment") or "local", tuple(fields.get("settings", "").split()))
     settings = options.load_settings()
     try:
-        run_date = clock.parse_day(told["run_date"]) if told.get("run_date") else None
+        run_date = clock.parse_day(fields["run_date"]) if fields.get("run_date") else None
     except ValueError as error:
-        raise ConfigError(f"run_date: {told['run_date']!r} found, YYYY-MM-DD wanted") from error
+        raise ConfigError(f"run_date: {fields['run_date']!r} found, YYYY-MM-DD wanted") from error
     app = App(Job(name), settings, run_date)
     app.start_spark()
     return app
@@ -205,20 +205,20 @@ def plain_signals() -> Iterator[None]:
         yield
         return
     before = {number: signal.signal(number, signal.default_int_handler) for number in (*ENDING_SIGNALS, signal.SIGALRM)}
-    tell = sys.unraisablehook
+    report = sys.unraisablehook
 
     def send_again(lost: "sys.UnraisableHookArgs") -> None:
         if issubclass(lost.exc_type, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, LOST_SIGNAL_SECONDS)
         else:
-            tell(lost)
+            report(lost)
 
     sys.unraisablehook = send_again
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = tell
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -230,8 +230,8 @@ def _report_failure(app: App, error: Exception) -> int:
     if app.has_lost_spark:
         gone = "Spark's process has gone: it was ended, or the machine ran out of memory"
         return _report(app.job, FmarError(f"{gone}; run the same command again"))
-    told = "".join(traceback.format_exception(error)).splitlines()
-    sys.stderr.write("\n".join(line for line in told if not JAVA_FRAMES.match(line)) + "\n")
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    sys.stderr.write("\n".join(line for line in lines if not JAVA_FRAMES.match(line)) + "\n")
     return FAILED
 
 

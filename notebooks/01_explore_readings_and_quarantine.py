@@ -1,6 +1,6 @@
 # Databricks notebook source
 # MAGIC %md
-# MAGIC # Readings, and what was refused
+# MAGIC # Readings, and what was rejected
 # MAGIC New DIP messages are taken in if a landing folder is named; then what stands in the lake is looked at: how much was read,
 # MAGIC how much is missing, of which quality, and what stands in quarantine and why.
 
@@ -19,9 +19,9 @@ from fmar_spark.steps import build_readings, ingest_dip
 
 # COMMAND ----------
 
-told = read_widgets(globals(), environment="local", lake="", settings="", run_date="", landing="")
+fields = read_widgets(globals(), environment="local", lake="", settings="", run_date="", landing="")
 display = choose_display(globals())
-app = open_notebook("explore_readings", vars(told))
+app = open_notebook("explore_readings", vars(fields))
 store = TableStore(app.spark, app.settings.lake.root)
 
 # COMMAND ----------
@@ -32,8 +32,8 @@ store = TableStore(app.spark, app.settings.lake.root)
 
 # COMMAND ----------
 
-if told.landing:
-    source = Folder(told.landing)
+if fields.landing:
+    source = Folder(fields.landing)
     app.run_step("ingest_dip", lambda store, run: ingest_dip.run(store, run, app.settings.ingest, source))
     app.run_step("build_readings", build_readings.run)
 
@@ -78,16 +78,16 @@ display(meter_points)
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## What was refused, and why
-# MAGIC Nothing is dropped: each refusal stands in `bronze.quarantine` with the rule that it broke.
+# MAGIC ## What was rejected, and why
+# MAGIC Nothing is dropped: each rejection stands in `bronze.quarantine` with the rule that it broke.
 
 # COMMAND ----------
 
 quarantine = store.read_or_empty(QUARANTINE)
-by_rule = quarantine.groupBy("rule").agg(F.count("*").alias("refused"), F.first("reason").alias("for_example"))
-refused = by_rule.orderBy(F.desc("refused")).toPandas()
-display(refused)
+by_rule = quarantine.groupBy("rule").agg(F.count("*").alias("rejected"), F.first("reason").alias("for_example"))
+rejected = by_rule.orderBy(F.desc("rejected")).toPandas()
+display(rejected)
 
 # COMMAND ----------
 
-display(px.bar(refused, x="refused", y="rule", orientation="h", title="Refusals by rule"))
+display(px.bar(rejected, x="rejected", y="rule", orientation="h", title="Rejections by rule"))

@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # What each connection can do
-# MAGIC Every eligible meter is characterised, then the fleet is summed up and one meter is looked at with a person's own eyes.
+# MAGIC Every eligible meter is characterised, then the fleet is summed up and one meter is looked at closely.
 
 # COMMAND ----------
 
@@ -24,9 +24,9 @@ from fmar_spark.units import kw_from_kwh
 
 # COMMAND ----------
 
-told = read_widgets(globals(), environment="local", lake="", settings="", run_date="", meters="", look_at="", report="")
+fields = read_widgets(globals(), environment="local", lake="", settings="", run_date="", meters="", look_at="", report="")
 display = choose_display(globals())
-app = open_notebook("characterise_fleet", vars(told))
+app = open_notebook("characterise_fleet", vars(fields))
 store = TableStore(app.spark, app.settings.lake.root)
 
 # COMMAND ----------
@@ -37,7 +37,7 @@ store = TableStore(app.spark, app.settings.lake.root)
 
 # COMMAND ----------
 
-meters = tuple(told.meters.split())
+meters = tuple(fields.meters.split())
 written = app.run_step("characterise", lambda store, run: characterise.run(store, run, app.settings, meters))
 
 # COMMAND ----------
@@ -72,7 +72,7 @@ display(sizes.orderBy(F.desc("rated_kw")).limit(20))
 
 weight = F.sum(F.when(F.col("is_present"), F.col("present_probability")).otherwise(0.0)).alias("weight")
 fullest = detections.groupBy("mpan_id").agg(weight).orderBy(F.desc("weight"), "mpan_id").first()
-mpan_id = told.look_at or fullest["mpan_id"]
+mpan_id = fields.look_at or fullest["mpan_id"]
 of_meter = F.col("mpan_id") == mpan_id
 wanted = ("asset_class", "present_probability", "tier", "appeared_date", "removed_date", "evidence")
 verdicts = detections.where(of_meter).select(*wanted).toPandas()
@@ -109,5 +109,5 @@ display(px.line(weeks, x="slot", y="probability", color="asset_class", line_dash
 # COMMAND ----------
 
 order = Order(named=(mpan_id,), evidence_meters=50)
-page = write_report(Path(app.settings.lake.root), Path(told.report), order, print) if told.report else {}
+page = write_report(Path(app.settings.lake.root), Path(fields.report), order, print) if fields.report else {}
 display(page)

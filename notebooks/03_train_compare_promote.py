@@ -18,9 +18,9 @@ from fmar_spark.steps import train_classifier
 
 # COMMAND ----------
 
-told = read_widgets(globals(), environment="local", lake="", settings="", run_date="", labels="silver.labels", promote_version="")
+fields = read_widgets(globals(), environment="local", lake="", settings="", run_date="", labels="silver.labels", promote_version="")
 display = choose_display(globals())
-app = open_notebook("train_compare_promote", vars(told))
+app = open_notebook("train_compare_promote", vars(fields))
 learning = app.settings.learning
 
 # COMMAND ----------
@@ -31,8 +31,8 @@ learning = app.settings.learning
 
 # COMMAND ----------
 
-if told.labels:
-    written = app.run_step("train_classifier", lambda store, run: train_classifier.run(store, run, app.settings, told.labels))
+if fields.labels:
+    written = app.run_step("train_classifier", lambda store, run: train_classifier.run(store, run, app.settings, fields.labels))
 
 # COMMAND ----------
 
@@ -65,9 +65,9 @@ if len(figures):
 
 # COMMAND ----------
 
-if told.promote_version:
-    client.set_registered_model_alias(learning.registry_model, learning.alias, told.promote_version)
-    client.set_model_version_tag(learning.registry_model, told.promote_version, "promoted", "by hand, in the notebook")
+if fields.promote_version:
+    client.set_registered_model_alias(learning.registry_model, learning.alias, fields.promote_version)
+    client.set_model_version_tag(learning.registry_model, fields.promote_version, "promoted", "by hand, in the notebook")
 
 # COMMAND ----------
 

@@ -17,9 +17,9 @@ from fmar_spark.settings.notebook_widgets import choose_display, read_widgets
 
 # COMMAND ----------
 
-told = read_widgets(globals(), lake="lake", asset_class="ev", season="winter")
+fields = read_widgets(globals(), lake="lake", asset_class="ev", season="winter")
 display = choose_display(globals())
-gold = sorted(path.parent for path in Path(told.lake).glob("gold/*/_delta_log"))
+gold = sorted(path.parent for path in Path(fields.lake).glob("gold/*/_delta_log"))
 display([f"{path.name}, version {DeltaTable(str(path)).version()}" for path in gold])
 
 # COMMAND ----------
@@ -73,11 +73,11 @@ expected = connection.execute(
     """SELECT a.weekday, a.slot, sum(a.probability * c.rated_kw) AS expected_kw
     FROM availability a JOIN capability c USING (mpan_id, asset_class, direction)
     WHERE a.asset_class = $asset_class AND a.season = $season AND NOT isnan(a.probability) GROUP BY ALL ORDER BY ALL""",
-    {"asset_class": told.asset_class, "season": told.season},
+    {"asset_class": fields.asset_class, "season": fields.season},
 ).df()
 if len(expected):
     week = expected.pivot(index="weekday", columns="slot", values="expected_kw")
-    display(px.imshow(week, aspect="auto", title=f"Expected kW of {told.asset_class}, {told.season}"))
+    display(px.imshow(week, aspect="auto", title=f"Expected kW of {fields.asset_class}, {fields.season}"))
 
 # COMMAND ----------
 

@@ -38,10 +38,10 @@ EVENT_HOURS = range(6, 22)
 
 
 class Case(NamedTuple):
-    """Something that is foreseen for some days of every meter."""
+    """Something that is predicted for some days of every meter."""
 
     name: str
-    foresee: Callable[[Ints], tuple[Floats, ...]]
+    predict: Callable[[Ints], tuple[Floats, ...]]
     """Gives predicted, and where there is one the interval, shape (meters, targets, 48)."""
 
 
@@ -115,9 +115,9 @@ def report_requests(fleet: Fleet) -> None:
     print(f"\n{len(net_kwh)} meters, {asked / len(net_kwh):.0f} scattered days each; medians over meters, ratios to BL01's")
     print(f"{'':26s}us/meter-day  to BL01  ms/meter, one day  CV(RMSE)  to BL01  NRMSE 2 h  to BL01  better   NMBE  within 80 %")
     for case in cases:
-        seconds = time_quickest(lambda case=case: case.foresee(every_day)) / asked  # type: ignore[misc]  # bound at once
-        single = time_quickest(lambda case=case: case.foresee(newest)) / len(net_kwh)  # type: ignore[misc]  # bound at once
-        scores = score_forecast(fleet, every_day, case.foresee(every_day))
+        seconds = time_quickest(lambda case=case: case.predict(every_day)) / asked  # type: ignore[misc]  # bound at once
+        single = time_quickest(lambda case=case: case.predict(newest)) / len(net_kwh)  # type: ignore[misc]  # bound at once
+        scores = score_forecast(fleet, every_day, case.predict(every_day))
         base, base_scores = base or seconds, scores if base_scores is None else base_scores
         cv, event, bias, within = scores
         cv_ratio, event_ratio = (np.nanmedian(scores[row] / base_scores[row]) for row in (0, 1))

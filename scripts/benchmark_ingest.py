@@ -143,7 +143,7 @@ def decode_alone(folder: Path) -> float:
         text = path.read_bytes()
         began = time.process_time()
         consumption = (message.payload.custom.consumption for message in decode(text))
-        for blocks in (told.blocks for told in consumption if told is not None):
+        for blocks in (one.blocks for one in consumption if one is not None):
             for block in blocks:
                 decode_periods(block.periods)
         spent += time.process_time() - began
@@ -211,7 +211,7 @@ class ProcessorClock:
             fields, pid = tail.split(), int(path.parent.name)
             parents[pid] = int(fields[1])
             used[pid] = (head.partition("(")[2], sum(int(field) for field in fields[11:13]) / TICKS_A_SECOND)
-        self.seen |= {pid: told for pid, told in used.items() if is_under(pid, os.getpid(), parents)}
+        self.seen |= {pid: seconds for pid, seconds in used.items() if is_under(pid, os.getpid(), parents)}
 
 
 def is_under(pid: int, root: int, parents: dict[int, int]) -> bool:

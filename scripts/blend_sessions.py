@@ -56,11 +56,11 @@ def main() -> int:
     parser.add_argument("--least-days", type=int, default=60, help="from a driver's first session to the last (default: 60)")
     parser.add_argument("--days", type=int, default=400, help="of each home, its last (default: 400)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of drivers (default: 1)")
-    told = parser.parse_args()
-    rules = Rules(told.least_sessions, told.least_days, told.days, told.seed)
-    readings_of = read_columns(told.homes, HOME_COLUMNS)
-    homes = [take_home(told.homes, readings_of, name, rules.days) for name in told.series.split(",")]
-    drivers = read_drivers(told.sessions, tuple(filter(None, told.without.split(","))), rules)
+    options = parser.parse_args()
+    rules = Rules(options.least_sessions, options.least_days, options.days, options.seed)
+    readings_of = read_columns(options.homes, HOME_COLUMNS)
+    homes = [take_home(options.homes, readings_of, name, rules.days) for name in options.series.split(",")]
+    drivers = read_drivers(options.sessions, tuple(filter(None, options.without.split(","))), rules)
     labels, readings, truth = [], [], []
     for number, (user, sessions) in enumerate(drivers):
         home = homes[number % len(homes)]
@@ -76,11 +76,11 @@ def main() -> int:
         labels.append(label_home(name, home.index[active[0]] if is_new else None, float(sessions["charging_power_kw_est"].median())))
     if not labels:
         parser.error("no driver has so many sessions over so many days")
-    told.out.mkdir(parents=True, exist_ok=True)
-    pd.concat(readings).to_parquet(told.out / "readings.parquet", index=False)
-    pd.concat(truth).to_parquet(told.out / "truth.parquet", index=False)
-    pd.DataFrame(labels).to_csv(told.out / "labels.csv", index=False)
-    print(f"{len(labels)} meters on {len(homes)} homes in {told.out}")
+    options.out.mkdir(parents=True, exist_ok=True)
+    pd.concat(readings).to_parquet(options.out / "readings.parquet", index=False)
+    pd.concat(truth).to_parquet(options.out / "truth.parquet", index=False)
+    pd.DataFrame(labels).to_csv(options.out / "labels.csv", index=False)
+    print(f"{len(labels)} meters on {len(homes)} homes in {options.out}")
     return 0
 
 

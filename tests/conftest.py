@@ -15,8 +15,16 @@ from fmar_spark.settings.overlays import load_settings
 hypothesis.settings.register_profile("fmar", deadline=None)
 hypothesis.settings.load_profile("fmar")
 """How long an example takes says more of the machine than of the code."""
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1")
-"""A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back."""
+os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m")
+"""A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back.
+With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time."""
+TINY_PLANS = {
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
+"""A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it."""
 FIXTURES_OF_MARK = {"spark": {"spark", "store"}, "browser": {"page", "browser", "chromium"}, "database": {"postgres", "postgres_register"}}
 """Lanes by what a test asks for."""
 SHARING_FOLDERS = {"evaluation", "learning", "notebooks", "report", "services", "simulate"}
@@ -39,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark() -> Iterator[SparkSession]:
     """The one session of a test run."""
     session = build_session("tests", load_settings("test", []).spark)
-    session.conf.set("spark.databricks.delta.snapshotPartitions", "1")
+    for name, value in TINY_PLANS.items():
+        session.conf.set(name, value)
     yield session
     session.stop()
 

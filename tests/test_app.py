@@ -40,9 +40,9 @@ def test_afterwards_signals_and_lost_errors_are_answered_as_before() -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_another_error_in_a_finaliser_is_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[type[BaseException]] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+def test_another_error_in_a_finaliser_is_reported_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: given.append(lost.exc_type))
     with plain_signals():
         finalise(lambda: 1 // 0)
-    assert told == [ZeroDivisionError]
+    assert given == [ZeroDivisionError]

@@ -32,7 +32,7 @@ def test_a_job_is_one_that_databricks_knows(name: str) -> None:
     assert len(job.tasks) == len(JOBS[name]["tasks"])
 
 
-def test_a_misspelt_key_is_refused() -> None:
+def test_a_misspelt_key_is_rejected() -> None:
     broken = JOBS["characterise_daily"] | {"shedule": {}}
     with pytest.raises(ValueError, match="shedule"):
         Job.from_dict(broken)

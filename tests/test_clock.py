@@ -17,7 +17,7 @@ def test_the_last_period_of_a_day_ends_at_midnight() -> None:
 
 
 @pytest.mark.parametrize("label", ["00:15", "24:30", "-1:00"])
-def test_a_label_off_the_half_hour_is_refused(label: str) -> None:
+def test_a_label_off_the_half_hour_is_rejected(label: str) -> None:
     with pytest.raises(ValueError, match="wanted"):
         clock.slot_of_period_end(label)
 

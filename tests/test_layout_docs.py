@@ -34,7 +34,7 @@ def test_the_dictionary_holds_every_table_and_column() -> None:
         assert [row.split(" | ")[0].removeprefix("| ") for row in part.splitlines() if row.startswith("| ")][1:] == list(table.names)
 
 
-def test_the_picture_refuses_what_it_has_no_place_for() -> None:
+def test_the_picture_rejects_what_it_has_no_place_for() -> None:
     with pytest.raises(ValueError, match=r"^picture: jobs: new_job stands on one side only"):
         draw_architecture(ALL_TABLES, [*JOBS, "new_job"])
     homeless = replace(ALL_TABLES[0], job="new_job")
@@ -48,8 +48,8 @@ def test_the_picture_refuses_what_it_has_no_place_for() -> None:
 def test_the_architecture_names_the_layers_that_the_import_rules_know() -> None:
     rules = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"][0]["layers"]
     part = ARCHITECTURE.read_text(encoding="utf-8").partition("## Layers of the code")[2].partition("\n## ")[0]
-    told = [re.findall(r"`(\w+)`", row.split(" | ")[0]) for row in part.splitlines() if row.startswith("| `")]
-    assert told == [[name.strip() for name in layer.split("|")] for layer in rules]
+    given = [re.findall(r"`(\w+)`", row.split(" | ")[0]) for row in part.splitlines() if row.startswith("| `")]
+    assert given == [[name.strip() for name in layer.split("|")] for layer in rules]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs").glob("*.md")))

@@ -98,10 +98,10 @@ def print_tables(console: Console, document: dict[str, Any], tables: list[TextTa
     console.print(f"Evaluation of {document['lake']}, classifier {document['model_version']}, {document['made_at']}. Labels: {labels}.")
     for warning in document["training"]["warnings"]:
         console.print(f"Warning: {warning}.", style="bold", markup=False)
-    refused = document["training"]["refused"]
-    if refused:
-        names = ", ".join(one["name"] for one in refused[:NAMED]) + (", ..." if len(refused) > NAMED else "")
-        console.print(f"Not scored, the classifier has learnt from them: {len(refused):,} meters ({names}): {refused[0]['reason']}.")
+    left_out = document["training"]["left_out"]
+    if left_out:
+        names = ", ".join(one["name"] for one in left_out[:NAMED]) + (", ..." if len(left_out) > NAMED else "")
+        console.print(f"Not scored, the classifier has learnt from them: {len(left_out):,} meters ({names}): {left_out[0]['reason']}.")
     if "circumstances_differ_by" in document:
         console.print(f"Whole histories characterised again differ from the lake by at most {document['circumstances_differ_by']:.6f}.")
     for one in tables:

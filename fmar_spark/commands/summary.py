@@ -80,11 +80,11 @@ def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
     console.print(table)
 
 
-def show_refusals(console: Console, lake: LakeFiles) -> None:
+def show_rejected(console: Console, lake: LakeFiles) -> None:
     """What was rejected, by rule; and how many of the known connections were examined."""
-    refused = lake.read(QUARANTINE, ["rule"])["rule"].value_counts()
-    if len(refused):
-        console.print(f"Refused: {', '.join(f'{rows:,} {rule}' for rule, rows in refused.items())}.")
+    rejected = lake.read(QUARANTINE, ["rule"])["rule"].value_counts()
+    if len(rejected):
+        console.print(f"Rejected: {', '.join(f'{rows:,} {rule}' for rule, rows in rejected.items())}.")
     points = lake.read(METER_POINTS, ["mpan_id", "boundary_mpan_id"])
     boundaries = points["boundary_mpan_id"].nunique()
     examined = lake.read(ASSET_DETECTIONS, ["mpan_id"])["mpan_id"].nunique()
@@ -157,7 +157,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     labels = lake.read(LABELS, ["mpan_id", "provenance", *LABEL_OF_CLASS.values()])
     origins = name_origins(points, labels)
     show_rows(console, lake, origins)
-    show_refusals(console, lake)
+    show_rejected(console, lake)
     sql = LakeRows(lake.root)
     define_meters(sql)
     passing = [row["mpan_id"] for row in sql.rows("SELECT mpan_id FROM consent_checks WHERE refusal IS NULL")]
@@ -178,7 +178,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
 
 
 def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
-    """How many half-hours were foreseen for whom."""
+    """How many half-hours were predicted for whom."""
     predicted = lake.read(BASELINE_PREDICTIONS, ["mpan_id", "slot_start_at"])
     if len(predicted):
         shares = count_by_origin(predicted["mpan_id"], origins)

@@ -27,7 +27,7 @@ ASSET_DETECTIONS: Final = TableContract(
         Column("removed_date", "date", "Local day from which its mark is gone; null where is_present, or where no day can be named."),
         Column("removed_p10_date", "date", "Early end of the 80 % interval."),
         Column("removed_p90_date", "date", "Late end of the 80 % interval."),
-        Column("evidence", "string", "One sentence that a person can check."),
+        Column("evidence", "string", "One sentence that a reader can check."),
         Column("days_seen", "int", "Local days with readings.", unit="day", nullable=False),
         Column("model_version", "string", "Classifier that scored.", nullable=False),
         *run_columns(),
@@ -78,7 +78,7 @@ CAPABILITY: Final = TableContract(
         Column("ramp_kw_per_min_lower_bound", "double", "Change over one half-hour: the true ramp is at least this.", unit="kW/min"),
         Column("energy_kwh_day", "double", "Mean energy a day that the asset was there.", unit="kWh"),
         Column("storage_kwh", "double", "Usable storage; batteries only.", unit="kWh"),
-        Column("peak_kwp", "double", "DC peak; PV only, null where the orientation cannot be told.", unit="kWp"),
+        Column("peak_kwp", "double", "DC peak; PV only, null where the orientation cannot be estimated.", unit="kWp"),
         Column("peak_kwp_lower", "double", "Low end of the 80 % interval.", unit="kWp"),
         Column("peak_kwp_upper", "double", "High end of the 80 % interval.", unit="kWp"),
         Column(

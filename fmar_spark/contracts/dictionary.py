@@ -6,7 +6,7 @@ from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.domain.words import Sensitivity
 
 _LAYER_SAYS = {
-    Layer.BRONZE: "As told by others.",
+    Layer.BRONZE: "As reported by others.",
     Layer.SILVER: "Cleaned and keyed.",
     Layer.GOLD: "What people and the read API ask for.",
     Layer.OPS: "How the jobs ran.",

@@ -50,7 +50,7 @@ METER_PROFILES: Final = TableContract(
     columns=(
         mpan_column(),
         Column("gsp_group_id", "string", "Settlement area."),
-        Column("is_domestic", "boolean", "Household or not; null where not told."),
+        Column("is_domestic", "boolean", "Household or not; null where not known."),
         Column("verdict", "string", "sufficient, or why the history is not.", nullable=False),
         Column("first_date", "date", "First local day with readings in the window."),
         Column("days_seen", "int", "Local days with readings.", unit="day", nullable=False),

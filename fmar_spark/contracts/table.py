@@ -12,7 +12,7 @@ class Layer(StrEnum):
     """Folders of the lake, in the order of the data flow."""
 
     BRONZE = "bronze"
-    """As told by others."""
+    """As reported by others."""
     SILVER = "silver"
     """Cleaned and keyed."""
     GOLD = "gold"
@@ -56,7 +56,7 @@ class TableContract:
     """Append-only and written by several jobs: the only tables without a single writer."""
 
     def __post_init__(self) -> None:
-        """Refuse a contract that contradicts itself."""
+        """Reject a contract that contradicts itself."""
         names = [column.name for column in self.columns]
         twice = {name for name in names if names.count(name) > 1}
         if twice:

@@ -42,7 +42,7 @@ def remember_jars(spark: SparkSession, packages: str, memory: Path) -> None:
 
 def _recall(memory: Path) -> dict[str, list[str]]:
     try:
-        told = json.loads(memory.read_text(encoding="utf-8"))
+        remembered = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return remembered if isinstance(remembered, dict) else {}

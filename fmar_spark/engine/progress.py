@@ -1,4 +1,4 @@
-"""Shows a person who is watching how far Spark is with the table at hand."""
+"""Shows whoever is watching how far Spark is with the table at hand."""
 
 import sys
 import threading
@@ -14,7 +14,7 @@ CLEAR_LINE: Final = "\r\x1b[K"
 """Begins every line on a terminal on which a progress line may stand."""
 LOOK_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 2.0
-"""What is over sooner is not told."""
+"""What is over sooner is not shown."""
 
 
 class ProgressLine:
@@ -42,7 +42,7 @@ class ProgressLine:
         while not self.is_over.wait(LOOK_SECONDS):
             try:
                 done, parts = count_parts(self.spark)
-            except Exception:  # a session that has gone is the step's to tell, not a watcher's
+            except Exception:  # a session that has gone is the step's to report, not a watcher's
                 return
             passed = time.monotonic() - self.begun_at
             if passed >= PATIENCE_SECONDS:

@@ -122,7 +122,7 @@ def _clear_unfinished(store: TableStore, checkpoint: str) -> None:
 
 
 def _await(query: StreamingQuery, is_idle: threading.Event | None) -> bool:
-    """Wait until the stream ends by itself, or a person or the system asks for its end; whether that was so.
+    """Wait until the stream ends by itself, or the user or the system asks for its end; whether that was so.
 
     Where ``is_idle`` is given, the batch at hand is finished first, unless its end is asked for again. While it waits,
     signals only leave word: Spark's own answer to Ctrl-C talks to the JVM in the middle of another call.

@@ -195,9 +195,9 @@ def _join_sources(
         joined |= {meter.mpan_id: meter for meter in mine}
     if not joined:
         labelled, withheld = sum(len(meters) for _, meters in sources), sum(source.withheld for source in counted)
-        refused = f" and may be scored: {withheld} do not pass the consent check" if withheld else ""
+        withheld_words = f" and may be scored: {withheld} do not pass the consent check" if withheld else ""
         raise InputError(
-            f"{lake.root}: none of the {labelled} labelled meters is in the lake{refused}; series ids or MPANs of its meters wanted"
+            f"{lake.root}: none of the {labelled} labelled meters is in the lake{withheld_words}; series ids or MPANs of its meters wanted"
         )
     fleet_of: dict[str, Path] = {}
     for folder in truths:

@@ -41,7 +41,7 @@ FEW_METERS: Final = 30
 """Up to so many meters of a kind every single answer is listed."""
 TIER_FIGURES: Final = ("precision", "recall", "right_share")
 NAMED: Final = 5
-"""Refused meters that a message names; the document names all."""
+"""Left-out meters that a message names; the document names all."""
 Progress = Callable[[str], None]
 """Called with the next stage, in words for the user."""
 
@@ -136,16 +136,16 @@ def _leave_out_training(lake: LakeRows, known: KnownMeters, version: str, settin
     """The training meters among the labelled ones, and which meters may be scored."""
     is_kept = np.ones(len(known.labels.mpan_id), dtype=np.bool_)
     trained_on = find_trained_on(settings.learning, version)
-    training: dict[str, Any] = {"is_known": trained_on is not None, "refused": [], "warnings": []}
+    training: dict[str, Any] = {"is_known": trained_on is not None, "left_out": [], "warnings": []}
     if trained_on is None:
         training["warnings"].append(f"training meters unknown: {version} was stored without them, so some may be among those scored here")
         return training, is_kept
-    refused = find_training_meters(lake, known, trained_on)
-    is_kept[[refusal.place for refusal in refused]] = False
+    left_out = find_training_meters(lake, known, trained_on)
+    is_kept[[one.place for one in left_out]] = False
     labels = known.labels
-    training["refused"] = [
+    training["left_out"] = [
         {"name": labels.name[place], "mpan_id": labels.mpan_id[place], "kind": labels.kind[place], "reason": reason}
-        for place, reason in refused
+        for place, reason in left_out
     ]
     unplanned = count_unplanned(known) if trained_on.fleets else 0
     if unplanned:
@@ -154,8 +154,8 @@ def _leave_out_training(lake: LakeRows, known: KnownMeters, version: str, settin
             "name their landing folder with --labels"
         )
     if not is_kept.any():
-        names = ", ".join(one["name"] for one in training["refused"][:NAMED])
-        raise InputError(f"{version}: it was trained on all {len(is_kept):,} labelled meters ({names}, ...): {refused[0].reason}")
+        names = ", ".join(one["name"] for one in training["left_out"][:NAMED])
+        raise InputError(f"{version}: it was trained on all {len(is_kept):,} labelled meters ({names}, ...): {left_out[0].reason}")
     return training, is_kept
 
 

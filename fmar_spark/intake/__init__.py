@@ -1,1 +1,1 @@
-"""Bytes and files from outside become judged rows, and rows with faults."""
+"""Bytes and files from outside become checked rows, and rows with faults."""

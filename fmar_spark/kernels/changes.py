@@ -188,7 +188,7 @@ def _on_level(runs: list[_Spell], rules: ChangeRules) -> float:
 
 
 def _settle_states(runs: list[_Spell], mark: _Mark, rules: ChangeRules, on_level: float) -> list[_Spell]:
-    """Tell on from off, drop spells too short to mean anything, and join what is left of one state."""
+    """Separate on from off, drop spells too short to mean anything, and join what is left of one state."""
     threshold = rules.off_share * on_level
     spells = _join([run._replace(is_on=run.level > threshold) for run in runs], mark)
     is_on_day = np.repeat([spell.is_on for spell in spells], [spell.last - spell.first for spell in spells])

@@ -1,4 +1,4 @@
-"""When, how long and how often blocks of load happen: what tells a driver from a thermostat."""
+"""When, how long and how often blocks of load happen: what distinguishes a driver from a thermostat."""
 
 from typing import Final, NamedTuple
 

@@ -30,7 +30,7 @@ WHOLE_HISTORY_MONTHS: Final = 1200
 ASKED_PER_BATCH: Final = 2000
 """Meter-days of one record batch: about 100,000 rows."""
 DAYS_PER_WALK: Final = 16
-"""Meters whose last days lie this close are foreseen in one walk: their number changes the cost, never the result."""
+"""Meters whose last days lie this close are forecast in one pass: their number changes the cost, never the result."""
 
 
 FURTHEST_DAYS: Final = 400
@@ -41,7 +41,7 @@ class ScoreRules(NamedTuple):
     """Over which days a baseline is scored."""
 
     score_days: int
-    """Last days of each meter that are foreseen, each from the days before it."""
+    """Last days of each meter that are forecast, each from the days before it."""
     warm_up_days: int
     """Days before those that it learns from."""
     baseline: BaselineRules = BaselineRules()
@@ -61,7 +61,7 @@ class BaselineStanding(NamedTuple):
 
 
 def read_rules(settings: BaselineSettings) -> ScoreRules:
-    """What a person may set about baselines, as the kernels take it."""
+    """What a user may set about baselines, as the kernels take it."""
     baseline = BaselineRules(
         stack=StackRules(half_life_days=settings.half_life_days),
         interval=IntervalRules(half_life_days=settings.interval_half_life_days),
@@ -70,7 +70,7 @@ def read_rules(settings: BaselineSettings) -> ScoreRules:
 
 
 def score_baselines(window: MeterWindow, net_kw: Floats, sufficiency: Sufficiency, rules: ScoreRules) -> BaselineStanding:
-    """Foresee the last days of every meter, each from the days before it, beside BL01.
+    """Forecast the last days of every meter, each from the days before it, beside BL01.
 
     A meter's figures do not depend on the others of the batch.
 
@@ -107,8 +107,8 @@ def _score_walk(window: MeterWindow, net_kw: Floats, members: Ints, last: Ints, 
     own = last[:, None] - np.arange(rules.score_days)[::-1]
     rows, place = np.arange(len(members))[:, None], np.maximum(own - targets[0], 0)
     actual = np.where((own >= 0)[:, :, None], net_kwh[rows, np.maximum(own, 0) - start], np.nan)
-    foreseen = Forecasts(*(kwh[rows, place] for kwh in (found.predicted_kwh, found.p10_kwh, found.p90_kwh, reference)))
-    summary = summarise_fit(actual, foreseen)
+    forecasts = Forecasts(*(kwh[rows, place] for kwh in (found.predicted_kwh, found.p10_kwh, found.p90_kwh, reference)))
+    summary = summarise_fit(actual, forecasts)
     is_read = np.isfinite(used_kwh).any(axis=2)
     return BaselineStanding(
         model=found.model[np.arange(len(members)), last - targets[0]],
@@ -201,7 +201,7 @@ def lay_half_hours(group: MeterGroup, asked_day: Ints) -> tuple[Ints, np.ndarray
     """The half-hours of local days: 46, 48 or 50 each, in order.
 
     Args:
-        group: tells the clock.
+        group: says which clock holds.
         asked_day: local days counted from the window's first, any number in any order.
 
     Returns:

@@ -195,9 +195,9 @@ def _count_connections(lake: LakeRows) -> dict[str, Any]:
         """SELECT (SELECT count(DISTINCT boundary_mpan_id) FROM consent_checks) AS known, (SELECT count(*) FROM meters) AS examined,
             (SELECT count(DISTINCT mpan_id) FROM gold.asset_detections WHERE mpan_id NOT IN (SELECT mpan_id FROM meters)) AS withheld"""
     )[0]
-    refused = lake.rows("SELECT refusal, count(*) AS meters FROM consent_checks WHERE refusal IS NOT NULL GROUP BY refusal")
-    counted = {row["refusal"]: row["meters"] for row in refused}
-    return {**counts, "refused": [[one.reason, counted[one.name]] for one in REFUSALS if one.name in counted]}
+    rejected = lake.rows("SELECT refusal, count(*) AS meters FROM consent_checks WHERE refusal IS NOT NULL GROUP BY refusal")
+    counted = {row["refusal"]: row["meters"] for row in rejected}
+    return {**counts, "rejected": [[one.reason, counted[one.name]] for one in REFUSALS if one.name in counted]}
 
 
 def _count_readings(lake: LakeRows) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a notebook is told by its widgets, on Databricks and on a machine that has none."""
+"""What the widgets of a notebook hold, on Databricks and on a machine that has none."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ def read_widgets(namespace: Mapping[str, Any], **defaults: str) -> SimpleNamespa
 
     Args:
         namespace: ``globals()`` of the notebook: Databricks puts ``dbutils`` there.
-        defaults: by name of the widget; empty = not told.
+        defaults: by name of the widget; empty = not given.
     """
     tools = namespace.get("dbutils")
     if tools is None:

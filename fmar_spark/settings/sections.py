@@ -24,7 +24,7 @@ class SparkSettings(Section):
     driver_memory: str = Field("3g", description="Heap of the one JVM in local mode.")
     shuffle_partitions: int = Field(8, ge=1, description="Tasks of a shuffle.")
     log_level: str = Field("ERROR", description="Spark's own logging.")
-    show_progress: bool = Field(True, description="A bar for long stages when a person is watching.")
+    show_progress: bool = Field(True, description="A bar for long stages on a terminal.")
 
 
 class IngestSettings(Section):
@@ -59,7 +59,7 @@ class ImportSettings(Section):
     time_zone: str = Field("Europe/London", description="Local clock of series without a site.")
     latitude: float = Field(51.5, ge=-90, le=90, description="Of series without a site.")
     longitude: float = Field(-0.1, ge=-180, le=180, description="Of series without a site.")
-    max_kwh_per_slot: float = Field(50_000.0, gt=0, description="A larger half-hour is refused.")
+    max_kwh_per_slot: float = Field(50_000.0, gt=0, description="A larger half-hour is rejected.")
 
 
 class SufficiencySettings(Section):
@@ -78,7 +78,7 @@ class CharacteriseSettings(Section):
     high_tier: float = Field(0.9, gt=0.5, le=1, description="Confidence from which an answer is high.")
     medium_tier: float = Field(0.7, gt=0.5, le=1, description="Confidence from which an answer is medium.")
     report_probability: float = Field(0.5, ge=0, le=1, description="Classes from this probability on get events and parameters.")
-    max_weather_areas: int = Field(5000, ge=1, description="More are refused: use an area for many meters.")
+    max_weather_areas: int = Field(5000, ge=1, description="More are an error: use an area for many meters.")
 
 
 class SizingSettings(Section):
@@ -177,7 +177,7 @@ class RegisterSettings(ServiceSettings):
     max_uploads_at_once: int = Field(4, ge=1, description="Files that one service takes at once; more answer 503.")
     upload_chunk_rows: int = Field(1_000, ge=1, le=10_000, description="Rows that partial mode commits together.")
     upload_stale_seconds: float = Field(120.0, gt=0, description="An unfinished upload untouched for this long is shown as interrupted.")
-    is_check_digit_enforced: bool = Field(True, description="Refuse MPANs whose check digit is wrong; off for test environments.")
+    is_check_digit_enforced: bool = Field(True, description="Reject MPANs whose check digit is wrong; off for test environments.")
     max_history_versions: int = Field(1000, ge=1, description="Most versions of one record that an answer lists.")
 
 

@@ -75,7 +75,7 @@ def _shuffle(rng: np.random.Generator, delivery: Delivery) -> Delivery:
 
 
 def _estimate(rng: np.random.Generator, delivery: Delivery) -> Delivery:
-    """Part of a day told as estimates, with a reason from 2 to 6, and never put right."""
+    """Part of a day reported as estimates, with a reason from 2 to 6, and never corrected."""
     messages, ledger = list(delivery.messages), list(delivery.ledger)
     for at in _pick(rng, messages):
         first, length = int(rng.integers(0, 40)), int(rng.integers(2, 48))

@@ -274,7 +274,7 @@ def _watt_hours(kwh: np.ndarray[tuple[int, ...], np.dtype[np.floating]]) -> Ints
 def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, days: range, connections: list[str]) -> list[DayMessage]:
     """Consumption messages of a run of the plan's days, ordered by day, quantity and meter; a day without a reading has none.
 
-    An opted-out day is told as an even estimate with reason 1, as a supplier settles it.
+    An opted-out day is reported as an even estimate with reason 1, as a supplier settles it.
 
     Args:
         plan: the fleet's.
@@ -293,8 +293,8 @@ def list_day_messages(plan: FleetPlan, fleet: Fleet, permissions: Permissions, d
         next_date = (plan.first_date + timedelta(days=day + 1)).isoformat()
         for mpans, quantity, table in registers:
             values = table[:, position * SLOTS_PER_DAY : (position + 1) * SLOTS_PER_DAY]
-            told = [row for row in np.flatnonzero((values >= 0).any(axis=1)).tolist() if mpans[row]]
-            for row in told:
+            reported = [row for row in np.flatnonzero((values >= 0).any(axis=1)).tolist() if mpans[row]]
+            for row in reported:
                 message = DayMessage(
                     mpan_id=mpans[row],
                     gsp_group=fleet.gsp_group[row],
@@ -316,6 +316,6 @@ def _estimate_evenly(message: DayMessage) -> DayMessage:
 
 
 def shift_reported_at(message: DayMessage, days: float) -> DayMessage:
-    """The same message told that many days later."""
+    """The same message sent that many days later."""
     later = datetime.fromisoformat(message.reported_at) + timedelta(days=days)
     return message._replace(reported_at=later.replace(microsecond=0).isoformat())

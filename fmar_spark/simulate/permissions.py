@@ -22,10 +22,10 @@ class Permissions(NamedTuple):
 
 
 def draw_permissions(plan: FleetPlan, block: int, fleet: Fleet) -> Permissions:
-    """Permissions of one block: businesses need none; a few homes refuse, or have no legal basis on record."""
+    """Permissions of one block: businesses need none; a few homes decline, or have no legal basis on record."""
     rng = open_stream(plan.seed, block, "permissions")
     meters, mix = len(fleet.mpan_id), plan.mix
-    refused = (rng.random(meters) < mix.no_half_hourly_consent) & fleet.is_domestic
+    declined = (rng.random(meters) < mix.no_half_hourly_consent) & fleet.is_domestic
     coarser = rng.choice(["D", "M", "N"], meters)
     opted_out = (rng.random(meters) < mix.opted_out) & fleet.is_domestic
     start = (rng.uniform(0.0, 0.9, meters) * plan.days).astype(np.int64)
@@ -33,7 +33,7 @@ def draw_permissions(plan: FleetPlan, block: int, fleet: Fleet) -> Permissions:
     has_no_basis = rng.random(meters) < mix.no_legal_basis
     basis = np.where(rng.random(meters) < 0.7, "public task", "explicit consent")
     return Permissions(
-        consent_granularity=[str(choice) if is_refused else "H" for choice, is_refused in zip(coarser, refused, strict=True)],
+        consent_granularity=[str(choice) if has_declined else "H" for choice, has_declined in zip(coarser, declined, strict=True)],
         opted_out_from_day=start,
         opted_out_to_day=np.minimum(start + length, plan.days),
         legal_basis=["" if no or not home else str(name) for name, no, home in zip(basis, has_no_basis, fleet.is_domestic, strict=True)],

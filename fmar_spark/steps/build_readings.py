@@ -1,4 +1,4 @@
-"""Folds what the DIP and imports told into silver.readings, and keeps one row a meter point."""
+"""Folds what the DIP and imports reported into silver.readings, and keeps one row a meter point."""
 
 import logging
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.engine.stream import BatchBody, drain, table_rows
 from fmar_spark.errors import ConfigError
-from fmar_spark.transforms.meter_points import told_by_first_message, told_by_series, told_by_standing
-from fmar_spark.transforms.reading_versions import IMPORT_PREFIX, fold_readings, told_by_imports, told_by_messages
+from fmar_spark.transforms.meter_points import points_of_first_messages, points_of_series, points_of_standing
+from fmar_spark.transforms.reading_versions import IMPORT_PREFIX, fold_readings, versions_of_imports, versions_of_messages
 
 READS: Final = (DIP_MESSAGES, INTERVAL_IMPORTS, SERIES)
 WRITES: Final = (READING_VERSIONS, READINGS, METER_POINTS)
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run) -> Written:
-    """Everything told since the last run stands in reading_versions, once, and readings hold the newest value of every slot.
+    """Everything reported since the last run stands in reading_versions, once, and readings hold the newest value of every slot.
 
     Each target has a stream of its own from its source, so that a table that was lost is built anew from the one before it.
 
@@ -44,12 +44,12 @@ def run(store: TableStore, run: Run) -> Written:
     counts = {"meter_days_reported": 0, "meter_days_changed": 0}
     if store.has(DIP_MESSAGES):
         _follow(store, DIP_MESSAGES, METER_POINTS, _note_meter_points)
-        _follow(store, DIP_MESSAGES, READING_VERSIONS, _Teller(lambda store, batch: told_by_messages(batch), counts))
+        _follow(store, DIP_MESSAGES, READING_VERSIONS, _VersionAppender(lambda store, batch: versions_of_messages(batch), counts))
     if store.has(INTERVAL_IMPORTS):
-        _follow(store, INTERVAL_IMPORTS, READING_VERSIONS, _Teller(_list_new_versions, counts))
+        _follow(store, INTERVAL_IMPORTS, READING_VERSIONS, _VersionAppender(_list_new_versions, counts))
     _follow(store, READING_VERSIONS, READINGS, _Folder(counts))
     if store.has(SERIES):
-        store.merge(told_by_series(store.read(SERIES)), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
+        store.merge(points_of_series(store.read(SERIES)), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
     return Written(counts, rows_kept=counts["meter_days_reported"])
 
 
@@ -59,22 +59,22 @@ def _follow(store: TableStore, source: TableContract, target: TableContract, bod
     drain(store, table_rows(store, source), name, body)
 
 
-class _Teller:
-    """Appends the versions that a batch of messages or imports tells."""
+class _VersionAppender:
+    """Appends the versions in a batch of messages or imports."""
 
-    def __init__(self, tell: Callable[[TableStore, DataFrame], DataFrame], counts: dict[str, int]) -> None:
-        self.tell = tell
+    def __init__(self, extract: Callable[[TableStore, DataFrame], DataFrame], counts: dict[str, int]) -> None:
+        self.extract = extract
         self.counts = counts
 
     def __call__(self, store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
         """Adds to the count of what was reported; a batch that was handed over before adds nothing."""
-        self.counts["meter_days_reported"] += store.append(self.tell(store, batch), READING_VERSIONS, transaction)
+        self.counts["meter_days_reported"] += store.append(self.extract(store, batch), READING_VERSIONS, transaction)
 
 
 def _list_new_versions(store: TableStore, imports: DataFrame) -> DataFrame:
     """The versions that the imports report, but those that a run without Spark (local/lake_steps.py) has written already."""
     known = store.read(READING_VERSIONS).where(F.col("version_id").startswith(IMPORT_PREFIX)).select(*READING_VERSIONS.key)
-    return told_by_imports(imports).join(known, list(READING_VERSIONS.key), "left_anti")
+    return versions_of_imports(imports).join(known, list(READING_VERSIONS.key), "left_anti")
 
 
 class _Folder:
@@ -101,13 +101,13 @@ class _Folder:
 
 
 def _note_meter_points(store: TableStore, batch: DataFrame, transaction: Transaction) -> None:
-    """Bring the meter points of which the batch tells standing data up to date, and add those that it is the first to name."""
+    """Bring the meter points of which the batch has standing data up to date, and add those that it is the first to name."""
     standing = batch.where(F.col("standing").isNotNull())
     if not standing.isEmpty():
         partners = F.explode(F.array("mpan_id", "standing.linked_mpan_id")).alias("mpan_id")
         concerned = standing.select(partners).where(F.col("mpan_id").isNotNull()).distinct()
         said = store.read(DIP_MESSAGES).where(F.col("standing").isNotNull()).join(F.broadcast(concerned), "mpan_id", "left_semi")
-        store.merge(told_by_standing(said), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
+        store.merge(points_of_standing(said), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
     silent = batch.where(F.col("standing").isNull()).select("mpan_id", "gsp_group_id", "transaction_at", "transaction_id")
     known = store.read(METER_POINTS).select("mpan_id")
-    store.insert_new(told_by_first_message(silent.join(known, "mpan_id", "left_anti")), METER_POINTS)
+    store.insert_new(points_of_first_messages(silent.join(known, "mpan_id", "left_anti")), METER_POINTS)

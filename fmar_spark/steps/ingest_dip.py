@@ -59,7 +59,7 @@ def read_client(path: str) -> dict[str, str]:
     """The properties in a file of Kafka's consumer: ``name=value`` on each line, ``#`` before a comment.
 
     Raises:
-        ConfigError: the file cannot be read, or a line is neither; only the line's number is told, for it may be a secret.
+        ConfigError: the file cannot be read, or a line is neither; only the line's number is reported, for it may be a secret.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Tells messages that are new from those that come again and from those that use another's id."""
+"""Separates messages that are new from those that come again and from those that use another's id."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta

@@ -25,7 +25,7 @@ STANDING_FIELDS: Final = (
 )
 
 
-def told_by_standing(messages: DataFrame) -> DataFrame:
+def points_of_standing(messages: DataFrame) -> DataFrame:
     """The newest standing data of every meter point, field by field: a message that leaves a field out changes nothing in it.
 
     An export meter point belongs to the boundary of the import meter point that it names, or that names it.
@@ -33,11 +33,11 @@ def told_by_standing(messages: DataFrame) -> DataFrame:
     Args:
         messages: all standing messages of ``bronze.dip_messages`` about the wanted meter points and their partners.
     """
-    told = messages.where(F.col("standing").isNotNull()).select(
+    reported = messages.where(F.col("standing").isNotNull()).select(
         "mpan_id", "gsp_group_id", "transaction_at", _oldest_first().alias("_order"), "standing.*"
     )
     fields = ("gsp_group_id", *STANDING_FIELDS)
-    newest = told.groupBy("mpan_id").agg(
+    newest = reported.groupBy("mpan_id").agg(
         *(F.max_by(name, F.when(F.col(name).isNotNull(), F.col("_order"))).alias(name) for name in fields),
         F.max("transaction_at").alias("reported_at"),
     )
@@ -49,8 +49,8 @@ def told_by_standing(messages: DataFrame) -> DataFrame:
     return _of_the_dip(joined.withColumn("boundary_mpan_id", F.coalesce(boundary, "mpan_id")))
 
 
-def told_by_first_message(messages: DataFrame) -> DataFrame:
-    """Meter points of which nothing but readings was told yet: unknown, and so treated as households without consent."""
+def points_of_first_messages(messages: DataFrame) -> DataFrame:
+    """Meter points of which nothing but readings was reported yet: unknown, and so treated as households without consent."""
     met = messages.groupBy("mpan_id").agg(
         F.max_by("gsp_group_id", F.when(F.col("gsp_group_id").isNotNull(), _oldest_first())).alias("gsp_group_id"),
         F.min("transaction_at").alias("reported_at"),
@@ -60,7 +60,7 @@ def told_by_first_message(messages: DataFrame) -> DataFrame:
     return _of_the_dip(blank.withColumn("boundary_mpan_id", F.col("mpan_id")))
 
 
-def told_by_series(series: DataFrame) -> DataFrame:
+def points_of_series(series: DataFrame) -> DataFrame:
     """Every imported series as a meter point of its own boundary."""
     unknown = ("connection_type", "energy_direction", "is_energised", "market_segment", "annual_kwh", "consent_granularity")
     rows = series.select(
@@ -86,7 +86,7 @@ def _oldest_first() -> Column:
 
 
 def _of_the_dip(rows: DataFrame) -> DataFrame:
-    """What no message tells: where the meter point is, by its settlement area, and whose weather is its own."""
+    """What no message states: where the meter point is, by its settlement area, and whose weather is its own."""
     by_distributor = _look_up(F.substring("mpan_id", 1, 2), GSP_GROUP_OF_DISTRIBUTOR)
     group = F.coalesce("gsp_group_id", by_distributor)
     placed = rows.withColumn("gsp_group_id", group)

@@ -1,4 +1,4 @@
-"""Meter-days as they were told, by the DIP or by an import, in the one form of ``silver.reading_versions``."""
+"""Meter-days as they were reported, by the DIP or by an import, in the one form of ``silver.reading_versions``."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ METERS_PER_CHUNK: Final = 32
 """Meters folded at once: with a year each some 40 MB."""
 
 
-def told_by_messages(messages: DataFrame) -> DataFrame:
+def versions_of_messages(messages: DataFrame) -> DataFrame:
     """One row for each UTC day of each consumption message of ``bronze.dip_messages``; standing data have none."""
     days = messages.where(F.col("quantity").isNotNull()).select(
         F.col("transaction_id").alias("version_id"),
@@ -28,7 +28,7 @@ def told_by_messages(messages: DataFrame) -> DataFrame:
     return conform(days.select("*", "day.utc_date", "day.kwh", "day.quality", "day.reason"), READING_VERSIONS)
 
 
-def told_by_imports(imports: DataFrame) -> DataFrame:
+def versions_of_imports(imports: DataFrame) -> DataFrame:
     """One row for each meter-day of ``bronze.interval_imports``; a version is one meter in one import."""
     version_id = F.concat_ws(":", F.lit(IMPORT_PREFIX), "mpan_id", F.unix_micros("imported_at").cast("string"))
     rows = imports.select(

@@ -12,13 +12,13 @@ from fmar_spark.errors import ContractError
 UNIT_OF_SUFFIX = {"_kwh": "kWh", "_kw": "kW", "_minutes": "minutes", "_kw_per_min": "kW/min", "_celsius": "degree Celsius"}
 
 
-def test_a_column_declared_twice_is_refused() -> None:
+def test_a_column_declared_twice_is_rejected() -> None:
     column = Column("mpan_id", "string", "Meter.", nullable=False)
     with pytest.raises(ContractError, match="declared twice: mpan_id"):
         TableContract("twice", Layer.SILVER, "Twice.", ("mpan_id",), (column, column), "none")
 
 
-def test_a_nullable_or_undeclared_key_is_refused() -> None:
+def test_a_nullable_or_undeclared_key_is_rejected() -> None:
     with pytest.raises(ContractError, match="nullable"):
         TableContract("loose", Layer.SILVER, "Loose.", ("a",), (Column("a", "string", "A."),), "none")
     with pytest.raises(ContractError, match="not declared"):

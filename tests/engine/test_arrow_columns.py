@@ -102,7 +102,7 @@ def test_nothing_in_gives_nothing_out() -> None:
     assert list(cut_whole_keys(iter([]), "key", 3)) == []
 
 
-def test_null_slots_become_nan_and_short_days_are_refused() -> None:
+def test_null_slots_become_nan_and_short_days_are_rejected() -> None:
     column = pa.chunked_array([pa.array([[1.0, None], [3.0, 4.0]], pa.list_(pa.float32()))])
     np.testing.assert_array_equal(day_arrays(column, 2), np.array([[1, np.nan], [3, 4]], dtype=np.float32))
     with pytest.raises(ValueError, match="3 a row wanted"):

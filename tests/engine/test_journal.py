@@ -4,7 +4,7 @@ from fmar_spark.engine.runs import MAX_ERROR_CHARS, tell_error
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "given"),
     [
         (ValueError("day array: 47 values\nand more"), "ValueError: day array: 47 values"),
         (
@@ -28,8 +28,8 @@ from fmar_spark.engine.runs import MAX_ERROR_CHARS, tell_error
         (KeyboardInterrupt(), "KeyboardInterrupt: "),
     ],
 )
-def test_an_error_is_one_line_that_says_what_is_behind_it(error: BaseException, told: str) -> None:
-    assert tell_error(error) == told
+def test_an_error_is_one_line_that_says_what_is_behind_it(error: BaseException, given: str) -> None:
+    assert tell_error(error) == given
 
 
 def test_a_long_error_is_cut() -> None:

@@ -32,11 +32,11 @@ def reading(mpan_id: str, quantity: str = "AI", opted_out: list[bool | None] | N
 
 @pytest.mark.parametrize("name", FLEETS)
 def test_the_consent_check_without_spark_says_the_same(tmp_path: Path, name: str) -> None:
-    meters, bases, refused = FLEETS[name]
+    meters, bases, rejected = FLEETS[name]
     write_rows(tmp_path, METER_POINTS, meters)
     write_rows(tmp_path, LEGAL_BASES, bases)
     found = LakeRows(tmp_path, UNTIL).rows("SELECT mpan_id, refusal FROM consent_checks")
-    assert {row["mpan_id"]: row["refusal"] for row in found} == refused
+    assert {row["mpan_id"]: row["refusal"] for row in found} == rejected
 
 
 @pytest.fixture

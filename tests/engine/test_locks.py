@@ -16,7 +16,7 @@ with lock_step(sys.argv[1], "ingest_dip"):
 """
 
 
-def test_a_second_run_of_a_step_is_told_since_when_the_first_runs_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
+def test_a_second_run_of_a_step_learns_since_when_the_first_runs_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     first = subprocess.Popen([sys.executable, "-c", HOLD, str(lake)], stdout=subprocess.PIPE, text=True)
     try:

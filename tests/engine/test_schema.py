@@ -22,7 +22,7 @@ def test_nested_types_are_read_from_the_inside() -> None:
     assert found.simpleString() == "array<struct<utc_date:date,kwh:array<float>,by:map<string,bigint>>>"
 
 
-def test_a_word_that_is_no_type_is_refused() -> None:
+def test_a_word_that_is_no_type_is_rejected() -> None:
     with pytest.raises(ContractError, match="varchar"):
         parse_type("array<varchar>")
 

@@ -68,7 +68,7 @@ def test_an_empty_log_is_no_table(store: TableStore) -> None:
     assert contents(store) == {"1": 1.0}
 
 
-def test_a_frame_that_breaks_its_contract_is_refused(store: TableStore, tmp_path: Path) -> None:
+def test_a_frame_that_breaks_its_contract_is_rejected(store: TableStore, tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="size_kw is missing"):
         store.append(store.spark.createDataFrame([("1",)], "mpan_id string"), METERS)
     with pytest.raises(ContractError, match="size_kw is string, wants double"):

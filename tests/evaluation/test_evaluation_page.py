@@ -131,7 +131,7 @@ def test_the_command_writes_its_files_and_logs_them(
         (["--set", "learning.sed=1"], 2, "learning.sed"),
     ],
 )
-def test_the_command_refuses_in_one_line(
+def test_the_command_rejects_in_one_line(
     world: Path, arguments: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", "--lake", str(world), "--no-mlflow", *arguments]) == status

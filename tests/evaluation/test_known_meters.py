@@ -66,7 +66,7 @@ def test_a_later_source_counts_for_the_meters_that_it_names(lake: LakeRows, worl
     assert len(known.fleet_of) == PLAN.meters - 4
 
 
-def test_the_truth_of_another_fleet_is_refused_though_its_meters_are_numbered_alike(lake: LakeRows, tmp_path: Path) -> None:
+def test_the_truth_of_another_fleet_is_rejected_though_its_meters_are_numbered_alike(lake: LakeRows, tmp_path: Path) -> None:
     other = PLAN._replace(seed=PLAN.seed + 1)
     fleet = simulate_block(prepare_setting(other), 0)
     mine = LakeRows(lake.root).rows("SELECT DISTINCT mpan_id FROM silver.labels")
@@ -106,16 +106,16 @@ def test_a_file_may_say_when_an_asset_came_and_went(lake: LakeRows, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("given", "complaint"),
     [
         ("2023-13-04,", "dated.csv:2: ev_appeared_date is '2023-13-04', YYYY-MM-DD wanted"),
         ("2023-03-04 or so,", "dated.csv:2: ev_appeared_date is '2023-03-04 or so', YYYY-MM-DD wanted"),
         ("2023-03-04,2023-03-04", "dated.csv:2: ev_removed_date is 2023-03-04, a day after ev_appeared_date wanted"),
     ],
 )
-def test_a_wrong_date_is_named_by_line(lake: LakeRows, tmp_path: Path, told: str, complaint: str) -> None:
+def test_a_wrong_date_is_named_by_line(lake: LakeRows, tmp_path: Path, given: str, complaint: str) -> None:
     file = tmp_path / "dated.csv"
-    file.write_text(f"series_id,has_ev,ev_appeared_date,ev_removed_date\nhome0,1,{told}\n")
+    file.write_text(f"series_id,has_ev,ev_appeared_date,ev_removed_date\nhome0,1,{given}\n")
     with pytest.raises(ConfigError, match=complaint):
         gather_labels(lake, (file,))
 

@@ -38,7 +38,7 @@ def test_the_document_is_json_and_names_what_it_rests_on(document: dict[str, Any
     again = json.loads(json.dumps(document, allow_nan=False))
     assert again["model_version"].startswith("bundled-")
     assert again["tables"]["gold.asset_detections"] == 0
-    assert again["training"] == {"is_known": True, "refused": [], "warnings": []}
+    assert again["training"] == {"is_known": True, "left_out": [], "warnings": []}
 
 
 def test_counts_are_those_of_the_tables(document: dict[str, Any], world: Path) -> None:
@@ -89,8 +89,8 @@ def test_mistakes_are_the_surest_first_and_few_meters_have_all_their_answers(doc
         assert sure == sorted(sure, reverse=True)
         assert len(found) <= 2
         assert all((one["probability"] >= 0.5) != (one["true_ever"] == 1) for one in found)
-    told = [(one["name"], one["asset_class"]) for one in document["kinds"]["real"]["answers"]]
-    assert told == [("home0", "ev"), ("home0", "solar_pv"), ("home1", "ev"), ("home1", "solar_pv")]
+    given = [(one["name"], one["asset_class"]) for one in document["kinds"]["real"]["answers"]]
+    assert given == [("home0", "ev"), ("home0", "solar_pv"), ("home1", "ev"), ("home1", "solar_pv")]
 
 
 def test_metrics_have_flat_names_and_only_what_was_measured(document: dict[str, Any]) -> None:
@@ -118,12 +118,12 @@ def test_the_fleet_that_was_trained_on_is_left_out_by_name(world: Path, kept_see
     monkeypatch.setattr(scorecard, "find_trained_on", lambda settings, version: trained_on)
     found = evaluate(world, world.parent / "landing")
     scored = found["kinds"]["simulated"]["meters"]
-    refused = found["training"]["refused"]
-    assert scored + len(refused) == PLAN.meters
-    assert (len(refused) > 0) == (kept_seed == PLAN.seed)
+    left_out = found["training"]["left_out"]
+    assert scored + len(left_out) == PLAN.meters
+    assert (len(left_out) > 0) == (kept_seed == PLAN.seed)
     wanted = {mpan for mpan, has in zip(mpans_of(world), trained_on.fleets[0].has_trained(mpans_of(world)), strict=True) if has}
-    assert {one["mpan_id"] for one in refused} == (wanted if kept_seed == PLAN.seed else set())
-    assert all(one["reason"].endswith(f"(seed {PLAN.seed})") for one in refused)
+    assert {one["mpan_id"] for one in left_out} == (wanted if kept_seed == PLAN.seed else set())
+    assert all(one["reason"].endswith(f"(seed {PLAN.seed})") for one in left_out)
 
 
 def test_a_training_meter_is_left_out_by_its_number_or_by_its_readings(
@@ -138,8 +138,8 @@ def test_a_training_meter_is_left_out_by_its_number_or_by_its_readings(
     trained_on = TrainedOn(names=mark_names([series["home0"]]), days=days[days > 0])
     monkeypatch.setattr(scorecard, "find_trained_on", lambda settings, version: trained_on)
     found = evaluate(world, home_labels)
-    refused = {one["name"]: one["reason"] for one in found["training"]["refused"]}
-    assert refused == {"home0": "its MPAN is that of a training meter", "home1": "its readings are those of a training meter"}
+    left_out = {one["name"]: one["reason"] for one in found["training"]["left_out"]}
+    assert left_out == {"home0": "its MPAN is that of a training meter", "home1": "its readings are those of a training meter"}
     assert found["kinds"]["real"]["meters"] == 1
 
 

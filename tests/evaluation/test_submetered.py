@@ -21,8 +21,8 @@ def write(path: Path, step: str, **columns: list[float | None]) -> str:
 
 
 def test_energies_become_runs_and_unknown_half_hours_are_no_truth(tmp_path: Path) -> None:
-    told = write(tmp_path / "a.csv", "30min", ev_kwh=[0, 3, 3.5, 0, None, 2, 0.01], pv_kwh=[0, 0, 0, 1, 1, 0, 0], other=[1] * 7)
-    car, sun = read_true_runs(told, MPAN_OF)
+    given = write(tmp_path / "a.csv", "30min", ev_kwh=[0, 3, 3.5, 0, None, 2, 0.01], pv_kwh=[0, 0, 0, 1, 1, 0, 0], other=[1] * 7)
+    car, sun = read_true_runs(given, MPAN_OF)
     assert (car.mpan_id, car.asset, sun.asset) == ("9900000000001", AssetClass.EV, AssetClass.SOLAR_PV)
     np.testing.assert_array_equal(car.known_slot - FIRST, [0, 1, 2, 3, 5, 6])
     np.testing.assert_array_equal(car.episodes.start_slot - FIRST, [1, 5])
@@ -33,8 +33,8 @@ def test_energies_become_runs_and_unknown_half_hours_are_no_truth(tmp_path: Path
 
 
 def test_charging_and_discharging_are_one_battery(tmp_path: Path) -> None:
-    told = write(tmp_path / "a.csv", "30min", battery_charge_kwh=[1, 0, 0], battery_discharge_kwh=[0, 0, 1])
-    (battery,) = read_true_runs(told, MPAN_OF)
+    given = write(tmp_path / "a.csv", "30min", battery_charge_kwh=[1, 0, 0], battery_discharge_kwh=[0, 0, 1])
+    (battery,) = read_true_runs(given, MPAN_OF)
     assert battery.episodes.is_import.tolist() == [True, False]
     np.testing.assert_array_equal(battery.episodes.start_slot - FIRST, [0, 2])
 
@@ -122,7 +122,7 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str) -> None:
         read_true_runs(f"home={tmp_path / name}", MPAN_OF)
 
 
-def test_rows_in_any_order_and_told_twice_alike_are_the_same_truth(tmp_path: Path) -> None:
+def test_rows_in_any_order_and_given_twice_alike_are_the_same_truth(tmp_path: Path) -> None:
     rows = ["2023-01-01T01:00,0", "2023-01-01T00:30,3", "2023-01-01T00:00,nan", "2023-01-01T00:30,3"]
     (tmp_path / "a.csv").write_text("\n".join(["timestamp_utc,ev_kwh", *rows]) + "\n")
     (car,) = read_true_runs(f"home={tmp_path / 'a.csv'}", MPAN_OF)

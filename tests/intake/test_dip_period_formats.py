@@ -87,9 +87,9 @@ def told_days(draw: st.DrawFn) -> tuple[str, date, list[int]]:
 
 @settings(max_examples=150)
 @given(st.lists(told_days(), min_size=1, max_size=6))
-def test_messages_of_one_file_may_each_have_their_own_format(told: list[tuple[str, date, list[int]]]) -> None:
+def test_messages_of_one_file_may_each_have_their_own_format(stated: list[tuple[str, date, list[int]]]) -> None:
     early = DecodeRules()
-    for row, (_, day, slots) in zip(judge(*(text for text, _, _ in told), rules=early), told, strict=True):
+    for row, (_, day, slots) in zip(judge(*(text for text, _, _ in stated), rules=early), stated, strict=True):
         if row["rule"] == "ecs_1013_before_connection":
             assert day < date.fromisoformat(BASE.connected_on)
         elif slots:
@@ -130,8 +130,8 @@ def test_a_message_that_mixes_formats_is_rejected_and_takes_no_other_with_it() -
     day, slots = date(2023, 1, 10), list(range(48))
     plain = {written: name_periods(day, slots, name) for written, name in NAMES.items()}
     mixed = [plain["time"][:24] + plain["stamp"][24:], plain["time_z"][:47] + plain["time"][47:], plain["stamp"][:1] + plain["time_z"][1:]]
-    told = [tell(day, periods, at) for at, periods in enumerate([*plain.values(), *mixed, *plain.values()])]
-    assert [row["rule"] for row in judge(*told)] == [None] * 3 + ["period_format_mixed"] * 3 + [None] * 3
+    stated = [tell(day, periods, at) for at, periods in enumerate([*plain.values(), *mixed, *plain.values()])]
+    assert [row["rule"] for row in judge(*stated)] == [None] * 3 + ["period_format_mixed"] * 3 + [None] * 3
 
 
 def test_a_stamp_with_another_offset_is_taken_at_its_time() -> None:

@@ -16,8 +16,8 @@ END, START = DecodeRules(), DecodeRules(period_label="start")
 
 
 def block(day: str, *periods: tuple[str, str] | dict[str, object]) -> DayBlock:
-    told = [period if isinstance(period, dict) else {"sp": period[0], "v": period[1], "q": "A"} for period in periods]
-    return DayBlock(SettlementDay(day, 30), json.dumps(told).encode())
+    stated = [period if isinstance(period, dict) else {"sp": period[0], "v": period[1], "q": "A"} for period in periods]
+    return DayBlock(SettlementDay(day, 30), json.dumps(stated).encode())
 
 
 def lay_out(*blocks: tuple[int, DayBlock], rules: DecodeRules = END) -> tuple[DayMatrix, dict[int, str]]:
@@ -40,7 +40,7 @@ def test_a_period_is_named_by_its_start_where_the_settings_say_so() -> None:
     assert [(slot, kwh) for slot, kwh in enumerate(days.kwh[0].tolist()) if kwh == kwh] == [(0, 1.0), (1, 2.0), (47, 3.0)]
 
 
-def test_a_day_whose_order_is_that_of_the_other_label_is_refused_and_a_shuffled_one_is_not() -> None:
+def test_a_day_whose_order_is_that_of_the_other_label_is_rejected_and_a_shuffled_one_is_not() -> None:
     starts = block("2023-01-10", ("00:00", "1.0"), ("00:30", "2.0"), ("01:00", "3.0"))
     shuffled = block("2023-01-10", ("01:00", "3.0"), ("00:00", "1.0"), ("00:30", "2.0"))
     half_and_half = block("2023-01-10", ("00:00", "1.0"), ("00:30", "1.0"), ("23:30", "1.0"), ("00:00", "1.0"))

@@ -23,8 +23,8 @@ GAPPED = MESSAGE._replace(version=2, watt_hours=(-1, *range(1, 48)))
 
 
 def tell(message: DayMessage) -> Json:
-    told: Json = json.loads(write_message(message))
-    return told
+    stated: Json = json.loads(write_message(message))
+    return stated
 
 
 def decode(*messages: Json, rules: DecodeRules | None = None) -> list[Json]:
@@ -52,7 +52,7 @@ def test_a_message_is_a_row_with_all_that_it_says() -> None:
     assert (row["day"]["quality"], row["day"]["reason"]) == (None, None)
 
 
-def test_qualities_and_reasons_are_spelt_out_where_a_slot_is_not_plain_or_not_told() -> None:
+def test_qualities_and_reasons_are_spelt_out_where_a_slot_is_not_plain_or_not_stated() -> None:
     estimated, gapped = decode(tell(ESTIMATED), tell(GAPPED))
     assert estimated["day"]["quality"][2:6] == ["A", "E", "E", "A"]
     assert estimated["day"]["reason"][2:6] == [None, 2, 2, None]
@@ -137,7 +137,7 @@ def test_the_digest_covers_what_is_said_and_not_how_it_was_delivered(path: str, 
     ],
 )
 @pytest.mark.parametrize("masked", ["*****", "", None, "XXXX"])
-def test_a_masked_value_is_not_told(path: str, column: str, masked: str | None) -> None:
+def test_a_masked_value_is_not_stated(path: str, column: str, masked: str | None) -> None:
     (row,) = decode(change(path, masked))
     assert (row["rule"], row[column]) == (None, None)
 
@@ -173,7 +173,7 @@ def tell_standing(interface: str = "IF-036", **blocks: object) -> Json:
 
 
 @pytest.mark.parametrize("interface", ["IF-036", "PUB-036", "IF-018", "PUB-018"])
-def test_standing_data_are_told_by_four_interfaces(interface: str) -> None:
+def test_standing_data_come_by_four_interfaces(interface: str) -> None:
     (row,) = decode(tell_standing(interface))
     assert row["standing"] == TOLD
     assert (row["quantity"], row["day"], row["days"]) == (None, None, None)
@@ -194,7 +194,7 @@ def test_the_linked_meter_point_is_found_under_any_likely_key(links: object) -> 
 
 
 @pytest.mark.parametrize("masked", ["*****", None])
-def test_masked_standing_data_are_not_told(masked: str | None) -> None:
+def test_masked_standing_data_are_not_stated(masked: str | None) -> None:
     row, *_ = decode(
         tell_standing(
             B023={"connectionTypeIndicator": masked, "energyDirection": masked},

@@ -294,7 +294,7 @@ IN_AN_ARRAY = [case for case in EVERY_CASE if case[1].startswith(b"[{") and case
 
 
 @pytest.mark.parametrize(("rule", "content", "rules"), EVERY_CASE)
-def test_what_breaks_a_rule_is_refused_by_its_name(rule: str, content: bytes, rules: DecodeRules) -> None:
+def test_what_breaks_a_rule_is_rejected_by_its_name(rule: str, content: bytes, rules: DecodeRules) -> None:
     rows = judge(content, rules)
     assert [(row["rule"], bool(row["reason"])) for row in rows] == [(rule, True)]
 
@@ -306,7 +306,7 @@ def test_every_rule_is_broken_by_some_case() -> None:
 
 
 @pytest.mark.parametrize(("rule", "content", "rules"), IN_AN_ARRAY)
-def test_a_refused_message_takes_none_of_its_neighbours_with_it(rule: str, content: bytes, rules: DecodeRules) -> None:
+def test_a_rejected_message_takes_none_of_its_neighbours_with_it(rule: str, content: bytes, rules: DecodeRules) -> None:
     alone = judge(array(say()), rules)
     between = judge(b"[" + array(say())[1:-1] + b"," + content[1:-1] + b"," + array(say())[1:-1] + b"]", rules)
     good = [row for row in between if row["rule"] is None]

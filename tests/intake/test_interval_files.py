@@ -50,7 +50,7 @@ def faults_of(staged: StagedIntake) -> dict[str, str]:
 
 def test_a_comma_within_a_quoted_heading_divides_nothing(tmp_path: Path) -> None:
     rows = "".join(f"h,2024-01-01T0{hour}:00:00Z,0.2,A\n" for hour in range(3))
-    assert take(write(tmp_path, f'{HEADER},"Quality, told"\n{rows}')).intake.counts["rows_kept"] == 3
+    assert take(write(tmp_path, f'{HEADER},"Quality, known"\n{rows}')).intake.counts["rows_kept"] == 3
 
 
 def test_lines_are_those_of_an_editor_after_a_line_break_within_quotes(tmp_path: Path) -> None:

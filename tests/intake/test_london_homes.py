@@ -120,13 +120,13 @@ def test_temperatures_become_a_weather_file_of_london(tmp_path: Path) -> None:
         ("start,value\n2012-10-12 00:30:00,0.1\n2012-10-12 00:30:00,0.2\n", "two values at 2012-10-12 00:30:00 found"),
     ],
 )
-def test_another_version_of_the_package_is_refused_in_one_line(tmp_path: Path, first: str, said: str) -> None:
-    with pytest.raises(InputError, match=said) as refused:
+def test_another_version_of_the_package_is_rejected_in_one_line(tmp_path: Path, first: str, said: str) -> None:
+    with pytest.raises(InputError, match=said) as rejected:
         read_homes(pack(tmp_path / "package.whl", first=first))
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(rejected.value)
 
 
-def test_a_file_that_is_no_package_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_package_is_rejected(tmp_path: Path) -> None:
     path = tmp_path / "package.whl"
     path.write_text("not a wheel", encoding="utf-8")
     with pytest.raises(InputError, match=r"the wheel of opendsm 1\.2\.7 wanted"):

@@ -15,16 +15,16 @@ Version = dict[str, object]
 
 
 def version(
-    name: str, hour: int, told: dict[int, float], *, meter: str = "m", day: int = 0, quality: str = "A", reason: int | None = None
+    name: str, hour: int, stated: dict[int, float], *, meter: str = "m", day: int = 0, quality: str = "A", reason: int | None = None
 ) -> Version:
-    reasons = None if reason is None else [reason if slot in told else None for slot in range(48)]
+    reasons = None if reason is None else [reason if slot in stated else None for slot in range(48)]
     return {
         "version_id": name,
         "mpan_id": meter,
         "utc_date": date(2026, 3, 1) + timedelta(days=day),
         "quantity": "AI",
-        "kwh": [told.get(slot) for slot in range(48)],
-        "quality": [quality if slot in told else None for slot in range(48)],
+        "kwh": [stated.get(slot) for slot in range(48)],
+        "quality": [quality if slot in stated else None for slot in range(48)],
         "reason": reasons,
         "reported_at": START + timedelta(hours=hour),
     }
@@ -78,7 +78,7 @@ def test_an_opt_out_is_marked_and_a_later_actual_lifts_it() -> None:
     assert lifted["opted_out"] == [False] * 10 + [True] * 38
 
 
-def test_nothing_told_is_nothing_folded() -> None:
+def test_nothing_stated_is_nothing_folded() -> None:
     assert fold([]) == {}
     silent = fold([version("t1", 1, {})])["m", date(2026, 3, 1), "AI"]
     assert (silent["kwh"], silent["quality"]) == ([None] * 48, [None] * 48)
@@ -89,7 +89,7 @@ VERSIONS = st.lists(
         version,
         name=st.sampled_from(["a", "b", "c", "d", "e", "f"]),
         hour=st.integers(0, 3),
-        told=st.dictionaries(st.integers(0, 47), st.integers(0, 64).map(lambda eighths: eighths / 8), max_size=8),
+        stated=st.dictionaries(st.integers(0, 47), st.integers(0, 64).map(lambda eighths: eighths / 8), max_size=8),
         meter=st.sampled_from(["m", "n"]),
         day=st.integers(0, 1),
         quality=st.sampled_from(["A", "E1", "ZE"]),

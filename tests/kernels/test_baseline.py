@@ -92,7 +92,7 @@ def test_the_last_day_used_lies_before_the_day_and_had_readings() -> None:
             assert trained_to[meter, day] == (read_before[-1] if len(read_before) else -1)
 
 
-def test_a_meter_is_foreseen_as_if_it_were_alone_and_the_window_its_own() -> None:
+def test_a_meter_is_predicted_as_if_it_were_alone_and_the_window_its_own() -> None:
     rng = np.random.default_rng(4)
     calendar = make_calendar()
     net_kwh, temp_c, area = make_sites(rng, calendar)
@@ -133,7 +133,7 @@ def test_the_days_asked_for_change_nothing() -> None:
     assert np.array_equal(few.p90_kwh, every.p90_kwh[:, some], equal_nan=True)
 
 
-def test_regular_sites_are_foreseen_near_their_noise_and_better_than_by_bl01() -> None:
+def test_regular_sites_are_predicted_near_their_noise_and_better_than_by_bl01() -> None:
     rng = np.random.default_rng(6)
     calendar = make_calendar()
     net_kwh, temp_c, area = make_sites(rng, calendar, 12)
@@ -185,7 +185,7 @@ def test_dead_days_of_a_meter_that_never_reads_zero_teach_nothing() -> None:
     assert is_same(*(predict_days(kwh, temp_c, area, calendar, targets) for kwh in (dead, unread))).all()
 
 
-def test_a_young_meter_is_foreseen_from_its_second_day_and_corrected_after_a_week() -> None:
+def test_a_young_meter_is_predicted_from_its_second_day_and_corrected_after_a_week() -> None:
     rng = np.random.default_rng(10)
     calendar = make_calendar()
     net_kwh, temp_c, area = make_sites(rng, calendar)

@@ -19,7 +19,7 @@ START = np.datetime64("2025-12-22")
 CALENDAR = LocalCalendar(START, np.arange(14) % 7 + 1, np.isin(np.arange(14), [3, 4, 10]), np.zeros(14, dtype=int))
 
 
-def test_days_are_told_apart_by_weekday_holiday_and_the_last_week_of_the_year() -> None:
+def test_days_are_separated_by_weekday_holiday_and_the_last_week_of_the_year() -> None:
     kinds = sort_days(CALENDAR)
     contrast = kinds.loadings[:, find_states("kind")][:, 0]
     holiday = np.float32(HOLIDAY_CONTRAST)

@@ -37,11 +37,11 @@ def walk(loads: Floats, temp_c: Floats, start_number: int = 0) -> tuple[Floats, 
     skies = lay_skies(np.zeros(1, dtype=int), np.zeros(1, dtype=int), temp_c, kinds)
     one = DayFilter(skies, trace_gains(skies, kinds.noise), start_number)
     for day, load in enumerate(loads):
-        views = one.foresee(day)
+        views = one.predict(day)
         is_read = np.isfinite(load)
         error = np.full((1, 48), load if is_read else 0.0, dtype=np.float32) - views[:, 0] * is_read
         one.learn(day, error, views[:, 1] * is_read)
-    return one.foresee(len(loads)), skies.loadings[0], kinds
+    return one.predict(len(loads)), skies.loadings[0], kinds
 
 
 def test_both_readings_agree_with_a_gaussian_process_over_days() -> None:

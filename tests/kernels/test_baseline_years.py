@@ -20,7 +20,7 @@ def make_readings() -> tuple[Floats, Floats]:
     return net_kwh, rng.normal(10, 5, (1, DAYS, 48)).astype(np.float32)
 
 
-def test_a_day_is_foreseen_alike_whatever_else_is_asked_for() -> None:
+def test_a_day_is_predicted_alike_whatever_else_is_asked_for() -> None:
     net_kwh, temp_c = make_readings()
     some = np.array([80, 120, 460, 830])
     together = predict_by_year(net_kwh, temp_c, AREA, CALENDAR, some)
@@ -43,7 +43,7 @@ def test_days_of_a_year_look_back_to_the_first_of_january_before() -> None:
     assert not np.array_equal(predict_by_year(older, temp_c, AREA, CALENDAR, day).predicted_kwh, found.predicted_kwh)
 
 
-def test_a_first_year_is_foreseen_as_one_walk() -> None:
+def test_a_first_year_is_predicted_in_one_pass() -> None:
     net_kwh, temp_c = make_readings()
     days = np.arange(0, 90)
     assert np.array_equal(

@@ -28,7 +28,7 @@ def restless_home(meters: int = 1) -> Floats:
     return np.random.default_rng(3).uniform(0.25, 0.7, (meters, DAYS, 48))
 
 
-def test_evenings_held_near_zero_are_told_from_nights_that_are_not(lay_window: WindowMaker) -> None:
+def test_evenings_held_near_zero_are_distinguished_from_nights_that_are_not(lay_window: WindowMaker) -> None:
     net_kw = restless_home()
     net_kw[:, :, 36:44] = 0.0
     found = look(lay_window, net_kw)

@@ -179,7 +179,7 @@ def test_a_session_too_short_for_a_flat_block_leaves_its_step() -> None:
     assert at_night.tolist() == [0.1, 0.1, 0.0, 0.0, 0.0]
 
 
-def test_the_power_that_comes_second_is_told_beside_the_first() -> None:
+def test_the_power_that_comes_second_is_reported_beside_the_first() -> None:
     load_kw = drive(7.2).load_kw
     load_kw[0, :, 26:29] += 3.0
     charging = charging_of(load_kw)

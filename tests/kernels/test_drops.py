@@ -120,7 +120,7 @@ def test_a_load_that_falls_and_stays_low_is_no_dip_and_neither_is_a_low_day() ->
     assert dips.drop[0, 44] > 2 * dips.drop[1:, 44].max()
 
 
-def test_a_bump_is_told_from_a_dip() -> None:
+def test_a_bump_is_distinguished_from_a_dip() -> None:
     load_kw = office(1, 90)
     load_kw[0, 44, 24:28] *= 2.0
     dips = scan_days(load_kw, types_of(90))

@@ -46,7 +46,7 @@ def test_a_car_that_charges_every_third_evening_is_described(lay_window: WindowM
     assert column(found, "ev_energy_share")[0] == pytest.approx(7.0 / (7.0 + 0.4 * 24), rel=1e-3)
 
 
-def test_a_car_gives_nothing_back_and_stores_nothing_that_could_be_told(lay_window: WindowMaker) -> None:
+def test_a_car_gives_nothing_back_and_stores_nothing_that_could_be_measured(lay_window: WindowMaker) -> None:
     load_kw = evening_charges()
     found = examine(lay_window(load_kw), load_kw)
     assert found.events.is_import.all()
@@ -121,8 +121,8 @@ def test_chargers_of_simulated_homes_are_sized_and_their_half_hours_found(see_fl
     slots = window.import_kw[0].size
     local = clock.local_slot_of_utc(plan.first_date, plan.days, clock.LONDON)
     true_events = fleet.events._replace(start_slot=local[fleet.events.start_slot], end_slot=local[fleet.events.end_slot - 1] + 1)
-    true, told = charged_slots(true_events, 40, slots), charged_slots(found.events, 40, slots)
-    assert 2 * (true & told).sum() / (true.sum() + told.sum()) > 0.75
+    true, given = charged_slots(true_events, 40, slots), charged_slots(found.events, 40, slots)
+    assert 2 * (true & given).sum() / (true.sum() + given.sum()) > 0.75
 
 
 def test_homes_with_a_car_look_more_like_charging_than_homes_with_an_immersion_heater_or_a_shower(see_fleet: FleetMaker) -> None:
@@ -132,7 +132,7 @@ def test_homes_with_a_car_look_more_like_charging_than_homes_with_an_immersion_h
     assert (with_car[:, None] < without[None]).mean() > 0.85
 
 
-def test_a_car_on_a_night_tariff_is_told_from_storage_heating_by_its_energy_from_night_to_night(lay_window: WindowMaker) -> None:
+def test_a_car_on_a_night_tariff_is_distinguished_from_storage_heating_by_its_energy_from_night_to_night(lay_window: WindowMaker) -> None:
     rng = np.random.default_rng(5)
     days = 300
     load_kw = np.full((2, days, 48), 0.3, dtype=np.float32) + 0.05 * rng.random((2, days, 48), dtype=np.float32)

@@ -101,8 +101,8 @@ def test_a_block_that_cannot_tell_copies_the_nearest_that_can(presence: list[flo
 
 
 def spread_naively(presence: Floats) -> list[float]:
-    told = [place for place, value in enumerate(presence) if not np.isnan(value)]
-    nearest = [min(told, key=lambda one: (abs(one - place), one)) if told else None for place in range(len(presence))]
+    given = [place for place, value in enumerate(presence) if not np.isnan(value)]
+    nearest = [min(given, key=lambda one: (abs(one - place), one)) if given else None for place in range(len(presence))]
     return [float(one is not None and presence[one] > 0.35) for one in nearest]
 
 
@@ -141,9 +141,9 @@ def test_days_show_the_scale_of_the_array_once_it_is_there_and_nothing_before(la
     roof = build_roof(lay_window, has_export=True, presence=(0.0, 1.0))
     found = mark_days(roof.net, to_blocks(to_hours(roof.sky.likely)), roof.blocks, roof.fit, roof.weekend)
     assert found.shape == (1, DAYS)
-    told = ~np.isnan(found[0])
-    assert told.mean() > 0.8
-    before, after = found[0, :BLOCK_DAYS][told[:BLOCK_DAYS]], found[0, BLOCK_DAYS:][told[BLOCK_DAYS:]]
+    given = ~np.isnan(found[0])
+    assert given.mean() > 0.8
+    before, after = found[0, :BLOCK_DAYS][given[:BLOCK_DAYS]], found[0, BLOCK_DAYS:][given[BLOCK_DAYS:]]
     assert np.abs(before).max() < 0.2 * SCALE_KW
     np.testing.assert_allclose(np.median(after), SCALE_KW, rtol=0.15)
 

@@ -94,7 +94,7 @@ def test_timetables_agree_with_a_naive_loop() -> None:
 @pytest.mark.parametrize(
     "load_kw", [np.zeros((0, DAYS, SLOTS)), np.full((2, DAYS, SLOTS), np.nan), np.ones((2, 30, SLOTS)), np.ones((2, 0, SLOTS))]
 )
-def test_without_readings_of_both_seasons_no_timetable_is_told(load_kw: Floats) -> None:
+def test_without_readings_of_both_seasons_no_timetable_is_given(load_kw: Floats) -> None:
     found = timetable_of(load_kw.astype(np.float32))
     assert all(column.shape == load_kw.shape[:1] and np.isnan(column).all() for column in found)
 

@@ -154,5 +154,5 @@ def test_every_gate_of_the_repository_names_a_figure_that_is_measured(report: Re
         ),
     ],
 )
-def test_each_gate_that_is_not_passed_is_told_in_a_sentence(gates: dict[str, dict[str, float]], failed: list[str]) -> None:
+def test_each_gate_that_is_not_passed_is_reported_in_a_sentence(gates: dict[str, dict[str, float]], failed: list[str]) -> None:
     assert list_failed_gates(Report({"ev_auc": 0.92, "ev_ece": 0.04}, {}), gates) == failed

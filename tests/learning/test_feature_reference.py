@@ -99,7 +99,7 @@ def test_a_mixture_lies_between_its_parts_as_often_as_they_are_in_it() -> None:
     np.testing.assert_allclose(np.delete(mixed, np.flatnonzero(LEVELS == 0.25)), np.delete(wanted, np.flatnonzero(LEVELS == 0.25)), atol=60)
 
 
-def test_what_is_told_is_read_again_and_of_other_features_not(simulated: np.ndarray, classifier: AssetClassifier) -> None:
+def test_what_is_written_is_read_again_and_of_other_features_not(simulated: np.ndarray, classifier: AssetClassifier) -> None:
     reference = summarise_features(simulated, classifier, "test")
     stored = json.loads(json.dumps(reference.as_json()))
     again = read_reference(stored)

@@ -31,7 +31,7 @@ def test_every_feature_stands_on_the_page_once() -> None:
         assert PAGE.count(f"| `{name}`") == 1
 
 
-def test_a_threshold_is_told_with_its_value_its_meaning_and_where_it_comes_from() -> None:
+def test_a_threshold_is_listed_with_its_value_its_meaning_and_where_it_comes_from() -> None:
     charging = next(module for module in class_modules(AssetClass.EV) if module.__name__.endswith(".charging"))
     found = {threshold.name: threshold for threshold in list_thresholds(charging)}
     assert found["charging.EvSearch.lowest_kw"] == Threshold(

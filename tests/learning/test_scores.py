@@ -79,7 +79,7 @@ def test_an_unknown_label_changes_no_figure_whatever_the_answer() -> None:
     assert plain == turned
 
 
-def test_tiers_count_from_the_top_and_are_judged_on_their_own() -> None:
+def test_tiers_count_from_the_top_and_are_checked_on_their_own() -> None:
     tiers = score_class(make_scored(HAS, STATED), AssetClass.EV, RULES)["ever"]["tiers"]
     assert [value_of(tiers[name]["precision"]) for name in ("high", "medium", "low")] == pytest.approx([1 / 2, 2 / 4, 3 / 5])
     assert [value_of(tiers[name]["recall"]) for name in ("high", "medium", "low")] == pytest.approx([1 / 4, 2 / 4, 3 / 4])

@@ -32,7 +32,7 @@ def test_every_meter_is_seen_whole_and_most_in_part_as_well(examples: Examples) 
     assert set(examples.provenance) == {"simulated"}
 
 
-def test_progress_is_told_up_to_the_last_meter() -> None:
+def test_progress_is_reported_up_to_the_last_meter() -> None:
     reported: list[int] = []
     simulate_examples(PLAN._replace(meters=6), 1, reported.append)
     assert reported == [6]

@@ -35,7 +35,7 @@ def plain_day(seed: int) -> list[float | None]:
     return [round(float(value), 3) for value in np.random.default_rng(seed).random(48)]
 
 
-def test_what_is_told_is_read_again() -> None:
+def test_what_is_written_is_read_again() -> None:
     trained_on = TrainedOn((FLEET,), mark_names(["1", "2"]), keep_marks(mark_days(days_of(plain_day(1)))))
     again = read_trained_on(json.loads(json.dumps(trained_on.as_json())))
     assert again.fleets == trained_on.fleets

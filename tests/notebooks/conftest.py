@@ -73,7 +73,7 @@ def landing(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def notebooks(landing: Path) -> dict[str, Ran]:
     """Each notebook by its number, run from top to bottom."""
     folder = landing.parent
-    told = {
+    given = {
         "environment": "test",
         "lake": str(folder / "lake"),
         "landing": str(landing),
@@ -83,11 +83,11 @@ def notebooks(landing: Path) -> dict[str, Ran]:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "MIN_OF_EACH_ANSWER", LEAST_OF_AN_ANSWER)
-        return {path.stem[:2]: run_notebook(path, told) for path in NOTEBOOKS}
+        return {path.stem[:2]: run_notebook(path, given) for path in NOTEBOOKS}
 
 
-def run_notebook(path: Path, told: dict[str, str]) -> Ran:
+def run_notebook(path: Path, given: dict[str, str]) -> Ran:
     """Run it with the fields filled in; what it shows is kept."""
     displayed: list[Any] = []
-    names = runpy.run_path(str(path), init_globals={"dbutils": Tools(told), "display": displayed.append})
+    names = runpy.run_path(str(path), init_globals={"dbutils": Tools(given), "display": displayed.append})
     return Ran(names, displayed)

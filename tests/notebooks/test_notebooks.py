@@ -39,7 +39,7 @@ def test_there_are_four_in_order() -> None:
 def test_readings_and_quarantine_are_what_the_tables_hold(notebooks: dict[str, Ran], landing: Path) -> None:
     names, lake = notebooks["01"].names, landing.parent / "lake"
     assert sum(row["meter_days"] for row in names["by_quantity"].collect()) == count_rows(lake, "silver/readings")
-    assert names["refused"]["refused"].sum() == count_rows(lake, "bronze/quarantine") > 0
+    assert names["rejected"]["rejected"].sum() == count_rows(lake, "bronze/quarantine") > 0
     assert len(notebooks["01"].displayed) == 6
 
 
@@ -62,8 +62,8 @@ def test_a_version_is_trained_compared_and_registered(notebooks: dict[str, Ran])
 
 def test_gold_is_read_without_spark(notebooks: dict[str, Ran], landing: Path, spark: SparkSession) -> None:
     names, lake = notebooks["04"].names, landing.parent / "lake"
-    told = spark.read.format("delta").load(str(lake / "gold" / "asset_detections"))
-    wanted = {row["asset_class"]: row["count"] for row in told.where("is_present").groupBy("asset_class").count().collect()}
+    given = spark.read.format("delta").load(str(lake / "gold" / "asset_detections"))
+    wanted = {row["asset_class"]: row["count"] for row in given.where("is_present").groupBy("asset_class").count().collect()}
     found = {name: present for name, present in zip(names["fleet"]["asset_class"], names["fleet"]["present"], strict=True) if present}
     assert found == wanted
     assert isinstance(names["connection"], duckdb.DuckDBPyConnection)

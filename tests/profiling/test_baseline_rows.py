@@ -89,7 +89,7 @@ def test_a_local_day_has_a_row_for_each_of_its_half_hours(place: dict[str, Any],
         assert len(starts) == count
 
 
-def test_the_hour_that_happens_twice_is_foreseen_twice_alike() -> None:
+def test_the_hour_that_happens_twice_is_predicted_twice_alike() -> None:
     rows = predict(list_days("1", date(2025, 9, 1), draw_loads(50)) + ask("1", date(2025, 10, 26)))
     kwh = [row["predicted_kwh"] for row in rows]
     assert kwh[2:4] == kwh[4:6]

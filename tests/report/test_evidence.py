@@ -30,7 +30,7 @@ def test_a_heating_slope_comes_back_and_unknown_days_tell_nothing() -> None:
 
 
 @pytest.mark.parametrize("temp_c", [np.full(90, np.nan), np.full(90, 3.0), np.full(90, 20.0)])
-def test_no_slope_is_told_without_cold_days_of_different_cold(temp_c: Floats) -> None:
+def test_no_slope_is_given_without_cold_days_of_different_cold(temp_c: Floats) -> None:
     assert fit_heating(np.arange(90.0), temp_c, RULES) is None
 
 

@@ -48,14 +48,14 @@ def test_an_answer_in_progress_says_why(lake: LakeRows) -> None:
     assert [(status, reason, meters) for status, reason, _, meters in found] == [("in_progress", "too_few_days", 1)] * len(CLASS_NAMES)
 
 
-def test_what_was_refused_is_counted_by_rule_without_the_refused_text(lake: LakeRows) -> None:
+def test_what_was_rejected_is_counted_by_rule_without_the_rejected_text(lake: LakeRows) -> None:
     found = describe_intake(lake, examples=1)
     assert [(rule["rule"], rule["rows_rejected"], rule["sources"], len(rule["examples"])) for rule in found["rejected"]] == [
         ("kwh_negative", 2, 1, 1),
         ("not_json", 1, 1, 1),
     ]
     assert "SECRET" not in str(found)
-    assert found["connections"] == {"known": 7, "examined": 6, "withheld": 0, "refused": [["no legal basis on record for that day", 1]]}
+    assert found["connections"] == {"known": 7, "examined": 6, "withheld": 0, "rejected": [["no legal basis on record for that day", 1]]}
     assert [(run[0], run[3]) for run in found["runs"]] == [("ingest_dip", 12.5), ("characterise", 31.0)]
 
 

@@ -69,7 +69,7 @@ def test_rows_are_counted_by_origin_and_unknown_meters_nowhere() -> None:
     assert count_by_origin(pd.Series([], dtype=object), ORIGINS) == {}
 
 
-def test_each_answer_counts_in_one_column_and_truth_only_where_it_is_told() -> None:
+def test_each_answer_counts_in_one_column_and_truth_only_where_it_is_given() -> None:
     detections = pd.DataFrame(
         [
             answer("sim", "ev"),

@@ -21,7 +21,7 @@ def test_named_meters_come_first_and_count_whatever_the_limit(lake: LakeRows) ->
     assert choose_meters(lake, (SHORT, "stranger"), 3)[0] == SHORT
 
 
-def test_only_strangers_are_refused_by_name(lake: LakeRows) -> None:
+def test_only_strangers_are_reported_by_name(lake: LakeRows) -> None:
     with pytest.raises(InputError, match="stranger"):
         choose_meters(lake, ("stranger",), 10)
 

@@ -85,8 +85,8 @@ def test_a_lake_with_answers_alone_has_a_page_that_shows_no_meter(tmp_path: Path
 def test_a_home_that_withdrew_and_an_export_meter_without_consent_are_not_on_the_page(tmp_path: Path) -> None:
     lake = write_lake(tmp_path / "lake")
     points = DeltaTable(str(lake / "silver" / "meter_points")).to_pyarrow_table()
-    refused = pc.is_in(points["mpan_id"], pa.array([CAR, ROOF_EXPORT]))
-    consent = pc.if_else(refused, "N", points["consent_granularity"])
+    rejected = pc.is_in(points["mpan_id"], pa.array([CAR, ROOF_EXPORT]))
+    consent = pc.if_else(rejected, "N", points["consent_granularity"])
     changed = points.set_column(points.schema.get_field_index("consent_granularity"), "consent_granularity", consent)
     write_deltalake(str(lake / "silver" / "meter_points"), changed, mode="overwrite")
     counts = write_report(lake, tmp_path / "p.html", Order(), say_nothing)

@@ -113,8 +113,8 @@ def test_a_meter_shows_its_verdicts_days_availability_and_baseline(opened: Opene
     assert sum(int(row[-1]) for row in daily) == 35
     available = {row[0]: row[1:] for row in read_table(page, "availability")}
     assert (available["01:00"], available["00:30"], available["weeks observed"]) == (["50"] * 7, ["0"] * 7, ["10"] * 7)
-    foreseen = read_table(page, "baseline")
-    assert (len(foreseen), foreseen[0][1:]) == (96, ["0.300", "0.200", "3.400", "0.250"])
+    predicted = read_table(page, "baseline")
+    assert (len(predicted), predicted[0][1:]) == (96, ["0.300", "0.200", "3.400", "0.250"])
 
 
 def test_what_cannot_be_shown_is_said(opened: Opened) -> None:
@@ -128,7 +128,7 @@ def test_what_cannot_be_shown_is_said(opened: Opened) -> None:
     assert "not in this file" in page.inner_text("#detail")
 
 
-def test_kinds_of_readings_are_told_apart_wherever_a_meter_stands(opened: Opened) -> None:
+def test_kinds_of_readings_are_kept_apart_wherever_a_meter_stands(opened: Opened) -> None:
     page = opened.page
     page.fill("input[name=text]", "")
     kinds = dict(page.eval_on_selector_all("#list li", "all => all.map(one => [one.meter.mpan, one.querySelector('.kind').textContent])"))

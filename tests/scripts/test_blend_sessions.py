@@ -68,19 +68,19 @@ def test_a_site_may_be_left_out(recorded: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_line(recorded: Path, more: tuple[str, ...], said: str) -> None:
-    refused = blend(recorded, *more)
-    assert refused.returncode
-    assert refused.stderr.splitlines()[-1].endswith(said)
-    assert "Traceback" not in refused.stderr
+    rejected = blend(recorded, *more)
+    assert rejected.returncode
+    assert rejected.stderr.splitlines()[-1].endswith(said)
+    assert "Traceback" not in rejected.stderr
     assert not (recorded / "out").exists()
 
 
-def test_a_file_that_is_not_parquet_is_refused_in_one_line(recorded: Path) -> None:
+def test_a_file_that_is_not_parquet_is_rejected_in_one_line(recorded: Path) -> None:
     (recorded / "homes.parquet").write_text("series_id,timestamp_utc,kwh_import\n")
-    refused = blend(recorded, "--series", "a")
-    assert (refused.returncode, refused.stderr) == (1, f"{recorded / 'homes.parquet'}: not Parquet\n")
+    rejected = blend(recorded, "--series", "a")
+    assert (rejected.returncode, rejected.stderr) == (1, f"{recorded / 'homes.parquet'}: not Parquet\n")
 
 
-def test_a_file_without_a_column_is_refused_by_name(recorded: Path) -> None:
+def test_a_file_without_a_column_is_rejected_by_name(recorded: Path) -> None:
     pd.read_parquet(recorded / "sessions.parquet").drop(columns="plugout_utc").to_parquet(recorded / "sessions.parquet")
     assert "no column plugout_utc" in blend(recorded, "--series", "a").stderr

@@ -57,30 +57,30 @@ def test_java_from_17_to_21_is_fit(tmp_path: Path, version: str, is_fit: bool) -
 
 def test_java_home_counts_before_the_path(tmp_path: Path) -> None:
     home = write_java(tmp_path / "jdk", "17.0.15")
-    told = call('find_java && echo "$JAVA_HOME"', JAVA_HOME=str(home))
-    assert told.stdout.strip() == str(home)
+    given = call('find_java && echo "$JAVA_HOME"', JAVA_HOME=str(home))
+    assert given.stdout.strip() == str(home)
 
 
 def test_without_java_and_without_rights_one_line_says_what_to_do(tmp_path: Path) -> None:
     for name in ("sed", "head"):
         (tmp_path / name).symlink_to(f"/usr/bin/{name}")
-    refused = call("find_java() { return 1; }; install_packages() { return 1; }; require_java", PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1] == (
+    rejected = call("find_java() { return 1; }; install_packages() { return 1; }; require_java", PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert rejected.returncode == 1
+    assert rejected.stderr.splitlines()[-1] == (
         "setup: no Java 17 found and none could be installed; install it (Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME"
     )
 
 
 def test_without_python_one_line_says_what_to_do(tmp_path: Path) -> None:
-    refused = call(f'fmar_venv="{tmp_path}/venv"; list_pythons() {{ :; }}; install_packages() {{ return 1; }}; make_venv')
-    assert refused.returncode == 1
-    assert refused.stderr.startswith("setup: no Python 3.11 or 3.12 with venv found; install one")
-    assert len(refused.stderr.splitlines()) == 1
+    rejected = call(f'fmar_venv="{tmp_path}/venv"; list_pythons() {{ :; }}; install_packages() {{ return 1; }}; make_venv')
+    assert rejected.returncode == 1
+    assert rejected.stderr.startswith("setup: no Python 3.11 or 3.12 with venv found; install one")
+    assert len(rejected.stderr.splitlines()) == 1
 
 
 def test_a_step_that_fails_shows_its_last_lines_and_where_the_rest_is(tmp_path: Path) -> None:
     log = tmp_path / "setup.log"
-    refused = call(f'fmar_log="{log}"; quietly "fetching the jars" sh -c "seq 100; echo no network >&2; exit 3"')
-    assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-2:] == ["no network", f"setup: fetching the jars failed; the whole of it is in {log}"]
-    assert len(refused.stderr.splitlines()) == 16
+    rejected = call(f'fmar_log="{log}"; quietly "fetching the jars" sh -c "seq 100; echo no network >&2; exit 3"')
+    assert rejected.returncode == 1
+    assert rejected.stderr.splitlines()[-2:] == ["no network", f"setup: fetching the jars failed; the whole of it is in {log}"]
+    assert len(rejected.stderr.splitlines()) == 16

@@ -22,8 +22,8 @@ class Widgets:
 
 def test_a_field_that_was_filled_in_counts_and_the_others_are_shown() -> None:
     tools = SimpleNamespace(widgets=Widgets(lake=" /mnt/lake "))
-    told = read_widgets({"dbutils": tools}, lake="lake", run_date="")
-    assert vars(told) == {"lake": "/mnt/lake", "run_date": ""}
+    given = read_widgets({"dbutils": tools}, lake="lake", run_date="")
+    assert vars(given) == {"lake": "/mnt/lake", "run_date": ""}
     assert set(tools.widgets.fields) == {"lake", "run_date"}
 
 

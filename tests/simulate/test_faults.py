@@ -30,7 +30,7 @@ HUGE = 50_000
 
 @pytest.fixture(scope="module")
 def messages() -> list[DayMessage]:
-    """Messages of 30 meters and 30 days, every value told apart from every other."""
+    """Messages of 30 meters and 30 days, every value distinct from every other."""
     return [
         DayMessage(
             mpan_id=f"20000565{meter:05d}",
@@ -82,7 +82,7 @@ def test_replays_come_in_a_later_file_with_their_own_id_and_time_and_the_mark(me
     assert [again.transaction_id for again in found.held_back] == [entry.transaction_id for entry in found.ledger]
 
 
-def test_late_messages_are_held_back_and_told_days_later(messages: list[DayMessage]) -> None:
+def test_late_messages_are_held_back_and_sent_days_later(messages: list[DayMessage]) -> None:
     found = inject(messages, "late")
     original = {message.transaction_id: message for message in messages}
     assert len(found.messages) + len(found.held_back) == COUNT
@@ -146,8 +146,8 @@ def test_with_all_faults_at_once_the_last_word_on_a_corrected_day_is_still_the_t
     last = {message.transaction_id: key for key, message in newest.items()}
     assert corrected
     for transaction_id in corrected:
-        told, wanted = newest[last[transaction_id]].watt_hours, true[last[transaction_id]]
-        assert all(one in (-1, other) for one, other in zip(told, wanted, strict=True))
+        given, wanted = newest[last[transaction_id]].watt_hours, true[last[transaction_id]]
+        assert all(one in (-1, other) for one, other in zip(given, wanted, strict=True))
 
 
 def test_an_unknown_fault_is_named_and_known_ones_are_put_in_order() -> None:

@@ -74,7 +74,7 @@ def test_the_summary_counts_the_files_and_messages_that_are_there(landing: tuple
     assert set(summary.injected) == set(QUIET_FAULTS)
 
 
-def test_without_faults_no_transaction_comes_twice_and_each_file_is_told_by_its_block_and_days(tmp_path: Path) -> None:
+def test_without_faults_no_transaction_comes_twice_and_each_file_is_named_after_its_block_and_days(tmp_path: Path) -> None:
     summary = write_landing(PLAN._replace(meters=6), tmp_path)
     counted = Counter(message["D0"]["transactionID"] for message in read_messages(tmp_path))
     assert set(counted.values()) == {1}
@@ -145,7 +145,7 @@ def test_a_run_that_was_killed_leaves_nothing_that_a_reader_sees_and_its_repetit
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
 
 
-def test_what_cannot_be_simulated_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_what_cannot_be_simulated_is_rejected_before_anything_is_written(tmp_path: Path) -> None:
     for plan, faults in ((PLAN._replace(meters=0), []), (PLAN, ["gremlins"])):
         with pytest.raises(ConfigError):
             write_landing(plan, tmp_path / "out", faults)

@@ -144,7 +144,7 @@ def test_no_two_messages_share_an_id(other: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("days", [0.5, 3.0, 19.0])
-def test_a_message_told_later_keeps_its_form(days: float) -> None:
+def test_a_message_sent_later_keeps_its_form(days: float) -> None:
     late = shift_reported_at(DAY, days)
     assert TIMESTAMP.fullmatch(late.reported_at)
     assert datetime.fromisoformat(late.reported_at) - datetime.fromisoformat(DAY.reported_at) == timedelta(days=days)
@@ -177,9 +177,9 @@ def test_messages_carry_the_fleets_readings_to_the_watt_hour(
             assert len(set(message.watt_hours)) == 1
             assert sum(message.watt_hours) / 1000 == pytest.approx(np.nansum(kwh), abs=0.05)
             continue
-        told = np.array(message.watt_hours)
-        np.testing.assert_array_equal(told == UNREAD, np.isnan(kwh))
-        np.testing.assert_allclose(told[told != UNREAD] / 1000, kwh[told != UNREAD], atol=6e-4)
+        stated = np.array(message.watt_hours)
+        np.testing.assert_array_equal(stated == UNREAD, np.isnan(kwh))
+        np.testing.assert_allclose(stated[stated != UNREAD] / 1000, kwh[stated != UNREAD], atol=6e-4)
     assert opted_out > 0
 
 

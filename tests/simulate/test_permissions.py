@@ -19,13 +19,13 @@ def test_only_homes_refuse_opt_out_or_lack_a_basis(plan: FleetPlan, fleet: Fleet
     mix = mix_from({"no_half_hourly_consent": share, "opted_out": share, "no_legal_basis": share})
     permissions = draw_permissions(plan._replace(mix=mix), 0, fleet)
     homes = fleet.is_domestic
-    refused = np.array([granularity != "H" for granularity in permissions.consent_granularity])
+    rejected = np.array([granularity != "H" for granularity in permissions.consent_granularity])
     opted_out = permissions.opted_out_to_day > permissions.opted_out_from_day
     has_basis = np.array([basis != "" for basis in permissions.legal_basis])
-    assert not refused[~homes].any()
+    assert not rejected[~homes].any()
     assert not opted_out[~homes].any()
     assert not has_basis[~homes].any()
-    assert (refused[homes] == bool(share)).all()
+    assert (rejected[homes] == bool(share)).all()
     assert (opted_out[homes] == bool(share)).all()
     assert (has_basis[homes] != bool(share)).all()
     assert set(permissions.consent_granularity) <= set("HDMN")

@@ -22,7 +22,7 @@ def test_a_plan_counts_both_its_first_and_its_last_day() -> None:
         (FleetPlan(3, date(2023, 1, 2), date(2023, 1, 1)), "ends on 2023-01-01 before"),
     ],
 )
-def test_a_plan_of_nothing_is_refused(plan: FleetPlan, words: str) -> None:
+def test_a_plan_of_nothing_is_rejected(plan: FleetPlan, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         check_plan(plan)
 

@@ -110,8 +110,8 @@ def test_readings_with_an_asset_differ_from_those_without_by_what_the_asset_did(
     assert set(assets.asset_class.tolist()) == {ASSET_CLASSES.index(asset)}
     assert assets.meter.size >= 10
     signed = np.where(events.is_import > 0, events.energy_kwh, -events.energy_kwh)
-    told, moved = (np.bincount(events.meter, kwh, 24)[assets.meter] for kwh in (signed, events.energy_kwh))
-    off = np.abs(found.sum(axis=1)[assets.meter] - told) / moved
+    given, moved = (np.bincount(events.meter, kwh, 24)[assets.meter] for kwh in (signed, events.energy_kwh))
+    off = np.abs(found.sum(axis=1)[assets.meter] - given) / moved
     assert np.quantile(off, 0.8) <= BELOW_THE_FLOOR[asset]
     assert np.median(off) <= BELOW_THE_FLOOR[asset] / 2
     early = np.arange(plan.slots)[None] < assets.appeared_slot[:, None]

@@ -109,8 +109,8 @@ def test_changes_have_the_dates_of_the_assets(plan: FleetPlan, fleet: Fleet, ass
         ):
             if row[name]:
                 wanted.add((*key, row[name], kind))
-                told = found[(*key, row[name], kind)]
-                assert (told["kw_before"], told["kw_after"]) == (before, after)
+                given = found[(*key, row[name], kind)]
+                assert (given["kw_before"], given["kw_after"]) == (before, after)
     assert set(found) == wanted
     assert {kind for *_, kind in wanted} >= {ChangeKind.APPEARED, ChangeKind.REMOVED, ChangeKind.UPGRADED}
 

@@ -40,12 +40,12 @@ def test_an_import_changes_nothing_twice_and_a_corrected_file_is_a_newer_version
     first = write_homes(tmp_path / "homes.csv", 0.5, "a,2024-01-03T00:00:00Z,-7")
     written = run_import(store, first)
     assert (written.counts["days_added"], written.rows_kept, written.rows_quarantined) == (4, 192, 1)
-    series, days, refused = (rows_of(store, table, table.key[0]) for table in (SERIES, INTERVAL_IMPORTS, QUARANTINE))
+    series, days, rejected = (rows_of(store, table, table.key[0]) for table in (SERIES, INTERVAL_IMPORTS, QUARANTINE))
     assert [(row["series_id"], row["interval_minutes"], row["rows_quarantined"]) for row in series] == [("a", 30, 1), ("b", 30, 0)]
-    assert (refused[0]["source"], refused[0]["rule"], refused[0]["mpan_id"]) == ("homes.csv:194", "kwh_negative", series[0]["mpan_id"])
+    assert (rejected[0]["source"], rejected[0]["rule"], rejected[0]["mpan_id"]) == ("homes.csv:194", "kwh_negative", series[0]["mpan_id"])
 
     assert run_import(store, first).counts["days_added"] == 0
-    assert [rows_of(store, table, table.key[0]) for table in (SERIES, INTERVAL_IMPORTS, QUARANTINE)] == [series, days, refused]
+    assert [rows_of(store, table, table.key[0]) for table in (SERIES, INTERVAL_IMPORTS, QUARANTINE)] == [series, days, rejected]
 
     assert run_import(store, write_homes(first, 0.75)).counts["days_added"] == 2
     assert run_import(store, write_homes(first, 0.5)).counts["days_added"] == 2

@@ -62,7 +62,7 @@ def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.asDict(recursive=True).items() if name not in EVER_NEW} for row in rows]
 
 
-def test_every_message_is_accepted_once_refused_by_rule_or_a_duplicate(store: TableStore, tmp_path: Path) -> None:
+def test_every_message_is_accepted_once_rejected_by_rule_or_a_duplicate(store: TableStore, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     land(landing, "a.json", say(0), say(1), say(1), say(2, 99_999_999))
     land(landing / "deeper", "b.json.gz", say(0, is_replay=True), say(3), say(3, 300), "12")
@@ -79,9 +79,9 @@ def test_every_message_is_accepted_once_refused_by_rule_or_a_duplicate(store: Ta
     accepted = rows_of(store, DIP_MESSAGES)
     assert [row["transaction_id"][-1] for row in accepted] == ["0", "1", "3"]
     assert accepted[0]["days"][0]["quality"] == ["A"] * 48
-    refused = rows_of(store, QUARANTINE)
-    assert {row["rule"] for row in refused} == rules
-    assert {row["source"] for row in refused} >= {"deeper/b.json.gz#3", "text.json", "huge.json", "a.json#3"}
+    rejected = rows_of(store, QUARANTINE)
+    assert {row["rule"] for row in rejected} == rules
+    assert {row["source"] for row in rejected} >= {"deeper/b.json.gz#3", "text.json", "huge.json", "a.json#3"}
 
     again = ingest(store, landing, max_file_bytes=20_000)
     assert again == {"messages_in": 0, "accepted": 0, "quarantined": 0, "duplicates": 0, "batches": 0}
@@ -173,9 +173,9 @@ def test_what_was_done_to_a_simulated_fleet_is_what_is_found(store: TableStore, 
     assert counts["messages_in"] == len(units)
     accepted = {row["transaction_id"] for row in store.read(DIP_MESSAGES).select("transaction_id").collect()}
     assert len(accepted) == store.read(DIP_MESSAGES).count() == counts["accepted"]
-    told = {unit.message.payload.common.delivery.transaction_id for unit in units if unit.message is not None}
-    refused = {row["transaction_id"]: row["rule"] for row in rows_of(store, QUARANTINE)}
-    assert told - accepted == {name for name in refused if name in told and refused[name] != "transaction_id_reused"}
+    given = {unit.message.payload.common.delivery.transaction_id for unit in units if unit.message is not None}
+    rejected = {row["transaction_id"]: row["rule"] for row in rows_of(store, QUARANTINE)}
+    assert given - accepted == {name for name in rejected if name in given and rejected[name] != "transaction_id_reused"}
     ledger = arrow_parquet.read_table(landing / TRUTH_FOLDER / "faults").to_pylist()
     harmless = {"masked sender", "one id, two contents", "code in a text field"}
     for entry in ledger:

@@ -109,7 +109,7 @@ def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableS
     assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0}
 
 
-def test_another_register_or_a_rewritten_ledger_is_refused(store: TableStore) -> None:
+def test_another_register_or_a_rewritten_ledger_is_rejected(store: TableStore) -> None:
     register = FakeRegister()
     register.rows["agreements"] = [version(1)]
     mirror(store, register)
@@ -122,13 +122,21 @@ def test_another_register_or_a_rewritten_ledger_is_refused(store: TableStore) ->
 
 def detection(mpan_id: str, asset_class: str, is_present: bool) -> dict[str, Any]:
     row = dict.fromkeys(ASSET_DETECTIONS.names)
-    told = {"mpan_id": mpan_id, "asset_class": asset_class, "is_present": is_present, "present_probability": 0.95, "tier": "high"}
-    return {**row, **told, "status": "characterised", "days_seen": 365, "model_version": "3", "run_id": "r", "as_of_date": date(2026, 1, 5)}
+    given = {"mpan_id": mpan_id, "asset_class": asset_class, "is_present": is_present, "present_probability": 0.95, "tier": "high"}
+    return {
+        **row,
+        **given,
+        "status": "characterised",
+        "days_seen": 365,
+        "model_version": "3",
+        "run_id": "r",
+        "as_of_date": date(2026, 1, 5),
+    }
 
 
 def capability(mpan_id: str, asset_class: str, direction: str, rated_kw: float) -> dict[str, Any]:
-    told = {"mpan_id": mpan_id, "asset_class": asset_class, "direction": direction, "rated_kw": rated_kw}
-    return {**dict.fromkeys(CAPABILITY.names), **told, "run_id": "r", "as_of_date": date(2026, 1, 5)}
+    given = {"mpan_id": mpan_id, "asset_class": asset_class, "direction": direction, "rated_kw": rated_kw}
+    return {**dict.fromkeys(CAPABILITY.names), **given, "run_id": "r", "as_of_date": date(2026, 1, 5)}
 
 
 def test_the_fleet_says_who_may_dispatch_what_and_what_nobody_registered(store: TableStore) -> None:

@@ -1,4 +1,4 @@
-"""Wanted days through the lake: run twice the same table, and every refusal in one line."""
+"""Wanted days through the lake: run twice the same table, and every error in one line."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ from fmar_spark.steps.predict_baseline import Request
 NOW = datetime(2025, 7, 1, tzinfo=UTC)
 FIRST = date(2025, 4, 1)
 DAYS = 70
-SHOP, HOME, REFUSED = "1900012374324", "2000056535971", "1200023305967"
+WEEK = Request(date(2025, 6, 4), date(2025, 6, 12), None)
+SHOP, HOME, UNASKED = "1900012374324", "2000056535971", "1200023305967"
 
 
 def meter(mpan: str, **other: Any) -> dict[str, Any]:
@@ -45,8 +46,8 @@ def meter(mpan: str, **other: Any) -> dict[str, Any]:
 
 
 def reading(mpan: str, day: int, kwh: list[float | None]) -> dict[str, Any]:
-    told = {"quantity": "AI", "quality": ["A"] * 48, "opted_out": None, "reported_at": NOW}
-    return {"mpan_id": mpan, "utc_date": FIRST + timedelta(days=day), "kwh": kwh, **told}
+    other = {"quantity": "AI", "quality": ["A"] * 48, "opted_out": None, "reported_at": NOW}
+    return {"mpan_id": mpan, "utc_date": FIRST + timedelta(days=day), "kwh": kwh, **other}
 
 
 def series(name: str, mpan: str) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def fill(store: TableStore) -> None:
     temp = np.round(rng.normal(12, 3, (DAYS, 48)), 1)
     readings = [reading(SHOP, day, loads[0, day].tolist()) for day in range(DAYS)]
     readings += [reading(HOME, day, loads[1, day].tolist()) for day in range(DAYS) if day % 9 < 7]
-    readings += [reading(REFUSED, day, loads[2, day].tolist()) for day in range(3)]
+    readings += [reading(UNASKED, day, loads[2, day].tolist()) for day in range(3)]
     weather = [
         {
             "weather_area": "here",
@@ -79,7 +80,7 @@ def fill(store: TableStore) -> None:
     basis = {"mpan_id": HOME, "basis": "own data", "source": "a test", "valid_from_date": None, "valid_to_date": None, "recorded_at": NOW}
     tables: list[tuple[TableContract, list[dict[str, Any]]]] = [
         (READINGS, readings),
-        (METER_POINTS, [meter(SHOP), meter(HOME, is_domestic=True), meter(REFUSED, is_domestic=True)]),
+        (METER_POINTS, [meter(SHOP), meter(HOME, is_domestic=True), meter(UNASKED, is_domestic=True)]),
         (LEGAL_BASES, [basis]),
         (WEATHER, weather),
         (SERIES, [series("the shop", SHOP), series("the home", HOME)]),
@@ -99,9 +100,27 @@ def filled_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def lake(spark: SparkSession, filled_lake: Path, tmp_path: Path) -> Iterator[TableStore]:
     """A copy of it for one test."""
-    shutil.copytree(filled_lake, tmp_path / "lake")
-    yield TableStore(spark, str(tmp_path / "lake"))
-    shutil.rmtree(tmp_path / "lake")
+    yield from copy_lake(spark, filled_lake, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def answered_lake(spark: SparkSession, filled_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Written]:
+    """The same lake after ``WEEK`` was predicted, not to be written to, and what that run counted."""
+    path = tmp_path_factory.mktemp("answered") / "lake"
+    shutil.copytree(filled_lake, path)
+    return path, predict(TableStore(spark, str(path)), WEEK)
+
+
+@pytest.fixture
+def answered(spark: SparkSession, answered_lake: tuple[Path, Written], tmp_path: Path) -> Iterator[TableStore]:
+    """A copy of that for one test."""
+    yield from copy_lake(spark, answered_lake[0], tmp_path)
+
+
+def copy_lake(spark: SparkSession, source: Path, folder: Path) -> Iterator[TableStore]:
+    shutil.copytree(source, folder / "lake")
+    yield TableStore(spark, str(folder / "lake"))
+    shutil.rmtree(folder / "lake")
 
 
 def predict(store: TableStore, request: Request, *overrides: str) -> Written:
@@ -119,28 +138,25 @@ def days_file(path: Path, *lines: str) -> Request:
     return Request(None, None, path)
 
 
-def test_a_range_is_predicted_for_eligible_meters_and_again_the_same(lake: TableStore) -> None:
-    week = Request(date(2025, 6, 4), date(2025, 6, 12), None)
-    written = predict(lake, week)
-    rows = rows_of(lake)
-    assert written.rows_kept == len(rows) == 2 * 9 * 48
+def test_a_range_is_predicted_for_eligible_meters_and_again_the_same(answered_lake: tuple[Path, Written], answered: TableStore) -> None:
+    rows = rows_of(answered)
+    assert answered_lake[1].rows_kept == len(rows) == 2 * 9 * 48
     assert {row["mpan_id"] for row in rows} == {SHOP, HOME}
     assert min(row["slot_start_at"] for row in rows) == datetime(2025, 6, 3, 23, 0)
     assert all(row["trained_to_date"] < (row["slot_start_at"] + timedelta(hours=1)).date() for row in rows)
     assert all(2 < row["predicted_kwh"] < 3 and row["p10_kwh"] < row["p90_kwh"] for row in rows)
 
-    assert predict(lake, week, "characterise.meters_per_chunk=1").rows_kept == len(rows)
-    assert rows_of(lake) == rows
+    assert predict(answered, WEEK, "characterise.meters_per_chunk=1").rows_kept == len(rows)
+    assert rows_of(answered) == rows
 
 
-def test_a_day_asked_for_alone_is_answered_as_in_a_range(lake: TableStore, tmp_path: Path) -> None:
+def test_a_day_asked_for_alone_is_answered_as_in_a_range(lake: TableStore, answered: TableStore, tmp_path: Path) -> None:
     asked = days_file(
-        tmp_path / "days.csv", "series_id,date", "the shop,2025-05-20", "the home,2025-06-03", "the shop,2025-05-20", "nobody,2025-06-03"
+        tmp_path / "days.csv", "series_id,date", "the shop,2025-06-04", "the home,2025-06-09", "the shop,2025-06-04", "nobody,2025-06-09"
     )
     assert predict(lake, asked).rows_kept == 2 * 48
     few = rows_of(lake)
-    predict(lake, Request(date(2025, 5, 1), date(2025, 6, 5), None))
-    every = {(row["mpan_id"], row["slot_start_at"]): row for row in rows_of(lake)}
+    every = {(row["mpan_id"], row["slot_start_at"]): row for row in rows_of(answered)}
     assert [every[row["mpan_id"], row["slot_start_at"]] for row in few] == few
     assert {row["mpan_id"] for row in few} == {SHOP, HOME}
 
@@ -152,29 +168,25 @@ def test_days_may_be_named_by_mpan_and_lie_before_and_after_all_readings(lake: T
     assert {row["trained_to_date"] for row in rows[48:]} == {date(2025, 6, 10)}
 
 
-def test_a_run_that_writes_nothing_says_so_whatever_was_written_before(lake: TableStore, tmp_path: Path) -> None:
-    assert predict(lake, Request(date(2025, 6, 4), date(2025, 6, 4), None)).rows_kept == 96
-    refused = predict(lake, days_file(tmp_path / "days.csv", "mpan_id,date", f"{REFUSED},2025-06-04"))
-    assert refused.counts == {"half_hours": 0, "half_hours_forgotten": 0}
+def test_a_run_that_writes_nothing_says_so_whatever_was_written_before(answered: TableStore, tmp_path: Path) -> None:
+    unwritten = predict(answered, days_file(tmp_path / "days.csv", "mpan_id,date", f"{UNASKED},2025-06-04"))
+    assert unwritten.counts == {"half_hours": 0, "half_hours_forgotten": 0}
 
 
-def test_predictions_of_a_meter_that_may_no_longer_be_examined_are_forgotten_by_the_next_run(lake: TableStore, tmp_path: Path) -> None:
-    predict(lake, Request(date(2025, 6, 4), date(2025, 6, 8), None))
-    withdrawn = lake.read(LEGAL_BASES).withColumn("valid_to_date", F.lit(date(2025, 6, 20)))
-    lake.merge(withdrawn, LEGAL_BASES)
-    written = predict(lake, days_file(tmp_path / "days.csv", "series_id,date", "the shop,2025-06-09"))
-    assert written.counts == {"half_hours": 48, "half_hours_forgotten": 5 * 48}
-    assert {row["mpan_id"] for row in rows_of(lake)} == {SHOP}
+def test_predictions_of_a_meter_that_may_no_longer_be_examined_are_forgotten_by_the_next_run(answered: TableStore, tmp_path: Path) -> None:
+    withdrawn = answered.read(LEGAL_BASES).withColumn("valid_to_date", F.lit(date(2025, 6, 20)))
+    answered.merge(withdrawn, LEGAL_BASES)
+    written = predict(answered, days_file(tmp_path / "days.csv", "series_id,date", "the shop,2025-06-13"))
+    assert written.counts == {"half_hours": 48, "half_hours_forgotten": 9 * 48}
+    assert {row["mpan_id"] for row in rows_of(answered)} == {SHOP}
 
 
-def test_an_impossible_day_of_one_meter_changes_nothing(lake: TableStore) -> None:
-    wanted = Request(date(2025, 6, 4), date(2025, 6, 5), None)
-    predict(lake, wanted)
-    expected = rows_of(lake)
+def test_an_impossible_day_of_one_meter_changes_nothing(answered: TableStore) -> None:
+    expected = rows_of(answered)
     impossible = [{**reading(SHOP, 0, [1.0] * 48), "utc_date": day} for day in (date(1, 1, 1), date(2099, 1, 1), date(9999, 12, 31))]
-    lake.append(lake.spark.createDataFrame(impossible, struct_type(READINGS)), READINGS)
-    assert predict(lake, wanted).rows_kept == len(expected)
-    assert rows_of(lake) == expected
+    answered.append(answered.spark.createDataFrame(impossible, struct_type(READINGS)), READINGS)
+    assert predict(answered, WEEK).rows_kept == len(expected)
+    assert rows_of(answered) == expected
 
 
 @pytest.mark.parametrize(
@@ -188,10 +200,12 @@ def test_an_impossible_day_of_one_meter_changes_nothing(lake: TableStore) -> Non
         (["series_id,date", "nobody,2025-05-20"], "none of its 1 meters is in silver.series"),
     ],
 )
-def test_a_file_of_days_that_cannot_be_used_is_refused_in_one_line(lake: TableStore, tmp_path: Path, lines: list[str], said: str) -> None:
-    with pytest.raises(InputError, match=said) as refusal:
-        predict(lake, days_file(tmp_path / "days.csv", *lines))
-    assert "\n" not in str(refusal.value)
+def test_a_file_of_days_that_cannot_be_used_is_reported_in_one_line(
+    spark: SparkSession, filled_lake: Path, tmp_path: Path, lines: list[str], said: str
+) -> None:
+    with pytest.raises(InputError, match=said) as raised:
+        predict(TableStore(spark, str(filled_lake)), days_file(tmp_path / "days.csv", *lines))
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +217,6 @@ def test_a_file_of_days_that_cannot_be_used_is_refused_in_one_line(lake: TableSt
         (Request(date(2055, 6, 1), date(2055, 6, 2), None), "day 2055-06-01 requested"),
     ],
 )
-def test_a_range_that_cannot_be_meant_is_refused(lake: TableStore, request_: Request, said: str) -> None:
+def test_a_range_that_cannot_be_meant_is_reported(spark: SparkSession, filled_lake: Path, request_: Request, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        predict(lake, request_)
+        predict(TableStore(spark, str(filled_lake)), request_)

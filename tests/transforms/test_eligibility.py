@@ -51,9 +51,9 @@ def let_through(
 
 
 @pytest.mark.parametrize("name", FLEETS)
-def test_every_meter_point_is_refused_by_the_first_rule_that_it_breaks(spark: SparkSession, name: str) -> None:
-    meters, bases, refused = FLEETS[name]
-    assert checked(spark, meters, bases) == refused
+def test_every_meter_point_is_rejected_by_the_first_rule_that_it_breaks(spark: SparkSession, name: str) -> None:
+    meters, bases, rejected = FLEETS[name]
+    assert checked(spark, meters, bases) == rejected
 
 
 @pytest.mark.parametrize("is_broadcast", [True, False])

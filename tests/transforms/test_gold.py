@@ -132,7 +132,7 @@ def test_capabilities_are_those_of_assets_that_are_there_on_the_last_day(profile
     assert (row["mpan_id"], row["asset_class"], row["direction"], row["rated_kw"], row["events_seen"]) == ("1", "ev", "import", 7.2, 12)
 
 
-def test_changes_are_told_of_assets_that_are_gone_too(profiles: DataFrame) -> None:
+def test_changes_are_listed_of_assets_that_are_gone_too(profiles: DataFrame) -> None:
     found = {(row["asset_class"], row["kind"]): row["changed_date"] for row in rows_of(gold.list_changes(profiles))}
     assert found == {("ev", "appeared"): date(2023, 5, 1), ("battery", "removed"): date(2023, 9, 9)}
 

@@ -13,7 +13,7 @@ KNOWN = "transaction_id string, transaction_at timestamp, content_hash string"
 
 
 def message(source: str, transaction_id: str, content_hash: str, second: int = 0, **values: object) -> Row:
-    told = dict.fromkeys(DECODED.names) | {
+    stated = dict.fromkeys(DECODED.names) | {
         "source": source,
         "transaction_id": transaction_id,
         "content_hash": content_hash,
@@ -21,7 +21,7 @@ def message(source: str, transaction_id: str, content_hash: str, second: int = 0
         "mpan_id": "2000056535971",
         "day": DAY,
     }
-    return Row(**(told | values))
+    return Row(**(stated | values))
 
 
 def frame(spark: SparkSession, *rows: Row) -> DataFrame:
@@ -33,7 +33,7 @@ def verdicts(spark: SparkSession, decoded: DataFrame, *known: tuple[str, str]) -
     return {row["source"]: (row["verdict"], row["first_hash"]) for row in list_losers(decoded, accepted).collect()}
 
 
-def test_the_first_of_an_id_is_accepted_and_the_others_are_judged_against_it(spark: SparkSession) -> None:
+def test_the_first_of_an_id_is_accepted_and_the_others_are_checked_against_it(spark: SparkSession) -> None:
     decoded = frame(
         spark,
         message("f#0", "a", "one"),
@@ -55,7 +55,7 @@ def test_the_first_of_an_id_is_accepted_and_the_others_are_judged_against_it(spa
     }
 
 
-def test_accepted_refused_and_duplicates_are_all_and_accepted_days_are_spelt_out(spark: SparkSession) -> None:
+def test_accepted_rejected_and_duplicates_are_all_and_accepted_days_are_spelt_out(spark: SparkSession) -> None:
     day = DAY.asDict() | {"quality": ["E"] * 48}
     decoded = frame(
         spark,

@@ -31,13 +31,13 @@ CASES: Final[list[tuple[str, dict[str, Any], bool, str | None]]] = [
     ("a home with consent and basis", HOME, True, None),
     ("a home without a basis", HOME, False, "no_legal_basis"),
     ("a home with daily consent", HOME | {"consent_granularity": "D"}, True, "no_half_hourly_consent"),
-    ("a home whose consent nobody told", HOME | {"consent_granularity": None}, True, "no_half_hourly_consent"),
+    ("a home whose consent nobody reported", HOME | {"consent_granularity": None}, True, "no_half_hourly_consent"),
     ("a de-energised home", HOME | {"is_energised": False}, True, "de_energised"),
     ("a home of unknown energisation", HOME | {"is_energised": None}, True, None),
     ("an unmetered supply", SHOP | {"market_segment": "U"}, False, "unmetered"),
     ("an unmetered connection", SHOP | {"connection_type": "U"}, False, "unmetered"),
     ("a shop that was never asked", SHOP, False, None),
-    ("a shop that refused", SHOP | {"consent_granularity": "N"}, False, "no_half_hourly_consent"),
+    ("a shop that declined", SHOP | {"consent_granularity": "N"}, False, "no_half_hourly_consent"),
     ("a premise of unknown kind without a basis", HOME | {"is_domestic": None}, False, "no_legal_basis"),
     ("a premise of unknown kind with a basis", HOME | {"is_domestic": None}, True, None),
     (
@@ -85,17 +85,17 @@ DATED_REFUSED: Final = {name: "no_legal_basis" if name in ("ended", "to_come") e
 EXPORTS: Final = [
     meter("home", HOME),
     meter("home_export", EXPORT, "home"),
-    meter("refused", HOME | {"consent_granularity": "N"}),
-    meter("refused_export", EXPORT, "refused"),
+    meter("rejected", HOME | {"consent_granularity": "N"}),
+    meter("rejected_export", EXPORT, "rejected"),
     meter("lone_export", EXPORT, "never_told"),
     meter("shy_export", EXPORT | {"consent_granularity": "M"}, "home"),
 ]
-EXPORT_BASES: Final = [basis("home"), basis("refused"), basis("lone_export")]
+EXPORT_BASES: Final = [basis("home"), basis("rejected"), basis("lone_export")]
 EXPORTS_REFUSED: Final = {
     "home": None,
     "home_export": None,
-    "refused": "no_half_hourly_consent",
-    "refused_export": "boundary_refused",
+    "rejected": "no_half_hourly_consent",
+    "rejected_export": "boundary_refused",
     "lone_export": "boundary_unknown",
     "shy_export": "no_half_hourly_consent",
 }

@@ -53,7 +53,7 @@ def export_kwh(day: int) -> list[float]:
 
 
 def detection(mpan_id: str, asset: str, **own: Any) -> Row:
-    """Absent for sure, unless told otherwise."""
+    """Absent for sure, unless given otherwise."""
     plain = {
         "probability": 0.04,
         "present_probability": 0.04,
@@ -188,8 +188,8 @@ def write_answers(root: Path) -> None:
     write_table(root, AVAILABILITY, availability)
     baseline = {"mpan_id": CAR, "model": "similar_days", "cv_rmse": 0.4, "bl01_cv_rmse": 0.5, "nmbe": 0.01, "interval_coverage": 0.81}
     write_table(root, BASELINES, [{**baseline, **run}])
-    foreseen = {"predicted_kwh": 0.3, "p10_kwh": 0.2, "p90_kwh": 3.4, "model": "similar_days", "trained_to_date": LAST - timedelta(days=1)}
-    predictions = [{"mpan_id": CAR, "slot_start_at": at(DAYS - 2, slot), **foreseen, **run} for slot in range(96)]
+    predicted = {"predicted_kwh": 0.3, "p10_kwh": 0.2, "p90_kwh": 3.4, "model": "similar_days", "trained_to_date": LAST - timedelta(days=1)}
+    predictions = [{"mpan_id": CAR, "slot_start_at": at(DAYS - 2, slot), **predicted, **run} for slot in range(96)]
     write_table(root, BASELINE_PREDICTIONS, predictions)
 
 
@@ -201,7 +201,11 @@ def profile(mpan_id: str) -> Row:
 
 
 def write_what_ran(root: Path) -> None:
-    refused = [("f.json:1", "kwh_negative", "-1 found"), ("f.json:2", "kwh_negative", "-2 found"), ("g.json:1", "not_json", HOSTILE_REASON)]
+    rejected = [
+        ("f.json:1", "kwh_negative", "-1 found"),
+        ("f.json:2", "kwh_negative", "-2 found"),
+        ("g.json:1", "not_json", HOSTILE_REASON),
+    ]
     write_table(
         root,
         QUARANTINE,
@@ -215,7 +219,7 @@ def write_what_ran(root: Path) -> None:
                 "run_id": "r",
                 "quarantined_at": at(place),
             }
-            for place, (source, rule, reason) in enumerate(refused)
+            for place, (source, rule, reason) in enumerate(rejected)
         ],
     )
     runs = [("ingest_dip", 0, 12.5, 400), ("characterise", 1, 30.0, 6), ("characterise", 2, 31.0, 6)]

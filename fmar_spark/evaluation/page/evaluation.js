@@ -1,6 +1,6 @@
 // The evaluation: figures by kind of readings, in groups, in other circumstances, mistakes and transfer.
 const KINDS = Object.keys(DATA.evaluation.kinds);
-const REFUSED_SHOWN = 20;
+const LEFT_OUT_SHOWN = 20;
 
 function showTable(table) {
   const column = table.columns.findIndex(([heading]) => heading === "meter");
@@ -78,10 +78,10 @@ function showWarnings() {
   const { training } = DATA.evaluation;
   const place = document.getElementById("warnings");
   for (const warning of training.warnings) place.append(make("p", { class: "privacy", role: "note" }, make("strong", null, "Warning. "), warning));
-  if (!training.refused.length) return;
-  const names = training.refused.slice(0, REFUSED_SHOWN).map((one) => one.name).join(", ");
-  const more = training.refused.length > REFUSED_SHOWN ? ", …" : "";
-  place.append(make("p", { class: "privacy", role: "note" }, make("strong", null, `${number(training.refused.length)} meters are not scored, the classifier has learnt from them: `), make("bdi", null, names + more)));
+  if (!training.left_out.length) return;
+  const names = training.left_out.slice(0, LEFT_OUT_SHOWN).map((one) => one.name).join(", ");
+  const more = training.left_out.length > LEFT_OUT_SHOWN ? ", …" : "";
+  place.append(make("p", { class: "privacy", role: "note" }, make("strong", null, `${number(training.left_out.length)} meters are not scored, the classifier has learnt from them: `), make("bdi", null, names + more)));
 }
 
 function startEvaluation() {

@@ -1,1 +1,1 @@
-"""Messages of the Data Integration Platform: cut, decoded, judged by named rules, laid out as meter-days."""
+"""Messages of the Data Integration Platform: split, decoded, checked by named rules, arranged as meter-days."""

@@ -152,7 +152,7 @@ def _gunzip(content: bytes, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
-FILE_NOT_JSON: Final = Rule("file_not_json", "The file is no JSON, so that no message can be told from the next.")
+FILE_NOT_JSON: Final = Rule("file_not_json", "The file is no JSON, so that no message can be distinguished from the next.")
 FILE_NOT_MESSAGES: Final = Rule("file_not_messages", "The file's JSON is neither a message nor an array of messages.")
 ARRAY_EMPTY: Final = Rule("array_empty", "The array has no message; the DIP sends at least one.")
 MESSAGE_UNBALANCED: Final = Rule(
@@ -187,7 +187,7 @@ def _split(text: bytes) -> Iterator[_Piece]:
 
 
 def _has_whole_element(text: bytes) -> bool:
-    """Whether anything in a damaged array can be told from the rest."""
+    """Whether anything in a damaged array can be distinguished from the rest."""
     return any(piece.rule is None for piece in _split_where_messages_begin(text))
 
 
@@ -250,7 +250,7 @@ def reject_unread(name: str, length: int, problem: str | None, rules: DecodeRule
 
 
 def read_loosely(element: bytes | memoryview) -> LooseMessage:
-    """As much of a broken message as tells whose it is; nothing of what is no JSON."""
+    """As much of a broken message as says whose it is; nothing of what is no JSON."""
     try:
         return _read_loosely(element)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

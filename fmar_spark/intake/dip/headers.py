@@ -54,7 +54,8 @@ def _check_interfaces(interfaces: list[str], faults: FaultLog) -> None:
 
 
 ID_MISSING: Final = Rule(
-    "transaction_id_missing", "D0.transactionID is empty, masked or no plain text, so that the message cannot be told from its replays."
+    "transaction_id_missing",
+    "D0.transactionID is empty, masked or no plain text, so that the message cannot be distinguished from its replays.",
 )
 
 

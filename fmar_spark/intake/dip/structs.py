@@ -181,7 +181,7 @@ class _LoosePayload(msgspec.Struct):
 
 
 class LooseMessage(msgspec.Struct):
-    """As much of a broken message as tells whose it is."""
+    """As much of a broken message as says whose it is."""
 
     payload: _LoosePayload | None = None
 

@@ -1,6 +1,6 @@
 """One day ahead: what a meter would draw, from readings before that day, the calendar and the day's temperature.
 
-Every day is foreseen in turn, as it would have been then: a Kalman filter adds up the parts of the load, a correction learnt
+Every day is forecast in turn, as it would have been then: a Kalman filter adds up the parts of the load, a correction learnt
 from how it erred so far is added, and an interval follows recent errors. Nothing is fitted to a day before it is over, so
 every figure of the past is out of sample.
 """
@@ -57,8 +57,8 @@ class _Forecast(NamedTuple):
     hourly_kind_kwh: Floats
 
 
-class _Walk:
-    """A batch that is foreseen day after day."""
+class _Forecaster:
+    """A batch that is forecast day after day."""
 
     def __init__(self, first_day: Ints, skies: Skies, kinds: DayKinds, calendar: LocalCalendar, rules: BaselineRules) -> None:
         meters = len(first_day)
@@ -74,9 +74,9 @@ class _Walk:
         self.zeros = ZeroWatch(meters)
         self.trained_to = np.full(meters, -1, dtype=np.int64)
 
-    def foresee(self, day: int) -> _Forecast:
+    def predict(self, day: int) -> _Forecast:
         """The forecast of ``day`` from the days before it; meaningless for meters that begin on it or later."""
-        views = self.filtered.foresee(day)
+        views = self.filtered.predict(day)
         hourly = (views[:, :, 0::2] + views[:, :, 1::2]) * np.float32(0.5)
         weather = self.skies.weather[:, :, day][:, self.skies.of_meter]
         self.stack.lay_columns(hourly, weather, int(self.weekday[day]))
@@ -84,7 +84,7 @@ class _Walk:
         bounds = self.interval.bound(predicted, int(self.kinds.is_working[day]))
         return _Forecast(predicted, bounds, views, hourly[:, KIND_VIEW])
 
-    def tell_model(self, day: int) -> Ints:
+    def name_model(self, day: int) -> Ints:
         """Code of the model of each meter on ``day``, shape (meters,)."""
         model: Ints = np.where(self.first_day < day, np.where(self.stack.is_corrected, CORRECTED, FILTER), NONE)
         return model
@@ -123,9 +123,9 @@ class _Walk:
 def predict_days(
     net_kwh: Floats, temp_c: Floats, area: Ints, calendar: LocalCalendar, target_days: Ints, rules: BaselineRules | None = None
 ) -> BaselineDays:
-    """Foresee each target day from readings of the days before it; the temperature of the day itself may be looked at.
+    """Forecast each target day from readings of the days before it; the temperature of the day itself may be looked at.
 
-    What is foreseen for a meter does not depend on the other meters of the batch, on the other days asked for, nor on days
+    What is forecast for a meter does not depend on the other meters of the batch, on the other days asked for, nor on days
     before its first reading.
 
     Args:
@@ -145,14 +145,14 @@ def predict_days(
     kinds = sort_days(calendar)
     last = int(targets[-1]) + 1
     skies = lay_skies(np.asarray(area), first_day, temp_c[:, :last], kinds)
-    walk = _Walk(first_day, skies, kinds, calendar, rules)
+    forecaster = _Forecaster(first_day, skies, kinds, calendar, rules)
     place = {int(day): position for position, day in enumerate(targets)}
     for day in range(int(first_day.min()), int(targets[-1]) + 1):
-        forecast = walk.foresee(day)
+        forecast = forecaster.predict(day)
         if day in place:
-            _note_day(found, place[day], forecast, walk, day)
+            _note_day(found, place[day], forecast, forecaster, day)
         if day < targets[-1]:
-            walk.close(day, forecast, np.ascontiguousarray(net_kwh[:, day], dtype=np.float32))
+            forecaster.close(day, forecast, np.ascontiguousarray(net_kwh[:, day], dtype=np.float32))
     return found
 
 
@@ -169,10 +169,10 @@ def lay_out_days(meters: int, targets: int) -> BaselineDays:
     return BaselineDays(predicted, p10, p90, np.full((meters, targets), NONE), np.full((meters, targets), -1))
 
 
-def _note_day(found: BaselineDays, position: int, forecast: _Forecast, walk: _Walk, day: int) -> None:
+def _note_day(found: BaselineDays, position: int, forecast: _Forecast, forecaster: _Forecaster, day: int) -> None:
     """Write one day's forecast into the result, for the meters that were read before it."""
-    is_known: Bools = (walk.first_day < day)[:, None]
+    is_known: Bools = (forecaster.first_day < day)[:, None]
     found.predicted_kwh[:, position] = np.where(is_known, forecast.predicted_kwh, np.nan)
     found.p10_kwh[:, position], found.p90_kwh[:, position] = np.where(is_known, forecast.bounds_kwh, np.nan)
-    found.model[:, position] = walk.tell_model(day)
-    found.trained_to_day[:, position] = walk.trained_to
+    found.model[:, position] = forecaster.name_model(day)
+    found.trained_to_day[:, position] = forecaster.trained_to

@@ -64,7 +64,7 @@ class DayKinds(NamedTuple):
 
 
 def sort_days(calendar: LocalCalendar) -> DayKinds:
-    """Tell working days, days of rest, public holidays and the last week of the year apart.
+    """Separate working days, days of rest, public holidays and the last week of the year.
 
     A holiday counts at first as mostly a day of rest, since some sites work through it; how the meter itself keeps holidays
     is learnt from those it has had.

@@ -18,7 +18,7 @@ SIGNALS: Final = (0.8, 0.1)
 TRUSTING, CAUTIOUS = range(2)
 SHOWN_PARTS: Final = ("slow", "quick", "quick_kind", "weekday", "temperature", "kind")
 VIEWS: Final = 2 + len(SHOWN_PARTS)
-"""What is told of a day: the cautious forecast, what the trusting one adds to it, and the shown parts of the trusting one."""
+"""What is returned for a day: the cautious forecast, what the trusting one adds to it, and the shown parts of the trusting one."""
 KIND_VIEW: Final = VIEWS - 1
 WIDTH: Final = 2 * STATES
 BLOCK_DAYS: Final = 16
@@ -42,7 +42,7 @@ class DayFilter:
         self.change = np.empty_like(self.states)
         self.mask = _mask_views()
 
-    def foresee(self, day: int) -> Floats:
+    def predict(self, day: int) -> Floats:
         """What the parts add up to on ``day``, shape (meters, VIEWS, 48); zero before the first day. Days come in order."""
         place = (self.start_number + day) % BLOCK_DAYS
         if place == 0:
@@ -57,7 +57,7 @@ class DayFilter:
         """Move the parts by what the readings of ``day`` were beyond the forecast.
 
         Args:
-            day: the day foreseen last.
+            day: the day predicted last.
             error_kwh: actual minus the cautious forecast, 0 where unread, shape (meters, 48).
             added_kwh: what the trusting forecast added to the cautious one, 0 where unread, same shape.
         """

@@ -1,4 +1,4 @@
-"""Tells readings from what only looks like one: impossible values, and zeros where a meter never reads zero."""
+"""Separates readings from what only looks like one: impossible values, and zeros where a meter never reads zero."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ ONES: Final = np.ones(48, dtype=np.float32)
 
 
 class ZeroWatch:
-    """Which zeros of a batch to believe, judged day after day from what came before."""
+    """Which zeros of a batch to believe, decided day after day from what came before."""
 
     def __init__(self, meters: int) -> None:
         self.run_slots = np.zeros(meters, dtype=np.int64)
@@ -28,7 +28,7 @@ class ZeroWatch:
     def screen(self, actual_kwh: Floats) -> Floats:
         """The day's readings, NaN where unread, impossible or a doubtful zero; shape (meters, 48).
 
-        A day is judged once it is over: its forecast is made before.
+        A day is assessed once it is over: its forecast is made before.
         """
         kept = np.where(np.isfinite(actual_kwh), actual_kwh, np.float32(np.nan))
         is_zero = kept == 0

@@ -1,4 +1,4 @@
-"""The industry's own baselines, BL01 and mid-8-of-10: the references that a better baseline is judged against."""
+"""The industry's own baselines, BL01 and mid-8-of-10: the references that a better baseline is compared with."""
 
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ class ReferenceRules(NamedTuple):
 
 
 def reference_bl01(net_kwh: Floats, is_working: Bools, target_days: Ints, rules: ReferenceRules | None = None) -> Floats:
-    """Each target day as BL01 foresees it, shape (meters, targets, 48); NaN where no eligible day came before.
+    """Each target day as BL01 forecasts it, shape (meters, targets, 48); NaN where no eligible day came before.
 
     Days with an unread slot are passed over; where fewer days than wanted are eligible, those that are stand for all. Slots are
     local-clock slots, as everywhere in the kernels, although BL01 is written for settlement periods: the two differ on the two

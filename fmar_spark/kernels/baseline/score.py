@@ -66,7 +66,7 @@ def summarise_fit(actual_kwh: Floats, forecasts: Forecasts) -> FitSummary:
 
 
 def _sum(values: Floats | Bools) -> Floats:
-    """Sum over each meter's slots, shape (meters,); laid out so that its order, and so its rounding, is every meter's own."""
+    """Sum over each meter's slots, shape (meters,); arranged so that its order, and so its rounding, is every meter's own."""
     meters, days, slots = values.shape
     total: Floats = values.reshape(meters, days * slots).astype(np.float64).sum(axis=1)
     return total

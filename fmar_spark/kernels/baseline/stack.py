@@ -72,7 +72,7 @@ class Stack:
         """Set what may explain the errors of the day to come.
 
         Args:
-            views_kwh: hourly means of what the filter tells, shape (meters, VIEWS, 24).
+            views_kwh: hourly means of the filter's output, shape (meters, VIEWS, 24).
             weather: heating and cooling beyond the usual, shape (2, meters, 24).
             weekday: 1 = Monday .. 7 = Sunday.
         """
@@ -116,7 +116,7 @@ class Stack:
         Args:
             error_kwh: actual minus first guess of each hour, 0 where unread, shape (meters, 24).
             is_read: 1 for hours that count, else 0, same shape; a meter without any learns nothing.
-            kind_kwh: working against other days, as the filter told it for the day, same shape.
+            kind_kwh: working against other days, as the filter had it for the day, same shape.
             weekday: 1 = Monday .. 7 = Sunday.
         """
         read_hours = np.matmul(is_read, np.ones(HOURS, dtype=np.float32))

@@ -6,7 +6,7 @@ from fmar_spark.kernels.baseline.day_ahead import BaselineDays, BaselineRules, l
 from fmar_spark.kernels.window import Floats, Ints, LocalCalendar
 
 YEARS_BACK = 1
-"""The days of one calendar year are foreseen from 1 January of so many years before."""
+"""The days of one calendar year are forecast from 1 January of so many years before."""
 
 
 def predict_by_year(

@@ -77,7 +77,7 @@ class Drops(NamedTuple):
 
 
 def sort_days(calendar: LocalCalendar) -> DayTypes:
-    """Tell working days from weekends and public holidays."""
+    """Separate working days from weekends and public holidays."""
     is_rest: Bools = (calendar.weekday >= FIRST_WEEKEND_DAY) | calendar.is_holiday
     order = np.argsort(is_rest, kind="stable")
     rank = np.empty_like(order)

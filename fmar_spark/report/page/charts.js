@@ -80,7 +80,7 @@ function forgetCharts(element) {
   }
 }
 
-// Runs plotly after the page was first painted: reading does not wait for drawing.
+// Runs plotly after the page was first drawn: reading does not wait for drawing.
 function startPlotly() {
   const source = document.getElementById("plotly");
   const script = document.createElement("script");

@@ -1,4 +1,4 @@
-// The fleet by kind of readings, the quality of the data, refusals and runs.
+// The fleet by kind of readings, the quality of the data, rejections and runs.
 function drawFleet(kind) {
   const body = document.getElementById("fleet-body");
   const quality = document.getElementById("quality-body");
@@ -36,7 +36,7 @@ function startFleet() {
   section.append(make("div", { id: "fleet-body", "aria-live": "off" }));
   quality.append(make("p", { class: "lead" },
     `${number(DATA.meters_examined)} of ${number(known.known)} known connections were examined. `
-    + (known.refused.length ? `Meter points that were not: ${known.refused.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
+    + (known.rejected.length ? `Meter points that were not: ${known.rejected.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
     + (known.withheld ? `${number(known.withheld)} meters were examined before and are not shown: consent or legal basis has ended since. ` : "")
     + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"), "."),
   make("div", { id: "quality-body" }));
@@ -208,7 +208,7 @@ function startRuns() {
   section.append(make("p", { class: "lead" }, `Package ${DATA.version}; classifier `, make("bdi", null, DATA.intake.models.join(", ") || "none"), "."),
     makeTable("runs", "Last run of each step (ops.run_journal)",
       [["step", false], ["status", false], ["started (UTC)", false], ["seconds", true], ["rows kept", true], ["rows rejected", true], ["error", false]],
-      DATA.intake.runs.map(([step, status, started, seconds, kept, refused, error]) => [make("bdi", null, step), status, started, number(seconds, 1), number(kept), number(refused), error === null ? "" : make("bdi", null, error)])),
+      DATA.intake.runs.map(([step, status, started, seconds, kept, rejected, error]) => [make("bdi", null, step), status, started, number(seconds, 1), number(kept), number(rejected), error === null ? "" : make("bdi", null, error)])),
     make("details", { class: "data" }, make("summary", null, "Versions of the tables"),
       makeTable("tables", "Delta version of each table that the report rests on", [["table", false], ["version", true]], DATA.intake.tables.map(([name, version]) => [name, number(version)]))));
 }
