@@ -20,7 +20,7 @@ PLAIN, NOT_DECLARED, UNREAD, NO_FORECAST, TOO_FEW_DAYS, TOO_SMALL, SHORTFALL = r
 class CheckRules(NamedTuple):
     """What an honest declaration may lack, and when a single event is called implausible."""
 
-    tolerance: float = 0.1
+    tolerance: float = 0.05
     """Share of the declared energy that may be missing: errors of the asset meter and of its clock."""
     level: float = 0.01
     """An event is implausible where so little would be observed with at most this probability."""

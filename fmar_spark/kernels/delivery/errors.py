@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from fmar_spark.kernels.window import Floats, Ints
+from fmar_spark.kernels.window import Bools, Floats, Ints
 
 TAIL_FREEDOM: Final = 4.0
 """Degrees of freedom of the t-distribution that stands for days unlike any before."""
@@ -24,6 +24,10 @@ class PastErrors(NamedTuple):
     """Root mean squared error, shape (events,)."""
     tail_weight: float
     """Weight of the t-distribution, in days."""
+
+    def take(self, rows: Ints | Bools) -> "PastErrors":
+        """Those of some of the events."""
+        return PastErrors(self.error_kwh[rows], self.below[rows], self.weight[rows], self.spread_kwh[rows], self.tail_weight)
 
 
 def sort_errors(error_kwh: Floats, weight: Floats, spread_kwh: Floats, tail_weight: float) -> PastErrors:

@@ -51,6 +51,16 @@ class EventBaselines(NamedTuple):
     past: PastErrors
     """Distribution of actual minus expected."""
 
+    def take(self, rows: Ints | Bools) -> "EventBaselines":
+        """Those of some of the events."""
+        return EventBaselines(
+            expected_kwh=self.expected_kwh[rows],
+            day_ahead_kwh=self.day_ahead_kwh[rows],
+            actual_kwh=self.actual_kwh[rows],
+            days_learnt=self.days_learnt[rows],
+            past=self.past.take(rows),
+        )
+
 
 class ErrorSums:
     """Sums of errors over any run of half-hours, each found by two look-ups."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.kernels.delivery.checks import CheckRules, EventChecks
 from fmar_spark.kernels.delivery.dispatches import Dispatches
-from fmar_spark.kernels.delivery.evidence import NO_EVENT, Evidence, EvidenceRules, weigh_evidence
+from fmar_spark.kernels.delivery.evidence import NO_EVENT, Evidence, EvidenceRules, Scores, weigh_evidence
 from fmar_spark.kernels.delivery.shares import Shares, fit_shares
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
@@ -65,13 +65,15 @@ def judge_assets(
     rules = rules or VerdictRules()
     meters = int(events.meter.max(initial=-1)) + 1
     day = first_day + events.start_slot // 48
-    own = weigh_evidence(events.asset, assets, day, checks.p_value, rules.evidence)
+    spread = np.where(checks.spread_kwh > 0, checks.spread_kwh, np.nan)
+    own = weigh_evidence(Scores(events.asset, day, checks.p_value, checks.declared_kwh / spread), assets, rules.evidence)
     shares = fit_shares(events, checks, assets)
     meter_of_asset = np.zeros(assets, dtype=np.int64)
     meter_of_asset[events.asset] = events.meter
     if not meters:
         return _blank(own, shares, assets)
-    together = weigh_evidence(events.meter, meters, day, checks.meter_p_value, rules.evidence)
+    size_together = (checks.declared_kwh + np.maximum(checks.others_kwh, 0.0)) / spread
+    together = weigh_evidence(Scores(events.meter, day, checks.meter_p_value, size_together), meters, rules.evidence)
     of_meter = together.take(meter_of_asset)
     size = _measure_size(events, checks, assets)
     is_short = shares.is_separable & (shares.upper < 1.0 - rules.check.tolerance)

@@ -1,0 +1,180 @@
+"""What each check sees of a portfolio that behaves in a certain way: evidence, CUSUM, and two naive checks beside them."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from fmar_spark.evaluation.delivery_portfolios import Behaviour, Portfolio, add_load, check_behaviour, check_portfolio
+from fmar_spark.evaluation.delivery_rates import Traces, join_traces, trace_cusum
+from fmar_spark.kernels.delivery.checks import EventChecks, check_events
+from fmar_spark.kernels.delivery.dispatches import Dispatches
+from fmar_spark.kernels.delivery.evidence import Scores, trace_evidence
+from fmar_spark.kernels.delivery.verdicts import AssetVerdicts, judge_assets
+from fmar_spark.kernels.delivery.verification import VerificationRules
+from fmar_spark.kernels.window import Bools, Ints
+
+CHECKS: Final = ("evidence", "CUSUM", "BL01 less 20 %", "declared above import")
+"""Names of the columns of ``Seen``."""
+CUSUM_ALLOWANCE: Final = 0.5
+"""Half of the shift of one spread that is to be found, the usual choice (Page 1954)."""
+NAIVE_TOLERANCE: Final = 0.2
+METER_ERROR: Final = 0.02
+"""Standard deviation of an honest asset meter's error."""
+HEAT_WAVE_DAYS: Final = 10
+HEAT_WAVE_SPREADS: Final = 0.5
+"""By so many spreads of an event's error the afternoons of a heat wave exceed what any baseline expects, at all meters alike."""
+
+
+class Seen(NamedTuple):
+    """The statistic of each check after each event."""
+
+    evidence: Traces
+    cusum: Traces
+    bl01: Traces
+    """1 where less than 80 % of the declaration is seen against BL01 with its in-day adjustment."""
+    above_import: Traces
+    """1 where more is declared than the meter imported in the same half-hours."""
+
+
+Act = Callable[[Portfolio, np.random.Generator], Behaviour]
+
+
+def act_honestly(portfolio: Portfolio, rng: np.random.Generator) -> Behaviour:
+    """Deliver 80 to 100 % of what is asked for, and declare it as an asset meter with 2 % of error shows it."""
+    delivered = rng.uniform(0.8, 1.0, len(portfolio.order))
+    return Behaviour(delivered, delivered * (1.0 + METER_ERROR * rng.normal(size=len(delivered))))
+
+
+def claim_phantoms(share: float) -> Act:
+    """Declare all that is asked for, and deliver it less a share."""
+    return lambda portfolio, rng: Behaviour(1.0 - share, 1.0)
+
+
+def turn_after(events: int, share: float) -> Act:
+    """Act honestly for so many events, then claim phantoms."""
+
+    def act(portfolio: Portfolio, rng: np.random.Generator) -> Behaviour:
+        honest, is_before = act_honestly(portfolio, rng), portfolio.order < events
+        return Behaviour(np.where(is_before, honest.delivered, 1.0 - share), np.where(is_before, honest.declared, 1.0))
+
+    return act
+
+
+def deliver_little(portfolio: Portfolio, rng: np.random.Generator) -> Behaviour:
+    """Deliver half of what is asked for, and say so."""
+    honest = act_honestly(portfolio, rng)
+    return Behaviour(np.asarray(honest.delivered) * 0.5, np.asarray(honest.declared) * 0.5)
+
+
+def use_noisy_meter(portfolio: Portfolio, rng: np.random.Generator) -> Behaviour:
+    """Deliver what is asked for; each asset meter reads up to 4 % too much for good, and errs by 5 % from event to event."""
+    bias = rng.uniform(-0.04, 0.04, len(portfolio.loads.names))[portfolio.events.meter]
+    return Behaviour(1.0, 1.0 + bias + 0.05 * rng.normal(size=len(bias)))
+
+
+def use_late_clock(portfolio: Portfolio, rng: np.random.Generator) -> Behaviour:
+    """Deliver half an hour late, so that a quarter falls outside the event, and declare all of it."""
+    return Behaviour(0.75, 1.0)
+
+
+def see(portfolios: Sequence[Portfolio], size: float, act: Act, rules: VerificationRules, seed: int = 1) -> Seen:
+    """Check all portfolios with assets of ``size`` spreads that behave alike."""
+    rng = np.random.default_rng(seed)
+    parts = [_see_one(portfolio, size, act(portfolio, rng), rules) for portfolio in portfolios]
+    joined = [join_traces([part[column] for part in parts]) for column in range(len(CHECKS))]
+    return Seen(joined[0], trace_cusum(joined[1], CUSUM_ALLOWANCE), joined[2], joined[3])
+
+
+def heat_portfolios(portfolios: Sequence[Portfolio], rules: VerificationRules) -> list[Portfolio]:
+    """The portfolios with ten days running, in every ninety, whose afternoons draw more than any baseline expects, at all meters."""
+    heated = []
+    for portfolio in portfolios:
+        net_kwh = portfolio.loads.meter_days.net_kwh.copy()
+        is_hot = np.arange(net_kwh.shape[1]) % 90 < HEAT_WAVE_DAYS
+        net_kwh[:, is_hot, 24:44] += (HEAT_WAVE_SPREADS * portfolio.spread_kwh / 4)[:, None, None]
+        loads = portfolio.loads._replace(meter_days=portfolio.loads.meter_days._replace(net_kwh=net_kwh))
+        heated.append(check_portfolio(loads, portfolio.events, rules)._replace(spread_kwh=portfolio.spread_kwh))
+    return heated
+
+
+def move_load(portfolios: Sequence[Portfolio], size: float, after: bool, rules: VerificationRules) -> list[Portfolio]:
+    """The portfolios with an energy of ``size`` spreads, against the event's direction, over four hours after it or three before it."""
+    moved = []
+    for portfolio in portfolios:
+        events = portfolio.events
+        energy = size * portfolio.spread_kwh[events.meter] * np.where(events.is_down, 1.0, -1.0)
+        start = events.end_slot if after else events.start_slot - 8
+        end = start + 8 if after else events.start_slot - 2
+        is_known = events.notice_slot < start if not after else np.ones(len(start), dtype=np.bool_)
+        loads = add_load(portfolio, start, end, np.where(is_known, energy, 0.0))
+        moved.append(check_portfolio(loads, events, rules)._replace(spread_kwh=portfolio.spread_kwh))
+    return moved
+
+
+def judge_two(portfolios: Sequence[Portfolio], size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
+    """Two FSPs with an asset each at every meter, each asked for ``size`` spreads: the verdicts after so many events of the meter.
+
+    Args:
+        portfolios: their events are those of the first asset.
+        size: of both.
+        share_apart: share of the events in which only one of the two is dispatched, in turn; in the others both are.
+        delivered: share that each delivers of what it declares.
+        events: so many of each meter's.
+
+    Returns:
+        Verdict of both assets of each meter, shape (meters, 2).
+    """
+    return np.concatenate([_judge_pair(portfolio, size, share_apart, delivered, events) for portfolio in portfolios])
+
+
+def _judge_pair(portfolio: Portfolio, size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
+    given, order = portfolio.events, portfolio.order
+    is_apart = (order * 7 % 10) < share_apart * 10
+    takes_part = [(order < events) & (~is_apart | (order % 2 == asset)) for asset in (0, 1)]
+    asked = size * portfolio.spread_kwh[given.meter]
+    sign = np.where(given.is_down, -1.0, 1.0)
+    energy = sum(np.where(part, share * asked, 0.0) for part, share in zip(takes_part, delivered, strict=True))
+    actual = portfolio.checked.baselines.actual_kwh + sign * energy
+    rows = np.concatenate([np.flatnonzero(part) for part in takes_part])
+    asset = np.repeat([0, 1], [int(part.sum()) for part in takes_part])
+    both = given._replace(declared_kwh=asked).take(rows)._replace(asset=2 * given.meter[rows] + asset)
+    baselines = portfolio.checked.baselines._replace(actual_kwh=actual).take(rows)
+    verdicts = judge_assets(both, check_events(both, baselines), 2 * len(portfolio.loads.names), _first_day(portfolio))
+    return verdicts.verdict.reshape(-1, 2)
+
+
+def judge(
+    portfolio: Portfolio, size: float, act: Act, rules: VerificationRules, seed: int = 1
+) -> tuple[Dispatches, EventChecks, AssetVerdicts]:
+    """Checks and verdicts of one portfolio, by the same functions that the step uses."""
+    events, checks = check_behaviour(portfolio, size, act(portfolio, np.random.default_rng(seed)), rules)
+    return events, checks, judge_assets(events, checks, len(portfolio.loads.names), _first_day(portfolio), rules.verdict)
+
+
+def number_loads(portfolio: Portfolio) -> Ints:
+    """Number of the load that each meter repeats, shape (meters,)."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(portfolio.loads.names))}
+    return np.array([number[name] for name in portfolio.loads.names])
+
+
+def _first_day(portfolio: Portfolio) -> int:
+    """Number of the calendar's first day."""
+    return int(portfolio.loads.meter_days.calendar.start_date.astype("datetime64[D]").astype(np.int64))
+
+
+def _see_one(portfolio: Portfolio, size: float, behaviour: Behaviour, rules: VerificationRules) -> tuple[Traces, ...]:
+    """What each check sees of one portfolio; the CUSUM's steps, not yet added up."""
+    events, checks = check_behaviour(portfolio, size, behaviour, rules)
+    day = _first_day(portfolio) + events.start_slot // 48
+    scores = Scores(events.asset, day, checks.p_value, checks.declared_kwh / checks.spread_kwh)
+    level = trace_evidence(scores, len(portfolio.loads.names), rules.verdict.evidence)
+    missing = ((1.0 - rules.verdict.check.tolerance) * checks.declared_kwh - checks.meter_observed_kwh) / checks.spread_kwh
+    asked = size * portfolio.spread_kwh[events.meter]
+    sign = np.where(events.is_down, 1.0, -1.0)
+    actual = portfolio.checked.baselines.actual_kwh - sign * asked * behaviour.delivered
+    against_bl01: Bools = sign * (portfolio.reference_kwh - actual) < (1.0 - NAIVE_TOLERANCE) * checks.declared_kwh
+    above: Bools = checks.declared_kwh > np.maximum(actual, 0.0)
+    load = number_loads(portfolio)[events.meter]
+    values = (level, missing, against_bl01.astype(float), above.astype(float))
+    return tuple(Traces(events.asset, load, portfolio.order, day, value) for value in values)
