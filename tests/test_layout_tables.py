@@ -39,6 +39,10 @@ TWO_MEANINGS = {"reason"}
 """The DIP calls its 48 estimation codes so; elsewhere it is a sentence."""
 
 
+HOUSEKEEPERS = {"maintain_tables", "erase_meter"}
+"""Steps that remove and rearrange rows, and write none."""
+
+
 def list_steps() -> list[ModuleType]:
     """Modules that have a run and say what they read and write."""
     modules = [importlib.import_module(f"fmar_spark.steps.{info.name}") for info in pkgutil.iter_modules(steps.__path__)]
@@ -80,8 +84,9 @@ def test_a_meter_is_always_personal() -> None:
 def test_every_table_has_one_writer_and_only_logs_are_shared() -> None:
     writers: dict[str, list[str]] = {table.full_name: [] for table in ALL_TABLES}
     for step in list_steps():
-        for table in step.WRITES:
-            writers[table.full_name].append(step.__name__.rpartition(".")[2])
+        name = step.__name__.rpartition(".")[2]
+        for table in () if name in HOUSEKEEPERS else step.WRITES:
+            writers[table.full_name].append(name)
     shared = {table.full_name for table in ALL_TABLES if table.is_shared_log}
     assert {name: found for name, found in writers.items() if len(found) != 1 and name not in shared} == {}
 

@@ -7,7 +7,7 @@ from typing import Final
 from typer import BadParameter, Exit, Typer, TyperException
 from typer.main import get_command
 
-from fmar_spark.cli import deliveries, demo, gateway, jobs, network, pages, reads, register
+from fmar_spark.cli import deliveries, demo, gateway, housekeeping, jobs, network, pages, reads, register
 from fmar_spark.cli.declaring import NAMES
 from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, FmarError
 
@@ -19,6 +19,7 @@ GROUPS: Final = (
     pages.GROUP,
     reads.GROUP,
     gateway.GROUP,
+    housekeeping.GROUP,
     register.GROUP,
     register.REGISTER,
 )

@@ -105,6 +105,21 @@ class DeliverySettings(Section):
     max_event_hours: float = Field(168.0, gt=0, description="A longer dispatch event is rejected.")
 
 
+class RetentionSettings(Section):
+    """How long what is kept, and when files are joined."""
+
+    raw_months: int = Field(
+        13,
+        ge=0,
+        description="Messages, versions and readings of households that are older are deleted: a year that every season needs, and a "
+        "month for corrections; 0 keeps everything.",
+    )
+    vacuum_hours: int = Field(
+        168, ge=0, description="Versions of tables younger than this can still be read; fewer than 168 break slow readers."
+    )
+    compact_from_files: int = Field(16, ge=2, description="Tables of so many files have their small files joined.")
+
+
 class LearningSettings(Section):
     """Where classifiers are tracked and how they are trained."""
 
@@ -234,3 +249,4 @@ class Settings(Section):
     agreements: RegisterSettings = RegisterSettings()
     reads: ReadSettings = ReadSettings()
     gateway: GatewaySettings = GatewaySettings()
+    retention: RetentionSettings = RetentionSettings()

@@ -1,0 +1,73 @@
+"""What is done to tables without changing an answer: old rows go, small files become large ones, files that no version needs go."""
+
+import logging
+from typing import Final, NamedTuple
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.store import TableStore
+
+CHECK: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
+LEAST_HOURS: Final = 168
+"""Delta's own bound: a reader or a stream that is behind by more may fail."""
+_log = logging.getLogger(__name__)
+
+
+class Extent(NamedTuple):
+    """How large the newest version of a table is."""
+
+    files: int
+    bytes: int
+
+
+def measure(store: TableStore, contract: TableContract) -> Extent:
+    """Files and bytes of the newest version."""
+    found = DeltaTable.forPath(store.spark, store.path(contract)).detail().select("numFiles", "sizeInBytes").first()
+    return Extent(int(found["numFiles"]), int(found["sizeInBytes"])) if found else Extent(0, 0)
+
+
+def count_rows(store: TableStore, contract: TableContract, condition: str, meters: DataFrame | None = None) -> int:
+    """Rows of which a condition holds, of all meters or of those with a row in ``meters`` (mpan_id)."""
+    rows = store.read(contract).where(condition)
+    return (rows if meters is None else rows.join(meters, "mpan_id", "left_semi")).count()
+
+
+def delete_rows(store: TableStore, contract: TableContract, condition: str, meters: DataFrame | None = None) -> int:
+    """Delete the rows of which a condition holds, of all meters or of those with a row in ``meters`` (mpan_id); how many that were."""
+    table = DeltaTable.forPath(store.spark, store.path(contract))
+    before = store.version(contract)
+    if meters is None:
+        table.delete(F.expr(condition))
+    else:
+        named = meters.select("mpan_id").distinct().alias("new")
+        table.alias("old").merge(named, f"old.mpan_id = new.mpan_id AND old.{condition}").whenMatchedDelete().execute()
+    newest = table.history(1).select("version", "operationMetrics").first()
+    if newest is None or newest["version"] == before:
+        return 0
+    store.versions_written[contract.full_name] = int(newest["version"])
+    metrics = newest["operationMetrics"]
+    return int(metrics.get("numDeletedRows", metrics.get("numTargetRowsDeleted", 0)))
+
+
+def compact(store: TableStore, contract: TableContract) -> None:
+    """Small files become large ones, in the order of what the table is clustered by."""
+    optimising = DeltaTable.forPath(store.spark, store.path(contract)).optimize()
+    if contract.cluster_by:
+        optimising.executeZOrderBy(*contract.cluster_by)
+    else:
+        optimising.executeCompaction()
+    store.versions_written[contract.full_name] = store.version(contract)
+
+
+def vacuum(store: TableStore, contract: TableContract, hours: int) -> None:
+    """Files that no version of the last hours needs are gone, and with them time travel to older ones."""
+    session = store.spark
+    kept = session.conf.get(CHECK, "true")
+    session.conf.set(CHECK, "true" if hours >= LEAST_HOURS else "false")
+    try:
+        DeltaTable.forPath(session, store.path(contract)).vacuum(hours)
+    finally:
+        session.conf.set(CHECK, kept or "true")
