@@ -39,7 +39,7 @@ TWO_MEANINGS = {"reason"}
 """The DIP calls its 48 estimation codes so; elsewhere it is a sentence."""
 
 
-HOUSEKEEPERS = {"maintain_tables", "erase_meter"}
+HOUSEKEEPERS = {"maintain_tables", "answer_subject"}
 """Steps that remove and rearrange rows, and write none."""
 
 

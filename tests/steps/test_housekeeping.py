@@ -1,0 +1,146 @@
+"""What is old goes, what is asked for goes, and nothing else does."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from readings_world import CAR, PLAIN, fill_own_lake, write_files
+
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.readings import METER_POINTS, READINGS, SERIES
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.runs import start_run
+from fmar_spark.engine.schema import struct_type
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.own_files import OwnFiles
+from fmar_spark.settings.overlays import load_settings
+from fmar_spark.settings.sections import RetentionSettings
+from fmar_spark.steps import answer_subject, maintain_tables
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+HOME, SHOP, OWN, EXPORT = "2000056535971", "1900012374324", "1200023305967", "1000000000018"
+OLD, YOUNG = date(2025, 2, 27), date(2025, 2, 28)
+KEEP = RetentionSettings(raw_months=13, compact_from_files=2)
+
+
+def meter(mpan: str, *, is_domestic: bool | None, source: str = "dip", boundary: str = "") -> dict[str, Any]:
+    named = {column.name: None for column in METER_POINTS.columns}
+    required = {"interval_minutes": 30, "time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1, "reported_at": NOW}
+    return named | required | {"mpan_id": mpan, "boundary_mpan_id": boundary or mpan, "is_domestic": is_domestic, "source": source}
+
+
+def reading(mpan: str, day: date) -> dict[str, Any]:
+    return {
+        "mpan_id": mpan,
+        "utc_date": day,
+        "quantity": "AI",
+        "kwh": [1.0] * 48,
+        "quality": ["A"] * 48,
+        "opted_out": None,
+        "reported_at": NOW,
+    }
+
+
+def rejected(name: str, raw: str, at: datetime) -> dict[str, Any]:
+    empty = {column.name: None for column in QUARANTINE.columns}
+    return empty | {"quarantine_id": name, "source": "a", "rule": "b", "reason": "c", "raw": raw, "run_id": "d", "quarantined_at": at}
+
+
+def append(store: TableStore, table: TableContract, rows: list[dict[str, Any]]) -> None:
+    store.append(store.spark.createDataFrame(rows, struct_type(table)), table)
+
+
+def count_by_meter(store: TableStore) -> dict[str, int]:
+    return {row["mpan_id"]: row["count"] for row in store.read(READINGS).groupBy("mpan_id").count().collect()}
+
+
+def test_old_readings_of_households_go_and_small_files_are_joined(store: TableStore) -> None:
+    points = [meter(HOME, is_domestic=True), meter(SHOP, is_domestic=False), meter(OWN, is_domestic=None, source="import")]
+    append(store, METER_POINTS, [*points, meter(EXPORT, is_domestic=None, boundary=HOME)])
+    for day in (OLD, YOUNG, date(2026, 3, 28)):
+        append(store, READINGS, [reading(mpan, day) for mpan in (HOME, SHOP, OWN, EXPORT)])
+    append(store, QUARANTINE, [rejected("old", "x", datetime(2025, 1, 1, tzinfo=UTC)), rejected("new", "x", NOW)])
+    foreseen = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP, is_dry=True)
+    assert count_by_meter(store) == dict.fromkeys((HOME, SHOP, OWN, EXPORT), 3)
+    done = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
+    assert count_by_meter(store) == {HOME: 2, EXPORT: 2, SHOP: 3, OWN: 3}
+    assert (foreseen.counts["rows_deleted_readings"], done.counts["rows_deleted_readings"]) == (2, 2)
+    assert [row["quarantine_id"] for row in store.read(QUARANTINE).collect()] == ["new"]
+    assert done.counts["files_after"] < done.counts["files_before"]
+    again = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
+    assert (again.counts["rows_deleted_readings"], again.counts["files_before"]) == (0, done.counts["files_after"])
+
+
+def test_a_month_is_the_same_day_or_the_last_there_is() -> None:
+    assert maintain_tables.first_kept_day(date(2026, 3, 28), 13) == date(2025, 2, 28)
+    assert maintain_tables.first_kept_day(date(2026, 3, 31), 13) == date(2025, 2, 28)
+    assert maintain_tables.first_kept_day(date(2026, 3, 31), 12) == date(2025, 3, 31)
+
+
+def test_an_empty_lake_is_no_lake(store: TableStore) -> None:
+    with pytest.raises(ConfigError, match="no table found"):
+        maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
+
+
+@pytest.fixture
+def filled(store: TableStore, tmp_path: Path) -> TableStore:
+    """The lake of a user's own files: every table that the engine fills."""
+    files = write_files(tmp_path)
+    own = OwnFiles(files["input"])._replace(weather=files["weather"], labels=files["labels"])
+    fill_own_lake(Path(store.root), own, load_settings("test", []))
+    append(store, QUARANTINE, [rejected("mine", f"{CAR},2023-10-02,no number", NOW), rejected("other", "another,row", NOW)])
+    return store
+
+
+def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path: Path) -> None:
+    mpan = filled.read(SERIES).where(SERIES_IS_CAR).first()["mpan_id"]
+    others = {row["mpan_id"] for row in filled.read(SERIES).collect()} - {mpan}
+    before = {table: filled.read(table).count() for table in ALL_TABLES if filled.has(table)}
+    exported = answer_subject.run_export(filled, start_run("answer_subject", None, ""), CAR, tmp_path / "out")
+    assert {path.name.removesuffix(".parquet") for path in (tmp_path / "out").iterdir()} == set(exported.counts)
+    assert {READINGS.full_name, ASSET_DETECTIONS.full_name, QUARANTINE.full_name, "silver.labels"} <= set(exported.counts)
+    foreseen = answer_subject.run_erase(filled, start_run("answer_subject", None, ""), CAR, is_dry=True)
+    assert list_mentions(Path(filled.root), (mpan, CAR))
+    done = answer_subject.run_erase(filled, start_run("answer_subject", None, ""), mpan)
+    assert exported.counts == foreseen.counts == done.counts
+    assert list_mentions(Path(filled.root), (mpan, CAR)) == []
+    left = {table: filled.read(table).count() for table in before}
+    assert {table: before[table] - left[table] for table in before if before[table] != left[table]} == {
+        table: done.counts[table.full_name] for table in before if table.full_name in done.counts
+    }
+    assert {row["mpan_id"] for row in filled.read(ASSET_DETECTIONS).collect()} == others
+    with pytest.raises(ConfigError, match="no table has a row"):
+        answer_subject.run_erase(filled, start_run("answer_subject", None, ""), mpan)
+    assert answer_subject.run_erase(filled, start_run("answer_subject", None, ""), PLAIN, is_dry=True).counts
+
+
+SERIES_IS_CAR = f"series_id = '{CAR}'"
+
+
+def list_mentions(lake: Path, names: tuple[str, ...]) -> list[str]:
+    """Data files, of any version, that have one of the names in a column of text."""
+    found = []
+    for path in lake.rglob("*.parquet"):
+        table = pq.read_table(path)
+        texts = [table[name].to_pylist() for name in table.column_names if str(table.schema.field(name).type) in {"string", "large_string"}]
+        if any(name in text for values in texts for text in values if text for name in names):
+            found.append(str(path))
+    return found
+
+
+def test_every_column_that_names_a_meter_is_searched() -> None:
+    for table in ALL_TABLES:
+        condition = answer_subject.name_subject(table, [HOME], ["a"])
+        for column in table.columns:
+            if column.type == "string" and ("mpan" in column.name or column.name == "series_id"):
+                assert column.name in condition
+
+
+def test_a_name_with_a_quote_is_a_name(store: TableStore) -> None:
+    with pytest.raises(ConfigError, match="no table has a row"):
+        answer_subject.run_erase(store, start_run("answer_subject", None, ""), "x' OR 'a' = 'a")
