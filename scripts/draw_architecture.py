@@ -82,6 +82,8 @@ JOBS: Final[dict[str, Box]] = {
     "train_classifier": Box(650, 485, 160, ROW_HEIGHT),
     "load_deliveries": Box(290, 827, 150, ROW_HEIGHT),
     "publish_read_model": Box(905, 745, 235, ROW_HEIGHT),
+    "maintain_tables": Box(760, 850, 180, ROW_HEIGHT),
+    "answer_subject": Box(960, 850, 180, ROW_HEIGHT),
 }
 GROUPS: Final = (
     Group(
