@@ -5,7 +5,7 @@ from typer import Typer
 from fmar_spark.cli.declaring import declare_job
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.job import Job
-from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
+from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 
 GROUP = Typer()
 
@@ -15,7 +15,7 @@ GROUP = Typer()
     "publish",
     Job(
         "publish_read_model",
-        (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES),
+        (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES, LABELS),
         needs_lake=True,
     ),
 )

@@ -9,15 +9,18 @@ from typing import Final
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.deliveries import DISCREPANCIES
-from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
+from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR
 from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.model_file import FOLDER, Manifest, write_model
-from fmar_spark.engine.runs import Written
+from fmar_spark.engine.runs import Run, Written
+from fmar_spark.report.provenance import FROM_DIP, Kind
 
-READS: Final = (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES)
+READS: Final = (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES, LABELS)
 OF_AUDIENCES: Final = (
     FMAR_ASSETS,
     PORTFOLIO,
@@ -30,28 +33,49 @@ OF_AUDIENCES: Final = (
 )
 """Read as well where they are there."""
 WRITES: Final[tuple[TableContract, ...]] = ()
+_LABELLED: Final = (Kind.SEMI_SYNTHETIC, Kind.SIMULATED, Kind.REAL)
 _ELIGIBLE: Final = "mpan_id IN (SELECT mpan_id FROM consent_checks WHERE refusal IS NULL)"
 """Of every row of a meter: without consent, or for a household without a legal basis on that day, none is published."""
+_ORIGINS: Final = f"""
+    SELECT CASE {" ".join(f"WHEN starts_with(lower(trim(l.provenance)), '{kind}') THEN '{kind}'" for kind in _LABELLED)}
+        WHEN l.provenance IS NULL AND m.source = '{FROM_DIP}' THEN '{Kind.REAL}' ELSE '{Kind.UNLABELLED}' END AS origin,
+        count(*) AS meters
+    FROM (SELECT DISTINCT mpan_id FROM {ASSET_DETECTIONS.full_name} WHERE {_ELIGIBLE}) d
+    LEFT JOIN {METER_POINTS.full_name} m ON m.mpan_id = d.mpan_id
+    LEFT JOIN (SELECT mpan_id, any_value(provenance) AS provenance FROM {LABELS.full_name} GROUP BY ALL) l ON l.mpan_id = d.mpan_id
+    GROUP BY ALL ORDER BY origin
+"""
+"""Examined meters by where their readings come from, so that a page can say what is simulated."""
 _log = logging.getLogger(__name__)
 
 
-def run(root: Path, checked_on: date | None) -> Written:
-    """The manifest of the lake's read model names a file with the tables' newest versions.
+def run(root: Path, run: Run, checked_on: date | None) -> Written:
+    """The manifest of the lake's read model names a file with the tables' newest versions; the journal has the run's row.
 
     Args:
         root: the lake.
+        run: which run.
         checked_on: day on which consent and legal basis must hold; None = today.
 
     Raises:
         ConfigError: no lake there.
     """
-    manifest = publish(root, checked_on)
+    writer = LakeWriter(root)
+    try:
+        manifest = publish(root, checked_on)
+    except Exception as error:
+        if writer.has(RUN_JOURNAL):
+            writer.record_run(run, None, error)
+        raise
+    writer.versions_read |= manifest.versions
+    written = Written(manifest.rows, sum(manifest.rows.values()))
+    writer.record_run(run, written, None)
     _log.info("publish_read_model: %s/%s/%s, %s bytes", root, FOLDER, manifest.file, f"{manifest.bytes:,}")
-    return Written(manifest.rows, sum(manifest.rows.values()))
+    return written
 
 
 def publish(root: Path, checked_on: date | None) -> Manifest:
-    """The same, with the manifest."""
+    """The manifest of a file with the tables' newest versions."""
     lake = LakeRows(root, checked_on, OF_AUDIENCES)
     newest = lake.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
     return write_model(lake, describe_tables(), (*READS, *OF_AUDIENCES), newest)
@@ -72,7 +96,11 @@ def describe_tables() -> dict[str, str]:
         """,
         "area_capability": _of_areas(AREA_CAPABILITY),
         "area_availability": _of_areas(AREA_AVAILABILITY),
-        "system_health": _copy(SYSTEM_HEALTH),
+        "system_health": f"""
+            SELECT {_list(SYSTEM_HEALTH)}, coalesce({_render_case("gsp_group_id", GSP_GROUP_OF_DISTRIBUTOR)}, []) AS distributor_ids
+            FROM {SYSTEM_HEALTH.full_name} ORDER BY {", ".join(SYSTEM_HEALTH.key)}
+        """,
+        "origins": _ORIGINS,
     }
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
+from fmar_spark.services.capability.pages import area_pages, frame, market_pages, portfolio_pages, session
 from fmar_spark.services.capability.reading import Reads
 from fmar_spark.services.capability.resources import RESOURCES
 from fmar_spark.services.capability.rights import LiveRights
@@ -15,15 +16,19 @@ from fmar_spark.services.register.service import Service
 from fmar_spark.settings.overlays import find_conf_dir
 from fmar_spark.settings.sections import Settings
 
-ROUTERS: Final = (routes_areas.router, routes_assets.router, routes_portfolio.router, routes_portfolio.health_router)
+ROUTERS: Final = (
+    *(routes_areas.router, routes_assets.router, routes_portfolio.router, routes_portfolio.health_router),
+    *(frame.router, session.router, area_pages.router, portfolio_pages.router, market_pages.router),
+)
 
 
-def add_reads(app: FastAPI, settings: Settings) -> Reads:
+def add_reads(app: FastAPI, settings: Settings, development: session.Development | None = None) -> Reads:
     """The application answers reads too, from the lake's read model as soon as there is one.
 
     Args:
         app: a register, as ``build_app`` makes it.
         settings: its settings; section ``reads``, and ``lake.root``.
+        development: ready tokens for the sign-in page, on one's own machine.
 
     Raises:
         ConfigError: the matrix of who sees what cannot be used.
@@ -36,6 +41,7 @@ def add_reads(app: FastAPI, settings: Settings) -> Reads:
         parts=register.parts,
     )
     app.state.reads = reads
+    app.state.development = development
     for router in ROUTERS:
         app.include_router(router)
     app.title = "Flexible-asset register"

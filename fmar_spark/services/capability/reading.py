@@ -97,6 +97,13 @@ def find_all(reads: Reads, caller: Caller, resource: Resource, most: int, **filt
     return list_rows(_read(reads, caller, view, question, reads.models.current()))
 
 
+def summarise(reads: Reads, caller: Caller, resource: Resource, selected: str) -> list[dict[str, Any]]:
+    """Sums over all rows that the caller sees; ``selected`` is what a query says after SELECT, with ``rows`` as the relation's name."""
+    view = view_of(reads.matrix, resource, caller)
+    question = Question(f"WITH rows AS ({view.query}) SELECT {selected}", dict(view.parameters))
+    return list_rows(_read(reads, caller, view, question, reads.models.current()))
+
+
 def find_one(reads: Reads, caller: Caller, resource: Resource, **key: object) -> tuple[dict[str, Any], Manifest]:
     """The row of a key.
 

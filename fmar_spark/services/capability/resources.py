@@ -145,6 +145,6 @@ FLAGGED: Final = Resource(
 )
 ENVELOPE: Final = Resource("envelopes", "Capability envelope", "envelopes", _columns(ENVELOPES), ENVELOPES.key, (_ALL, _FACING))
 HEALTH: Final = Resource(
-    "system_health", "Measure of the register's health", "system_health", _columns(SYSTEM_HEALTH), SYSTEM_HEALTH.key, (_ALL,)
+    "system_health", "Measure of the register's health", "system_health", _columns(SYSTEM_HEALTH), SYSTEM_HEALTH.key, (_ALL, _NETWORKS)
 )
 RESOURCES: Final = (AREA, CAPABILITY_OF_AREA, AVAILABILITY_OF_AREA, ASSETS, ASSET, HELD, INVITED, FLAGGED, ENVELOPE, HEALTH)

@@ -81,12 +81,17 @@ async def authenticate(request: Request) -> Caller:
         UnauthenticatedError, ForbiddenError: no token that can be trusted, or a client that speaks for nobody.
         TooManyError: the client, or without an accepted token its address, asks too often.
     """
-    parts = parts_of(request)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return await identify(request, token.strip() if scheme.lower() == "bearer" else "")
+
+
+async def identify(request: Request, token: str) -> Caller:
+    """The party behind a token, however it came; empty = none came. Raises what ``authenticate`` does."""
+    parts = parts_of(request)
     try:
-        if scheme.lower() != "bearer" or not token:
+        if not token:
             raise UnauthenticatedError(NO_TOKEN, "a bearer token is required")
-        client_id = await parts.tokens.find_client(token.strip())
+        client_id = await parts.tokens.find_client(token)
     except UnauthenticatedError:
         limit_anonymous(request)
         raise

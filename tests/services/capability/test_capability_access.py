@@ -92,7 +92,9 @@ def expected_of(endpoint: str, role: Role) -> set[tuple[Any, ...]]:
         "portfolio": {(meter.mpan_id, meter.asset_class.value) for meter in ALPHAS},
         "invitations": {(meter.mpan_id, meter.asset_class.value) for meter in ALPHAS if meter.tier == "medium"},
         "discrepancies": {("flag-0",)} if is_fsp else {("flag-0",), (f"flag-{PUBLISHED[-2].place}",)},
-        "system_health": identify(list_health(), "metric", "asset_class", "gsp_group_id"),
+        "system_health": identify(
+            [row for row in list_health() if not is_dno or row["gsp_group_id"] == "_H"], "metric", "asset_class", "gsp_group_id"
+        ),
     }
     return expected[endpoint]
 

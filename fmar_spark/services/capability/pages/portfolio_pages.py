@@ -1,0 +1,168 @@
+"""An FSP's own page: what it holds, what it is asked, what contradicts its declarations; and the page of one asset."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Form, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import select
+
+from fmar_spark.domain.assets import AssetClass
+from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
+from fmar_spark.domain.words import Direction, Tier
+from fmar_spark.services.capability.answers import Format, list_rows
+from fmar_spark.services.capability.pages.charts import draw_week
+from fmar_spark.services.capability.pages.frame import page_router, render
+from fmar_spark.services.capability.pages.session import Visitor, check_origin
+from fmar_spark.services.capability.reading import (
+    Asked,
+    ReadsOf,
+    answer_export,
+    find_all,
+    find_one,
+    find_page,
+    summarise,
+)
+from fmar_spark.services.capability.resources import ASSET, FLAGGED, HELD, INVITED
+from fmar_spark.services.capability.routes_assets import AssetId
+from fmar_spark.services.register.access import reach_of
+from fmar_spark.services.register.agreements import actor_of
+from fmar_spark.services.register.claims import with_states
+from fmar_spark.services.register.confirmations import Answer, find_invited, record_confirmation
+from fmar_spark.services.register.records import change_of, known_at, valid_at
+from fmar_spark.services.register.service import Service, ServiceOf
+from fmar_spark.services.register.tables import AGREEMENT, OVERRIDE
+from fmar_spark.services.web.access import Caller
+
+router: Final = page_router()
+_SHOWN: Final = 50
+_MOST_LISTED: Final = 200
+_TOTALS: Final = """
+    asset_class, direction, count(*) AS assets, sum(rated_kw) AS rated_kw, count(*) FILTER (tier = 'high') AS high,
+    count(*) FILTER (tier = 'medium') AS medium, count(*) FILTER (tier = 'low') AS low
+    FROM (SELECT DISTINCT asset_id, asset_class, direction, tier, rated_kw FROM rows)
+    GROUP BY ALL ORDER BY asset_class, direction
+"""
+_HOLDING: Final = "count(DISTINCT asset_id) AS assets, count(DISTINCT mpan_id) AS meters FROM rows"
+MARKET_WORDS: Final = {
+    "dso_local": "DSO local",
+    "neso_ancillary": "NESO ancillary",
+    "neso_bm": "Balancing mechanism",
+    "wholesale": "Wholesale",
+}
+Row = dict[str, Any]
+Cursor = Annotated[str | None, Query(max_length=256)]
+
+
+@router.get("/portfolio")
+def show_portfolio(request: Request, caller: Visitor, reads: ReadsOf, register: ServiceOf, cursor: Cursor = None) -> Response:
+    """What is one's own, findings first."""
+    held = find_page(reads, caller, Asked(HELD, {}, cursor, _SHOWN))
+    invitations = find_all(reads, caller, INVITED, _MOST_LISTED)
+    flags = find_all(reads, caller, FLAGGED, _MOST_LISTED)
+    totals = summarise(reads, caller, HELD, _TOTALS)
+    unproven, overrides = _read_register(register, caller)
+    return render(
+        request,
+        "portfolio.html",
+        caller,
+        holding=summarise(reads, caller, HELD, _HOLDING)[0],
+        totals=totals,
+        import_kw=sum(row["rated_kw"] or 0 for row in totals if row["direction"] == Direction.IMPORT),
+        export_kw=sum(row["rated_kw"] or 0 for row in totals if row["direction"] == Direction.EXPORT),
+        rows=list_rows(held.rows),
+        next_cursor=held.next_cursor,
+        is_first=cursor is None,
+        invitations=invitations,
+        flags=flags,
+        open_flags=[row for row in flags if row["state"] == "open"],
+        unproven=unproven,
+        overrides=overrides,
+        market_words=MARKET_WORDS,
+    )
+
+
+@router.get("/portfolio.{ending}")
+def export_portfolio(ending: Annotated[str, Path(pattern="^(csv|json|arrows)$")], caller: Visitor, reads: ReadsOf) -> Response:
+    """The whole portfolio as a file (FMAR's use case UC-02.04)."""
+    format = {"csv": Format.CSV, "json": Format.JSON, "arrows": Format.ARROW}[ending]
+    return answer_export(reads, caller, Asked(HELD, {}), format, "portfolio")
+
+
+@router.post("/portfolio/answers", dependencies=[Depends(check_origin)])
+def answer_invitation(
+    caller: Visitor,
+    register: ServiceOf,
+    mpan_id: Annotated[str, Form(pattern="^[0-9]{13}$")],
+    amsid: Annotated[str, Form(min_length=1, max_length=40)],
+    asset_class: Annotated[AssetClass, Form()],
+    is_present: Annotated[bool, Form()],
+) -> Response:
+    """An FSP confirms or corrects a detection; the register keeps it as if it had come by its own API."""
+    answer = Answer(mpan_id, amsid, asset_class.value, is_present)
+    with change_of(register.database, reach_of(caller), actor_of(caller)) as change:
+        record_confirmation(change, caller, answer, lambda: find_invited(register.derived, mpan_id, asset_class.value))
+    return RedirectResponse("/portfolio#invitations", 303)
+
+
+@router.get("/assets/{asset_id}")
+def show_asset(asset_id: AssetId, request: Request, caller: Visitor, reads: ReadsOf) -> Response:
+    """One asset: the answer and its evidence, what it can do, when it runs, and FMAR's record with where each attribute comes from."""
+    row, _ = find_one(reads, caller, ASSET, asset_id=asset_id)
+    seasons = [
+        {**season, "figure": draw_week(season["probability"], row["asset_class"]), "best": _find_best(season["probability"])}
+        for season in row.get("availability") or []
+        if len(season["probability"]) == 336
+    ]
+    attributes = _list_attributes(row)
+    answered = [one for one in attributes if one["source"] in {"meter", "network"} and one["value"] is not None]
+    return render(
+        request,
+        "asset.html",
+        caller,
+        row=row,
+        seasons=seasons,
+        attributes=attributes,
+        filled=len(answered),
+        is_medium=row["tier"] == Tier.MEDIUM,
+    )
+
+
+def _list_attributes(row: Row) -> list[Row]:
+    """FMAR's attributes as far as the caller sees them."""
+    return [
+        {
+            "term": one.term,
+            "doc": one.doc,
+            "value": row[one.column],
+            "unit": one.unit,
+            "source": row.get(f"{one.column}_source") or "unknown",
+            "lower": row.get(f"{one.column}_lower"),
+            "upper": row.get(f"{one.column}_upper"),
+            "probability": row.get(f"{one.column}_probability"),
+        }
+        for one in FMAR_ATTRIBUTES
+        if one.column in row
+    ]
+
+
+def _find_best(probability: list[float | None]) -> Row | None:
+    """The half-hour of the week in which the asset runs most surely."""
+    known = [(value, place) for place, value in enumerate(probability) if value is not None]
+    if not known:
+        return None
+    value, place = max(known, key=lambda one: one[0])
+    return {"probability": value, "weekday": place // 48 + 1, "slot": place % 48}
+
+
+def _read_register(register: Service, caller: Caller) -> tuple[list[Row], list[Row]]:
+    """One's own agreements whose claims are not verified, and one's declarations in force."""
+    with register.database.reading(reach_of(caller)) as connection:
+        now = register.database.now(connection)
+        table = AGREEMENT.table
+        wanted = select(table).where(table.c.fsp_id == caller.party_id, known_at(AGREEMENT, None), valid_at(AGREEMENT, now))
+        terms = [dict(found) for found in connection.execute(wanted.order_by(table.c.agreement_id).limit(_MOST_LISTED * 10)).mappings()]
+        known = with_states(register.database, connection, reach_of(caller), terms, now)
+        own = OVERRIDE.table
+        declared = select(own).where(own.c.fsp_id == caller.party_id, known_at(OVERRIDE, None), valid_at(OVERRIDE, now)).limit(_MOST_LISTED)
+        overrides = [dict(found) for found in connection.execute(declared).mappings()]
+    return [row for row in known if row["claim_state"] != "verified"][:_MOST_LISTED], overrides

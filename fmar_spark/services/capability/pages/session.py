@@ -1,0 +1,115 @@
+"""Signing in: a token that the service accepts anyway, kept by the browser where no script can read it."""
+
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from fmar_spark.services.capability.access import may_see
+from fmar_spark.services.capability.pages.frame import PLACES, page_router, render
+from fmar_spark.services.capability.reading import reads_of
+from fmar_spark.services.web.access import Caller, identify
+from fmar_spark.services.web.problems import ForbiddenError, UnauthenticatedError
+from fmar_spark.services.web.signing_keys import DevelopmentIssuer
+
+COOKIE: Final = "fmar_token"
+_SECONDS: Final = 8 * 3600
+_MOST_CHARACTERS: Final = 4000
+router: Final = page_router()
+
+
+class Guest(NamedTuple):
+    """A party of the sample that anyone on this machine may speak for."""
+
+    party_id: str
+    client_id: str
+    words: str
+
+
+class Development(NamedTuple):
+    """Ready tokens, where the service issues them itself: on one's own machine alone."""
+
+    issuer: DevelopmentIssuer
+    audience: str
+    guests: tuple[Guest, ...]
+
+
+async def page_caller(request: Request) -> Caller:
+    """The party whose token the browser holds."""
+    return await identify(request, request.cookies.get(COOKIE, ""))
+
+
+Visitor = Annotated[Caller, Depends(page_caller)]
+
+
+def check_origin(request: Request) -> None:
+    """Nothing, if a form was sent from a page of this service.
+
+    Raises:
+        ForbiddenError: it came from elsewhere.
+    """
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("Host", ""):
+        raise ForbiddenError("other-origin", "forms are taken from the pages of this service alone")
+
+
+@router.get("/")
+async def start(request: Request, caller: Visitor) -> Response:
+    """The first page that the caller's roles open."""
+    return RedirectResponse(landing_of(request, caller), 303)
+
+
+@router.get("/sign-in")
+def sign_in_form(request: Request, following: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> Response:
+    """Where a token is given."""
+    return render(request, "sign_in.html", None, following=following, development=development_of(request), problem="")
+
+
+@router.post("/sign-in", dependencies=[Depends(check_origin)])
+async def sign_in(
+    request: Request,
+    token: Annotated[str, Form(max_length=_MOST_CHARACTERS)] = "",
+    party: Annotated[str, Form(max_length=64)] = "",
+    following: Annotated[str, Form(alias="next", max_length=2000)] = "/",
+) -> Response:
+    """The browser holds the token from now on, if it is one that the service accepts."""
+    development = development_of(request)
+    if development is not None and party:
+        guest = next((one for one in development.guests if one.party_id == party), None)
+        token = development.issuer.sign(guest.client_id, development.audience, _SECONDS) if guest else ""
+    try:
+        caller = await identify(request, token.strip())
+    except (UnauthenticatedError, ForbiddenError) as error:
+        request.state.problem = error.name
+        return render(request, "sign_in.html", None, 401, following=following, development=development, problem=error.detail)
+    answer = RedirectResponse(local_path(following) or landing_of(request, caller), 303)
+    is_secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, token.strip(), max_age=_SECONDS, httponly=True, samesite="strict", secure=is_secure, path="/")
+    return answer
+
+
+@router.post("/sign-out", dependencies=[Depends(check_origin)])
+def sign_out() -> Response:
+    """The browser forgets the token."""
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return answer
+
+
+def landing_of(request: Request, caller: Caller) -> str:
+    """The first page that the caller may see."""
+    matrix = reads_of(request).matrix
+    return next((place.path for place in PLACES if may_see(matrix, place.resource, caller)), "/sign-in")
+
+
+def local_path(following: str) -> str:
+    """A path of this service; empty for the start, and for anything that leads elsewhere."""
+    is_local = following.startswith("/") and not following.startswith(("//", "/\\")) and following.isprintable() and "\\" not in following
+    return following if is_local and following != "/" else ""
+
+
+def development_of(request: Request) -> Development | None:
+    """Ready tokens, where there are any."""
+    found: Development | None = getattr(request.app.state, "development", None)
+    return found
