@@ -25,11 +25,11 @@ def serve(
     issuer: Annotated[str, Option(metavar="development|configured", help="whose tokens are trusted")] = "development",
     database: Database = None,
 ) -> None:
-    """Serve the register of commercial agreements on this machine.
+    """Serve the register, the read API and its pages on this machine.
 
-    By default with sample data in var/ (without --lake also a sample of derived values), and with a development issuer that prints
-    ready tokens and curl lines: that issuer is refused in any environment but local. With --issuer configured the issuer of the
-    settings is trusted, and nothing is filled in.
+    By default with sample parties in var/, on the lake of the settings where there is one (else on a sample of derived values), and
+    with a development issuer that prints ready tokens and curl lines: that issuer is refused in any environment but local. With
+    --issuer configured the issuer of the settings is trusted, and nothing is filled in.
     """
 
 

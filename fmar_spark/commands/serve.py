@@ -1,18 +1,24 @@
-"""Serves the register of commercial agreements on this machine."""
+"""Serves the register of commercial agreements, the read API and its pages on this machine."""
 
 import logging
 import sys
+from contextlib import closing
 from pathlib import Path
 
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.capability_app import add_reads
+from fmar_spark.services.capability.sample import describe_reads, fill_from_model, list_guests
+from fmar_spark.services.capability.served_model import ModelSource
+from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import open_register
 from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.sample import describe_sample, prepare_sample
 from fmar_spark.services.web.server import run_server
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
-from fmar_spark.settings.run_options import RunOptions
+from fmar_spark.settings.run_options import RunOptions, is_address
 from fmar_spark.settings.sections import Settings
+from fmar_spark.steps import publish_read_model
 
 SAMPLE_LAKE = Path("var/sample_lake")
 ISSUERS = ("development", "configured")
@@ -30,23 +36,36 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
     for name in ("httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     developing = DevelopmentIssuer(options.env) if issuer == "development" else None
-    settings = choose_settings(options, database, is_sample=developing is not None and not options.lake)
+    settings = choose_settings(options, database)
+    development = None
     if developing is not None:
-        prepare_sample(settings.agreements, None if options.lake else SAMPLE_LAKE)
+        has_lake = bool(options.lake) or (Path(settings.lake.root) / ASSET_DETECTIONS.layer / ASSET_DETECTIONS.name).is_dir()
+        if not has_lake:
+            settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(SAMPLE_LAKE)})})
+        prepare_sample(settings.agreements, None if has_lake else SAMPLE_LAKE)
+        prepare_reads(settings)
+        development = list_guests(developing, settings.agreements.audience)
         print(describe_sample(developing, settings.agreements.audience, f"http://{host}:{port}"), flush=True)
+        print(describe_reads(f"http://{host}:{port}"), flush=True)
     else:
         open_register(settings.agreements).close()
     app = build_app(settings, options.env, developing)
-    add_reads(app, settings)
+    add_reads(app, settings, development)
     run_server(app, settings.agreements, host, port)
     return 0
 
 
-def choose_settings(options: RunOptions, database: str | None, is_sample: bool) -> Settings:
+def prepare_reads(settings: Settings) -> None:
+    """The lake's read model is of its newest tables, and sample parties hold agreements on assets in it."""
+    root = Path(settings.lake.root)
+    if is_address(settings.lake.root) or not publish_read_model.publish_if_changed(root):
+        return
+    with closing(RegisterDatabase(settings.agreements)) as register:
+        fill_from_model(register, ModelSource(root, settings.reads.check_seconds).current())
+
+
+def choose_settings(options: RunOptions, database: str | None) -> Settings:
     """Settings with what the command line changes."""
     settings = options.load_settings()
     changed = {"database_url": database} if database else {}
-    update = {"agreements": settings.agreements.model_copy(update=changed)}
-    if is_sample:
-        return settings.model_copy(update=update | {"lake": settings.lake.model_copy(update={"root": str(SAMPLE_LAKE)})})
-    return settings.model_copy(update=update)
+    return settings.model_copy(update={"agreements": settings.agreements.model_copy(update=changed)})

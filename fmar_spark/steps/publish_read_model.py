@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from deltalake import DeltaTable
+
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.deliveries import DISCREPANCIES
@@ -16,8 +18,9 @@ from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.lake_writer import LakeWriter
-from fmar_spark.engine.model_file import FOLDER, Manifest, write_model
+from fmar_spark.engine.model_file import FOLDER, Manifest, read_manifest, write_model
 from fmar_spark.engine.runs import Run, Written
+from fmar_spark.errors import InputError
 from fmar_spark.report.provenance import FROM_DIP, Kind
 
 READS: Final = (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES, LABELS)
@@ -79,6 +82,19 @@ def publish(root: Path, checked_on: date | None) -> Manifest:
     lake = LakeRows(root, checked_on, OF_AUDIENCES)
     newest = lake.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
     return write_model(lake, describe_tables(), (*READS, *OF_AUDIENCES), newest)
+
+
+def publish_if_changed(root: Path) -> bool:
+    """Whether a read model of the lake's newest tables is there; false where there is no lake yet."""
+    try:
+        known = read_manifest(root / FOLDER).versions
+    except InputError:
+        known = {}
+    paths = {table.full_name: str(root / table.layer / table.name) for table in (*READS, *OF_AUDIENCES)}
+    newest = {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
+    if newest and newest != known:
+        publish(root, None)
+    return bool(newest)
 
 
 def describe_tables() -> dict[str, str]:

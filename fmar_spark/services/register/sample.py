@@ -27,6 +27,8 @@ SAMPLE_PARTIES: Final = (
     PartyPlan("BRAVO", "Bravo Flex (sample)", (Role.FSP,), (), ("bravo",)),
     PartyPlan("SOUTHERN", "Southern networks (sample)", (Role.DNO,), ("20",), ("southern",)),
     PartyPlan("NESO", "System operator (sample)", (Role.NESO,), (), ("neso",)),
+    PartyPlan("MARKET", "Market platform (sample)", (Role.PLATFORM,), (), ("market",)),
+    PartyPlan("OFGEM", "Regulator (sample)", (Role.OFGEM,), (), ("ofgem",)),
     PartyPlan("OFFICE", "Register office (sample)", (Role.ADMINISTRATOR,), (), ("office",)),
 )
 _AGREEMENTS: Final = (

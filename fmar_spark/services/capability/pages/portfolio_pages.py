@@ -2,17 +2,17 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Form, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 from sqlalchemy import select
 
-from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
 from fmar_spark.domain.words import Direction, Tier
 from fmar_spark.services.capability.answers import Format, list_rows
 from fmar_spark.services.capability.pages.charts import draw_week
 from fmar_spark.services.capability.pages.frame import page_router, render
-from fmar_spark.services.capability.pages.session import Visitor, check_origin
+from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
 from fmar_spark.services.capability.reading import (
     Asked,
     ReadsOf,
@@ -26,12 +26,14 @@ from fmar_spark.services.capability.resources import ASSET, FLAGGED, HELD, INVIT
 from fmar_spark.services.capability.routes_assets import AssetId
 from fmar_spark.services.register.access import reach_of
 from fmar_spark.services.register.agreements import actor_of
+from fmar_spark.services.register.bodies import NewConfirmation
 from fmar_spark.services.register.claims import with_states
 from fmar_spark.services.register.confirmations import Answer, find_invited, record_confirmation
 from fmar_spark.services.register.records import change_of, known_at, valid_at
 from fmar_spark.services.register.service import Service, ServiceOf
 from fmar_spark.services.register.tables import AGREEMENT, OVERRIDE
 from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.problems import InvalidError
 
 router: Final = page_router()
 _SHOWN: Final = 50
@@ -43,6 +45,7 @@ _TOTALS: Final = """
     GROUP BY ALL ORDER BY asset_class, direction
 """
 _HOLDING: Final = "count(DISTINCT asset_id) AS assets, count(DISTINCT mpan_id) AS meters FROM rows"
+_FLAG: Final = {"true": True, "false": False}
 MARKET_WORDS: Final = {
     "dso_local": "DSO local",
     "neso_ancillary": "NESO ancillary",
@@ -89,18 +92,15 @@ def export_portfolio(ending: Annotated[str, Path(pattern="^(csv|json|arrows)$")]
 
 
 @router.post("/portfolio/answers", dependencies=[Depends(check_origin)])
-def answer_invitation(
-    caller: Visitor,
-    register: ServiceOf,
-    mpan_id: Annotated[str, Form(pattern="^[0-9]{13}$")],
-    amsid: Annotated[str, Form(min_length=1, max_length=40)],
-    asset_class: Annotated[AssetClass, Form()],
-    is_present: Annotated[bool, Form()],
-) -> Response:
+def answer_invitation(caller: Visitor, register: ServiceOf, form: FormOf) -> Response:
     """An FSP confirms or corrects a detection; the register keeps it as if it had come by its own API."""
-    answer = Answer(mpan_id, amsid, asset_class.value, is_present)
+    try:
+        body = NewConfirmation.model_validate({**form, "is_present": _FLAG.get(form.get("is_present", ""))})
+    except ValidationError as error:
+        raise InvalidError("invalid-request", f"{error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}") from error
+    answer = Answer(body.mpan_id, body.amsid, body.asset_class, body.is_present)
     with change_of(register.database, reach_of(caller), actor_of(caller)) as change:
-        record_confirmation(change, caller, answer, lambda: find_invited(register.derived, mpan_id, asset_class.value))
+        record_confirmation(change, caller, answer, lambda: find_invited(register.derived, body.mpan_id, body.asset_class))
     return RedirectResponse("/portfolio#invitations", 303)
 
 

@@ -1,21 +1,22 @@
 """Signing in: a token that the service accepts anyway, kept by the browser where no script can read it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from fastapi import Depends, Form, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.pages.frame import PLACES, page_router, render
 from fmar_spark.services.capability.reading import reads_of
 from fmar_spark.services.web.access import Caller, identify
-from fmar_spark.services.web.problems import ForbiddenError, UnauthenticatedError
+from fmar_spark.services.web.problems import ForbiddenError, MediaTypeError, UnauthenticatedError, UnreadableError
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 
 COOKIE: Final = "fmar_token"
 _SECONDS: Final = 8 * 3600
-_MOST_CHARACTERS: Final = 4000
+_MOST_FIELDS: Final = 20
 router: Final = page_router()
 
 
@@ -54,6 +55,23 @@ def check_origin(request: Request) -> None:
         raise ForbiddenError("other-origin", "forms are taken from the pages of this service alone")
 
 
+async def read_form(request: Request) -> Mapping[str, str]:
+    """The fields of a form, the last value of each; FastAPI's own way would ask for a further package.
+
+    Raises:
+        MediaTypeError, UnreadableError: it is no form.
+    """
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise MediaTypeError("no-form", "a form is required: application/x-www-form-urlencoded")
+    try:
+        return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise UnreadableError("no-form", "the form cannot be read") from error
+
+
+FormOf = Annotated[Mapping[str, str], Depends(read_form)]
+
+
 @router.get("/")
 async def start(request: Request, caller: Visitor) -> Response:
     """The first page that the caller's roles open."""
@@ -67,13 +85,9 @@ def sign_in_form(request: Request, following: Annotated[str, Query(alias="next",
 
 
 @router.post("/sign-in", dependencies=[Depends(check_origin)])
-async def sign_in(
-    request: Request,
-    token: Annotated[str, Form(max_length=_MOST_CHARACTERS)] = "",
-    party: Annotated[str, Form(max_length=64)] = "",
-    following: Annotated[str, Form(alias="next", max_length=2000)] = "/",
-) -> Response:
+async def sign_in(request: Request, form: FormOf) -> Response:
     """The browser holds the token from now on, if it is one that the service accepts."""
+    token, party, following = (form.get(name, "") for name in ("token", "party", "next"))
     development = development_of(request)
     if development is not None and party:
         guest = next((one for one in development.guests if one.party_id == party), None)

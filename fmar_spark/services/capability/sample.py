@@ -1,0 +1,98 @@
+"""What makes a lake of one's own worth signing in to: sample parties hold agreements on assets that were detected in it."""
+
+from typing import Any, Final
+
+from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
+from fmar_spark.domain.markets import Market, Role
+from fmar_spark.services.capability.pages.session import Development, Guest
+from fmar_spark.services.capability.served_model import ServedModel
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
+from fmar_spark.services.register.claims import record_evidence
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.overrides import declare_override
+from fmar_spark.services.register.records import change_of, find_page
+from fmar_spark.services.register.sample import SAMPLE_PARTIES
+from fmar_spark.services.register.tables import AGREEMENT
+from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.moments import EARLIEST, parse_moment
+from fmar_spark.services.web.signing_keys import DevelopmentIssuer
+
+_HELD: Final = 90
+_OPERATOR: Final = Actor("operator", "sample")
+_BEGIN: Final = parse_moment("2026-01-01T00:00:00Z")
+_ROLE_WORDS: Final = {
+    Role.FSP: "flexibility service provider: its own portfolio",
+    Role.DNO: "distribution network: its own areas",
+    Role.NESO: "system operator: all areas",
+    Role.PLATFORM: "market platform: envelopes",
+    Role.OFGEM: "regulator: the health of the whole",
+    Role.ADMINISTRATOR: "register office: everything",
+}
+_DETECTED: Final = f"""
+    SELECT mpan_id, asset_class, direction, rated_kw, tier FROM asset_sizes
+    WHERE tier <> 'low' AND rated_kw IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY mpan_id ORDER BY tier, asset_class) = 1
+    ORDER BY hash(mpan_id) LIMIT {_HELD}
+"""
+"""One asset a meter; no order that follows place or size."""
+
+
+def list_guests(issuer: DevelopmentIssuer, audience: str) -> Development:
+    """The sample parties, for the sign-in page of one's own machine."""
+    guests = (Guest(plan.party_id, plan.client_ids[0], "; ".join(_ROLE_WORDS[role] for role in plan.roles)) for plan in SAMPLE_PARTIES)
+    return Development(issuer, audience, tuple(guests))
+
+
+def describe_reads(url: str) -> str:
+    """Lines to paste after those of the register."""
+    lines = [
+        f'curl -s -H "Authorization: Bearer $MARKET" "{url}/v1/assets?asset_category=BESS&gsp_group_id=_H&limit=2"',
+        f'curl -s -H "Authorization: Bearer $MARKET" -H "Accept: text/csv" "{url}/v1/envelopes?flexibility=demand_down&rated_kw_min=5"',
+        f'curl -s -H "Authorization: Bearer $SOUTHERN" {url}/v1/areas/gsp_group/_H/capability',
+        f'curl -s -H "Authorization: Bearer $NESO" "{url}/v1/areas/gsp_group/_H/availability?season=winter&weekday=3&limit=48"',
+        f'curl -s -H "Authorization: Bearer $ALPHA" -H "Accept: text/csv" {url}/v1/portfolio/export',
+        f'curl -s -H "Authorization: Bearer $ALPHA" {url}/v1/invitations',
+        f'curl -s -H "Authorization: Bearer $OFGEM" {url}/v1/system-health',
+        f'curl -s -H "Authorization: Bearer $OFFICE" "{url}/v1/assets?limit=1"',
+        "",
+        f"# Pages, for every party: {url}/",
+    ]
+    return "\n".join(lines)
+
+
+def fill_from_model(database: RegisterDatabase, model: ServedModel) -> int:
+    """ALPHA and BRAVO hold agreements on assets of the file, one in ten without evidence; a second time changes nothing. How many."""
+    rows = model.rows(_DETECTED)
+    for place, row in enumerate(rows):
+        fsp_id = "BRAVO" if place % 3 == 2 else "ALPHA"
+        caller = Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ())
+        amsid = f"AMS-{ASSET_FACTS[AssetClass(row['asset_class'])].stem.upper().replace('_', '-')}-{row['mpan_id'][-6:]}"
+        _hold(database, caller, row, amsid, is_verified=place % 10 != 9)
+        if place in {0, 1}:
+            _declare(database, caller, row, amsid, 2.5 if place else 1.1)
+    return len(rows)
+
+
+def _hold(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid: str, is_verified: bool) -> None:
+    with change_of(database, EVERYTHING, actor_of(caller)) as change:
+        same = conditions_of(Search(amsid=amsid, mpan_id=row["mpan_id"]), caller)
+        if find_page(change.connection, AGREEMENT, "", 1, *same):
+            return
+        values = {"mpan_id": row["mpan_id"], "amsid": amsid, "market": Market.DSO_LOCAL, "primacy_tier": 1, "is_exclusive": True}
+        create_agreement(change, caller, {**values, "valid_from_at": _BEGIN, "valid_to_at": None, "consent_reference": None})
+    if not is_verified:
+        return
+    with change_of(database, EVERYTHING, _OPERATOR) as change:
+        allocation = {"basis": "allocation", "fsp_id": caller.party_id, "mpan_id": row["mpan_id"], "amsid": amsid, "reference": "sample"}
+        record_evidence(change, {**allocation, "valid_from_at": EARLIEST, "valid_to_at": None})
+
+
+def _declare(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid: str, times: float) -> None:
+    """A declared size beside the derived one, so that there is something to compare."""
+    named = {"mpan_id": row["mpan_id"], "amsid": amsid, "asset_class": row["asset_class"], "direction": row["direction"]}
+    value = round(row["rated_kw"] * times, 1)
+    size = {"parameter": "rated_kw", "value": value, "unit": "kW", "reason": "name plate (sample)"}
+    with change_of(database, EVERYTHING, actor_of(caller)) as change:
+        declare_override(change, caller, {**named, **size, "valid_from_at": change.now, "valid_to_at": None})
