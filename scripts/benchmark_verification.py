@@ -33,7 +33,9 @@ from fmar_spark.evaluation.delivery_scenarios import (
     act_honestly,
     claim_phantoms,
     deliver_little,
+    find_signs,
     heat_portfolios,
+    inflate_baselines,
     judge_two,
     move_load,
     number_loads,
@@ -44,6 +46,7 @@ from fmar_spark.evaluation.delivery_scenarios import (
 )
 from fmar_spark.kernels.delivery.verdicts import ONE_OF_SEVERAL, SUSPECT
 from fmar_spark.kernels.delivery.verification import VerificationRules
+from fmar_spark.kernels.window import Floats, Ints
 
 PACKAGE = Path(__file__).resolve().parents[1] / "var" / "opendsm-1.2.7-py3-none-any.whl"
 RULES = VerificationRules()
@@ -55,6 +58,7 @@ PHANTOMS = (0.25, 0.5, 1.0)
 MAIN_SIZE = 3.0
 LEVELS = np.exp(np.linspace(0.0, 12.0, 241))
 CUSUM_LEVELS = np.linspace(0.5, 60.0, 596)
+SIGN_LIMIT = 4.0
 ROC_LEVELS = (5.0, 20.0, 50.0, 100.0, 500.0)
 
 
@@ -167,7 +171,7 @@ def report_behaviours(portfolios: Sequence[Portfolio]) -> None:
     print(f"{'':52s}{'flags a meter-month':>28s}{f'flagged within {EVENTS}':>24s}{'delay':>8s}{'BL01: within 10':>24s}")
     plain = list(portfolios)
     before, after = (move_load(portfolios, share * MAIN_SIZE, is_after, RULES) for share, is_after in ((1.0, False), (0.5, True)))
-    hot = heat_portfolios(portfolios, RULES)
+    hot, inflated = heat_portfolios(portfolios, RULES), inflate_baselines(portfolios, MAIN_SIZE, RULES)
     rows = (
         ("honest", plain, act_honestly),
         ("honest, half delivered and half declared", plain, deliver_little),
@@ -176,6 +180,7 @@ def report_behaviours(portfolios: Sequence[Portfolio]) -> None:
         ("honest, half of the energy recovered afterwards", after, act_honestly),
         ("late by half an hour, all declared", plain, use_late_clock),
         ("load raised from notice to event, nothing delivered", before, claim_phantoms(1.0)),
+        ("load raised on all days but at events", inflated, claim_phantoms(1.0)),
         ("phantom of 50 % with rebound", after, claim_phantoms(0.5)),
     )
     for name, tried, act in rows:
@@ -184,6 +189,22 @@ def report_behaviours(portfolios: Sequence[Portfolio]) -> None:
     turned = see(portfolios, MAIN_SIZE, turn_after(3 * EVENTS, 0.5), RULES)
     late = [_after(trace, 3 * EVENTS) for trace in (turned.evidence, turned.bl01)]
     print_behaviour("honest for 30 events, then a phantom of 50 %", *late)
+    changes = (
+        ("nothing done", plain),
+        ("load raised from notice to event", before),
+        ("half recovered", after),
+        ("raised on all days", inflated),
+    )
+    report_signs(list_loads(portfolios), changes)
+
+
+def report_signs(load: Ints, changes: Sequence[tuple[str, Sequence[Portfolio]]]) -> None:
+    """What the surroundings of the events show, where loads were changed beside them."""
+    print(f"\nsigns beside the energy over the first {EVENTS} events: share of assets beyond {SIGN_LIMIT:.0f} standard deviations")
+    print(f"{'':52s}{'load raised before':>24s}{'rebound':>24s}{'step at enrolment':>24s}")
+    for name, changed in changes:
+        shares = [average_by_load(load, sign > SIGN_LIMIT) for sign in find_signs(changed, EVENTS)]
+        print(f"{name:52s}" + "".join(f"{share.show(2):>24s}" for share in shares))
 
 
 def print_behaviour(name: str, evidence: Traces, bl01: Traces) -> None:
@@ -197,7 +218,7 @@ def report_pairs(portfolios: Sequence[Portfolio]) -> None:
     """Two FSPs at one meter: who is called what after twenty events."""
     print(f"\ntwo FSPs at one meter after {2 * EVENTS} events, both of size {MAIN_SIZE:.0f}; share of meters")
     print(f"{'':58s}{'first suspect':>24s}{'second suspect':>24s}{'one of several':>24s}")
-    load = np.concatenate([number_loads(portfolio) + 1000 * place for place, portfolio in enumerate(portfolios)])
+    load = list_loads(portfolios)
     for name, apart, delivered in (
         ("both honest, half of the events apart", 0.5, (1.0, 1.0)),
         ("second delivers nothing, half of the events apart", 0.5, (1.0, 0.0)),
@@ -209,13 +230,18 @@ def report_pairs(portfolios: Sequence[Portfolio]) -> None:
         print(f"{name:58s}" + "".join(f"{share.show(2):>24s}" for share in shares))
 
 
-def average_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Rate:
+def list_loads(portfolios: Sequence[Portfolio]) -> Ints:
+    """A number for the load of every meter."""
+    return np.concatenate([number_loads(portfolio) + 1000 * place for place, portfolio in enumerate(portfolios)])
+
+
+def average_of(values: Floats) -> Rate:
     """Mean over loads with its interval."""
     drawn = values[np.random.default_rng(1).integers(len(values), size=(400, len(values)))].mean(axis=1)
     return Rate(float(values.mean()), *(float(end) for end in np.quantile(drawn, [0.025, 0.975])))
 
 
-def interval_of_median(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Rate:
+def interval_of_median(values: Floats) -> Rate:
     """Median over loads with its interval."""
     drawn = np.median(values[np.random.default_rng(1).integers(len(values), size=(400, len(values)))], axis=1)
     return Rate(float(np.median(values)), *(float(end) for end in np.quantile(drawn, [0.025, 0.975])))

@@ -8,11 +8,12 @@ import numpy as np
 from fmar_spark.evaluation.delivery_portfolios import Behaviour, Portfolio, add_load, check_behaviour, check_portfolio
 from fmar_spark.evaluation.delivery_rates import Traces, join_traces, trace_cusum
 from fmar_spark.kernels.delivery.checks import EventChecks, check_events
-from fmar_spark.kernels.delivery.dispatches import Dispatches
+from fmar_spark.kernels.delivery.dispatches import Dispatches, Exclusion, mark_dispatched
 from fmar_spark.kernels.delivery.evidence import Scores, trace_evidence
+from fmar_spark.kernels.delivery.signals import combine_signals, measure_step
 from fmar_spark.kernels.delivery.verdicts import AssetVerdicts, judge_assets
 from fmar_spark.kernels.delivery.verification import VerificationRules
-from fmar_spark.kernels.window import Bools, Ints
+from fmar_spark.kernels.window import Bools, Floats, Ints
 
 CHECKS: Final = ("evidence", "CUSUM", "BL01 less 20 %", "declared above import")
 """Names of the columns of ``Seen``."""
@@ -110,6 +111,47 @@ def move_load(portfolios: Sequence[Portfolio], size: float, after: bool, rules: 
         loads = add_load(portfolio, start, end, np.where(is_known, energy, 0.0))
         moved.append(check_portfolio(loads, events, rules)._replace(spread_kwh=portfolio.spread_kwh))
     return moved
+
+
+def inflate_baselines(portfolios: Sequence[Portfolio], size: float, rules: VerificationRules) -> list[Portfolio]:
+    """The portfolios with loads raised by ``size`` spreads an event (lowered for up) by day from the first event on, but not within events."""
+    inflated = []
+    for portfolio in portfolios:
+        net_kwh, events = portfolio.loads.meter_days.net_kwh.copy(), portfolio.events
+        meters = np.arange(len(net_kwh))
+        first = np.searchsorted(events.meter, meters)
+        is_begun = np.arange(net_kwh.shape[1]) >= (events.start_slot[first] // 48)[:, None]
+        raised = np.where(events.is_down[first], 1.0, -1.0) * size * portfolio.spread_kwh / 4
+        raised_kwh = np.where(is_begun, raised[:, None], 0.0)[:, :, None] * ((np.arange(48) >= 14) & (np.arange(48) < 40))
+        is_event = mark_dispatched(portfolio.loads.meter_days.net_kwh.shape, events, Exclusion(0, 0))
+        net_kwh += np.where(is_event, 0.0, raised_kwh).astype(np.float32)
+        loads = portfolio.loads._replace(meter_days=portfolio.loads.meter_days._replace(net_kwh=net_kwh))
+        inflated.append(check_portfolio(loads, events, rules)._replace(spread_kwh=portfolio.spread_kwh))
+    return inflated
+
+
+class Signs(NamedTuple):
+    """Of each meter's asset, in standard deviations; arrays of shape (meters,)."""
+
+    raised_before: Floats
+    rebound: Floats
+    step: Floats
+    """Of the load at enrolment, in the direction that makes later deliveries look larger."""
+
+
+def find_signs(portfolios: Sequence[Portfolio], events: int) -> Signs:
+    """What the surroundings of each asset's first events show."""
+    parts = []
+    for portfolio in portfolios:
+        meters = len(portfolio.loads.names)
+        early, signals = portfolio.order < events, portfolio.checked.signals
+        asset = portfolio.events.asset[early]
+        before, after = (combine_signals(z[early], asset, meters) for z in (signals.raised_before_z, signals.rebound_z))
+        first = np.searchsorted(portfolio.events.meter, np.arange(meters))
+        error = portfolio.loads.meter_days.net_kwh - portfolio.checked.predicted_kwh
+        step = measure_step(error, portfolio.checked.is_dispatched, np.arange(meters), portfolio.events.start_slot[first] // 48)
+        parts.append((before, after, step * np.where(portfolio.events.is_down[first], 1.0, -1.0)))
+    return Signs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def judge_two(portfolios: Sequence[Portfolio], size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:

@@ -16,8 +16,8 @@ class PastErrors(NamedTuple):
 
     error_kwh: Floats
     """Ascending, shape (events, days); infinite where a day does not count."""
-    below: Floats
-    """Weight up to the middle of each day's own, shape (events, days)."""
+    probability: Floats
+    """Of an error at most that of each day, shape (events, days)."""
     weight: Floats
     """Weight of all days, shape (events,)."""
     spread_kwh: Floats
@@ -27,16 +27,18 @@ class PastErrors(NamedTuple):
 
     def take(self, rows: Ints | Bools) -> "PastErrors":
         """Those of some of the events."""
-        return PastErrors(self.error_kwh[rows], self.below[rows], self.weight[rows], self.spread_kwh[rows], self.tail_weight)
+        return PastErrors(self.error_kwh[rows], self.probability[rows], self.weight[rows], self.spread_kwh[rows], self.tail_weight)
 
 
 def sort_errors(error_kwh: Floats, weight: Floats, spread_kwh: Floats, tail_weight: float) -> PastErrors:
     """Lay past errors out for look-ups; a day with weight 0 does not count."""
     given = np.where(weight > 0, error_kwh, np.inf)
     order = np.argsort(given, axis=1)
-    weight = np.take_along_axis(weight, order, axis=1)
+    error_kwh, weight = np.take_along_axis(given, order, axis=1), np.take_along_axis(weight, order, axis=1)
     below = np.cumsum(weight, axis=1) - weight / 2
-    return PastErrors(np.take_along_axis(given, order, axis=1), below, weight.sum(axis=1), spread_kwh, tail_weight)
+    total = weight.sum(axis=1)
+    probability = (below + tail_weight * _find_tail(spread_kwh, error_kwh)) / (total + tail_weight)[:, None]
+    return PastErrors(error_kwh, probability, total, spread_kwh, tail_weight)
 
 
 def find_probability(past: PastErrors, error_kwh: Floats) -> Floats:
@@ -44,14 +46,13 @@ def find_probability(past: PastErrors, error_kwh: Floats) -> Floats:
 
     Between two days it grows in a straight line, so that it is continuous.
     """
-    knots = _knot_probability(past)
     place = (past.error_kwh < error_kwh[:, None]).sum(axis=1)
     low, high = _take(past.error_kwh, place - 1, -np.inf), _take(past.error_kwh, place, np.inf)
-    low_p, high_p = _take(knots, place - 1, 0.0), _take(knots, place, 1.0)
+    low_p, high_p = _take(past.probability, place - 1, 0.0), _take(past.probability, place, 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         inside = low_p + (high_p - low_p) * (error_kwh - low) / (high - low)
     total = past.weight + past.tail_weight
-    tail = past.tail_weight * _tail(past, error_kwh)
+    tail = past.tail_weight * _find_tail(past.spread_kwh, error_kwh)
     outside = np.where(np.isfinite(high), tail / total, 1.0 - (past.tail_weight - tail) / total)
     is_inside = np.isfinite(low) & np.isfinite(high)
     found: Floats = np.where(np.isnan(error_kwh) | np.isnan(past.spread_kwh), np.nan, np.where(is_inside, inside, outside))
@@ -60,11 +61,10 @@ def find_probability(past: PastErrors, error_kwh: Floats) -> Floats:
 
 def find_quantile(past: PastErrors, probability: float) -> Floats:
     """Error that is passed from below with this probability, kWh, shape (events,)."""
-    knots = _knot_probability(past)
-    place = ((knots < probability) & np.isfinite(past.error_kwh)).sum(axis=1)
+    place = ((past.probability < probability) & np.isfinite(past.error_kwh)).sum(axis=1)
     low, high = _take(past.error_kwh, place - 1, np.nan), _take(past.error_kwh, place, np.nan)
     high = np.where(np.isfinite(high), high, np.nan)
-    low_p, high_p = _take(knots, place - 1, np.nan), _take(knots, place, np.nan)
+    low_p, high_p = _take(past.probability, place - 1, np.nan), _take(past.probability, place, np.nan)
     inside = low + (high - low) * (probability - low_p) / np.maximum(high_p - low_p, 1e-12)
     total = (past.weight + past.tail_weight) / past.tail_weight
     below = stdtrit(TAIL_FREEDOM, np.clip(probability * total, 1e-9, 0.5)) * past.spread_kwh
@@ -73,19 +73,11 @@ def find_quantile(past: PastErrors, probability: float) -> Floats:
     return found
 
 
-def _tail(past: PastErrors, error_kwh: Floats) -> Floats:
-    """The t-distribution at an error, shape as ``error_kwh``."""
-    scale = np.where(past.spread_kwh > 0, past.spread_kwh, np.nan)
-    scale = scale.reshape(scale.shape + (1,) * (error_kwh.ndim - 1))
+def _find_tail(spread_kwh: Floats, error_kwh: Floats) -> Floats:
+    """The t-distribution at an error, shape as ``error_kwh``; a half where the spread is unknown or nothing."""
+    scale = np.where(spread_kwh > 0, spread_kwh, np.nan).reshape(spread_kwh.shape + (1,) * (error_kwh.ndim - 1))
     probability: Floats = np.nan_to_num(stdtr(TAIL_FREEDOM, error_kwh / scale), nan=0.5)
     return probability
-
-
-def _knot_probability(past: PastErrors) -> Floats:
-    """Probability up to each earlier day's error, shape (events, days)."""
-    total = past.weight + past.tail_weight
-    knots: Floats = (past.below + past.tail_weight * _tail(past, past.error_kwh)) / total[:, None]
-    return knots
 
 
 def _take(values: Floats, place: Ints, beyond: float) -> Floats:

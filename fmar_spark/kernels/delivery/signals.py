@@ -1,12 +1,14 @@
 """Signs of gaming around an event that the energy of its own half-hours does not show."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from fmar_spark.kernels.delivery.dispatches import Dispatches
 from fmar_spark.kernels.delivery.in_day import ErrorSums
 from fmar_spark.kernels.window import Bools, Floats, Ints
+
+MOST_Z: Final = 3.0
 
 
 class SignalRules(NamedTuple):
@@ -59,6 +61,18 @@ def find_signals(
     found = [_compare(shown, ordinary, events.meter, span, rules) for span in spans]
     (before, before_z), (rinse, rinse_z), (after, after_z) = ((sign * kwh, sign * z) for kwh, z in found)
     return EventSignals(before, before_z, rinse, rinse_z, after, after_z)
+
+
+def combine_signals(z: Floats, asset: Ints, assets: int) -> Floats:
+    """How far a sign shows over all events of each asset, in standard deviations, shape (assets,); NaN without any.
+
+    Single events count for at most ``MOST_Z``, so that the sign must be sustained.
+    """
+    is_known = np.isfinite(z)
+    total = np.bincount(asset[is_known], np.clip(z[is_known], -MOST_Z, MOST_Z), minlength=assets)
+    count = np.bincount(asset[is_known], minlength=assets)
+    combined: Floats = total / np.sqrt(np.where(count > 0, count, np.nan))
+    return combined
 
 
 def measure_step(error_kwh: Floats, is_dispatched: Bools, meter: Ints, day: Ints, days_after: int = 7) -> Floats:
