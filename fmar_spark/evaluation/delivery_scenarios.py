@@ -114,7 +114,10 @@ def move_load(portfolios: Sequence[Portfolio], size: float, after: bool, rules: 
 
 
 def inflate_baselines(portfolios: Sequence[Portfolio], size: float, rules: VerificationRules) -> list[Portfolio]:
-    """The portfolios with loads raised by ``size`` spreads an event (lowered for up) by day from the first event on, but not within events."""
+    """The portfolios with loads raised by ``size`` spreads an event by day, from the first event on, but not within events.
+
+    They are lowered where the asset is dispatched upwards.
+    """
     inflated = []
     for portfolio in portfolios:
         net_kwh, events = portfolio.loads.meter_days.net_kwh.copy(), portfolio.events

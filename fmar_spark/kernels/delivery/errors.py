@@ -9,6 +9,8 @@ from fmar_spark.kernels.window import Bools, Floats, Ints
 
 TAIL_FREEDOM: Final = 4.0
 """Degrees of freedom of the t-distribution that stands for days unlike any before."""
+LEAST: Final = 1e-12
+"""Smallest probability that is divided by."""
 
 
 class PastErrors(NamedTuple):
@@ -42,20 +44,20 @@ def sort_errors(error_kwh: Floats, weight: Floats, spread_kwh: Floats, tail_weig
 
 
 def find_probability(past: PastErrors, error_kwh: Floats) -> Floats:
-    """Probability of an error at most this large, shape (events,): that of the earlier days and of the t-distribution together.
+    """Probability of an error at most this large, shape (events,).
 
-    Between two days it grows in a straight line, so that it is continuous.
+    Between two days it grows in a straight line; beyond the smallest and the largest it falls off as the t-distribution does.
     """
     place = (past.error_kwh < error_kwh[:, None]).sum(axis=1)
     low, high = _take(past.error_kwh, place - 1, -np.inf), _take(past.error_kwh, place, np.inf)
     low_p, high_p = _take(past.probability, place - 1, 0.0), _take(past.probability, place, 1.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         inside = low_p + (high_p - low_p) * (error_kwh - low) / (high - low)
-    total = past.weight + past.tail_weight
-    tail = past.tail_weight * _find_tail(past.spread_kwh, error_kwh)
-    outside = np.where(np.isfinite(high), tail / total, 1.0 - (past.tail_weight - tail) / total)
+    tail, ends = _find_tail(past.spread_kwh, error_kwh), _find_ends(past)
+    outside = np.where(np.isinf(low), ends.low_p * tail / ends.low_tail, 1.0 - ends.high_p * (1.0 - tail) / ends.high_tail)
     is_inside = np.isfinite(low) & np.isfinite(high)
-    found: Floats = np.where(np.isnan(error_kwh) | np.isnan(past.spread_kwh), np.nan, np.where(is_inside, inside, outside))
+    is_unknown = np.isnan(error_kwh) | np.isnan(past.spread_kwh)
+    found: Floats = np.where(is_unknown, np.nan, np.where(is_inside, inside, outside))
     return found
 
 
@@ -66,11 +68,31 @@ def find_quantile(past: PastErrors, probability: float) -> Floats:
     high = np.where(np.isfinite(high), high, np.nan)
     low_p, high_p = _take(past.probability, place - 1, np.nan), _take(past.probability, place, np.nan)
     inside = low + (high - low) * (probability - low_p) / np.maximum(high_p - low_p, 1e-12)
-    total = (past.weight + past.tail_weight) / past.tail_weight
-    below = stdtrit(TAIL_FREEDOM, np.clip(probability * total, 1e-9, 0.5)) * past.spread_kwh
-    above = stdtrit(TAIL_FREEDOM, np.clip(1.0 - (1.0 - probability) * total, 0.5, 1 - 1e-9)) * past.spread_kwh
-    found: Floats = np.where(np.isnan(low), np.fmin(below, high), np.where(np.isnan(high), np.fmax(above, low), inside))
+    ends = _find_ends(past)
+    below = stdtrit(TAIL_FREEDOM, np.clip(probability * ends.low_tail / ends.low_p, LEAST, 1.0 - LEAST)) * past.spread_kwh
+    above = stdtrit(TAIL_FREEDOM, np.clip(1.0 - (1.0 - probability) * ends.high_tail / ends.high_p, LEAST, 1.0 - LEAST)) * past.spread_kwh
+    found: Floats = np.where(np.isnan(low), below, np.where(np.isnan(high), above, inside))
     return found
+
+
+class _Ends(NamedTuple):
+    """Beyond the smallest and the largest error of each event's days: its probability, and that of the t-distribution."""
+
+    low_p: Floats
+    low_tail: Floats
+    high_p: Floats
+    high_tail: Floats
+
+
+def _find_ends(past: PastErrors) -> _Ends:
+    """Without any day both ends are the t-distribution's middle."""
+    count = np.isfinite(past.error_kwh).sum(axis=1)
+    low, high = _take(past.error_kwh, np.zeros_like(count), np.inf), _take(past.error_kwh, count - 1, -np.inf)
+    is_any = count > 0
+    low_p, high_p = _take(past.probability, np.zeros_like(count), 0.5), 1.0 - _take(past.probability, count - 1, 0.5)
+    low_tail, high_tail = _find_tail(past.spread_kwh, low), 1.0 - _find_tail(past.spread_kwh, high)
+    ends = (np.where(is_any, np.maximum(end, LEAST), 0.5) for end in (low_p, low_tail, high_p, high_tail))
+    return _Ends(*ends)
 
 
 def _find_tail(spread_kwh: Floats, error_kwh: Floats) -> Floats:
