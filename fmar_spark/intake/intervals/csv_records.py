@@ -3,12 +3,14 @@
 import csv
 import gzip
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
@@ -22,6 +24,10 @@ MOST_UNREADABLE: Final = 0.2
 """Of the characters of a heading; a sign or two of another encoding do no harm."""
 TITLE_LINES: Final = 5
 """So many lines with one field may stand above the heading."""
+UNDECODABLE: Final = "\ufdd0"
+"""Stands for a byte that is no UTF-8; Unicode keeps this character out of texts."""
+STRAY_RETURN: Final = re.compile(rb"\r(?!\n)")
+"""Ends no line where others end with a line feed."""
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _QUOTE, _NEWLINE = 34, 10
@@ -163,52 +169,64 @@ def _find_record_starts(records: _Records) -> Ints:
 
 
 def _parse(records: _Records, delimiter: str, header: list[str], names: list[str]) -> RawBlock:
-    broken: list[tuple[int, str, str]] = []
-    skipped: list[int] = []
+    skipped: dict[int, str] = {}
+    content = _mark_undecodable(STRAY_RETURN.sub(b" ", records.content))
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        skipped.append(int(row.number) - 1)
-        broken.append((int(records.line[skipped[-1]]), row.text, "row_fields"))
+        skipped[int(row.number) - 1] = row.text
         return "skip"
 
-    def read(kind: pa.DataType) -> pa.Table:
-        skipped.clear()
-        broken.clear()
-        return arrow_csv.read_csv(
-            pa.BufferReader(records.content),
-            read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(records.content) + 1, column_names=header),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=note, newlines_in_values=records.has_breaks
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(header, kind), include_columns=names, strings_can_be_null=True, null_values=[""]
-            ),
-        )
+    table = arrow_csv.read_csv(
+        pa.BufferReader(content),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(content) + 1, column_names=header),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=note, newlines_in_values=records.has_breaks
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.string()), include_columns=names, strings_can_be_null=True, null_values=[""]
+        ),
+    )
+    if table.num_rows + len(skipped) != len(records.line):
+        return _drop_undecodable(_parse_line_by_line(content, int(records.line[0]), delimiter, (header, names)))
+    broken = [(int(records.line[number]), text, "row_fields") for number, text in skipped.items()]
+    return _drop_undecodable(RawBlock(table, np.delete(records.line, list(skipped)), broken))
 
+
+def _parse_line_by_line(content: bytes, first: int, delimiter: str, columns: tuple[list[str], list[str]]) -> RawBlock:
+    """What a block with stray quotes holds, where every line is a record: of all columns the wanted ones."""
+    header, names = columns
+    broken: list[tuple[int, str, str]] = []
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    for line, text in enumerate(content.decode().removesuffix("\n").split("\n"), first):
+        fields = next(csv.reader([text.rstrip("\r")], delimiter=delimiter), [])
+        if len(fields) == len(header):
+            rows.append(fields)
+            lines.append(line)
+        else:
+            broken.append((line, text, "row_fields"))
+    wanted = {name: [row[header.index(name)] or None for row in rows] for name in names}
+    table = pa.table({name: pa.array(values, pa.string()) for name, values in wanted.items()})
+    return RawBlock(table, np.asarray(lines, dtype=np.int64), broken)
+
+
+def _mark_undecodable(content: bytes) -> bytes:
+    """The content where it is UTF-8; else with ``UNDECODABLE`` in the place of every byte that is not."""
+    if content.isascii():
+        return content
     try:
-        table = read(pa.string())
-    except pa.ArrowInvalid as error:
-        if "UTF8" not in str(error):
-            raise
-        table = read(pa.binary())
-    line = np.delete(records.line, skipped)[: table.num_rows]
-    return _drop_undecodable(RawBlock(table, line, broken)) if pa.types.is_binary(table.schema.types[0]) else RawBlock(table, line, broken)
+        content.decode()
+    except UnicodeDecodeError:
+        return re.sub("[\udc80-\udcff]", UNDECODABLE, content.decode(errors="surrogateescape")).encode()
+    return content
 
 
 def _drop_undecodable(block: RawBlock) -> RawBlock:
-    """Rows of bytes as rows of text; those that are not UTF-8 are broken."""
-    columns, is_bad = [], np.zeros(block.columns.num_rows, dtype=np.bool_)
-    for name in block.columns.column_names:
-        values = block.columns[name].to_pylist()
-        texts = [None if value is None else value.decode("utf-8", errors="replace") for value in values]
-        is_bad |= np.asarray(
-            [text is not None and text.encode() != value for text, value in zip(texts, values, strict=True)], dtype=np.bool_
-        )
-        columns.append(pa.array(texts, pa.string()))
-    table = pa.table(columns, names=block.columns.column_names)
-    bad = table.filter(pa.array(is_bad)).to_pylist()
-    lines = block.line[is_bad].tolist()
-    broken = [
-        (line, ",".join(str(value or "") for value in row.values()), "text_undecodable") for line, row in zip(lines, bad, strict=True)
-    ]
-    return RawBlock(table.filter(pa.array(~is_bad)), block.line[~is_bad], [*block.broken, *broken])
+    """Rows of which a wanted column has a byte that is no text are broken."""
+    is_bad = np.zeros(block.columns.num_rows, dtype=np.bool_)
+    for column in block.columns.columns:
+        is_bad |= np.asarray(pc.fill_null(pc.match_substring(column, UNDECODABLE), False))
+    shown = [",".join(str(value or "") for value in row.values()) for row in block.columns.filter(pa.array(is_bad)).to_pylist()]
+    bad = [(line, text, "text_undecodable") for line, text in zip(block.line[is_bad].tolist(), shown, strict=True)]
+    broken = [(line, text.replace(UNDECODABLE, "\ufffd"), rule) for line, text, rule in (*block.broken, *bad)]
+    return RawBlock(block.columns.filter(pa.array(~is_bad)) if bad else block.columns, block.line[~is_bad], broken)

@@ -18,6 +18,7 @@ GRID_SECONDS: Final = 60
 EARLIEST_SECOND: Final = int(np.datetime64("1990-01-01", "s").astype(np.int64))
 LATEST_SECOND: Final = int(np.datetime64("2100-01-01", "s").astype(np.int64))
 RAW_CHARS: Final = 200
+MOST_STORED: Final = float(np.finfo(np.float32).max)
 STAMPED_AT_END, RUNNING_TOTAL, DAILY, POWER = 8, 16, 32, 64
 """Marks of a row beside those of its time: what its stamp and its number mean."""
 
@@ -162,7 +163,8 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     first = np.where(is_blank, 0, first)
     is_kept = (first == 0) & ~is_unread
     marks = times.marks | np.int8(reading.marks)
-    stored = [series, times.second, taken.kwh.astype(np.float32), given.kwh.astype(np.float32), block.line, marks]
+    energies = (np.clip(side.kwh, -MOST_STORED, MOST_STORED).astype(np.float32) for side in (taken, given))
+    stored = [series, times.second, *energies, block.line, marks]
     kept = pa.table(stored, schema=ROW_SCHEMA)
     at = np.flatnonzero(first)
     faults = _build_faults(columns.take(at), origin, block.line[at], names[first[at]], series.take(pa.array(at)))

@@ -114,7 +114,7 @@ class Tally:
             counted = pc.value_counts(faults[name].combine_chunks()).to_pylist()
             counter.update({entry["values"]: entry["counts"] for entry in counted if entry["values"] is not None})
         for fault in faults.slice(0, max(0, FAULTS_KEPT - len(self.first_faults))).to_pylist():
-            self.first_faults.append(f"{fault['source']}: {fault['rule']}: {fault['reason']}")
+            self.first_faults.append(" ".join(f"{fault['source']}: {fault['rule']}: {fault['reason']}".splitlines()))
 
     def hold(self, rows_kwh: float, days_kwh: float) -> None:
         """Count the energy of days.

@@ -194,7 +194,7 @@ def _parse_mixed_times(text: Any) -> tuple[Ints, Bools]:
     times = pd.to_datetime(words, format="ISO8601", utc=True, errors="coerce")
     seconds = times.dt.tz_localize(None).to_numpy(dtype="datetime64[s]").astype(np.int64)
     seconds = np.where(times.isna().to_numpy(), NO_SECOND, seconds)
-    has_zone = words.str.contains(r"(?:[zZ]|[+-]\d{2}:?\d{2})$", regex=True).fillna(False).to_numpy(dtype=bool)
+    has_zone = words.str.contains(r"(?:[zZ]|[+-]\d{2}:?\d{2})$", regex=True, na=False).to_numpy(dtype=bool)
     return seconds, ~has_zone & (seconds != NO_SECOND)
 
 
@@ -224,7 +224,7 @@ def _parse_energies(column: Any, decimal_comma: bool, unread: frozenset[str]) ->
         words = column.to_pandas()
         numbers = pd.to_numeric(words, errors="coerce").to_numpy(dtype=np.float64)
         is_text = np.isnan(numbers) & ~is_empty & (words.str.strip().str.lower() != "nan").to_numpy(dtype=bool)
-        has_comma = is_text & words.str.fullmatch(r"[-+]?[0-9.]*,[0-9.,]*").fillna(False).to_numpy(dtype=bool)
+        has_comma = is_text & words.str.fullmatch(r"[-+]?[0-9.]*,[0-9.,]*", na=False).to_numpy(dtype=bool)
     is_infinite = ~np.isfinite(numbers) & ~is_empty & ~is_text
     return Energies(np.where(is_empty | is_text | is_infinite, np.nan, numbers), is_empty, is_text, has_comma, is_infinite)
 
