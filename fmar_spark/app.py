@@ -6,32 +6,31 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from fmar_spark import clock
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.engine.interrupts import leave_out_interrupts, plain_signals, settle
 from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.runs import Run, Written, describe_counts, start_run, tell_error
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
-from fmar_spark.engine.stream import ENDING_SIGNALS
-from fmar_spark.errors import DONE, FAILED, ConfigError, FmarError
+from fmar_spark.errors import DONE, FAILED, INTERRUPTED, ConfigError, FmarError
 from fmar_spark.settings.overlays import digest_settings
-from fmar_spark.settings.run_options import RunOptions
+from fmar_spark.settings.run_options import RunOptions, is_address
 from fmar_spark.settings.sections import Settings
 
 JAVA_FRAMES = re.compile(r"\t+(at |\.\.\. )")
 """Where in Spark an error was raised: a hundred lines that hide the one that says what it was."""
-LOST_SIGNAL_SECONDS = 0.05
-ACCOUNT_SECONDS = 10.0
-"""How long an interrupted run tries to leave its row in the journal."""
-STOPPED = FmarError("stopped; run the same command again to go on")
+STOPPED = "stopped; run the same command again to go on"
 _log = logging.getLogger("fmar")
 
 
@@ -43,7 +42,7 @@ class App:
         self.job, self.settings, self.run_date = job, settings, run_date
         self._session: SparkSession | None = None
         self._has_joined = False
-        self._interrupted: tuple[TableStore, Run] | None = None
+        self._interrupted: tuple[Run, dict[str, int], dict[str, int]] | None = None
 
     @property
     def spark(self) -> SparkSession:
@@ -75,21 +74,19 @@ class App:
             stop_session(self._session)
 
     def abandon(self, error: KeyboardInterrupt) -> None:
-        """The journal has the row of the step that was interrupted, unless Spark takes long; then Spark ends without waiting for its tasks.
+        """Spark ends without waiting for its tasks, and the journal of a lake on this machine has the row of the step that was interrupted.
 
-        A second Ctrl-C cuts this short.
+        A session of another stays.
         """
-        try:
-            signal.setitimer(signal.ITIMER_REAL, ACCOUNT_SECONDS)
-            if self._interrupted is not None and not self.has_lost_spark:
-                self._account_for(*self._interrupted, error)
-        except KeyboardInterrupt:
-            _log.debug("%s: interrupted again", self.job.name)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
         if self._session is not None and not self._has_joined:
             end_session(self._session)
             self._session = None
+        if self._interrupted is not None and not is_address(self.settings.lake.root):
+            run, versions_read, versions_written = self._interrupted
+            journal = LakeWriter(Path(self.settings.lake.root))
+            journal.versions_read, journal.versions_written = versions_read, versions_written
+            if any(journal.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
+                journal.record_run(run, None, error)
 
     def run_step(self, step: str, body: Callable[[TableStore, Run], Written]) -> Written:
         """Run one step under the journal: its row is left whether it succeeds or fails, unless there is no lake yet to leave it in."""
@@ -103,7 +100,7 @@ class App:
             with self._show_progress(store, step):
                 written = body(store, run)
         except KeyboardInterrupt:
-            self._interrupted = store, run
+            self._interrupted = run, store.versions_read, store.versions_written
             raise
         except BaseException as error:
             if not isinstance(error, FmarError):
@@ -150,11 +147,12 @@ def run_job(job: Job, settings: Settings, run_date: date | None, body: Callable[
             try:
                 body(app)
             except KeyboardInterrupt as error:
-                status = _report(job, STOPPED)
+                settle()
+                sys.stderr.write(f"{job.name}: {STOPPED}\n")
                 app.abandon(error)
-                return status
+                return INTERRUPTED
     except KeyboardInterrupt:
-        return FAILED
+        return INTERRUPTED
     except Exception as error:
         return _report_failure(app, error)
     finally:
@@ -189,38 +187,11 @@ def start_logging() -> None:
     """One line a message, time first, on standard error; our own words only."""
     begin = CLEAR_LINE if sys.stderr.isatty() else ""
     logging.basicConfig(level=logging.WARNING, format=f"{begin}%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(leave_out_interrupts)
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger("fmar").setLevel(logging.INFO)
     logging.getLogger("fmar_spark").setLevel(logging.INFO)
-
-
-@contextmanager
-def plain_signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM interrupt Python alone, and are not lost.
-
-    Spark's own answer to Ctrl-C talks to the JVM in the middle of another call. An interrupt that falls into a finaliser
-    (py4j has one for every object of the JVM), where Python prints and forgets it, comes once more a moment later.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (*ENDING_SIGNALS, signal.SIGALRM)}
-    report = sys.unraisablehook
-
-    def send_again(lost: "sys.UnraisableHookArgs") -> None:
-        if issubclass(lost.exc_type, KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, LOST_SIGNAL_SECONDS)
-        else:
-            report(lost)
-
-    sys.unraisablehook = send_again
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.unraisablehook = report
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _report_failure(app: App, error: Exception) -> int:

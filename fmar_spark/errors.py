@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 DONE: Final = 0
 FAILED: Final = 1
 WRONG_INPUT: Final = 2
+INTERRUPTED: Final = 130
 """Exit statuses of every command."""
 
 
@@ -33,6 +34,12 @@ class InputError(FmarError):
 
 class RejectedError(FmarError):
     """Too much of what a run was given was rejected; what it wrote stands."""
+
+
+class StoppedError(FmarError):
+    """The user stopped a command."""
+
+    exit_status = INTERRUPTED
 
 
 class ModelError(FmarError):

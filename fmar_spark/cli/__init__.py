@@ -1,5 +1,6 @@
 """The command ``fmar``: what every command takes and says of itself."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -9,7 +10,8 @@ from typer.main import get_command
 
 from fmar_spark.cli import deliveries, demo, gateway, housekeeping, jobs, network, pages, reads, register
 from fmar_spark.cli.declaring import NAMES
-from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, FmarError
+from fmar_spark.engine.interrupts import plain_signals
+from fmar_spark.errors import DONE, INTERRUPTED, WRONG_INPUT, FmarError
 
 GROUPS: Final = (
     demo.GROUP,
@@ -23,7 +25,7 @@ GROUPS: Final = (
     register.GROUP,
     register.REGISTER,
 )
-EPILOG: Final = "Exit status: 0 done, 1 failed, 2 wrong arguments or settings."
+EPILOG: Final = "Exit status: 0 done, 1 failed, 2 wrong arguments or settings, 130 stopped by Ctrl-C or SIGTERM."
 
 
 def build_program() -> Typer:
@@ -48,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     name = NAMES.get(words[0], "fmar")
     try:
-        status = get_command(build_program()).main(words, prog_name="fmar", standalone_mode=False)
+        with plain_signals((signal.SIGINT,)):
+            status = get_command(build_program()).main(words, prog_name="fmar", standalone_mode=False)
     except Exit as left:
         return left.exit_code
     except TyperException as error:
@@ -56,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FmarError as error:
         return report(name, str(error), error.exit_status)
     except KeyboardInterrupt:
-        return report(name, "stopped", FAILED)
+        return report(name, "stopped", INTERRUPTED)
     return status if isinstance(status, int) else DONE
 
 

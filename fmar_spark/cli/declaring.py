@@ -16,7 +16,7 @@ from typer import BadParameter, Option, Typer
 
 from fmar_spark import clock
 from fmar_spark.contracts.job import Job
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, StoppedError
 from fmar_spark.settings.run_options import RunOptions, require_lake
 
 EXTRA_OF_PACKAGE: Final = {
@@ -162,7 +162,10 @@ def _register(group: Typer, command: str, declared: Declared) -> Body:
 
     def call(**given: Any) -> int:
         taken = {name: given.pop(name) for name in declared.shared}
-        return declared.start(RunOptions(**taken | {"overrides": tuple(taken["overrides"] or ())}), given)
+        try:
+            return declared.start(RunOptions(**taken | {"overrides": tuple(taken["overrides"] or ())}), given)
+        except KeyboardInterrupt as error:  # Typer would end without a word
+            raise StoppedError("stopped") from error
 
     named = inspect.Parameter.KEYWORD_ONLY
     parameters = [one.replace(kind=named) for one in inspect.signature(declared.options).parameters.values()]

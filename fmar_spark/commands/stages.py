@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from fmar_spark.errors import INTERRUPTED
 from fmar_spark.settings.run_options import RunOptions
 
 REPORT: Final = "report.html"
@@ -21,7 +22,8 @@ class Stage(NamedTuple):
 
 
 def play(options: RunOptions, lake: str, stages: Sequence[Stage]) -> int:
-    """Every stage, then the summary and the page; the last line on standard output is its path. 1 as soon as a stage fails."""
+    """Every stage, then the summary and the page; the last line on standard output is its path. 1 as soon as a stage
+    fails, 130 where it is stopped."""
     begun = time.monotonic()
     whole = [
         *stages,
@@ -30,7 +32,10 @@ def play(options: RunOptions, lake: str, stages: Sequence[Stage]) -> int:
     ]
     for number, stage in enumerate(whole, 1):
         say(f"\n[{number}/{len(whole)}]  {describe_time(begun)}  {stage.title}")
-        if stage.run():
+        status = stage.run()
+        if status == INTERRUPTED:
+            return status
+        if status:
             say("demo: not finished; correct what the line above says and run the same command again")
             return 1
     say(f"\n{describe_time(begun)} in all. Tables: {lake}/LAYER/NAME. The page:")

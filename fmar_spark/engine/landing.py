@@ -26,9 +26,10 @@ from pyspark.sql import types as T
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from fmar_spark.contracts.operations import LANDING_FILES
+from fmar_spark.engine.interrupts import ENDING_SIGNALS
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import ENDING_SIGNALS, checkpoint_path
+from fmar_spark.engine.stream import checkpoint_path
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.run_options import is_address
 

@@ -32,6 +32,8 @@ _LOCAL_ONLY = {
 }
 SPARK_ERRORS = (PySparkException, Py4JError)
 """Whatever Spark raises."""
+END_SECONDS = 1.5
+"""How long the process has to remove its temporary files."""
 DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
 """Set where Databricks runs the job."""
 _log = logging.getLogger(__name__)
@@ -93,8 +95,12 @@ def end_session(spark: SparkSession) -> None:
     process = getattr(spark.sparkContext._gateway, "proc", None)
     if process is None:
         stop_session(spark)
-    else:
-        process.terminate()
+        return
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def is_running(spark: SparkSession) -> bool:

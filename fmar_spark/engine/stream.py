@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.interrupts import ENDING_SIGNALS
 from fmar_spark.engine.store import TableStore, Transaction
 
 CHECKPOINTS: Final = "_checkpoints"
-ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 LOOK_SECONDS: Final = 1
 """How long a signal may wait for its answer."""
 BatchBody = Callable[[TableStore, DataFrame, Transaction], None]
@@ -90,14 +90,12 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     query = writer.start()
     is_started.set()
     try:
-        is_interrupted = _await(query, is_idle if pause_seconds else None)
+        _await(query, is_idle if pause_seconds else None)
     except Exception as error:
         # What the body raised says more than that a stream has failed.
         raise (raised[0] if raised else error) from None
     finally:
         query.stop()
-    if is_interrupted and not pause_seconds:
-        raise KeyboardInterrupt
     return handed
 
 
@@ -121,21 +119,19 @@ def _clear_unfinished(store: TableStore, checkpoint: str) -> None:
             files.delete(file.getPath(), False)
 
 
-def _await(query: StreamingQuery, is_idle: threading.Event | None) -> bool:
-    """Wait until the stream ends by itself, or the user or the system asks for its end; whether that was so.
+def _await(query: StreamingQuery, is_idle: threading.Event | None) -> None:
+    """Wait until the stream ends by itself, or a user or the system asks for its end.
 
-    Where ``is_idle`` is given, the batch at hand is finished first, unless its end is asked for again. While it waits,
-    signals only leave word: Spark's own answer to Ctrl-C talks to the JVM in the middle of another call.
+    Where ``is_idle`` is given, the batch at hand is finished first, unless its end is asked for again.
     """
     asked: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, lambda caught, _: asked.append(caught)) for number in ENDING_SIGNALS} if is_main else {}
+    is_noted = is_idle is not None and threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, lambda caught, _: asked.append(caught)) for number in ENDING_SIGNALS} if is_noted else {}
     try:
         while not query.awaitTermination(LOOK_SECONDS):
-            if len(asked) > 1 or (asked and (is_idle is None or is_idle.is_set())):
+            if len(asked) > 1 or (asked and is_idle is not None and is_idle.is_set()):
                 logging.getLogger("py4j").setLevel(logging.CRITICAL)
                 break
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return bool(asked)

@@ -131,6 +131,6 @@ def test_a_run_that_is_interrupted_says_so_in_one_line_and_can_be_run_again(tmp_
         said = [next(line for line in job.stderr if "started" in line)]
         job.send_signal(number)
         said += job.stderr.readlines()
-    assert job.returncode == 1
+    assert job.returncode == 130
     assert said[-1] == "simulate_fleet: stopped; run the same command again to go on\n"
     assert [line for line in said if "Traceback" in line or "py4j" in line] == []

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals import csv_records
 from fmar_spark.intake.intervals.csv_records import read_csv_blocks, read_heading
-from fmar_spark.intake.intervals.files import find_files
+from fmar_spark.intake.intervals.files import InputFile, find_files, read_blocks
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.rows import ReadingRules
@@ -210,3 +210,23 @@ def test_a_delta_table_is_read_in_its_newest_version(tmp_path: Path) -> None:
     log.write_text("\n".join(json.dumps(action) for action in actions))
     with pytest.raises(InputError, match=r"^table: a Delta table that cannot be read: "):
         take(folder / "table")
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "broken"),
+    [
+        (b"s,t,k\r\na,1,2\ra,3,4\r\na,5,6\r\n", 1, {2: "row_fields"}),
+        (b"s,t,k\na,1,2\xff,3\na,\xff,4\nb,5,6\n", 1, {2: "row_fields", 3: "text_undecodable"}),
+        (b's,t,k\na;"b,1,2\na,3,4\na;"b,5,6\n', 3, {}),
+        (b's,t,k\na"b,1,2\n"a\nb,3,4\n', 2, {3: "row_fields"}),
+        (b's,t,k\na"b,1,2\n"a,3,4\nc,5,6\n', 2, {3: "row_fields"}),
+    ],
+    ids=["a stray return", "bytes that are no text", "quotes behind another mark", "a quote that never ends", "a quote over lines"],
+)
+def test_a_damaged_line_takes_no_other_with_it(tmp_path: Path, content: bytes, kept: int, broken: dict[int, str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    (block,) = read_blocks(InputFile(path, path.name), ("s", "t", "k"))
+    assert block.columns.num_rows == len(block.line) == kept
+    assert {line: rule for line, _, rule in block.broken} == broken
+    assert all("\ufdd0" not in text for _, text, _ in block.broken)
