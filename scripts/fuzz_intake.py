@@ -229,11 +229,9 @@ def fuzz_tables(tables: int, seed: int) -> tuple[Counter[str], dict[str, int]]:
                 place.mkdir()
             for number in range(first, min(first + 10, tables)):
                 write_damaged_table(chance, source / f"t{number:05d}")
-            for path in sorted(source.iterdir()):
-                outcome, counts = import_one(path, staging)
+            for outcome, counts in [import_one(path, staging) for path in sorted(source.iterdir())]:
                 outcomes[outcome] += 1
-                for name in rows:
-                    rows[name] += counts.get(name, 0)
+                rows = {name: count + counts.get(name, 0) for name, count in rows.items()}
             check_folder(source, staging)
     return outcomes, rows
 

@@ -71,7 +71,7 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
     0.5 or more), false_alarms (found among meters labelled without it).
     """
     rows = detections.assign(origin=origins.reindex(detections["mpan_id"]).to_numpy())
-    is_present = rows["is_present"].fillna(value=False).astype(bool)
+    is_present = rows["is_present"].eq(True)
     is_characterised = rows["status"] == Status.CHARACTERISED
     answers = {f"present_{tier.value}": is_characterised & is_present & (rows["tier"] == tier) for tier in Tier}
     answers["absent"] = is_characterised & ~is_present
