@@ -55,6 +55,7 @@ EXTRAS_OF_ROOM = {
     "engine": {"spark"},
     "engine/lake_sql": {"report"},
     "intake/dip": {"spark"},
+    "intake/network": {"spark"},
     "local/charts": {"report"},
     "steps": {"spark", "train"},
     "transforms": {"spark"},

@@ -34,6 +34,8 @@ TOKEN_OF_UNIT = {
 }
 COLUMNS = [(table, column) for table in ALL_TABLES for column in table.columns]
 NAMES = [f"{table.full_name}.{column.name}" for table, column in COLUMNS]
+OF_ANOTHER_COLUMN = ("_source", "_probability")
+"""Where the value of the column comes from that has the rest of the name, and how sure it is."""
 BEGUN_ELSEWHERE = {"any job"}
 TWO_MEANINGS = {"reason"}
 """The DIP calls its 48 estimation codes so; elsewhere it is a sentence."""
@@ -65,6 +67,8 @@ def test_a_unit_and_a_name_agree(table: TableContract, column: Column) -> None:
     if column.unit:
         assert TOKEN_OF_UNIT[column.unit] in column.name
     for token, unit in UNIT_OF_TOKEN.items():
+        if column.name.endswith(OF_ANOTHER_COLUMN):
+            continue
         if token in column.name.split("_") and "kw_per_min" not in column.name:
             assert column.unit == unit
 

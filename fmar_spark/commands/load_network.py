@@ -1,25 +1,40 @@
-"""Loads the network's nodes, members and zones."""
+"""Loads the network's nodes, members and zones, and the terms of connections from a capacity register."""
 
 import sys
 from pathlib import Path
 
 from fmar_spark.app import App
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.network.ecr import RULES, read_register
 from fmar_spark.intake.network.files import read_network_files
 from fmar_spark.steps import load_network
 
+SHOWN = 20
+"""Rejected rows that are printed; the quarantine has all."""
 
-def run(app: App, nodes: Path | None, members: Path | None, zones: Path | None, dry_run: bool) -> None:
+
+def run(app: App, nodes: Path | None, members: Path | None, zones: Path | None, ecr: Path | None, dno: str | None, dry_run: bool) -> None:
     """Read and check the files, and unless it is a dry run write them.
 
     Raises:
-        ConfigError: no file is named.
+        ConfigError: no file is named, or a register without its operator.
     """
-    if nodes is None and members is None and zones is None:
-        raise ConfigError("--nodes: no file named; --nodes, --members or --zones wanted")
-    order = load_network.Order(read_network_files(nodes, members, zones), dry_run)
+    if nodes is None and members is None and zones is None and ecr is None:
+        raise ConfigError("--nodes: no file named; --nodes, --members, --zones or --ecr wanted")
+    if (ecr is None) != (dno is None):
+        raise ConfigError("--ecr: goes with --dno, the operator whose register it is")
+    terms = load_network.StatedTerms(read_register(ecr), ecr.name, dno) if ecr and dno else None
+    order = load_network.Order(read_network_files(nodes, members, zones), terms, dry_run)
     written = app.run_step("load_network", lambda store, run: load_network.run(store, run, order))
     counts = written.counts
     sys.stdout.write(f"network    {counts['nodes']:,} nodes, {counts['meter_points']:,} meter points, {counts['zones']:,} zones\n")
+    if terms is not None:
+        found = terms.register
+        sys.stdout.write(f"register   {found.rows_read:,} rows: {found.rows_parsed:,} parsed, {len(found.faults):,} rejected\n")
+        for fault in found.faults[:SHOWN]:
+            wanted = RULES[fault.rule]
+            sys.stdout.write(f"rejected   {terms.name} line {fault.line}: {fault.rule}: {fault.found} found; {wanted} wanted\n")
+        if found.unknown_headings:
+            sys.stdout.write(f"ignored    columns {', '.join(found.unknown_headings)}\n")
     if dry_run:
         sys.stdout.write("dry run    nothing was written\n")

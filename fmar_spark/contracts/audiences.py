@@ -16,7 +16,7 @@ _AREA: Final = (
 )
 _SUPPRESSED: Final = (
     Column("is_suppressed", "boolean", "Withheld to protect single meters: figures are then null.", nullable=False),
-    Column("suppression_reason", "string", "few_meters, dominance or protects_others; null where published."),
+    Column("suppression_reason", "string", "few_meters, dominance, overlaps or protects_others; null where published."),
 )
 
 
@@ -42,6 +42,33 @@ AREAS: Final = TableContract(
         Column("gsp_group_id", "string", "GSP group; null where several."),
         Column("latitude", "double", "North positive, WGS84.", unit="degree"),
         Column("longitude", "double", "East positive, WGS84.", unit="degree"),
+        *run_columns(),
+    ),
+    job=JOB,
+)
+
+PUBLISHED_BLOCKS: Final = TableContract(
+    name="published_blocks",
+    layer=Layer.SILVER,
+    doc="One row per block, the meters of a published area that no smaller published area has, and direction: what their sums rest on.",
+    key=("asset_class", "direction", "block_id"),
+    columns=(
+        Column("block_id", "string", "Level and id of the smallest published area that has the block.", nullable=False),
+        class_column(),
+        _DIRECTION,
+        Column("meters", "bigint", "Connections with the asset.", nullable=False),
+        Column("high_tier_meters", "bigint", "Of these, with a detection of high confidence.", nullable=False),
+        Column("medium_tier_meters", "bigint", "Of these, with a detection of medium confidence.", nullable=False),
+        Column("season_meters", "array<bigint>", "Of these, with an availability, by season from winter on.", nullable=False),
+        Column(
+            "cumulants",
+            "array<float>",
+            "Mean, variance and third central moment of the power, 4 seasons x 7 weekdays x 48 half-hours each.",
+            nullable=False,
+        ),
+        Column("sized_meters", "bigint", "Connections with a size in that direction.", nullable=False),
+        Column("installed_cumulants", "array<double>", "The same three of the sum of the sizes.", nullable=False),
+        Column("energy_kwh_day", "double", "Mean energy a day.", unit="kWh"),
         *run_columns(),
     ),
     job=JOB,

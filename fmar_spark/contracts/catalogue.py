@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fmar_spark.contracts import capability, deliveries, network, operations, profiles, readings, register
+from fmar_spark.contracts import audiences, capability, deliveries, network, operations, profiles, readings, register
 from fmar_spark.contracts.table import TableContract
 
 
@@ -11,7 +11,7 @@ def _declared_in(module: object) -> tuple[TableContract, ...]:
 
 
 ALL_TABLES: Final = (
-    *(table for module in (readings, network, profiles, capability, register) for table in _declared_in(module)),
+    *(table for module in (readings, network, profiles, capability, register, audiences) for table in _declared_in(module)),
     deliveries.DISPATCH_EVENTS,
     deliveries.ASSET_VOLUMES,
     *_declared_in(operations),

@@ -23,7 +23,7 @@ QUARANTINE: Final = TableContract(
         Column("run_id", "string", "Run that rejected it.", nullable=False),
         Column("quarantined_at", "timestamp", "When it was rejected.", nullable=False),
     ),
-    job="ingest_dip or import_intervals or load_deliveries",
+    job="ingest_dip or import_intervals or load_deliveries or load_network",
     is_shared_log=True,
 )
 

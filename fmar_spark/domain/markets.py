@@ -100,3 +100,16 @@ RANGE_OF_PARAMETER: Final = {
     Parameter.STORAGE_KWH: Range("kWh", 24e6),
     Parameter.PEAK_KWP: Range("kWp", 1e6),
 }
+
+
+class Flexibility(StrEnum):
+    """What a platform asks of an asset."""
+
+    DEMAND_UP = "demand_up"
+    """Draw more."""
+    DEMAND_DOWN = "demand_down"
+    """Draw less."""
+    GENERATION_UP = "generation_up"
+    """Give more."""
+    GENERATION_DOWN = "generation_down"
+    """Give less."""

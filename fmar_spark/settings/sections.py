@@ -233,6 +233,15 @@ class GatewaySettings(Section):
     watch_port: int = Field(9108, ge=0, le=65535, description="Port of health and metrics, on this machine alone; 0 = none.")
 
 
+class AreaSettings(Section):
+    """What is published of areas, and how single meters are kept out of it (docs/anonymisation.md)."""
+
+    min_meters: int = Field(10, ge=2, description="Fewest connections of a published sum, and of the difference of two.")
+    max_meter_share: float = Field(0.85, gt=0, le=1, description="Largest share that one connection may have of a published sum.")
+    count_step: int = Field(5, ge=1, description="Counts of connections are rounded to multiples of this.")
+    share_step: float = Field(0.05, gt=0, le=0.5, description="Shares are rounded to multiples of this.")
+
+
 class Settings(Section):
     """All settings of a run."""
 
@@ -250,3 +259,4 @@ class Settings(Section):
     reads: ReadSettings = ReadSettings()
     gateway: GatewaySettings = GatewaySettings()
     retention: RetentionSettings = RetentionSettings()
+    areas: AreaSettings = AreaSettings()

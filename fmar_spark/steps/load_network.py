@@ -1,5 +1,6 @@
 """Writes the network's nodes and zones, and what every meter point is connected to; what changes keeps its history."""
 
+import hashlib
 import logging
 from datetime import date
 from typing import Final, NamedTuple
@@ -10,18 +11,20 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.network import CONNECTIONS, NETWORK_NODES, NETWORK_ZONES
+from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR, LEVELS
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
+from fmar_spark.intake.network.ecr import RULES, Register
 from fmar_spark.intake.network.files import NetworkFiles
 from fmar_spark.intake.network.topology import KNOWN_COLUMNS, Topology, check_topology, find_branches
 from fmar_spark.transforms.validity import VALIDITY, is_open, succeed
 
 READS: Final[tuple[TableContract, ...]] = ()
-WRITES: Final = (NETWORK_NODES, NETWORK_ZONES, CONNECTIONS)
+WRITES: Final = (NETWORK_NODES, NETWORK_ZONES, CONNECTIONS, QUARANTINE)
 BRANCH: Final = (*(f"{level}_id" for level in LEVELS), "dno_code")
 PLACE: Final = ("node_id", *BRANCH)
 TERMS: Final = tuple(name for name in CONNECTIONS.names if name not in ("mpan_id", *PLACE, *VALIDITY, "source"))
@@ -29,10 +32,19 @@ TERMS: Final = tuple(name for name in CONNECTIONS.names if name not in ("mpan_id
 _log = logging.getLogger(__name__)
 
 
+class StatedTerms(NamedTuple):
+    """A capacity register, the file that it is, and the operator whose it is."""
+
+    register: Register
+    name: str
+    dno_code: str
+
+
 class Order(NamedTuple):
     """What is loaded."""
 
     files: NetworkFiles
+    terms: StatedTerms | None = None
     is_dry_run: bool = False
 
 
@@ -54,12 +66,16 @@ def run(store: TableStore, run: Run, order: Order) -> Written:
         "meter_points": len(topology.members),
         "zones": int(topology.zones["zone_id"].nunique()),
     }
+    if order.terms is not None:
+        counts |= {"register_rows": order.terms.register.rows_read, "register_parsed": order.terms.register.rows_parsed}
+        counts |= {f"rule_{rule}": rows for rule, rows in order.terms.register.broken.items()}
     if order.is_dry_run:
         return Written(counts, 0)
     written = _write_nodes(store, topology, order.files, day) + _write_zones(store, topology, order.files, day)
-    written += _write_places(store, topology, order.files, day)
+    written += _write_places(store, topology, order, day)
+    rejected = _write_faults(store, run, order.terms) if order.terms is not None else 0
     _log.info("load_network: %s, %s rows changed", counts, written)
-    return Written(counts | {"changed_rows": written}, written)
+    return Written(counts | {"changed_rows": written}, written, rejected)
 
 
 def _write_nodes(store: TableStore, topology: Topology, files: NetworkFiles, day: date) -> int:
@@ -72,17 +88,48 @@ def _write_zones(store: TableStore, topology: Topology, files: NetworkFiles, day
     return _fold(store, _to_rows(store, stated, NETWORK_ZONES), NETWORK_ZONES, ("zone_id", "node_id"), day)
 
 
-def _write_places(store: TableStore, topology: Topology, files: NetworkFiles, day: date) -> int:
-    """Connections of the members, and those below nodes that have moved."""
+def _write_places(store: TableStore, topology: Topology, order: Order, day: date) -> int:
+    """Connections of the members, of the meter points of a register, and those below nodes that have moved."""
     current = store.read_or_empty(CONNECTIONS).where(is_open())
-    members = _to_rows(store, topology.members.assign(source=files.names.get("members", "")), CONNECTIONS)
+    members = _to_rows(store, topology.members.assign(source=order.files.names.get("members", "")), CONNECTIONS)
     others = current.where(F.col("node_id").isNotNull()).select("mpan_id", "node_id", "source").join(members, "mpan_id", "left_anti")
     branches = _to_rows(store, find_branches(topology.nodes), CONNECTIONS)
+    placed = members.unionByName(others).join(F.broadcast(branches), "node_id", "left")
+    stated = _to_rows(store, _list_terms(order.terms), CONNECTIONS).withColumnRenamed("dno_code", "_operator")
+    terms = stated.select("mpan_id", "_operator", F.col("source").alias("_register"), F.struct(*TERMS).alias("_new"))
+    before = current.select("mpan_id", F.struct(*TERMS).alias("_old"))
+    joined = placed.join(terms, "mpan_id", "full").join(before, "mpan_id", "left")
     by_prefix = F.create_map(*(F.lit(word) for pair in DNO_OF_DISTRIBUTOR.items() for word in pair))
-    own_dno = F.coalesce("dno_code", F.try_element_at(by_prefix, F.substring("mpan_id", 1, 2)))
-    placed = members.unionByName(others).join(F.broadcast(branches), "node_id", "left").withColumn("dno_code", own_dno)
-    stated = placed.join(current.select("mpan_id", *TERMS), "mpan_id", "left").select("mpan_id", *PLACE, *TERMS, "source")
-    return _fold(store, stated, CONNECTIONS, ("mpan_id",), day)
+    own_dno = F.coalesce("dno_code", "_operator", F.try_element_at(by_prefix, F.substring("mpan_id", 1, 2)))
+    whole = joined.withColumns({"dno_code": own_dno, "source": F.coalesce("source", "_register"), "_terms": F.coalesce("_new", "_old")})
+    return _fold(store, whole.select("mpan_id", *PLACE, "_terms.*", "source"), CONNECTIONS, ("mpan_id",), day)
+
+
+def _list_terms(terms: StatedTerms | None) -> pd.DataFrame:
+    """Rows of a register with the columns of ``TERMS``."""
+    columns = ["mpan_id", *TERMS, "dno_code", "source"]
+    if terms is None:
+        return pd.DataFrame(columns=columns, dtype=object)
+    found = terms.register.terms
+    lines = [f"{terms.name} line {line}" for line in found["line"]]
+    named = found.assign(ecr_source=lines, dno_code=terms.dno_code, source=terms.name, standard=None)
+    return named[columns].astype(object).where(named[columns].notna(), None)
+
+
+def _write_faults(store: TableStore, run: Run, terms: StatedTerms) -> int:
+    rows = [
+        {
+            "quarantine_id": hashlib.sha256(f"{terms.name}\x1f{fault.line}\x1f{fault.rule}\x1f{fault.raw}".encode()).hexdigest(),
+            "source": f"{terms.name} line {fault.line}",
+            "rule": fault.rule,
+            "reason": f"{fault.found} found; {RULES[fault.rule]} wanted",
+            "raw": fault.raw,
+            "run_id": run.run_id,
+            "quarantined_at": run.started_at,
+        }
+        for fault in terms.register.faults
+    ]
+    return store.insert_new(store.spark.createDataFrame(pa.Table.from_pylist(rows, arrow_schema(QUARANTINE))), QUARANTINE) if rows else 0
 
 
 def _fold(store: TableStore, stated: DataFrame, contract: TableContract, key: tuple[str, ...], day: date) -> int:
