@@ -52,23 +52,34 @@ def build_calendar(first_local_date: date, days: int, holidays: frozenset[date],
     return LocalCalendar(start_date=start, weekday=weekday, is_holiday=is_holiday, season=season)
 
 
+class ClearSky(NamedTuple):
+    """The sun of one site, and what it would give; arrays of shape (days, 48), local days by clock slot, float32."""
+
+    clear_w_m2: Floats
+    """0 where the clock skipped a slot."""
+    cos_zenith: Floats
+    azimuth_rad: Floats
+
+
 @lru_cache(maxsize=128)
-def trace_clear_sky(site: Site, first_utc_date: date, days: int, time_zone: str) -> Floats:
-    """Clear-sky irradiance at a site, W/m2, shape (days, 48) of local days by clock slot; 0 where the clock skipped one.
+def trace_clear_sky(site: Site, first_utc_date: date, days: int, time_zone: str) -> ClearSky:
+    """Where the sun of a site stands in each half-hour, and the irradiance of a cloudless sky.
 
     Kept from call to call: meters of one place share it, and it costs more than the rest of the window.
     """
     index = clock.local_slot_index(first_utc_date, days, time_zone, first_utc_date)
     skipped = index == clock.NO_SLOT
     starts = np.datetime64(first_utc_date, "m") + np.where(skipped, 0, index).astype(np.int64) * np.timedelta64(30, "m")
-    clear = clear_sky_w_m2(locate_sun(starts, site.latitude_deg, site.longitude_deg).cos_zenith).astype(np.float32)
-    clear[skipped] = 0.0
-    clear.flags.writeable = False
-    return clear
+    sun = locate_sun(starts, site.latitude_deg, site.longitude_deg)
+    clear = np.where(skipped, 0.0, clear_sky_w_m2(sun.cos_zenith))
+    sky = ClearSky(*(values.astype(np.float32) for values in (clear, sun.cos_zenith, sun.azimuth_rad)))
+    for values in sky:
+        values.flags.writeable = False
+    return sky
 
 
 def find_spans(index: Ints, slots: int) -> list[tuple[int, int, int]]:
-    """Where to lay what: first local slot, first UTC slot and length of each unbroken stretch, a few a year.
+    """Where to put what: first local slot, first UTC slot and length of each unbroken stretch, a few a year.
 
     Args:
         index: UTC slot of each local one; those outside 0 .. ``slots`` - 1 have none.
@@ -91,7 +102,7 @@ def assemble_window(
     time_zone: str,
     holidays: frozenset[date],
 ) -> MeterWindow:
-    """Lay UTC half-hours out as local days by clock slot.
+    """Arrange UTC half-hours as local days by clock slot.
 
     The first local day is the day of ``first_utc_date``; slots outside the given readings, and those that the clock
     skipped, are NaN. Of an hour that happened twice the first is kept. An export register that never moved is the same
@@ -115,8 +126,8 @@ def assemble_window(
             local[:, target : target + length] = values[:, source : source + length]
         return local.reshape(len(values), days, clock.SLOTS_PER_DAY)
 
-    clear = np.stack([trace_clear_sky(site, first_utc_date, days, time_zone) for site in sites])
-    southern = bool(np.mean([site.latitude_deg for site in sites]) < 0)
+    skies = [trace_clear_sky(site, first_utc_date, days, time_zone) for site in sites]
+    latitude_deg = np.array([site.latitude_deg for site in sites])
     export_kw = kw_from_kwh(to_local(readings.export_kwh))
     has_export: Bools = np.asarray((readings.export_kwh > 0).any(axis=1))
     return MeterWindow(
@@ -127,6 +138,9 @@ def assemble_window(
         area=readings.area,
         temp_c=to_local(weather.temp_c),
         ghi_w_m2=to_local(weather.ghi_w_m2),
-        clear_w_m2=clear,
-        calendar=build_calendar(first_utc_date, days, holidays, southern),
+        clear_w_m2=np.stack([sky.clear_w_m2 for sky in skies]),
+        cos_zenith=np.stack([sky.cos_zenith for sky in skies]),
+        azimuth_rad=np.stack([sky.azimuth_rad for sky in skies]),
+        latitude_deg=latitude_deg,
+        calendar=build_calendar(first_utc_date, days, holidays, southern=bool(latitude_deg.mean() < 0)),
     )

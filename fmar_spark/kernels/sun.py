@@ -22,6 +22,10 @@ def locate_sun(utc_starts: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]],
     """Find the sun at the middle of each half-hour.
 
     Declination and equation of time by Spencer's series (1971), good to 0.6 degrees in any year, far finer than a half-hour.
+    Own code rather than pvlib, for what its answer costs: for the half-hours of 731 days at one site 0.005 s, pvlib 0.16.1 takes
+    0.010 s (``ephemeris``) or 0.116 s (``nrel_numpy``) and first 0.3 to 1.3 s for its import on every worker, and brings scipy,
+    h5py and requests into a package that needs none of them. While the sun stands above 5 degrees the two differ by at most
+    0.35 degrees of zenith, and 0.33 of azimuth at British sites.
 
     Args:
         utc_starts: slot starts, any shape, ``datetime64``.
@@ -65,42 +69,6 @@ class Planes(NamedTuple):
     """From the horizontal."""
     azimuth_rad: Floats
     """Direction that the modules face, clockwise from north."""
-
-
-def clear_cos_zenith(clear_w_m2: Floats) -> Floats:
-    """Undo ``clear_sky_w_m2``: the cosine of the zenith angle, 0 where the sun is down; any shape."""
-    cos_zenith = np.linspace(0.0, 1.0, 2001)
-    return np.asarray(np.interp(clear_w_m2, clear_sky_w_m2(cos_zenith), cos_zenith))
-
-
-def declination_rad(dates: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]]) -> Floats:
-    """Declination at noon of each date, Cooper (1969), good to 1.1 degrees in any year."""
-    day_of_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.float64)
-    return np.asarray(np.deg2rad(23.45) * np.sin(2 * np.pi * (285 + day_of_year) / 365.25))
-
-
-def recover_sun(clear_w_m2: Floats, dates: np.ndarray[tuple[int, ...], np.dtype[np.datetime64]], southern: bool) -> SunPosition:
-    """Where the sun stood, read back from the clear-sky irradiance alone, so that no site need be carried along.
-
-    Solar noon is the centre of mass of each day's curve, which takes clock changes and the equation of time along.
-
-    Args:
-        clear_w_m2: shape (areas, days, slots).
-        dates: local days, shape (days,), ``datetime64[D]``.
-        southern: whether the sites lie south of the tropics rather than north of them.
-    """
-    slots = clear_w_m2.shape[-1]
-    cos_zenith = clear_cos_zenith(clear_w_m2)
-    total = np.maximum(clear_w_m2.sum(axis=-1), 1e-6)
-    noon = (clear_w_m2 * (np.arange(slots) + 0.5)).sum(axis=-1) / total
-    hour_angle = (np.arange(slots) + 0.5 - noon[..., None]) * (2 * np.pi / slots)
-    declination = declination_rad(dates)
-    least_zenith = np.arccos(np.clip(cos_zenith.max(axis=-1), 0.0, 1.0))
-    latitude = np.median(declination + (-least_zenith if southern else least_zenith), axis=-1)[:, None, None]
-    azimuth = np.pi + np.arctan2(
-        np.sin(hour_angle), np.cos(hour_angle) * np.sin(latitude) - np.tan(declination)[:, None] * np.cos(latitude)
-    )
-    return SunPosition(cos_zenith=cos_zenith, azimuth_rad=azimuth)
 
 
 def tilt_irradiance(horizontal_w_m2: Floats, sun: SunPosition, planes: Planes) -> Floats:

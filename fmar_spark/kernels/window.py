@@ -48,6 +48,12 @@ class MeterWindow(NamedTuple):
     """Measured global horizontal irradiance, shape (areas, days, 48); NaN where unknown."""
     clear_w_m2: Floats
     """Clear-sky irradiance from the sun's position, shape (areas, days, 48); never NaN, 0 at night."""
+    cos_zenith: Floats
+    """Cosine of the sun's zenith angle in the middle of each slot, same shape; never NaN, negative at night."""
+    azimuth_rad: Floats
+    """The sun's direction, clockwise from north, same shape; never NaN."""
+    latitude_deg: Floats
+    """Of each area's site, north positive, shape (areas,)."""
     calendar: LocalCalendar
 
     def take(self, rows: slice | Bools) -> "MeterWindow":

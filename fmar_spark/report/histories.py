@@ -125,5 +125,5 @@ def _read_place(lake: LakeRows, meter: Row, first_date: date, days: int) -> Plac
     temp_c, sun_w_m2 = (to_local_days(values, first_date, zone) for values in weather)
     is_measured = bool(np.isfinite(sun_w_m2).mean() > 0.5)
     if not is_measured:
-        sun_w_m2 = np.asarray(trace_clear_sky(Site(meter["latitude"], meter["longitude"]), first_date, days, zone))
+        sun_w_m2 = np.asarray(trace_clear_sky(Site(meter["latitude"], meter["longitude"]), first_date, days, zone).clear_w_m2)
     return Place(meter["weather_area"] or "", first_date, temp_c, sun_w_m2, is_measured)

@@ -1,4 +1,4 @@
-"""What kernel tests share: ways to lay a window out of plain arrays and to see a simulated fleet as one."""
+"""What kernel tests share: ways to build a window from plain arrays and to see a simulated fleet as one."""
 
 from collections.abc import Callable
 from datetime import date
@@ -38,6 +38,7 @@ def lay_window() -> Callable[..., MeterWindow]:
         unread = np.full(import_kw.shape, np.nan, dtype=np.float32)
         given = unread if export_kw is None else export_kw.astype(np.float32)
         felt = np.full((days, slots), np.nan) if temp_c is None else temp_c
+        sky = trace_clear_sky(LONDON, first_date, days, clock.LONDON)
         return MeterWindow(
             import_kw=import_kw.astype(np.float32),
             export_kw=given,
@@ -46,7 +47,10 @@ def lay_window() -> Callable[..., MeterWindow]:
             area=np.zeros(meters, dtype=np.int64),
             temp_c=np.broadcast_to(felt if felt.ndim == 2 else felt[:, None], (1, days, slots)).astype(np.float32),
             ghi_w_m2=np.full((1, days, slots), np.nan, dtype=np.float32),
-            clear_w_m2=trace_clear_sky(LONDON, first_date, days, clock.LONDON)[None],
+            clear_w_m2=sky.clear_w_m2[None],
+            cos_zenith=sky.cos_zenith[None],
+            azimuth_rad=sky.azimuth_rad[None],
+            latitude_deg=np.array([LONDON.latitude_deg]),
             calendar=build_calendar(first_date, days, frozenset(), southern=False),
         )
 

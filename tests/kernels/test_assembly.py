@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window, build_calendar, trace_clear_sky
+from fmar_spark.kernels.sun import locate_sun
 from fmar_spark.kernels.window import Floats, MeterWindow
 
 LONDON = "Europe/London"
@@ -77,12 +78,31 @@ def test_no_meter_and_no_reading_make_a_window_all_the_same(meters: int, fill: f
 
 
 def test_the_clear_sky_is_dark_at_night_bright_at_noon_and_never_unknown() -> None:
-    clear = trace_clear_sky(SITE, date(2023, 6, 20), 3, LONDON)
+    clear = trace_clear_sky(SITE, date(2023, 6, 20), 3, LONDON).clear_w_m2
     assert not np.isnan(clear).any()
     assert (clear[:, :8] == 0).all()
     assert clear.argmax(axis=1).tolist() == [26, 26, 26]
     with pytest.raises(ValueError, match="read-only"):
         clear[0, 0] = 1.0
+
+
+def test_the_sun_of_each_site_stands_where_it_stands_at_that_clock_time() -> None:
+    sydney = Site(-33.9, 151.2)
+    first, days = SPRING_CHANGE - timedelta(days=1), 3
+    window = assemble_window(
+        UtcReadings(*(np.ones((1, days * 48)) for _ in range(2)), np.array([30]), np.array([1])),
+        UtcWeather(*(np.full((2, days * 48), np.nan) for _ in range(2))),
+        (SITE, sydney),
+        first,
+        LONDON,
+        frozenset(),
+    )
+    assert window.latitude_deg.tolist() == [SITE.latitude_deg, sydney.latitude_deg]
+    noon_utc = np.array([f"{first + timedelta(days=2)}T12:00"], dtype="datetime64[m]")
+    for area, site in enumerate((SITE, sydney)):
+        sun = locate_sun(noon_utc, *site)
+        assert window.cos_zenith[area, 2, 26] == pytest.approx(sun.cos_zenith[0], abs=1e-6)
+        assert window.azimuth_rad[area, 2, 26] == pytest.approx(sun.azimuth_rad[0], abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)

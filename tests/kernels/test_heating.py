@@ -58,6 +58,14 @@ def test_a_building_feels_the_last_days_and_passes_over_unknown_ones(lay_window:
         np.testing.assert_allclose(climate.felt_c[0, lag], lag_naively(temp_c, weights), rtol=1e-5)
 
 
+def test_a_window_that_is_longer_than_a_meter_s_readings_leaves_its_weather_measured(lay_window: WindowMaker) -> None:
+    temp_c, load_kw = np.full((200, 48), np.nan), np.full((1, 200, 48), np.nan)
+    temp_c[100:], load_kw[:, 110:] = 5.0, 1.0
+    assert describe_climate(lay_window(load_kw, temp_c=temp_c)).is_measured.tolist() == [True]
+    load_kw[:, :110] = 1.0
+    assert describe_climate(lay_window(load_kw, temp_c=temp_c)).is_measured.tolist() == [False]
+
+
 def test_a_day_needs_half_of_its_temperatures(lay_window: WindowMaker) -> None:
     temp_c = np.full((90, 48), 8.0)
     temp_c[10, :25], temp_c[11, :24] = np.nan, np.nan

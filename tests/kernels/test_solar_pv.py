@@ -8,7 +8,6 @@ import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.solar.detector import PvFindings, examine
-from fmar_spark.kernels.sun import clear_cos_zenith
 from fmar_spark.kernels.window import Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -41,7 +40,7 @@ def test_its_generation_covers_what_goes_out_and_what_the_site_takes(lay_window:
     made = 4.0 * window.clear_w_m2 / 1000
     assert found.generation_kw.sum() == pytest.approx(made.sum(), rel=0.2)
     assert (found.generation_kw >= np.nan_to_num(window.export_kw) - 1e-4).all()
-    dark = clear_cos_zenith(window.clear_w_m2) <= 0
+    dark = window.cos_zenith <= 1e-3
     assert not found.generation_kw[dark].any()
 
 

@@ -148,7 +148,9 @@ def make_window(loads: Floats) -> MeterWindow:
     unknown = np.full((1, days, 48), np.nan, dtype=np.float32)
     calendar = build_calendar(date(2025, 1, 1), days, frozenset({date(2025, 4, 18)}), southern=False)
     ones = np.ones(meters, dtype=np.int64)
-    return MeterWindow(2 * loads, np.full_like(loads, np.nan), ones < 0, 30 * ones, 0 * ones, unknown, unknown, 0 * unknown, calendar)
+    return MeterWindow(
+        2 * loads, np.full_like(loads, np.nan), ones < 0, 30 * ones, 0 * ones, unknown, unknown, *[unknown] * 3, np.zeros(1), calendar
+    )
 
 
 def score(window: MeterWindow) -> BaselineStanding:

@@ -141,7 +141,7 @@ def score_window(events: dict[AssetClass, Events], present_probability: float = 
     start = np.datetime64("2024-01-01", "D")
     calendar = LocalCalendar(start, np.arange(days) % 7 + 1, np.zeros(days, bool), np.zeros(days, np.int64))
     minutes, area = np.full(meters, 30), np.zeros(meters, np.int64)
-    window = MeterWindow(read, read * np.nan, np.zeros(meters, bool), minutes, area, sky, sky, sky, calendar)
+    window = MeterWindow(read, read * np.nan, np.zeros(meters, bool), minutes, area, *[sky] * 5, np.zeros(1), calendar)
     none = build_events([], 1, 1.0)
     sizes = unknown_sizes(meters)._replace(rated_export_kw=np.array([3.3]))
     findings = {asset: Findings({}, np.zeros((meters, days)), events.get(asset, none), sizes) for asset in ASSET_CLASSES}

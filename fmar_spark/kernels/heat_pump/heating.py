@@ -79,13 +79,18 @@ class Response(NamedTuple):
 
 
 def describe_climate(window: MeterWindow) -> Climate:
-    """Give each area its felt temperatures; without weather, the season of a maritime place at that latitude."""
+    """Give each area its felt temperatures; without weather, the season of a maritime place at that latitude.
+
+    Days on which no meter of the area was read say nothing of its weather: the window is as long as other meters want it.
+    """
     areas, days, _ = window.temp_c.shape
     known = np.isfinite(window.temp_c)
     counts = known.sum(axis=2)
     total = np.where(known, window.temp_c, 0.0).sum(axis=2)
     daily = np.where(counts >= SLOTS_PER_DAY // 2, total / np.maximum(counts, 1), np.nan)
-    is_measured: Bools = np.isfinite(daily).mean(axis=1) > 0.5 if days else np.zeros(areas, dtype=np.bool_)
+    is_read = np.zeros((areas, days), dtype=np.bool_)
+    np.logical_or.at(is_read, window.area, ~np.isnan(window.import_kw).all(axis=2))
+    is_measured: Bools = (np.isfinite(daily) & is_read).sum(axis=1) > 0.5 * is_read.sum(axis=1)
     hours = (window.clear_w_m2 > 0).sum(axis=2) / 2.0
     daily = np.where(is_measured[:, None], daily, _season_temperature(window))
     felt = np.stack([_lag_days(daily, weights) for weights in LAG_WEIGHTS], axis=1)
@@ -96,21 +101,16 @@ def describe_climate(window: MeterWindow) -> Climate:
 def _season_temperature(window: MeterWindow) -> Floats:
     """A plain year for want of weather: 10.5 C at 51.5 degrees, 0.42 C a degree of latitude, 6.5 C either way, coldest on 20 January.
 
-    Fits London, Trondheim and Sydney within 1 C. Latitude comes from the year's shortest or longest clear-sky noon.
+    Fits London, Trondheim and Sydney within 1 C.
     """
     areas, days, _ = window.clear_w_m2.shape
     if not days:
         return np.zeros((areas, 0))
     dates = window.calendar.start_date.astype("datetime64[D]") + np.arange(days)
     day_of_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.float64)
-    northern_season = (dates.astype("datetime64[M]").astype(np.int64) % 12 + 1) // 3 % 4
-    declination = -23.44 * np.cos(2 * np.pi * (day_of_year + 10.5) / 365.25)
-    noon = window.clear_w_m2.max(axis=2) / 1098.0
-    cos_zenith = np.clip(noon * np.exp(0.057 / np.clip(noon, 0.05, 1.0)), 0.0, 1.0)
-    hemisphere = 1.0 if np.array_equal(northern_season, window.calendar.season) else -1.0
-    latitude = np.median(np.rad2deg(np.arccos(cos_zenith)) + hemisphere * declination, axis=1)
+    hemisphere = np.where(window.latitude_deg < 0, -1.0, 1.0)[:, None]
     phase = 2 * np.pi * (day_of_year - 20.0) / 365.25
-    return np.asarray(10.5 - 0.42 * (latitude[:, None] - 51.5) - hemisphere * 6.5 * np.cos(phase))
+    return np.asarray(10.5 - 0.42 * (np.abs(window.latitude_deg)[:, None] - 51.5) - hemisphere * 6.5 * np.cos(phase))
 
 
 def _lag_days(daily_c: Floats, weights: tuple[float, ...]) -> Floats:

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.sun import Planes, SunPosition, recover_sun, tilt_irradiance
+from fmar_spark.kernels.sun import Planes, SunPosition, tilt_irradiance
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
 BLOCK_DAYS: Final = 28
@@ -179,15 +179,15 @@ def trace_planes(window: MeterWindow, layouts: Layouts) -> Floats:
     days = window.clear_w_m2.shape[1]
     blocks = -(-days // BLOCK_DAYS)
     middle = np.minimum(np.arange(blocks) * BLOCK_DAYS + BLOCK_DAYS // 2, days - 1)
-    dates = window.calendar.start_date + middle
-    month = dates.astype("datetime64[M]").astype(np.int64) % 12
-    southern = bool(((month + 1) // 3 % 4 != window.calendar.season[middle]).mean() > 0.5)
-    sun_up = to_hours(window.clear_w_m2[:, middle].astype(np.float64))
-    sun = recover_sun(sun_up, dates, southern)
+    azimuth = window.azimuth_rad[:, middle].astype(np.float64)
+    sun_up, cos_zenith, east, north = (
+        to_hours(values.astype(np.float64))
+        for values in (window.clear_w_m2[:, middle], window.cos_zenith[:, middle], np.sin(azimuth), np.cos(azimuth))
+    )
     planes = layouts.planes
-    if southern:
+    if window.latitude_deg.mean() < 0:
         planes = Planes(planes.tilt_rad, planes.azimuth_rad + np.pi)
-    tilted = tilt_irradiance(sun_up, SunPosition(sun.cos_zenith, sun.azimuth_rad), planes)
+    tilted = tilt_irradiance(sun_up, SunPosition(cos_zenith, np.arctan2(east, north)), planes)
     mixed = tilted[..., layouts.first_plane] * layouts.first_share + tilted[..., layouts.second_plane] * (1 - layouts.first_share)
     high = sun_up[..., None] > USABLE_W_M2
     return np.where(high, mixed / np.maximum(sun_up[..., None], USABLE_W_M2), 0.0)
