@@ -17,6 +17,7 @@ from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.domain.words import NO_BL01, Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.kernels.annual_energy import describe_annual_energy
 from fmar_spark.report.lake_summary import (
     Meter,
     Origin,
@@ -26,7 +27,6 @@ from fmar_spark.report.lake_summary import (
     name_origins,
     read_annual_energy,
     tabulate_findings,
-    write_annual_energy,
 )
 from fmar_spark.report.meters import define_meters, rank_meters
 from fmar_spark.settings.run_options import RunOptions
@@ -117,7 +117,8 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
 
 def show_meter(console: Console, meter: Meter) -> None:
     """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
-    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {write_annual_energy(meter.annual)}"
+    energy = describe_annual_energy(meter.annual)
+    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {energy}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
         table.add_column(heading, no_wrap=heading != "evidence")

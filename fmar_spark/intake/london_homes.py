@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.mpan import number_mpans
 from fmar_spark.errors import InputError
+from fmar_spark.kernels.annual_energy import estimate_annual_energy
 from fmar_spark.simulate.messages import UNREAD, DayMessage, Origin, StandingMessage
 from fmar_spark.units import WATT_HOURS_PER_KWH
 
@@ -90,14 +91,14 @@ def write_temperatures(package: Path, out_file: Path) -> None:
 
 def list_messages(home: Home) -> tuple[StandingMessage, list[DayMessage]]:
     """What the DIP would send of a home: its standing data, and a message for every UTC day with a reading."""
-    read = home.watt_hours[home.watt_hours != UNREAD]
+    kwh = np.where(home.watt_hours == UNREAD, np.nan, home.watt_hours / WATT_HOURS_PER_KWH)
     connected_on = home.first_date.isoformat()
     standing = StandingMessage(
         mpan_id=home.mpan_id,
         gsp_group=LONDON_GROUP,
         direction="I",
         is_domestic=True,
-        annual_kwh=float(read.mean()) * SLOTS_PER_DAY * 365 / WATT_HOURS_PER_KWH,
+        annual_kwh=estimate_annual_energy(kwh, home.first_date).kwh,
         partner_mpan_id="",
         consent_granularity="H",
         connection=WHOLE_CURRENT,

@@ -61,6 +61,13 @@ def estimate_annual_energy(kwh: Floats, first_date: date) -> AnnualEnergy:
     return AnnualEnergy(total, per_day, by_slot, pattern, reason)
 
 
+def describe_annual_energy(annual: AnnualEnergy) -> str:
+    """The energy of a year in words, or of a day and why no year's is given."""
+    if not np.isnan(annual.kwh):
+        return f"{annual.kwh:,.0f} kWh a year"
+    return f"{annual.kwh_per_day:,.1f} kWh a day (no annual energy: {annual.reason})"
+
+
 def _find_pattern(read: Bools, by_slot: Floats, weekday: Ints, month: Ints) -> tuple[GapPattern, str]:
     """The first of time of day, weekday and season that is read for less than ``LEAST_SHARE``, and what is missing."""
     if not read.any():

@@ -139,13 +139,6 @@ def read_annual_energy(lake: LakeRows, mpan_id: str) -> AnnualEnergy:
     return estimate_annual_energy(history.import_kw * HOURS_PER_SLOT, history.first_date)
 
 
-def write_annual_energy(annual: AnnualEnergy) -> str:
-    """The energy of a year in words, or of a day and why no year's is given."""
-    if not np.isnan(annual.kwh):
-        return f"{annual.kwh:,.0f} kWh a year"
-    return f"{annual.kwh_per_day:,.1f} kWh a day (no annual energy: {annual.reason})"
-
-
 def _look_up_truth(rows: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """1 has it at some time, 0 has not, NaN unknown."""
     by_mpan = labels.drop_duplicates("mpan_id").set_index("mpan_id")

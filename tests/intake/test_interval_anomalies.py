@@ -78,9 +78,20 @@ def test_times_of_day_that_are_mostly_unread_are_noticed_and_no_year_is_made_of_
         path = tmp_path / f"{name}.parquet"
         intake = import_files(find_files(path), tmp_path, ReadingRules()).intake
         assert bool(intake.anomalies["time_of_day"]) == (name == "nights")
-        assert intake.series[0].year_kwh == (None if name == "nights" else pytest.approx(0.25 * 17_520))
+        assert np.isnan(intake.series[0].annual.kwh)
+        assert intake.series[0].annual.kwh_per_day == pytest.approx(12.0)
         assert intake.series[0].days == 61
-        assert intake.series[0].scarce_times == ("10:00 to 16:00 read on 0% of days" if name == "nights" else "")
+        wanted = "10:00 to 16:00 missing on 100 % of days" if name == "nights" else "readings of 2 of 12 months"
+        assert intake.series[0].annual.reason == wanted
+
+
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+def test_a_year_of_any_step_has_its_own_sum_by_the_local_clock(tmp_path: Path, minutes: int) -> None:
+    times = pd.date_range("2023-01-01", "2023-12-31 23:59", freq=f"{minutes}min")
+    pd.DataFrame({"series_id": "home", "timestamp_utc": times, "kwh_import": minutes / 120}).to_parquet(tmp_path / "home.parquet")
+    (fact,) = import_files(find_files(tmp_path / "home.parquet"), tmp_path, ReadingRules()).intake.series
+    assert fact.annual.kwh == pytest.approx(365 * 12, rel=1e-6)
+    assert fact.annual.reason == ""
 
 
 def test_watt_hours_are_noticed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from report_world import ROOF
 
 from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.kernels.annual_energy import estimate_annual_energy
+from fmar_spark.kernels.annual_energy import describe_annual_energy, estimate_annual_energy
 from fmar_spark.report.lake_summary import (
     Origin,
     choose_meters,
@@ -17,7 +17,6 @@ from fmar_spark.report.lake_summary import (
     name_origins,
     read_annual_energy,
     tabulate_findings,
-    write_annual_energy,
 )
 
 POINTS = pd.DataFrame(
@@ -121,7 +120,7 @@ def test_a_meter_without_a_baseline_has_no_error() -> None:
 
 def test_a_year_is_given_only_where_the_readings_carry_it(small_lake: Path) -> None:
     lake = LakeRows(small_lake)
-    assert write_annual_energy(read_annual_energy(lake, ROOF)) == "12.0 kWh a day (no annual energy: readings of 2 of 12 months)"
+    assert describe_annual_energy(read_annual_energy(lake, ROOF)) == "12.0 kWh a day (no annual energy: readings of 2 of 12 months)"
     year = np.ones((365, 48))
-    assert write_annual_energy(estimate_annual_energy(year, date(2025, 1, 1))) == "17,520 kWh a year"
+    assert describe_annual_energy(estimate_annual_energy(year, date(2025, 1, 1))) == "17,520 kWh a year"
     assert math.isnan(read_annual_energy(lake, "stranger").kwh_per_day)

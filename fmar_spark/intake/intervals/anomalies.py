@@ -10,7 +10,7 @@ from fmar_spark.intake.intervals.rows import STAMPED_AT_END
 from fmar_spark.intake.intervals.series import Rows
 from fmar_spark.intake.intervals.stretches import STEPS
 from fmar_spark.intake.intervals.values import TWENTY_FOUR, swap_day_and_month
-from fmar_spark.kernels.sufficiency import LEAST_PATTERN_DAYS, PATTERN_SHARE, leaves_out_times
+from fmar_spark.kernels.sufficiency import leaves_out_times
 from fmar_spark.units import SLOT_MINUTES
 
 Ints = NDArray[np.int64]
@@ -106,13 +106,8 @@ class Coverage(NamedTuple):
 
     days: Ints
     """Local days with at least half of their half-hours."""
-    half_hours: NDArray[np.float64]
-    time_share: NDArray[np.float64]
-    """Share of the days on which each half-hour of the day is read, shape (series, 48)."""
     leaves_out_times: Bools
     """Some times of day are mostly unread."""
-    is_uneven: Bools
-    """So, or too short to speak of a year."""
 
 
 def find_coverage(rows: Rows, wall: Ints) -> Coverage:
@@ -135,22 +130,7 @@ def find_coverage(rows: Rows, wall: Ints) -> Coverage:
     by_day = np.add.reduceat(share, first)
     days = np.bincount(rows.series[first], by_day >= SLOTS_PER_DAY / 2, minlength=count).astype(np.int64)
     touched = np.bincount(rows.series[first], minlength=count)
-    leaves_out = leaves_out_times(by_time, touched)
-    share = by_time / np.maximum(touched, 1)[:, None]
-    return Coverage(days, by_time.sum(axis=1), share, leaves_out, leaves_out | (touched < LEAST_PATTERN_DAYS))
-
-
-def describe_scarce_times(share: NDArray[np.float64]) -> str:
-    """The times of day that are mostly unread, with the share of days on which they are read.
-
-    Args:
-        share: of days on which each half-hour of the day is read, shape (48,).
-    """
-    is_scarce = np.concatenate([[False], share < PATTERN_SHARE * share.max(), [False]])
-    edges = np.flatnonzero(np.diff(is_scarce.astype(np.int8)))
-    times = [f"{edge // 2:02d}:{edge % 2 * 30:02d}" for edge in edges.tolist()]
-    runs = zip(edges[::2].tolist(), edges[1::2].tolist(), times[::2], times[1::2], strict=True)
-    return ", ".join(f"{start} to {end} read on {share[first:last].mean():.0%} of days" for first, last, start, end in runs)
+    return Coverage(days, leaves_out_times(by_time, touched))
 
 
 def _has_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> Bools:

@@ -8,6 +8,7 @@ from fmar_spark.intake.intervals.anomalies import ANOMALIES
 from fmar_spark.intake.intervals.companions import SiteRow, find_misplaced
 from fmar_spark.intake.intervals.tables import Intake, SeriesFacts
 from fmar_spark.intake.intervals.weather import WeatherFile, known_share
+from fmar_spark.kernels.annual_energy import describe_annual_energy
 from fmar_spark.settings.sections import ImportSettings
 
 NAMES_SHOWN: Final = 3
@@ -57,12 +58,10 @@ def describe_energy(series: Iterable[SeriesFacts], min_days: int) -> list[str]:
     facts = sorted(series, key=lambda fact: (fact.days, fact.series_id))
     lines = []
     for fact in facts[:SERIES_SHOWN]:
-        year = "a year's energy unknown" if fact.year_kwh is None else f"{fact.year_kwh:,.0f} kWh a year"
         given = f", {fact.kwh_export:,.0f} kWh exported" if fact.has_export else ""
         enough = "enough for an answer" if fact.days >= min_days else f"{min_days} wanted for an answer"
-        scarce = f"; {fact.scarce_times}" if fact.scarce_times else ""
-        energies = f"{fact.kwh_import:,.0f} kWh imported, {year}{given}"
-        lines.append(f"series     {fact.series_id}: {fact.days} days ({enough}); {energies}{scarce}")
+        energies = f"{fact.kwh_import:,.0f} kWh imported, {describe_annual_energy(fact.annual)}{given}"
+        lines.append(f"series     {fact.series_id}: {fact.days} days ({enough}); {energies}")
     if len(facts) > SERIES_SHOWN:
         answered = sum(fact.days >= min_days for fact in facts)
         lines.append(f"series     {len(facts) - SERIES_SHOWN} more; of all, {answered} have the {min_days} days that an answer needs")

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.errors import ContractError, InputError
-from fmar_spark.intake.intervals.anomalies import Coverage, describe_scarce_times, find_anomalies, find_coverage, read_walls
+from fmar_spark.intake.intervals.anomalies import Coverage, find_anomalies, find_coverage, read_walls
 from fmar_spark.intake.intervals.options import OPTIONAL, WANTED
 from fmar_spark.intake.intervals.rows import (
     FAULT_SCHEMA,
@@ -24,6 +26,7 @@ from fmar_spark.intake.intervals.rows import (
 )
 from fmar_spark.intake.intervals.series import (
     DAY_SCHEMA,
+    SLOT_SECONDS,
     Rejected,
     Rows,
     build_days,
@@ -38,9 +41,10 @@ from fmar_spark.intake.intervals.series import (
     sum_kwh,
 )
 from fmar_spark.intake.intervals.values import NAIVE
+from fmar_spark.kernels.annual_energy import AnnualEnergy, estimate_annual_energy
+from fmar_spark.units import SLOT_MINUTES
 
 FAULTS_KEPT: Final = 12
-HALF_HOURS_A_YEAR: Final = 17_520
 AS_IT_STANDS: Final = Reading()
 ROUNDING: Final = 1e-6
 """Of energies in single precision, as a share of their sum."""
@@ -61,10 +65,8 @@ class SeriesFacts(NamedTuple):
     """Local days with at least half of their half-hours read."""
     kwh_import: float
     kwh_export: float
-    year_kwh: float | None
-    """Import of a year at the mean of what was read; None where that is too little, or leaves out times of day."""
-    scarce_times: str
-    """Times of day, local, that are mostly unread."""
+    annual: AnnualEnergy
+    """Import of a year, by the local clock."""
 
 
 class Intake(NamedTuple):
@@ -80,6 +82,13 @@ class Intake(NamedTuple):
     first_faults: tuple[str, ...]
     anomalies: dict[str, tuple[str, ...]]
     """Series that show an anomaly, by its name."""
+
+
+class Clocked(NamedTuple):
+    """Rows with the time that the clock of their series showed at their start, counted in seconds as if it were UTC."""
+
+    rows: Rows
+    wall: NDArray[np.int64]
 
 
 class TableIntake(NamedTuple):
@@ -236,7 +245,7 @@ def combine_series(table: pa.Table, combining: Combining) -> None:
     for name, marked in marks.items():
         combining.anomalies.setdefault(name, []).extend(kept.names[at] for at in np.flatnonzero(marked & has_rows))
     combining.keep_days(days)
-    combining.facts.extend(_summarise_series(everything, kept, find_coverage(kept, clocks), combining, rejected_before))
+    combining.facts.extend(_summarise_series(everything, Clocked(kept, clocks), find_coverage(kept, clocks), combining, rejected_before))
 
 
 def _build_faults(rejected: Rejected, origins: list[Origin]) -> pa.Table:
@@ -258,14 +267,14 @@ def _build_faults(rejected: Rejected, origins: list[Origin]) -> pa.Table:
 
 
 def _summarise_series(
-    everything: Rows, kept: Rows, coverage: Coverage, combining: Combining, rejected_before: Counter[str]
+    everything: Rows, clocked: Clocked, coverage: Coverage, combining: Combining, rejected_before: Counter[str]
 ) -> list[SeriesFacts]:
+    kept = clocked.rows
     places = np.arange(len(kept.names))
     starts, ends = np.searchsorted(everything.series, places, "left"), np.searchsorted(everything.series, places, "right")
     firsts, lasts = np.searchsorted(kept.series, places, "left"), np.searchsorted(kept.series, places, "right") - 1
     minutes = find_coarsest(kept)
     taken, given = (np.bincount(kept.series, np.nan_to_num(kwh), len(kept.names)) for kwh in (kept.kwh_import, kept.kwh_export))
-    year_kwh = taken / np.maximum(coverage.half_hours, 1) * HALF_HOURS_A_YEAR
     found = []
     for series in np.unique(kept.series).tolist():
         name = kept.names[series]
@@ -283,11 +292,30 @@ def _summarise_series(
                 days=int(coverage.days[series]),
                 kwh_import=float(taken[series]),
                 kwh_export=float(given[series]),
-                year_kwh=None if coverage.is_uneven[series] else float(year_kwh[series]),
-                scarce_times=describe_scarce_times(coverage.time_share[series]) if coverage.leaves_out_times[series] else "",
+                annual=estimate_annual_energy(*_arrange_days(clocked, slice(firsts[series], lasts[series] + 1))),
             )
         )
     return found
+
+
+def _arrange_days(clocked: Clocked, own: slice) -> tuple[NDArray[np.float64], date]:
+    """Import of one series by local day and half-hour, kWh, shape (days, 48), NaN where not wholly read; and the first day.
+
+    Of an hour that comes twice the mean stands.
+    """
+    is_read = ~np.isnan(clocked.rows.kwh_import[own])
+    kwh, minutes = clocked.rows.kwh_import[own][is_read], clocked.rows.minutes[own][is_read]
+    slot = clocked.wall[own][is_read] // SLOT_SECONDS
+    is_hour = minutes > SLOT_MINUTES
+    energy = np.where(is_hour, kwh / 2, kwh)
+    slots = np.concatenate([slot, slot[is_hour] + 1])
+    first = int(slots.min()) // SLOTS_PER_DAY if slots.size else 0
+    size = (int(slots.max()) // SLOTS_PER_DAY - first + 1) * SLOTS_PER_DAY if slots.size else 0
+    place = slots - first * SLOTS_PER_DAY
+    total = np.bincount(place, np.concatenate([energy, energy[is_hour]]), size)
+    share = np.bincount(place, np.concatenate([np.minimum(minutes / SLOT_MINUTES, 1), np.ones(is_hour.sum())]), size)
+    days = np.where(share > 1 - ROUNDING, total / np.maximum(share, 1), np.nan).reshape(-1, SLOTS_PER_DAY)
+    return days, date(1970, 1, 1) + timedelta(days=first)
 
 
 def _time_of(second: int) -> datetime:
