@@ -4,6 +4,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
@@ -11,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.interrupts import ENDING_SIGNALS
+from fmar_spark.engine.interrupts import ENDING_SIGNALS, plain_signals
 from fmar_spark.engine.store import TableStore, Transaction
 
 CHECKPOINTS: Final = "_checkpoints"
@@ -89,13 +90,14 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     writer = writer.trigger(processingTime=f"{pause_seconds} seconds") if pause_seconds else writer.trigger(availableNow=True)
     query = writer.start()
     is_started.set()
-    try:
-        _await(query, is_idle if pause_seconds else None)
-    except Exception as error:
-        # What the body raised says more than that a stream has failed.
-        raise (raised[0] if raised else error) from None
-    finally:
-        query.stop()
+    with nullcontext() if pause_seconds else plain_signals():
+        try:
+            _await(query, is_idle if pause_seconds else None)
+        except Exception as error:
+            # What the body raised says more than that a stream has failed.
+            raise (raised[0] if raised else error) from None
+        finally:
+            query.stop()
     return handed
 
 
