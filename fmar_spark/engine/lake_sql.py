@@ -23,7 +23,7 @@ _DUCKDB_TYPES: Final = {
     "timestamp": "TIMESTAMPTZ",
     "map<string,bigint>": "MAP(VARCHAR, BIGINT)",
 }
-_ROWS_OF_GROUP: Final = 30_720
+_ROWS_OF_GROUP: Final = 10_240
 """Of a file: a multiple of the 2,048 rows that DuckDB works on at once."""
 _WITHHELD: Final = {
     READINGS.full_name: "kwh",

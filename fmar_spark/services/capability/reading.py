@@ -1,6 +1,7 @@
 """What every read answers with: who asks, what they see of it, from which file, and in which format."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, NamedTuple
@@ -24,7 +25,7 @@ from fmar_spark.services.capability.answers import (
     list_rows,
     stream_rows,
 )
-from fmar_spark.services.capability.queries import Filters, Question, ask, read_cursor, write_cursor
+from fmar_spark.services.capability.queries import Filters, Part, Question, ask, read_cursor, write_cursor
 from fmar_spark.services.capability.resources import Resource
 from fmar_spark.services.capability.rights import LiveRights
 from fmar_spark.services.capability.served_model import ModelSource, ServedModel, describe_moment
@@ -34,6 +35,9 @@ from fmar_spark.services.web.problems import MissingError
 
 _PAGING: Final = frozenset(PageQuery.model_fields)
 _ETAG_CHARACTERS: Final = 32
+_METERS_AT_ONCE: Final = 100
+_MOST_NAMED: Final = 2_000
+"""Meter points that a query names one by one; a query for more reads all rows once."""
 
 
 @dataclass(frozen=True)
@@ -93,15 +97,20 @@ def find_page(reads: Reads, caller: Caller, asked: Asked) -> Found:
 def find_all(reads: Reads, caller: Caller, resource: Resource, most: int, **filters: object) -> list[dict[str, Any]]:
     """Rows for a page of the dashboard, without their next page; at most ``most``."""
     view = view_of(reads.matrix, resource, caller)
-    question = ask(view, resource, filters, None, most)
-    return list_rows(_read(reads, caller, view, question, reads.models.current()))
+    return list_rows(_read_part(reads, caller, Asked(resource, filters), view, reads.models.current(), Part(None, most)))
 
 
 def summarise(reads: Reads, caller: Caller, resource: Resource, selected: str) -> list[dict[str, Any]]:
     """Sums over all rows that the caller sees; ``selected`` is what a query says after SELECT, with ``rows`` as the relation's name."""
     view = view_of(reads.matrix, resource, caller)
-    question = Question(f"WITH rows AS ({view.query}) SELECT {selected}", dict(view.parameters))
-    return list_rows(_read(reads, caller, view, question, reads.models.current()))
+    held = _list_held(reads, caller, resource, view)
+    part = Part(mpan_ids=held if held is not None and len(held) <= _MOST_NAMED else None)
+    question = ask(view, resource, {}, part)
+    return list_rows(
+        _read(
+            reads, caller, view, Question(f"WITH rows AS ({question.text}) SELECT {selected}", question.parameters), reads.models.current()
+        )
+    )
 
 
 def find_one(reads: Reads, caller: Caller, resource: Resource, **key: object) -> tuple[dict[str, Any], Manifest]:
@@ -111,7 +120,7 @@ def find_one(reads: Reads, caller: Caller, resource: Resource, **key: object) ->
         MissingError: there is none, or none that the caller may know of.
     """
     view, model = view_of(reads.matrix, resource, caller), reads.models.current()
-    rows = list_rows(_read(reads, caller, view, ask(view, resource, key, None, 1), model))
+    rows = list_rows(_read(reads, caller, view, ask(view, resource, key, Part(None, 1)), model))
     if not rows:
         raise MissingError("no-such-row", f"{resource.title}: there is none of that id")
     return rows[0], model.manifest
@@ -179,11 +188,37 @@ def headers_of(manifest: Manifest) -> dict[str, str]:
 def _find(reads: Reads, caller: Caller, asked: Asked, view: View, model: ServedModel) -> Found:
     size = reads.parts.page_size(asked.limit)
     after = read_cursor(asked.cursor, caller, asked.resource, asked.filters)
-    rows = _read(reads, caller, view, ask(view, asked.resource, asked.filters, after, size + 1), model)
+    rows = _read_part(reads, caller, asked, view, model, Part(after, size + 1))
     if rows.num_rows <= size:
         return Found(rows, None, model.manifest)
     last = {name: rows.column(name)[size - 1].as_py() for name in asked.resource.key}
     return Found(rows.slice(0, size), write_cursor(caller, asked.resource, asked.filters, last), model.manifest)
+
+
+def _read_part(reads: Reads, caller: Caller, asked: Asked, view: View, model: ServedModel, part: Part) -> pa.Table:
+    """Rows in the order of their key; of a portfolio meter point by meter point until there are enough, without reading the fleet."""
+    held = _list_held(reads, caller, asked.resource, view)
+    if held is None or part.limit is None:
+        return _read(reads, caller, view, ask(view, asked.resource, asked.filters, part), model)
+    wanted = asked.filters.get("mpan_id")
+    first = bisect_left(held, str(part.after[0])) if part.after else 0
+    mpan_ids = held[first:] if wanted is None else [mpan_id for mpan_id in held[first:] if mpan_id == wanted]
+    found: list[pa.Table] = []
+    rows = 0
+    for begin in range(0, max(len(mpan_ids), 1), _METERS_AT_ONCE):
+        chosen = Part(part.after, part.limit - rows, mpan_ids[begin : begin + _METERS_AT_ONCE] or [""])
+        found.append(_read(reads, caller, view, ask(view, asked.resource, asked.filters, chosen), model))
+        rows += found[-1].num_rows
+        if rows >= part.limit:
+            break
+    return pa.concat_tables(found)
+
+
+def _list_held(reads: Reads, caller: Caller, resource: Resource, view: View) -> list[str] | None:
+    """Meter points of the caller's verified claims in order, where an endpoint lists by them; else None."""
+    if not view.needs_claims or resource.key[0] != "mpan_id":
+        return None
+    return list(dict.fromkeys(reads.rights.of(caller)["verified_claims"].column("mpan_id").to_pylist()))
 
 
 def _read(reads: Reads, caller: Caller, view: View, question: Question, model: ServedModel) -> pa.Table:

@@ -89,9 +89,9 @@ _HELD_BACK: Final = (
     "storage_kwh",
 )
 """Figures of an asset whose detection is of low confidence are not given out (paper, 7.3)."""
-_RIGHTS: Final = ("fsp_id", "mpan_id", "amsid", "agreement_id", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
+_RIGHTS: Final = ("fsp_id", "amsid", "agreement_id", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
 _PORTFOLIO_ROWS: Final = f"""(
-    SELECT {", ".join(f"r.{name}" for name in _RIGHTS)}, s.asset_class, s.direction, s.asset_id,
+    SELECT {", ".join(f"r.{name}" for name in _RIGHTS)}, s.mpan_id, s.asset_class, s.direction, s.asset_id,
         CASE r.asset_class WHEN '' THEN 'meter_point' ELSE 'asset' END AS link, s.present_probability, s.tier,
         CASE s.tier WHEN 'high' THEN 'usable' WHEN 'medium' THEN 'usable_flagged' ELSE 'characterisation_in_progress' END AS market_status,
         s.tier = '{Tier.MEDIUM}' AND NOT list_contains(r.answered_classes, s.asset_class) AS needs_confirmation,
@@ -118,7 +118,7 @@ INVITED: Final = Resource(
     "invitations",
     "Invitation to confirm a detection",
     f"""(
-    SELECT DISTINCT r.fsp_id, r.mpan_id, r.amsid, a.asset_class, a.is_present, a.present_probability, a.tier, a.evidence, a.model_version,
+    SELECT DISTINCT r.fsp_id, a.mpan_id, r.amsid, a.asset_class, a.is_present, a.present_probability, a.tier, a.evidence, a.model_version,
         a.as_of_date
     FROM verified_claims r
     JOIN asset_detections a ON a.mpan_id = r.mpan_id AND r.asset_class IN ('', a.asset_class)

@@ -106,6 +106,7 @@ def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now:
         if row["parameter"] == Parameter.RATED_KW and claim_of(row) in entitled:
             sizes[(row["mpan_id"], row["amsid"], row["asset_class"], row["direction"])] = row["value"]
     sized = [dict(zip(DECLARED_SIZES.names, (*place, value), strict=True)) for place, value in sizes.items()]
+    rights.sort(key=lambda row: (row["mpan_id"], row["amsid"]))
     return {"verified_claims": _table(rights, VERIFIED_CLAIMS), "declared_sizes": _table(sized, DECLARED_SIZES)}
 
 

@@ -1,5 +1,6 @@
 """Areas for network and system operators: a map of GSP groups, and each area down to its primary substations."""
 
+import math
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query, Request, Response
@@ -11,7 +12,7 @@ from fmar_spark.domain.words import Direction, Season
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.answers import Format
 from fmar_spark.services.capability.pages.charts import WEEKDAYS, draw_classes, draw_day
-from fmar_spark.services.capability.pages.frame import name_class, page_router, render
+from fmar_spark.services.capability.pages.frame import name_assets, page_router, render
 from fmar_spark.services.capability.pages.session import Visitor
 from fmar_spark.services.capability.reading import Asked, Reads, ReadsOf, answer_export, find_all, find_one
 from fmar_spark.services.capability.resources import AREA, AVAILABILITY_OF_AREA, CAPABILITY_OF_AREA, HEALTH
@@ -120,7 +121,7 @@ def show_area(
         class_figure=draw_classes(rows),
         day_figure=draw_day(cells, chosen),
         finding=_tell_finding(rows, rows, chosen, flow),
-        measures=_find_measures(reads, caller, area_id) if level is AreaLevel.GSP_GROUP else [],
+        measures=_find_measures(reads, caller, area_id) if level is AreaLevel.GSP_GROUP else spread_measures([]),
     )
 
 
@@ -139,7 +140,7 @@ def _draw_tile(gsp_group_id: str, shown: dict[str, Row], visible: set[str]) -> R
     largest = max((row["kw_p50"] or 0.0 for row in shown.values()), default=0.0)
     row = shown.get(gsp_group_id)
     value = None if row is None else row["kw_p50"]
-    shade = 0 if value is None or not largest else 1 + min(_SHADES - 1, int(_SHADES * value / largest))
+    shade = 0 if value is None or not largest else 1 + min(_SHADES - 1, int(_SHADES * math.sqrt(value / largest)))
     column, line = TILES[gsp_group_id]
     return {
         "gsp_group_id": gsp_group_id,
@@ -160,7 +161,7 @@ def _tell_finding(rows: list[Row], whole: list[Row], chosen: str, flow: str) -> 
         return None
     best = max(fitting, key=lambda row: row["kw_p50"] or 0.0)
     verb = "hold back" if ASSET_FACTS[AssetClass(chosen)].holds_back else "give" if flow == Direction.EXPORT else "draw"
-    return {**best, "verb": verb, "words": name_class(chosen)}
+    return {**best, "verb": verb, "words": name_assets(chosen)}
 
 
 def _trace(reads: Reads, caller: Caller, area: Row) -> list[Row]:
@@ -185,8 +186,16 @@ def _add_figures(reads: Reads, caller: Caller, below: list[Row], chosen: str, fl
     return [{**area, "figures": figures.get((area["area_level"], area["area_id"]))} for area in below]
 
 
-def _find_measures(reads: Reads, caller: Caller, gsp_group_id: str) -> list[Row]:
+def _find_measures(reads: Reads, caller: Caller, gsp_group_id: str) -> Row:
     """Measures of a settlement area, or of the whole: what is detected against what is registered."""
     if not may_see(reads.matrix, HEALTH, caller):
-        return []
-    return find_all(reads, caller, HEALTH, 500, gsp_group_id=gsp_group_id)
+        return spread_measures([])
+    return spread_measures(find_all(reads, caller, HEALTH, 500, gsp_group_id=gsp_group_id))
+
+
+def spread_measures(rows: list[Row]) -> Row:
+    """Measures as a table: a line each, a column for each class."""
+    classes = list(dict.fromkeys(row["asset_class"] for row in rows))
+    meanings = list(dict.fromkeys(row["meaning"] for row in rows))
+    values = {(row["meaning"], row["asset_class"]): row for row in rows}
+    return {"classes": classes, "lines": [(meaning, [values.get((meaning, asset)) for asset in classes]) for meaning in meanings]}

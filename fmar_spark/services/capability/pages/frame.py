@@ -166,6 +166,15 @@ def format_kw(value: float | None, unit: str = "kW") -> str:
     return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:,.3g} {unit}"
 
 
+def format_range(lower: float | None, upper: float | None, unit: str = "kW") -> str:
+    """An interval with its unit once."""
+    if lower is None or upper is None:
+        return "–"
+    first, last = format_kw(lower, unit), format_kw(upper, unit)
+    shared = last.rpartition(" ")[2]
+    return f"{first.removesuffix(shared).rstrip()} to {last}" if first.endswith(f" {shared}") else f"{first} to {last}"
+
+
 def format_share(value: float | None) -> str:
     """Percent."""
     return "–" if value is None else f"{value:.0%}".replace("%", " %")
@@ -189,6 +198,12 @@ def name_class(asset_class: str) -> str:
     return ASSET_FACTS[AssetClass(asset_class)].heading if asset_class else "All classes"
 
 
+def name_assets(asset_class: str) -> str:
+    """Several assets of a class, at the beginning of a sentence."""
+    words = ASSET_FACTS[AssetClass(asset_class)].plural
+    return words[0].upper() + words[1:]
+
+
 def name_group(gsp_group_id: str | None) -> str:
     """Id and name of a settlement area."""
     group = GROUP_OF_ID.get(gsp_group_id or "")
@@ -202,6 +217,7 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "kw": format_kw,
+        "range": format_range,
         "share": format_share,
         "day": format_day,
         "clock": format_slot,

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
-from fmar_spark.domain.words import Direction, Tier
+from fmar_spark.domain.words import SEASONS, Direction, Tier
 from fmar_spark.services.capability.answers import Format, list_rows
-from fmar_spark.services.capability.pages.charts import draw_week
+from fmar_spark.services.capability.pages.charts import WEEKDAYS, draw_week
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
 from fmar_spark.services.capability.reading import (
@@ -38,6 +38,7 @@ from fmar_spark.services.web.problems import InvalidError
 router: Final = page_router()
 _SHOWN: Final = 50
 _MOST_LISTED: Final = 200
+_ASKED_AT_ONCE: Final = 5
 _TOTALS: Final = """
     asset_class, direction, count(*) AS assets, sum(rated_kw) AS rated_kw, count(*) FILTER (tier = 'high') AS high,
     count(*) FILTER (tier = 'medium') AS medium, count(*) FILTER (tier = 'low') AS low
@@ -76,6 +77,7 @@ def show_portfolio(request: Request, caller: Visitor, reads: ReadsOf, register: 
         next_cursor=held.next_cursor,
         is_first=cursor is None,
         invitations=invitations,
+        at_once=_ASKED_AT_ONCE,
         flags=flags,
         open_flags=[row for row in flags if row["state"] == "open"],
         unproven=unproven,
@@ -108,9 +110,10 @@ def answer_invitation(caller: Visitor, register: ServiceOf, form: FormOf) -> Res
 def show_asset(asset_id: AssetId, request: Request, caller: Visitor, reads: ReadsOf) -> Response:
     """One asset: the answer and its evidence, what it can do, when it runs, and FMAR's record with where each attribute comes from."""
     row, _ = find_one(reads, caller, ASSET, asset_id=asset_id)
+    order = {str(season): place for place, season in enumerate(SEASONS)}
     seasons = [
         {**season, "figure": draw_week(season["probability"], row["asset_class"]), "best": _find_best(season["probability"])}
-        for season in row.get("availability") or []
+        for season in sorted(row.get("availability") or [], key=lambda one: (one["direction"], order.get(one["season"], 0)))
         if len(season["probability"]) == 336
     ]
     attributes = _list_attributes(row)
@@ -151,7 +154,7 @@ def _find_best(probability: list[float | None]) -> Row | None:
     if not known:
         return None
     value, place = max(known, key=lambda one: one[0])
-    return {"probability": value, "weekday": place // 48 + 1, "slot": place % 48}
+    return {"probability": value, "weekday": WEEKDAYS[place // 48], "slot": place % 48} if value else None
 
 
 def _read_register(register: Service, caller: Caller) -> tuple[list[Row], list[Row]]:

@@ -29,7 +29,7 @@
       height: figure.height, width, font, showlegend: false, bargap: 0.35,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       margin: { l: 10, r: 12, t: 8, b: 44 },
-      xaxis: { ...axis, title: { text: figure.xaxis || "", font: { ...font, size: 12, color: read("--soft") } }, nticks: width < 480 ? 5 : 12,
+      xaxis: { ...axis, title: { text: figure.xaxis || "", font: { ...font, size: 12, color: read("--soft") } }, nticks: Math.max(4, Math.floor(width / (figure.bars ? 90 : 75))),
                tickangle: 0, ...(figure.bars ? { rangemode: "tozero" } : {}), ...(figure.tickformat ? { tickformat: figure.tickformat } : {}) },
       yaxis: { ...axis, title: { text: figure.yaxis || "", font: { ...font, size: 12, color: read("--soft") } },
                ...(figure.bars || figure.reversed ? { showgrid: false } : { rangemode: "tozero" }),
