@@ -8,6 +8,7 @@ and 32 connections, each for --seconds; prints one line a measure and the servic
 import argparse
 import asyncio
 import contextlib
+import itertools
 import random
 import sys
 import tempfile
@@ -96,20 +97,26 @@ def main(argv: list[str]) -> int:
         print(f"{arguments.rows} assets, {size:.2f} GB, generated in {time.perf_counter() - began:.0f} s; {load()}", flush=True)
         database = fill(folder, arguments.rows)
         measures = list_measures(arguments.rows, database)
-        model = ServedModel(folder / "lake" / FOLDER / manifest.file, manifest, 1)
-        for measure in measures:
-            for connections in CONNECTIONS:
-                report("DuckDB", measure.name, connections, run_bare(model, measure, connections, arguments.seconds))
-        del model
-        with start_service(str(database.engine.url), folder) as (base, tokens, process):
-            port = int(base.rpartition(":")[2])
-            for measure in measures:
-                for connections in CONNECTIONS:
-                    taken = asyncio.run(run_clients(port, tokens[measure.party_id], measure, connections, arguments.seconds))
-                    report("API", measure.name, connections, taken)
-            print(f"service: peak memory {peak_megabytes(process.pid):.0f} MB; {load()}", flush=True)
+        measure_bare(ServedModel(folder / "lake" / FOLDER / manifest.file, manifest, 1), measures, arguments.seconds)
+        measure_service(str(database.engine.url), folder, measures, arguments.seconds)
         database.close()
     return 0
+
+
+def measure_bare(model: ServedModel, measures: list[Measure], seconds: float) -> None:
+    """The questions to DuckDB alone."""
+    for measure, connections in itertools.product(measures, CONNECTIONS):
+        report("DuckDB", measure.name, connections, run_bare(model, measure, connections, seconds))
+
+
+def measure_service(url: str, folder: Path, measures: list[Measure], seconds: float) -> None:
+    """The questions to a service of its own process."""
+    with start_service(url, folder) as (base, tokens, process):
+        port = int(base.rpartition(":")[2])
+        for measure, connections in itertools.product(measures, CONNECTIONS):
+            taken = asyncio.run(run_clients(port, tokens[measure.party_id], measure, connections, seconds))
+            report("API", measure.name, connections, taken)
+        print(f"service: peak memory {peak_megabytes(process.pid):.0f} MB; {load()}", flush=True)
 
 
 def generate(lake: Path, rows: int) -> Manifest:

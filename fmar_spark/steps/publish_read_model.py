@@ -23,8 +23,11 @@ from fmar_spark.engine.runs import Run, Written
 from fmar_spark.errors import InputError
 from fmar_spark.report.provenance import FROM_DIP, Kind
 
-READS: Final = (ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, METER_POINTS, LEGAL_BASES, LABELS)
-OF_AUDIENCES: Final = (
+READS: Final = (
+    ASSET_DETECTIONS,
+    CAPABILITY,
+    AVAILABILITY,
+    ASSET_CHANGES,
     FMAR_ASSETS,
     PORTFOLIO,
     ENVELOPES,
@@ -32,10 +35,13 @@ OF_AUDIENCES: Final = (
     AREA_CAPABILITY,
     AREA_AVAILABILITY,
     SYSTEM_HEALTH,
-    DISCREPANCIES,
+    METER_POINTS,
+    LEGAL_BASES,
+    LABELS,
 )
-"""Read as well where they are there."""
 WRITES: Final[tuple[TableContract, ...]] = ()
+FURTHER: Final = (DISCREPANCIES,)
+"""Read as well where it is there."""
 _LABELLED: Final = (Kind.SEMI_SYNTHETIC, Kind.SIMULATED, Kind.REAL)
 _ELIGIBLE: Final = "mpan_id IN (SELECT mpan_id FROM consent_checks WHERE refusal IS NULL)"
 """Of every row of a meter: without consent, or for a household without a legal basis on that day, none is published."""
@@ -79,9 +85,9 @@ def run(root: Path, run: Run, checked_on: date | None) -> Written:
 
 def publish(root: Path, checked_on: date | None) -> Manifest:
     """The manifest of a file with the tables' newest versions."""
-    lake = LakeRows(root, checked_on, OF_AUDIENCES)
+    lake = LakeRows(root, checked_on, FURTHER)
     newest = lake.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
-    return write_model(lake, describe_tables(), (*READS, *OF_AUDIENCES), newest)
+    return write_model(lake, describe_tables(), (*READS, *FURTHER), newest)
 
 
 def publish_if_changed(root: Path) -> bool:
@@ -90,7 +96,7 @@ def publish_if_changed(root: Path) -> bool:
         known = read_manifest(root / FOLDER).versions
     except InputError:
         known = {}
-    paths = {table.full_name: str(root / table.layer / table.name) for table in (*READS, *OF_AUDIENCES)}
+    paths = {table.full_name: str(root / table.layer / table.name) for table in (*READS, *FURTHER)}
     newest = {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
     if newest and newest != known:
         publish(root, None)
