@@ -72,6 +72,7 @@ INPUTS: Final[dict[str, tuple[Box, str, str]]] = {
 JOBS: Final[dict[str, Box]] = {
     "simulate_fleet": Box(110, 22, 155, ROW_HEIGHT),
     "land_london_homes": Box(280, 22, 160, ROW_HEIGHT),
+    "record_legal_basis": Box(470, 22, 160, ROW_HEIGHT),
     "ingest_dip": Box(110, 152, 330, ROW_HEIGHT),
     "import_intervals": Box(470, 152, 330, ROW_HEIGHT),
     "mirror_register": Box(850, 152, 290, ROW_HEIGHT),
@@ -106,6 +107,7 @@ JOURNAL: Final = Box(1420, 22, 66, 860)
 FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((187, 52), (187, 78)),
     ((360, 52), (360, 78)),
+    ((630, 37), (824, 37), (824, 400), (812, 400)),
     ((270, 842), (288, 842)),
     ((440, 842), (458, 842)),
     ((275, 124), (275, 150)),

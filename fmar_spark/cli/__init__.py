@@ -8,7 +8,7 @@ from typing import Final
 from typer import BadParameter, Exit, Typer, TyperException
 from typer.main import get_command
 
-from fmar_spark.cli import deliveries, demo, gateway, housekeeping, jobs, network, pages, reads, register
+from fmar_spark.cli import consent, deliveries, demo, gateway, housekeeping, jobs, network, pages, reads, register
 from fmar_spark.cli.declaring import NAMES
 from fmar_spark.engine.interrupts import plain_signals
 from fmar_spark.errors import DONE, INTERRUPTED, WRONG_INPUT, FmarError
@@ -16,6 +16,7 @@ from fmar_spark.errors import DONE, INTERRUPTED, WRONG_INPUT, FmarError
 GROUPS: Final = (
     demo.GROUP,
     jobs.GROUP,
+    consent.GROUP,
     deliveries.GROUP,
     network.GROUP,
     pages.GROUP,

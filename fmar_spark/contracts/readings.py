@@ -197,7 +197,7 @@ LEGAL_BASES: Final = TableContract(
         Column("valid_to_date", "date", "First day that it no longer covers, null = open."),
         Column("recorded_at", "timestamp", "When it was recorded.", nullable=False),
     ),
-    job="simulate_fleet or import_intervals",
+    job="record_legal_basis or simulate_fleet or import_intervals",
 )
 
 WEATHER: Final = TableContract(

@@ -45,6 +45,9 @@ AGREEMENTS: Final = TableContract(
         Column("is_exclusive", "boolean", "No other right to the asset in that market at that time.", nullable=False),
         *_VALIDITY,
         *_VERSION,
+        Column(
+            "claim_state", "string", "How far the FSP's claim to the asset was proven at the last mirroring: claimed, verified, disputed."
+        ),
     ),
     job="mirror_register",
 )
@@ -108,6 +111,7 @@ FLEET: Final = TableContract(
         ),
         Column("fsp_id", "string", "Who may dispatch it.", sensitivity=Sensitivity.COMMERCIAL),
         Column("amsid", "string", "Asset metering system id.", sensitivity=Sensitivity.COMMERCIAL),
+        Column("claim_state", "string", "How far the claim behind the right is proven: claimed, verified, disputed."),
         Column("market", "string", "Market of the right."),
         Column("primacy_tier", "int", "Rank among the rights to one asset."),
         Column("is_exclusive", "boolean", "Exclusive in its market."),

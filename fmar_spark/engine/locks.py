@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from fmar_spark.errors import ConfigError
-from fmar_spark.settings.run_options import is_address
 
 LOCKS: Final = "_locks"
 
@@ -18,15 +17,11 @@ LOCKS: Final = "_locks"
 def lock_step(root: str, step: str) -> Iterator[None]:
     """No other run of the step works on the lake meanwhile; the lock goes with the process, however it ends.
 
-    Two runs of one step at once would meet in Delta's commits, and one of them fail in the middle. A lake at an address has
-    no lock: its scheduler keeps runs apart.
+    Two runs of one step at once would meet in Delta's commits, and one of them fail in the middle.
 
     Raises:
         ConfigError: another run holds it; the message says since when.
     """
-    if is_address(root):
-        yield
-        return
     lake = Path(root)
     is_new = not lake.exists()
     (lake / LOCKS).mkdir(parents=True, exist_ok=True)

@@ -64,12 +64,13 @@ def import_intervals(lake: LakeWriter, run: Run, staged: StagedIntake, surroundi
 
 
 def record_legal_basis(lake: LakeWriter, run: Run, series_ids: Iterable[str], basis: str, source: str) -> Written:
-    """The series have that legal basis from the beginning, without an end; an equal one keeps its recording time."""
+    """The series have that legal basis from the beginning, without an end, unless it was ended; an equal one keeps its recording time."""
     wanted = set(series_ids)
     mpan_ids = [row["mpan_id"] for row in lake.read(SERIES).select(["series_id", "mpan_id"]).to_pylist() if row["series_id"] in wanted]
     recorded = {row["mpan_id"]: row for row in lake.read(LEGAL_BASES).to_pylist()}
     granted = {"basis": basis, "source": source, "valid_from_date": None, "valid_to_date": None}
-    changed = [mpan for mpan in mpan_ids if granted.items() - recorded.get(mpan, {}).items()]
+    is_ended = {mpan for mpan, row in recorded.items() if row["valid_to_date"] is not None}
+    changed = [mpan for mpan in mpan_ids if mpan not in is_ended and granted.items() - recorded.get(mpan, {}).items()]
     rows = [{"mpan_id": mpan, **granted, "recorded_at": run.started_at} for mpan in changed]
     lake.merge(pa.Table.from_pylist(rows, schema=arrow_schema(LEGAL_BASES)), LEGAL_BASES)
     return Written({"meters": len(mpan_ids)}, len(mpan_ids))

@@ -37,15 +37,19 @@ class RegisterSource(Protocol):
     def changes(self, table: str, after_seq: int) -> Iterator[pa.Table]:
         """Versions that were opened or closed after a ledger entry, in parts that go forward in the ledger; columns by name."""
 
+    def claim_states(self) -> Iterator[pa.Table]:
+        """How far every claim that an agreement ever stood on is proven now: fsp_id, mpan_id, amsid, claim_state."""
+
 
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, source: RegisterSource) -> Written:
-    """The three tables hold every version that the register has; a second run changes nothing.
+    """The three tables hold every version that the register has, and agreements the state of their claims; a second run changes nothing.
 
     Raises:
         InputError: the register's ledger does not continue the one that was mirrored.
     """
     counts = {contract.name: _mirror(store, source, contract) for contract in WRITES}
+    counts["claim_states"] = sum(_mirror_states(store, part) for part in source.claim_states())
     _log.info("mirror_register: %s", counts)
     return Written(counts, sum(counts.values()))
 
@@ -55,11 +59,20 @@ def _mirror(store: TableStore, source: RegisterSource, contract: TableContract) 
     _check_continues(source, contract, mark)
     versions = 0
     for part in source.changes(contract.name, mark.seq):
+        if contract is AGREEMENTS:
+            part = part.append_column("claim_state", pa.nulls(part.num_rows, pa.string()))
         rows = store.spark.createDataFrame(part.select(list(contract.names)).cast(arrow_schema(contract)))
         store.merge(rows, contract)
         versions += part.num_rows
     store.create(contract)
     return versions
+
+
+def _mirror_states(store: TableStore, states: pa.Table) -> int:
+    """How many versions of agreements have another state of their claim than before."""
+    found = store.spark.createDataFrame(states)
+    rows = store.read(AGREEMENTS).drop("claim_state").join(found, ["fsp_id", "mpan_id", "amsid"], "inner")
+    return store.merge(rows, AGREEMENTS, update_when="NOT old.claim_state <=> new.claim_state")
 
 
 def _find_mark(store: TableStore, contract: TableContract) -> Mark:

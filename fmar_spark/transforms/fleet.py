@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.register import FLEET
 from fmar_spark.engine.schema import conform
 
-_RIGHTS = ("agreement_id", "fsp_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
+_RIGHTS = ("agreement_id", "fsp_id", "amsid", "claim_state", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
 
 
 def current_at(versions: DataFrame, moment: datetime) -> DataFrame:

@@ -44,8 +44,3 @@ def test_a_step_that_wrote_nothing_leaves_no_lake(tmp_path: Path) -> None:
     with lock_step(str(lake), "ingest_dip"):
         (lake / "bronze").mkdir()
     assert (lake / "bronze").is_dir()
-
-
-def test_a_lake_at_an_address_is_not_locked() -> None:
-    with lock_step("abfss://lake@store.dfs.core.windows.net", "ingest_dip"), lock_step("dbfs:/lake", "ingest_dip"):
-        pass

@@ -59,7 +59,15 @@ def test_parts_go_forward_so_that_any_of_them_may_be_the_last(served: Served, mo
 def test_the_register_gives_every_column_that_the_mirror_declares(served: Served, contract: Any) -> None:
     fill(served)
     (part,) = RegisterChanges(served.database).changes(contract.name, 0)
-    assert set(contract.names) <= set(part.schema.names)
+    assert set(contract.names) - {"claim_state"} <= set(part.schema.names)
     for column in contract.columns:
         if not column.nullable:
             assert part.column(column.name).null_count == 0, column.name
+
+
+def test_the_mirror_gets_the_state_of_every_claim_as_it_is_now(served: Served) -> None:
+    fill(served)
+    served.record("dispute", fsp_id="BRAVO", amsid="AMS-2")
+    (part,) = RegisterChanges(served.database).claim_states()
+    states = [(row["fsp_id"], row["mpan_id"], row["amsid"], row["claim_state"]) for row in part.to_pylist()]
+    assert sorted(states) == [("ALPHA", MPAN, "AMS-1", "verified"), ("BRAVO", MPAN, "AMS-2", "disputed")]

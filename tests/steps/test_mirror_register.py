@@ -66,6 +66,7 @@ class FakeRegister:
     def __init__(self) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {"agreements": [], "overrides": [], "confirmations": []}
         self.asked: list[tuple[str, int]] = []
+        self.states: dict[str, str] = {}
 
     def hash_at(self, seq: int) -> str | None:
         every = [row for rows in self.rows.values() for row in rows]
@@ -77,6 +78,13 @@ class FakeRegister:
         touched = [row for row in self.rows[table] if max(row["ledger_seq"], row["closed_by_seq"] or 0) > after_seq]
         if touched:
             yield pa.Table.from_pylist([{name: row[name] for name in contract.names} for row in touched], arrow_schema(contract))
+
+    def claim_states(self) -> Iterator[pa.Table]:
+        claims = {(row["fsp_id"], row["mpan_id"], row["amsid"]) for row in self.rows["agreements"]}
+        names = ("fsp_id", "mpan_id", "amsid", "claim_state")
+        rows = [dict(zip(names, (*claim, self.states.get(claim[2], "claimed")), strict=True)) for claim in sorted(claims)]
+        if rows:
+            yield pa.Table.from_pylist(rows)
 
 
 def mirror(store: TableStore, register: FakeRegister) -> dict[str, int]:
@@ -90,9 +98,9 @@ def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
 def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableStore) -> None:
     register = FakeRegister()
     register.rows["agreements"] = [version(1)]
-    assert mirror(store, register) == {"agreements": 1, "overrides": 0, "confirmations": 0}
+    assert mirror(store, register) == {"agreements": 1, "overrides": 0, "confirmations": 0, "claim_states": 1}
     first = rows_of(store, AGREEMENTS)
-    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0}
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 0}
     assert rows_of(store, AGREEMENTS) == first
 
     later = datetime(2026, 3, 1, tzinfo=UTC)
@@ -101,12 +109,15 @@ def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableS
         version(3, version=2, change="amended", primacy_tier=2, known_from_at=later),
     ]
     register.rows["overrides"] = [version(2)]
-    assert mirror(store, register) == {"agreements": 2, "overrides": 1, "confirmations": 0}
+    assert mirror(store, register) == {"agreements": 2, "overrides": 1, "confirmations": 0, "claim_states": 2}
     kept = rows_of(store, AGREEMENTS)
     assert [(row["version"], row["primacy_tier"], row["known_to_at"] is None) for row in kept] == [(1, 1, False), (2, 2, True)]
     assert kept[0]["known_to_at"] == kept[1]["known_from_at"]
     assert register.asked[-3:] == [("agreements", 1), ("overrides", 0), ("confirmations", 0)]
-    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0}
+    register.states = {"AMS-1": "verified"}
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 2}
+    assert [row["claim_state"] for row in rows_of(store, AGREEMENTS)] == ["verified", "verified"]
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 0}
 
 
 def test_another_register_or_a_rewritten_ledger_is_rejected(store: TableStore) -> None:
@@ -155,17 +166,19 @@ def test_the_fleet_says_who_may_dispatch_what_and_what_nobody_registered(store: 
         version(3, agreement_id="a3", fsp_id="BRAVO", amsid="AMS-3", market="neso_bm"),
     ]
     register.rows["overrides"] = [version(4)]
+    register.states = {"AMS-1": "verified", "AMS-3": "disputed"}
     mirror(store, register)
     run = start_run("build_fleet", date(2026, 6, 1), "")
     assert build_fleet.run(store, run).counts == {"assets": 3, "unregistered_assets": 1}
     rows = rows_of(store, FLEET)
     assert [
-        (row["mpan_id"], row["asset_class"], row["agreement_id"], row["link"], row["rated_kw"], row["declared_kw"]) for row in rows
+        (row["mpan_id"], row["asset_class"], row["agreement_id"], row["claim_state"], row["link"], row["rated_kw"], row["declared_kw"])
+        for row in rows
     ] == [
-        (OTHER_MPAN, "heat_pump", "", "none", None, None),
-        (MPAN, "ev", "a1", "asset", 7.2, 11.0),
-        (MPAN, "ev", "a3", "meter_point", 7.2, None),
-        (MPAN, "solar_pv", "a3", "meter_point", 4.0, None),
+        (OTHER_MPAN, "heat_pump", "", None, "none", None, None),
+        (MPAN, "ev", "a1", "verified", "asset", 7.2, 11.0),
+        (MPAN, "ev", "a3", "disputed", "meter_point", 7.2, None),
+        (MPAN, "solar_pv", "a3", "disputed", "meter_point", 4.0, None),
     ]
     assert build_fleet.run(store, run).counts == {"assets": 3, "unregistered_assets": 1}
     assert rows_of(store, FLEET) == rows

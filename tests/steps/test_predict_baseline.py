@@ -19,7 +19,7 @@ from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.settings.overlays import load_settings
-from fmar_spark.steps import predict_baseline
+from fmar_spark.steps import predict_baseline, record_legal_basis
 from fmar_spark.steps.predict_baseline import Request
 
 NOW = datetime(2025, 7, 1, tzinfo=UTC)
@@ -174,11 +174,28 @@ def test_a_run_that_writes_nothing_says_so_whatever_was_written_before(answered:
 
 
 def test_predictions_of_a_meter_that_may_no_longer_be_examined_are_forgotten_by_the_next_run(answered: TableStore, tmp_path: Path) -> None:
-    withdrawn = answered.read(LEGAL_BASES).withColumn("valid_to_date", F.lit(date(2025, 6, 20)))
-    answered.merge(withdrawn, LEGAL_BASES)
+    assert end_legal_basis(answered, HOME, date(2025, 6, 20)) == 1
     written = predict(answered, days_file(tmp_path / "days.csv", "series_id,date", "the shop,2025-06-13"))
     assert written.counts == {"half_hours": 48, "half_hours_forgotten": 9 * 48}
     assert {row["mpan_id"] for row in rows_of(answered)} == {SHOP}
+
+
+def test_an_ended_legal_basis_stays_ended_when_its_series_are_imported_again(lake: TableStore) -> None:
+    ended = date(2025, 6, 20)
+    assert [end_legal_basis(lake, HOME, day) for day in (ended, ended, date(2025, 6, 25))] == [1, 0, 0]
+    run = start_run("record_legal_basis", None, "")
+    assert record_legal_basis.run_for_series(lake, run, ("the home",), "own data", "a test").counts == {"meters": 1}
+    assert lake.read(LEGAL_BASES).where(F.col("valid_to_date") == ended).count() == 1
+    assert record_legal_basis.run_for_meters(lake, run, (HOME,), "explicit consent", date(2025, 6, 22)).counts == {"meters": 1}
+    (row,) = lake.read(LEGAL_BASES).where(F.col("mpan_id") == HOME).collect()
+    assert (row["basis"], row["valid_from_date"], row["valid_to_date"]) == ("explicit consent", date(2025, 6, 22), None)
+    with pytest.raises(InputError, match="none of the 1 meters named"):
+        end_legal_basis(lake, "2200041795404", ended)
+
+
+def end_legal_basis(lake: TableStore, mpan: str, day: date) -> int:
+    run = start_run("record_legal_basis", None, "")
+    return record_legal_basis.run_for_ending(lake, run, (mpan,), day).counts["meters"]
 
 
 def test_an_impossible_day_of_one_meter_changes_nothing(answered: TableStore) -> None:

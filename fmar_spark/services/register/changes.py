@@ -8,11 +8,13 @@ import pyarrow as pa
 from sqlalchemy import and_, func, or_, select
 
 from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.claims import Claim, find_states
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import read_entries, read_head
-from fmar_spark.services.register.tables import FSP_OWNED, LEDGER, Subject
+from fmar_spark.services.register.tables import AGREEMENTS, FSP_OWNED, LEDGER, Subject
 
 _ENTRIES_AT_ONCE: Final = 200_000
+_CLAIMS_AT_ONCE: Final = 100_000
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 _TYPES: Final = {
     "version": pa.int32(),
@@ -50,6 +52,16 @@ class RegisterChanges:
             part = self._part(subject, first, min(first + _ENTRIES_AT_ONCE, head))
             if part.num_rows:
                 yield part
+
+    def claim_states(self) -> Iterator[pa.Table]:
+        """How far every claim that an agreement ever stood on is proven now: fsp_id, mpan_id, amsid, claim_state."""
+        columns = (AGREEMENTS.c.fsp_id, AGREEMENTS.c.mpan_id, AGREEMENTS.c.amsid)
+        with self._database.reading(EVERYTHING) as connection:
+            now = self._database.now(connection)
+            claims = [Claim(*row)._asdict() for row in connection.execute(select(*columns).distinct().order_by(*columns))]
+            for first in range(0, len(claims), _CLAIMS_AT_ONCE):
+                states = find_states(self._database, connection, EVERYTHING, claims[first : first + _CLAIMS_AT_ONCE], now)
+                yield pa.Table.from_pylist([{**claim._asdict(), "claim_state": str(state)} for claim, state in states.items()])
 
     def _part(self, subject: Subject, after_seq: int, until_seq: int) -> pa.Table:
         """Versions whose newest entry lies in the range; one that a later entry closes comes with that entry."""
