@@ -126,7 +126,7 @@ def run_load_evidence(options: RunOptions, file: Path, dry_run: bool, database: 
         return NOT_AGREED
     counts, refused = load_evidence(register, settings, file, operator(), dry_run)
     for row in refused:
-        print(f"line {row.line}: {row.rule}: {row.detail}")
+        print(f"line {row.line}: {'; '.join(f'{fault.rule}: {fault.detail}' for fault in row.faults)}")
     print(f"{'checked' if dry_run else 'loaded'}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}")
     return FAILED if counts["refused"] else DONE
 

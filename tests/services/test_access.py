@@ -62,6 +62,7 @@ ENDPOINTS = [
         (201, 201, 403, 403, 403),
         {"content": "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at\n", "headers": {"Content-Type": "text/csv"}},
     ),
+    Endpoint("GET", "/v1/uploads", (200, 200, 403, 403, 403), {}),
     Endpoint("GET", "/v1/uploads/{upload}", (200, 404, 403, 403, 403), {}),
     Endpoint("GET", "/v1/uploads/{upload}/rows", (200, 404, 403, 403, 403), {}),
     Endpoint("POST", "/v1/overrides", (201, 403, 403, 403, 403), {"json": OVERRIDE}),
@@ -70,7 +71,7 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/overrides/{override}/history", (200, 404, 200, 404, 200), {}),
     Endpoint("POST", "/v1/overrides/{override}/end", (200, 404, 403, 403, 403), {"json": {}, "headers": match()}),
     Endpoint("GET", "/v1/capability", (200, 200, 200, 200, 200), {"params": {"mpan_id": MPAN, "amsid": "AMS-1"}}),
-    Endpoint("POST", "/v1/confirmations", (201, 403, 403, 403, 403), {"json": CONFIRMATION}),
+    Endpoint("POST", "/v1/confirmations", (200, 403, 403, 403, 403), {"json": CONFIRMATION}),
     Endpoint("GET", "/v1/confirmations", (200, 200, 403, 403, 200), {}),
     Endpoint("GET", "/v1/confirmations/{confirmation}", (200, 404, 403, 403, 200), {}),
     Endpoint("GET", "/v1/confirmations/{confirmation}/history", (200, 404, 403, 403, 200), {}),
@@ -92,6 +93,7 @@ OPEN_ROUTES = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metr
 ROWS_SEEN = {
     "/v1/agreements": {"ALPHA": 3, "BRAVO": 0, "SOUTHERN": 1, "NESO": 1, "OFFICE": 3},
     "/v1/overrides": {"ALPHA": 1, "BRAVO": 0, "SOUTHERN": 1, "NESO": 0, "OFFICE": 1},
+    "/v1/uploads": {"ALPHA": 1, "BRAVO": 0},
     "/v1/confirmations": {"ALPHA": 1, "BRAVO": 0, "OFFICE": 1},
 }
 HIDDEN_FROM_BUYERS = {"recorded_by_client_id", "consent_reference"}

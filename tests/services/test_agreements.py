@@ -51,19 +51,19 @@ def test_a_conflict_names_the_holder_to_those_who_may_know(served: Served) -> No
 def test_ended_terms_stay_and_make_room(served: Served) -> None:
     mine = served.create("ALPHA")
     path = f"/v1/agreements/{mine['agreement_id']}"
-    ended = served.call("ALPHA", "POST", f"{path}/end", json={"ends_at": "2026-06-01T00:00:00+01:00"}, headers={"If-Match": '"v1"'})
-    assert (ended.status_code, ended.headers["ETag"], ended.json()["valid_to_at"]) == (200, '"v2"', "2026-05-31T23:00:00Z")
+    ended = served.call("ALPHA", "POST", f"{path}/end", json={"valid_to_at": "2026-06-01T00:00:00+01:00"}, headers={"If-Match": '"v1"'})
+    assert (ended.status_code, ended.headers["ETag"], ended.json()["valid_to_at"]) == (200, '"v2-claimed"', "2026-05-31T23:00:00Z")
     served.create("BRAVO", valid_from_at="2026-05-31T23:00:00Z")
     assert served.call("ALPHA", "GET", path).json()["change"] == "ended"
-    later = served.call("ALPHA", "POST", f"{path}/end", json={"ends_at": "2026-07-01T00:00:00Z"}, headers={"If-Match": '"v2"'})
+    later = served.call("ALPHA", "POST", f"{path}/end", json={"valid_to_at": "2026-07-01T00:00:00Z"}, headers={"If-Match": '"v2"'})
     assert (later.status_code, later.json()["type"]) == (422, "urn:fmar:problem:end-not-earlier")
-    before = served.call("ALPHA", "POST", f"{path}/end", json={"ends_at": "2025-07-01T00:00:00Z"}, headers={"If-Match": '"v2"'})
+    before = served.call("ALPHA", "POST", f"{path}/end", json={"valid_to_at": "2025-07-01T00:00:00Z"}, headers={"If-Match": '"v2"'})
     assert (before.status_code, before.json()["type"]) == (422, "urn:fmar:problem:end-before-begin")
 
 
 def test_a_term_entered_by_mistake_ends_where_it_began_and_holds_nothing(served: Served) -> None:
     mine = served.create("ALPHA")
-    body = {"ends_at": "2026-01-01T00:00:00Z"}
+    body = {"valid_to_at": "2026-01-01T00:00:00Z"}
     assert (
         served.call("ALPHA", "POST", f"/v1/agreements/{mine['agreement_id']}/end", json=body, headers={"If-Match": "*"}).status_code == 200
     )

@@ -92,7 +92,8 @@ def test_only_ones_own_portfolio_can_be_declared(served: Served, party_id: str, 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"unit": "MW"}, "wrong-unit"),
+        ({"unit": "MW"}, "invalid-request"),
+        ({"unit": "kWh"}, "wrong-unit"),
         ({"value": 2e6}, "value-out-of-range"),
         ({"value": -1}, "invalid-request"),
         ({"reason": " "}, "invalid-request"),
@@ -146,10 +147,10 @@ def test_an_amsid_is_of_one_class(served: Served) -> None:
     pump = {"mpan_id": MPAN, "amsid": "AMS-1", "asset_class": "heat_pump", "is_present": True}
     assert served.call("ALPHA", "POST", "/v1/confirmations", json=pump).json()["type"] == "urn:fmar:problem:class-differs"
     assert served.call("ALPHA", "POST", "/v1/confirmations", json={**pump, "is_present": False}).status_code == 201
-    ended = {"ends_at": first["valid_from_at"]}
+    ended = {"valid_to_at": first["valid_from_at"]}
     path = f"/v1/overrides/{first['override_id']}/end"
     assert served.call("ALPHA", "POST", path, json=ended, headers={"If-Match": "*"}).status_code == 200
-    assert served.call("ALPHA", "POST", "/v1/confirmations", json=pump).status_code == 201
+    assert served.call("ALPHA", "POST", "/v1/confirmations", json=pump).status_code == 200
     assert served.call("ALPHA", "POST", "/v1/overrides", json=battery).json()["type"] == "urn:fmar:problem:class-differs"
 
 

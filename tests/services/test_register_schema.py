@@ -29,11 +29,18 @@ def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:
 def test_an_empty_database_is_not_ready_until_it_is_migrated(tmp_path: Path) -> None:
     with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'a #folder%' / 'new.db'}"))) as database:
         assert not database.is_ready()
-        assert len(find_pending(database)) == 5
+        assert len(find_pending(database)) == 6
         with pytest.raises(ConfigError, match="no register answers"):
             database.require_ready()
         assert list(tmp_path.iterdir()) == []
-        assert migrate(database) == ("0001_tables", "0002_guards", "0003_evidence", "0004_uploads", "0005_audit_retention")
+        assert migrate(database) == (
+            "0001_tables",
+            "0002_guards",
+            "0003_evidence",
+            "0004_uploads",
+            "0005_audit_retention",
+            "0006_row_faults",
+        )
         assert database.is_ready()
         appoint_parties(database)
         kept = sorted((tmp_path / "a #folder%").iterdir())

@@ -31,6 +31,7 @@ from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.moments import format_moment
 from fmar_spark.services.web.problems import ConflictError, ForbiddenError, InvalidError, MissingError, StaleError
+from fmar_spark.services.web.replies import Expected
 
 SENTENCES: Final = {
     TermRule.EXCLUSIVE_OVERLAP: "an exclusive right to this AMSID in this market overlaps the term",
@@ -66,7 +67,7 @@ def create_agreement(change: Change, caller: Caller, values: Row) -> Row:
     return _with_constraints(lambda: change.create(AGREEMENT, drafts)[0])
 
 
-def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_version: int | None, values: Row) -> Row:
+def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected: Expected, values: Row) -> Row:
     """A new version of one's own term that says ``values`` from now on; what was known before stays.
 
     Raises:
@@ -75,7 +76,7 @@ def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_
         InvalidError: the term would end before it begins, or nothing changes.
         ConflictError: another term stands in its way.
     """
-    current = _own_current(change, caller, agreement_id, expected_version)
+    current = _own_current(change, caller, agreement_id, expected)
     row = {**current, **values}
     if all(current[name] == value for name, value in values.items()):
         raise InvalidError("nothing-changes", "the agreement already says all of that")
@@ -84,7 +85,7 @@ def amend_agreement(change: Change, caller: Caller, agreement_id: str, expected_
     return _with_constraints(lambda: change.replace(AGREEMENT, current, values, AMENDED))
 
 
-def end_agreement(change: Change, caller: Caller, agreement_id: str, expected_version: int | None, ends_at: datetime | None) -> Row:
+def end_agreement(change: Change, caller: Caller, agreement_id: str, expected: Expected, valid_to_at: datetime | None) -> Row:
     """A new version of one's own term that ends earlier: now, or at a stated moment.
 
     A term that ends where it begins was never in force: that is how a mistake is taken back.
@@ -92,8 +93,8 @@ def end_agreement(change: Change, caller: Caller, agreement_id: str, expected_ve
     Raises:
         InvalidError: the end lies before the beginning, or after the end that stands.
     """
-    current = _own_current(change, caller, agreement_id, expected_version)
-    end = ends_at or max(change.now, current["valid_from_at"])
+    current = _own_current(change, caller, agreement_id, expected)
+    end = valid_to_at or max(change.now, current["valid_from_at"])
     if end < current["valid_from_at"]:
         raise InvalidError("end-before-begin", "a term cannot end before it begins; end it where it begins if it was never in force")
     if current["valid_to_at"] is not None and end >= current["valid_to_at"]:
@@ -193,14 +194,14 @@ def missing_agreement() -> MissingError:
     return MissingError("no-such-agreement", "there is no such agreement")
 
 
-def check_version(current: Row, expected_version: int | None) -> None:
+def check_version(current: Row, expected: Expected) -> None:
     """Nothing, if the caller had seen the current version or does not mind.
 
     Raises:
         StaleError: somebody changed it since.
     """
-    if expected_version is not None and current["version"] != expected_version:
-        raise StaleError("stale-version", f"version {current['version']} stands, If-Match named version {expected_version}")
+    if expected is not None and current["version"] not in expected:
+        raise StaleError("stale-version", f"version {current['version']} stands, which If-Match does not name")
 
 
 def actor_of(caller: Caller) -> Actor:
@@ -208,11 +209,11 @@ def actor_of(caller: Caller) -> Actor:
     return Actor(caller.party_id, caller.client_id)
 
 
-def _own_current(change: Change, caller: Caller, agreement_id: str, expected_version: int | None) -> Row:
+def _own_current(change: Change, caller: Caller, agreement_id: str, expected: Expected) -> Row:
     row = find_agreement(change.connection, caller, agreement_id, None)
     if row["fsp_id"] != caller.party_id:
         raise ForbiddenError("not-yours", "the agreement belongs to another party")
-    check_version(row, expected_version)
+    check_version(row, expected)
     return row
 
 

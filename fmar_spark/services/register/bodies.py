@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.domain.markets import Basis, ClaimState, Market, Parameter, Role
+from fmar_spark.domain.markets import RANGE_OF_PARAMETER, Basis, ClaimState, Market, Parameter, Role
 from fmar_spark.domain.words import Direction
 from fmar_spark.services.web.models import (
     Amendment,
@@ -78,7 +78,11 @@ class AgreementAmendment(Amendment):
 class Ending(RequestModel):
     """When a term or a declaration ends."""
 
-    ends_at: Moment | None = Field(None, description="Exclusive; now, if left out. The beginning itself takes back a mistake.")
+    valid_to_at: Moment | None = Field(None, description="Exclusive; now, if left out. The beginning itself takes back a mistake.")
+
+
+Unit = Literal["kW", "kWh", "kWp", "kW/min", "minutes"]
+_UNITS: Final = "That of the parameter: " + ", ".join(f"{name} in {allowed.unit}" for name, allowed in RANGE_OF_PARAMETER.items()) + "."
 
 
 class NewOverride(RequestModel):
@@ -90,7 +94,7 @@ class NewOverride(RequestModel):
     direction: Direction
     parameter: Parameter
     value: Annotated[float, Field(ge=0, le=24e6), AfterValidator(check_finite)]
-    unit: Annotated[str, Field(max_length=8)]
+    unit: Unit = Field(description=_UNITS)
     reason: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(check_text)]
     valid_from_at: Moment
     valid_to_at: Moment | None = None
@@ -249,13 +253,16 @@ class Client(Version):
     is_active: bool
 
 
+UploadState = Literal["running", "applied", "partly_applied", "refused", "checked", "interrupted"]
+
+
 class Upload(AnswerModel):
     """How an upload stands."""
 
     upload_id: str
     mode: str
     is_dry_run: bool
-    state: str = Field(description="running, applied, partly_applied, refused, checked or interrupted.")
+    state: UploadState
     rows_read: int
     rows_accepted: int = Field(description="Stored; in a trial: would be.")
     rows_unchanged: int
@@ -266,14 +273,22 @@ class Upload(AnswerModel):
     touched_at: datetime
 
 
+class RowFaultShown(AnswerModel):
+    """One fault of a row."""
+
+    rule: str = Field(description="The column, or the rule that the row breaks.")
+    detail: str
+
+
 class UploadRowResult(AnswerModel):
     """What became of one row."""
 
     line: int
     outcome: str = Field(description="accepted, unchanged, valid (not stored because others are refused) or refused.")
-    agreement_id: str | None
-    rule: str | None
-    detail: str | None
+    agreement_id: str | None = Field(description="Null where the row became none.")
+    rule: str | None = Field(description="Of the first fault.")
+    detail: str | None = Field(description="Of the first fault.")
+    faults: list[RowFaultShown] = Field(description="Everything that is wrong with the row.")
 
 
 class KnownQuery(RequestModel):
@@ -332,6 +347,12 @@ class UploadQuery(RequestModel):
 
     mode: str = Field("all_or_nothing", pattern="^(all_or_nothing|partial)$", description="Whether one bad row refuses the whole file.")
     dry_run: QueryFlag = Field(False, description="Check every row and store nothing but the report.")
+
+
+class UploadSearch(PageQuery):
+    """Which uploads."""
+
+    state: UploadState | None = None
 
 
 class ReportQuery(RequestModel):

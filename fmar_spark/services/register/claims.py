@@ -141,13 +141,13 @@ def record_evidence(change: Change, values: Row) -> tuple[Row, str]:
     return change.replace(EVIDENCE, found[0], values, AMENDED), AMENDED
 
 
-def end_evidence(change: Change, current: Row, ends_at: datetime | None) -> Row:
+def end_evidence(change: Change, current: Row, valid_to_at: datetime | None) -> Row:
     """The evidence counts no longer: from now on, or from a stated moment.
 
     Raises:
         InvalidError: the end lies before the beginning, or after the end that stands.
     """
-    end = ends_at or max(change.now, current["valid_from_at"])
+    end = valid_to_at or max(change.now, current["valid_from_at"])
     if end < current["valid_from_at"] or (current["valid_to_at"] is not None and end >= current["valid_to_at"]):
         raise InvalidError("end-not-earlier", "evidence ends at or after its beginning, and before the end that stands")
     return change.replace(EVIDENCE, current, {"valid_to_at": end}, ENDED)

@@ -21,6 +21,15 @@ _FLAGS: Final = frozenset({"true", "false", "TRUE", "FALSE"})
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
+class RowFault(NamedTuple):
+    """What is wrong with a row."""
+
+    rule: str
+    """The column, or the rule that it breaks."""
+    detail: str
+    """Never repeats what the row said."""
+
+
 class Columns(NamedTuple):
     """What a file consists of."""
 
@@ -32,15 +41,12 @@ class Columns(NamedTuple):
     numbers: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
-    def fault_of(self, values: dict[str, str]) -> tuple[str, str] | None:
-        """The first cell that JSON would not take for a number or a flag; spreadsheets write flags in capitals."""
-        for name in self.numbers:
-            if not _WHOLE.fullmatch(values[name]):
-                return name, "a whole number in plain digits is required"
-        for name in self.flags:
-            if values[name] not in _FLAGS:
-                return name, "true or false is required"
-        return None
+    def faults_of(self, values: dict[str, str]) -> list[RowFault]:
+        """Cells that JSON would not take for a number or a flag; spreadsheets write flags in capitals."""
+        numbers = [
+            RowFault(name, "a whole number in plain digits is required") for name in self.numbers if not _WHOLE.fullmatch(values[name])
+        ]
+        return numbers + [RowFault(name, "true or false is required") for name in self.flags if values[name] not in _FLAGS]
 
 
 AGREEMENT_COLUMNS: Final = Columns(
@@ -60,9 +66,8 @@ class UploadRow(NamedTuple):
     """Of the file, 1 = header."""
     values: dict[str, Any] | None
     """Its fields; None where the row is refused."""
-    rule: str = ""
-    detail: str = ""
-    """Never repeats what the row said."""
+    faults: tuple[RowFault, ...] = ()
+    """Everything that is wrong with it."""
 
 
 def check_file(file: IO[bytes], most_rows: int, columns: Columns = AGREEMENT_COLUMNS) -> None:
@@ -102,7 +107,7 @@ def read_rows(file: IO[bytes], is_check_digit_enforced: bool, columns: Columns =
         try:
             cells = next(reader, None)
         except csv.Error:
-            yield UploadRow(line, None, "unreadable", "from here on the file cannot be read as CSV: a quote left open?")
+            yield UploadRow(line, None, (RowFault("unreadable", "from here on the file cannot be read as CSV: a quote left open?"),))
             break
         if cells is None:
             break
@@ -110,7 +115,7 @@ def read_rows(file: IO[bytes], is_check_digit_enforced: bool, columns: Columns =
             yield (
                 _row_of(line, dict(zip(header, cells, strict=True)), columns, is_check_digit_enforced)
                 if len(cells) == len(header)
-                else UploadRow(line, None, "cells", f"{len(cells)} cells found, {len(header)} wanted")
+                else UploadRow(line, None, (RowFault("cells", f"{len(cells)} cells found, {len(header)} wanted"),))
             )
         line = reader.line_num + 1
     text.detach()
@@ -150,13 +155,16 @@ def _check_encoding(file: IO[bytes]) -> int:
 
 def _row_of(line: int, values: dict[str, Any], columns: Columns, is_check_digit_enforced: bool) -> UploadRow:
     given = {name: value for name, value in values.items() if value or name not in columns.optional}
-    if fault := columns.fault_of(given):
-        return UploadRow(line, None, *fault)
+    faults = columns.faults_of(given)
+    body = None
     try:
         body = columns.model.model_validate_strings(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return UploadRow(line, None, str(first["loc"][0]) if first["loc"] else "term", first["msg"])
-    if is_check_digit_enforced and not has_valid_check_digit(given["mpan_id"]):
-        return UploadRow(line, None, "mpan_id", "the check digit is wrong")
-    return UploadRow(line, body.model_dump())
+        for found in error.errors(include_url=False, include_context=False, include_input=False):
+            faults.append(RowFault(str(found["loc"][0]) if found["loc"] else "term", found["msg"]))
+    if is_check_digit_enforced and all(fault.rule != "mpan_id" for fault in faults) and not has_valid_check_digit(given["mpan_id"]):
+        faults.append(RowFault("mpan_id", "the check digit is wrong"))
+    first_of_each: dict[str, RowFault] = {}
+    for fault in faults:
+        first_of_each.setdefault(fault.rule, fault)
+    return UploadRow(line, None if body is None or faults else body.model_dump(), tuple(first_of_each.values()))

@@ -17,7 +17,7 @@ from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.services.register.access import EVERYTHING, reach_of
 from fmar_spark.services.register.bodies import NewEvidence
 from fmar_spark.services.register.claims import Claim, find_states, record_evidence
-from fmar_spark.services.register.csv_rows import EVIDENCE_COLUMNS, UploadRow, check_file, defuse, read_rows
+from fmar_spark.services.register.csv_rows import EVIDENCE_COLUMNS, RowFault, UploadRow, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase, find_pending
 from fmar_spark.services.register.ledger import Actor, Anchor
 from fmar_spark.services.register.parties import add_party, appoint_client, change_party, find_party, join_list, split_list
@@ -215,7 +215,7 @@ def _load_row(change: Change, row: UploadRow) -> tuple[str, UploadRow | None]:
     try:
         _, outcome = record_evidence(change, {**row.values, "valid_from_at": row.values["valid_from_at"] or EARLIEST})
     except InvalidError as error:
-        return "refused", UploadRow(row.line, None, error.name, error.detail)
+        return "refused", UploadRow(row.line, None, (RowFault(error.name, error.detail),))
     return outcome, None
 
 

@@ -18,6 +18,7 @@ from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.moments import format_moment
 from fmar_spark.services.web.problems import ConflictError, ForbiddenError, InvalidError, MissingError
+from fmar_spark.services.web.replies import Expected
 
 FSP_DECLARED: Final = "fsp_declared"
 _SAME_SUBJECT: Final = ("mpan_id", "amsid", "asset_class", "direction", "parameter")
@@ -63,7 +64,7 @@ def require_class(connection: Connection, fsp_id: str, values: Row) -> None:
                 raise ConflictError("class-differs", detail)
 
 
-def end_override(change: Change, caller: Caller, override_id: str, expected_version: int | None, ends_at: datetime | None) -> Row:
+def end_override(change: Change, caller: Caller, override_id: str, expected: Expected, valid_to_at: datetime | None) -> Row:
     """A new version of one's own declaration that ends earlier: now, or at a stated moment.
 
     Raises:
@@ -74,8 +75,8 @@ def end_override(change: Change, caller: Caller, override_id: str, expected_vers
     current = find_override(change.connection, caller, override_id, None)
     if current["fsp_id"] != caller.party_id:
         raise ForbiddenError("not-yours", "the override belongs to another party")
-    check_version(current, expected_version)
-    end = ends_at or max(change.now, current["valid_from_at"])
+    check_version(current, expected)
+    end = valid_to_at or max(change.now, current["valid_from_at"])
     if end < current["valid_from_at"]:
         raise InvalidError("end-before-begin", "a declaration cannot end before it begins")
     if current["valid_to_at"] is not None and end >= current["valid_to_at"]:

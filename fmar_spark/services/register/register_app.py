@@ -15,6 +15,7 @@ from fmar_spark.services.register import (
 from fmar_spark.services.register.access import NOTHING
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.derived import Derived, LakeDerived
+from fmar_spark.services.register.examples import EXAMPLES
 from fmar_spark.services.register.parties import find_caller
 from fmar_spark.services.register.service import Service
 from fmar_spark.services.register.tables import IDEMPOTENCY_KEYS, REQUEST_AUDIT
@@ -78,6 +79,7 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
             routers=tuple(module.router for module in _ROUTES),
             large_bodies={routes_uploads.PATH: agreements.max_upload_bytes},
             close=close,
+            examples=EXAMPLES,
         ),
     )
     app.state.service = Service(

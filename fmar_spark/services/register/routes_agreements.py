@@ -31,7 +31,7 @@ Writer = Annotated[Caller, Depends(allowed(Action.WRITE_AGREEMENTS))]
 AgreementId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
-@router.post("", status_code=201, response_model=Agreement)
+@router.post("", status_code=201, response_model=Agreement, operation_id="create_agreement", summary="Create an agreement")
 def create(body: NewAgreement, request: Request, caller: Writer, service: ServiceOf, key: IdempotencyKey = None) -> Response:
     """Record a dispatch right of the caller's party."""
     service.check_mpan(body.mpan_id)
@@ -43,7 +43,7 @@ def create(body: NewAgreement, request: Request, caller: Writer, service: Servic
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("", response_model=Page[Agreement])
+@router.get("", response_model=Page[Agreement], operation_id="list_agreements", summary="List agreements")
 def look_up(caller: Reader, service: ServiceOf, query: Annotated[AgreementSearch, Query()]) -> Response:
     """Agreements by MPAN, AMSID, FSP, market and time, as they are known or were known, oldest first."""
     size = service.parts.page_size(query.limit)
@@ -54,7 +54,7 @@ def look_up(caller: Reader, service: ServiceOf, query: Annotated[AgreementSearch
     return answer_page(Agreement, caller, rows, size, "agreement_id")
 
 
-@router.get("/{agreement_id}", response_model=Agreement)
+@router.get("/{agreement_id}", response_model=Agreement, operation_id="get_agreement", summary="Get an agreement")
 def show(agreement_id: AgreementId, caller: Reader, service: ServiceOf, query: Annotated[KnownQuery, Query()]) -> Response:
     """One agreement as it is known, or was known."""
     with service.database.reading(reach_of(caller)) as connection:
@@ -63,7 +63,12 @@ def show(agreement_id: AgreementId, caller: Reader, service: ServiceOf, query: A
     return respond(reply_with(200, Agreement, caller, row))
 
 
-@router.get("/{agreement_id}/history", response_model=Page[Agreement])
+@router.get(
+    "/{agreement_id}/history",
+    response_model=Page[Agreement],
+    operation_id="list_agreement_versions",
+    summary="List the versions of an agreement",
+)
 def history(agreement_id: AgreementId, caller: Reader, service: ServiceOf) -> Response:
     """Every version of one agreement, oldest first."""
     most = service.settings.max_history_versions
@@ -75,7 +80,7 @@ def history(agreement_id: AgreementId, caller: Reader, service: ServiceOf) -> Re
     return answer_page(Agreement, caller, rows, most, "version")
 
 
-@router.patch("/{agreement_id}", response_model=Agreement)
+@router.patch("/{agreement_id}", response_model=Agreement, operation_id="amend_agreement", summary="Amend an agreement")
 def amend(
     agreement_id: AgreementId,
     body: AgreementAmendment,
@@ -94,7 +99,7 @@ def amend(
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.post("/{agreement_id}/end", response_model=Agreement)
+@router.post("/{agreement_id}/end", response_model=Agreement, operation_id="end_agreement", summary="End an agreement")
 def end(
     agreement_id: AgreementId,
     body: Ending,
@@ -108,7 +113,7 @@ def end(
     expected = read_if_match(if_match)
 
     def act(change: Change) -> Reply:
-        return _reply(200, change, caller, end_agreement(change, caller, agreement_id, expected, body.ends_at))
+        return _reply(200, change, caller, end_agreement(change, caller, agreement_id, expected, body.valid_to_at))
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 

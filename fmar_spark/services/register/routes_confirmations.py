@@ -1,6 +1,6 @@
 """Answers to detections over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
@@ -19,10 +19,18 @@ from fmar_spark.services.web.replies import Reply, respond
 router = APIRouter(prefix="/v1/confirmations", tags=["confirmations"])
 Reader = Annotated[Caller, Depends(allowed(Action.READ_CONFIRMATIONS))]
 Writer = Annotated[Caller, Depends(allowed(Action.WRITE_CONFIRMATIONS))]
+_AGAIN: Final[dict[int | str, Any]] = {200: {"model": Confirmation, "description": "A new version of an earlier answer."}}
 ConfirmationId = Annotated[str, Path(pattern=ID_PATTERN)]
 
 
-@router.post("", status_code=201, response_model=Confirmation)
+@router.post(
+    "",
+    status_code=201,
+    response_model=Confirmation,
+    responses=_AGAIN,
+    operation_id="confirm_detection",
+    summary="Confirm or correct a detection",
+)
 def confirm(body: NewConfirmation, request: Request, caller: Writer, service: ServiceOf, key: IdempotencyKey = None) -> Response:
     """Confirm or correct a detection of medium confidence in one's own portfolio; a later answer is a new version."""
     service.check_mpan(body.mpan_id)
@@ -31,12 +39,12 @@ def confirm(body: NewConfirmation, request: Request, caller: Writer, service: Se
         # The portfolio first: nobody learns of detections behind other meters from the difference of the refusals.
         answer = Answer(body.mpan_id, body.amsid, body.asset_class, body.is_present)
         row = record_confirmation(change, caller, answer, lambda: find_invited(service.derived, body.mpan_id, body.asset_class))
-        return reply_with(201, Confirmation, caller, row, f"/v1/confirmations/{row['confirmation_id']}")
+        return reply_with(201 if row["version"] == 1 else 200, Confirmation, caller, row, f"/v1/confirmations/{row['confirmation_id']}")
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("", response_model=Page[Confirmation])
+@router.get("", response_model=Page[Confirmation], operation_id="list_confirmations", summary="List confirmations")
 def look_up(caller: Reader, service: ServiceOf, query: Annotated[ConfirmationSearch, Query()]) -> Response:
     """Answers as they stand, oldest first."""
     size = service.parts.page_size(query.limit)
@@ -48,7 +56,7 @@ def look_up(caller: Reader, service: ServiceOf, query: Annotated[ConfirmationSea
     return answer_page(Confirmation, caller, rows, size, "confirmation_id")
 
 
-@router.get("/{confirmation_id}", response_model=Confirmation)
+@router.get("/{confirmation_id}", response_model=Confirmation, operation_id="get_confirmation", summary="Get a confirmation")
 def show(confirmation_id: ConfirmationId, caller: Reader, service: ServiceOf) -> Response:
     """One answer as it stands."""
     with service.database.reading(reach_of(caller)) as connection:
@@ -56,7 +64,12 @@ def show(confirmation_id: ConfirmationId, caller: Reader, service: ServiceOf) ->
     return respond(reply_with(200, Confirmation, caller, row))
 
 
-@router.get("/{confirmation_id}/history", response_model=Page[Confirmation])
+@router.get(
+    "/{confirmation_id}/history",
+    response_model=Page[Confirmation],
+    operation_id="list_confirmation_versions",
+    summary="List the versions of a confirmation",
+)
 def history(confirmation_id: ConfirmationId, caller: Reader, service: ServiceOf) -> Response:
     """Every version of one answer, oldest first."""
     most = service.settings.max_history_versions

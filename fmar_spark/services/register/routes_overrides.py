@@ -33,7 +33,7 @@ OverrideId = Annotated[str, Path(pattern=ID_PATTERN)]
 _MOST_OF_ONE_ASSET = 1000
 
 
-@router.post("/overrides", status_code=201, response_model=Override)
+@router.post("/overrides", status_code=201, response_model=Override, operation_id="declare_override", summary="Declare a parameter")
 def declare(body: NewOverride, request: Request, caller: Writer, service: ServiceOf, key: IdempotencyKey = None) -> Response:
     """Declare a capability parameter of an asset in one's own portfolio; an earlier declaration is superseded."""
     service.check_mpan(body.mpan_id)
@@ -45,7 +45,7 @@ def declare(body: NewOverride, request: Request, caller: Writer, service: Servic
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("/overrides", response_model=Page[Override])
+@router.get("/overrides", response_model=Page[Override], operation_id="list_overrides", summary="List declarations")
 def look_up(caller: Reader, service: ServiceOf, query: Annotated[OverrideSearch, Query()]) -> Response:
     """Declarations, as they are known or were known, oldest first."""
     size = service.parts.page_size(query.limit)
@@ -58,7 +58,7 @@ def look_up(caller: Reader, service: ServiceOf, query: Annotated[OverrideSearch,
     return answer_page(Override, caller, rows, size, "override_id")
 
 
-@router.get("/overrides/{override_id}", response_model=Override)
+@router.get("/overrides/{override_id}", response_model=Override, operation_id="get_override", summary="Get a declaration")
 def show(override_id: OverrideId, caller: Reader, service: ServiceOf, query: Annotated[KnownQuery, Query()]) -> Response:
     """One declaration as it is known, or was known."""
     with service.database.reading(reach_of(caller)) as connection:
@@ -66,7 +66,12 @@ def show(override_id: OverrideId, caller: Reader, service: ServiceOf, query: Ann
     return respond(reply_with(200, Override, caller, row))
 
 
-@router.get("/overrides/{override_id}/history", response_model=Page[Override])
+@router.get(
+    "/overrides/{override_id}/history",
+    response_model=Page[Override],
+    operation_id="list_override_versions",
+    summary="List the versions of a declaration",
+)
 def history(override_id: OverrideId, caller: Reader, service: ServiceOf) -> Response:
     """Every version of one declaration, oldest first."""
     most = service.settings.max_history_versions
@@ -77,7 +82,7 @@ def history(override_id: OverrideId, caller: Reader, service: ServiceOf) -> Resp
     return answer_page(Override, caller, rows, most, "version")
 
 
-@router.post("/overrides/{override_id}/end", response_model=Override)
+@router.post("/overrides/{override_id}/end", response_model=Override, operation_id="end_override", summary="End a declaration")
 def end(
     override_id: OverrideId,
     body: Ending,
@@ -91,12 +96,17 @@ def end(
     expected = read_if_match(if_match)
 
     def act(change: Change) -> Reply:
-        return reply_with(200, Override, caller, end_override(change, caller, override_id, expected, body.ends_at))
+        return reply_with(200, Override, caller, end_override(change, caller, override_id, expected, body.valid_to_at))
 
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("/capability", response_model=Page[ComparedOverride])
+@router.get(
+    "/capability",
+    response_model=Page[ComparedOverride],
+    operation_id="compare_capability",
+    summary="Compare what is declared with what is derived",
+)
 async def compare(caller: Reader, service: ServiceOf, query: Annotated[CapabilitySearch, Query()]) -> Response:
     """What is declared of an asset now, each beside what the engine derives for it."""
     return await run_in_threadpool(_compare, caller, service, query)

@@ -23,7 +23,7 @@ PartyPath = Annotated[str, Path(pattern=PARTY_PATTERN)]
 ClientPath = Annotated[str, Path(pattern=CLIENT_PATTERN)]
 
 
-@router.post("", status_code=201, response_model=Party)
+@router.post("", status_code=201, response_model=Party, operation_id="add_party", summary="Add a party")
 def add(body: NewParty, request: Request, caller: Administrator, service: ServiceOf, key: IdempotencyKey = None) -> Response:
     """Let a party take part."""
 
@@ -35,7 +35,7 @@ def add(body: NewParty, request: Request, caller: Administrator, service: Servic
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("", response_model=Page[Party])
+@router.get("", response_model=Page[Party], operation_id="list_parties", summary="List parties")
 def look_up(caller: Reader, service: ServiceOf, query: Annotated[PageQuery, Query()]) -> Response:
     """All parties in the order of their ids."""
     size = service.parts.page_size(query.limit)
@@ -44,7 +44,7 @@ def look_up(caller: Reader, service: ServiceOf, query: Annotated[PageQuery, Quer
     return answer_page(Party, caller, [_shown(row) for row in rows], size, "party_id")
 
 
-@router.get("/{party_id}", response_model=Party)
+@router.get("/{party_id}", response_model=Party, operation_id="get_party", summary="Get a party")
 def show(party_id: PartyPath, caller: Reader, service: ServiceOf) -> Response:
     """One party."""
     with service.database.reading(reach_of(caller)) as connection:
@@ -52,7 +52,7 @@ def show(party_id: PartyPath, caller: Reader, service: ServiceOf) -> Response:
     return respond(reply_with(200, Party, caller, _shown(row)))
 
 
-@router.get("/{party_id}/history", response_model=Page[Party])
+@router.get("/{party_id}/history", response_model=Page[Party], operation_id="list_party_versions", summary="List the versions of a party")
 def history(party_id: PartyPath, caller: Reader, service: ServiceOf) -> Response:
     """Every version of one party, oldest first."""
     most = service.settings.max_history_versions
@@ -62,7 +62,7 @@ def history(party_id: PartyPath, caller: Reader, service: ServiceOf) -> Response
     return answer_page(Party, caller, [_shown(row) for row in rows], most, "version")
 
 
-@router.patch("/{party_id}", response_model=Party)
+@router.patch("/{party_id}", response_model=Party, operation_id="amend_party", summary="Amend a party")
 def amend(
     party_id: PartyPath,
     body: PartyAmendment,
@@ -83,7 +83,7 @@ def amend(
     return answer_write(service, caller, intent_of(request, caller, key, body), act)
 
 
-@router.get("/{party_id}/clients", response_model=Page[Client])
+@router.get("/{party_id}/clients", response_model=Page[Client], operation_id="list_clients", summary="List the clients of a party")
 def clients(party_id: PartyPath, caller: Reader, service: ServiceOf) -> Response:
     """The clients that speak, or spoke last, for a party."""
     with service.database.reading(reach_of(caller)) as connection:
@@ -92,7 +92,7 @@ def clients(party_id: PartyPath, caller: Reader, service: ServiceOf) -> Response
     return answer_page(Client, caller, rows, len(rows), "client_id")
 
 
-@router.put("/{party_id}/clients/{client_id}", response_model=Client)
+@router.put("/{party_id}/clients/{client_id}", response_model=Client, operation_id="appoint_client", summary="Appoint or withdraw a client")
 def appoint(
     party_id: PartyPath,
     client_id: ClientPath,

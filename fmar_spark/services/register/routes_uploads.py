@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import IO, Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -13,11 +13,22 @@ from sqlalchemy import Connection
 
 from fmar_spark.services.register.access import Action, reach_of
 from fmar_spark.services.register.agreements import actor_of
-from fmar_spark.services.register.bodies import ReportQuery, Upload, UploadQuery, UploadRowResult
+from fmar_spark.services.register.bodies import ReportQuery, Upload, UploadQuery, UploadRowResult, UploadSearch
 from fmar_spark.services.register.csv_rows import check_file, read_rows
 from fmar_spark.services.register.records import Change, Row, change_of
 from fmar_spark.services.register.service import Service, ServiceOf, allowed
-from fmar_spark.services.register.uploads import REFUSED, RUNNING, Mode, Order, Task, find_upload, find_upload_rows, open_upload, run_upload
+from fmar_spark.services.register.uploads import (
+    RUNNING,
+    Asked,
+    Mode,
+    Order,
+    Task,
+    find_upload,
+    find_upload_rows,
+    find_uploads,
+    open_upload,
+    run_upload,
+)
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.idempotency import IN_PROGRESS, IdempotencyKey, Intent, digest_of
 from fmar_spark.services.web.models import ID_PATTERN, Page, bad_cursor, page_of, read_cursor
@@ -30,10 +41,15 @@ Writer = Annotated[Caller, Depends(allowed(Action.WRITE_AGREEMENTS))]
 UploadId = Annotated[str, Path(pattern=ID_PATTERN)]
 _IN_MEMORY_BYTES: Final = 2**20
 _REFUSED: Final = "upload-refused"
+_CSV: Final = (
+    "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at,valid_to_at\n2000056535971,AMS-1,dso_local,1,true,2026-01-01T00:00:00Z,\n"
+)
 _CSV_BODY = {
     "requestBody": {
         "required": True,
-        "content": {"text/csv": {"schema": {"type": "string", "description": "UTF-8, with a header; see docs/register.md."}}},
+        "content": {
+            "text/csv": {"schema": {"type": "string", "description": "UTF-8, with a header; see docs/register.md."}, "example": _CSV}
+        },
     }
 }
 
@@ -48,13 +64,24 @@ class Opened(NamedTuple):
     request_id: str
 
 
-@router.post("", status_code=201, response_model=Upload, openapi_extra=_CSV_BODY)
+@router.post(
+    "",
+    status_code=201,
+    response_model=Upload,
+    responses={200: {"model": Upload, "description": "A trial: the file would be taken."}},
+    openapi_extra=_CSV_BODY,
+    operation_id="upload_agreements",
+    summary="Upload agreements",
+)
 async def upload(
     request: Request, caller: Writer, service: ServiceOf, query: Annotated[UploadQuery, Query()], key: IdempotencyKey = None
 ) -> Response:
-    """Take a CSV of the caller's agreements: all or nothing, in part, or as a trial; the report has a line for every row."""
+    """Take a CSV of the caller's agreements: all or nothing, in part, or as a trial; the report has a line for every row.
+
+    422 where nothing is, or in a trial would be, taken.
+    """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "text/csv":
-        raise MediaTypeError("csv-wanted", "Content-Type: text/csv wanted")
+        raise MediaTypeError("csv-wanted", "Content-Type: text/csv wanted", headers={"Accept-Post": "text/csv"})
     digest = hashlib.sha256()
     with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
         async for block in request.stream():
@@ -65,7 +92,19 @@ async def upload(
         return await run_in_threadpool(_take, service, request, intent, query, file)
 
 
-@router.get("/{upload_id}", response_model=Upload)
+@router.get("", response_model=Page[Upload], operation_id="list_uploads", summary="List uploads")
+def look_up(caller: Writer, service: ServiceOf, query: Annotated[UploadSearch, Query()]) -> Response:
+    """One's own uploads, oldest first."""
+    size = service.parts.page_size(query.limit)
+    asked = Asked(query.state, read_cursor(query.cursor), size + 1)
+    with service.database.reading(reach_of(caller)) as connection:
+        rows = find_uploads(connection, caller, _stale_before(service, connection), asked)
+    shown, cursor = page_of(rows, size, "upload_id")
+    items = [Upload.model_validate(row) for row in shown]
+    return respond(Reply(200, Page[Upload](items=items, next_cursor=cursor).model_dump_json()))
+
+
+@router.get("/{upload_id}", response_model=Upload, operation_id="get_upload", summary="Get an upload")
 def show(upload_id: UploadId, caller: Writer, service: ServiceOf) -> Response:
     """How one's own upload stands."""
     with service.database.reading(reach_of(caller)) as connection:
@@ -73,7 +112,9 @@ def show(upload_id: UploadId, caller: Writer, service: ServiceOf) -> Response:
     return respond(Reply(200, Upload.model_validate(row).model_dump_json()))
 
 
-@router.get("/{upload_id}/rows", response_model=Page[UploadRowResult])
+@router.get(
+    "/{upload_id}/rows", response_model=Page[UploadRowResult], operation_id="list_upload_rows", summary="List the rows of an upload"
+)
 def report(upload_id: UploadId, caller: Writer, service: ServiceOf, query: Annotated[ReportQuery, Query()]) -> Response:
     """What became of each row of one's own upload, in the order of the file."""
     size = service.parts.page_size(query.limit)
@@ -84,7 +125,7 @@ def report(upload_id: UploadId, caller: Writer, service: ServiceOf, query: Annot
         _find(service, connection, caller, upload_id)
         rows = find_upload_rows(connection, upload_id, int(after), size + 1, query.only_refused)
     shown, cursor = page_of(rows, size, "line")
-    items = [UploadRowResult.model_validate(row) for row in shown]
+    items = [UploadRowResult.model_validate({**row, "faults": _list_faults(row)}) for row in shown]
     return respond(Reply(200, Page[UploadRowResult](items=items, next_cursor=cursor).model_dump_json()))
 
 
@@ -149,16 +190,27 @@ def _find_earlier(service: Service, change: Change, caller: Caller, intent: Inte
 
 
 def _reply_of(row: Row, request_id: str) -> Reply:
-    """201 where the file was taken or tried; 422 where nothing was stored because a row is refused."""
+    """201 where the file was taken, 200 where it was tried and would be; 422 where nothing was or would be stored."""
     location = f"{PATH}/{row['upload_id']}"
     upload = Upload.model_validate(row)
-    if row["state"] != REFUSED:
-        return Reply(201, upload.model_dump_json(), location=location)
+    if row["problem"] is None:
+        return Reply(200 if row["is_dry_run"] else 201, upload.model_dump_json(), location=location)
     detail = f"{row['problem']}; {location}/rows?only_refused=true says why"
     error = InvalidError(_REFUSED, detail, {"upload": upload.model_dump(mode="json")})
     return Reply(error.status, json.dumps(describe_problem(error, request_id)), location=location)
 
 
+def _list_faults(row: Row) -> list[dict[str, str]]:
+    """All faults; of reports from before they were all kept the first."""
+    if row["faults"]:
+        faults: list[dict[str, str]] = json.loads(row["faults"])
+        return faults
+    return [{"rule": row["rule"], "detail": row["detail"]}] if row["rule"] else []
+
+
 def _find(service: Service, connection: Connection, caller: Caller, upload_id: str) -> Row:
-    stale_before = service.database.now(connection) - timedelta(seconds=service.settings.upload_stale_seconds)
-    return find_upload(connection, caller, upload_id, stale_before)
+    return find_upload(connection, caller, upload_id, _stale_before(service, connection))
+
+
+def _stale_before(service: Service, connection: Connection) -> datetime:
+    return service.database.now(connection) - timedelta(seconds=service.settings.upload_stale_seconds)

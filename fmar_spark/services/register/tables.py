@@ -213,6 +213,7 @@ UPLOAD_ROWS: Final = Table(
     Column("agreement_id", String(64)),
     Column("rule", String(64)),
     Column("detail", String(500)),
+    Column("faults", Text),
 )
 
 _PLACE_FIELDS: Final = ("fsp_id", "mpan_id", "amsid")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from fmar_spark.services.register.access import reach_of
 from fmar_spark.services.register.agreements import SENTENCES, displace, end_for, standing_rows
 from fmar_spark.services.register.claims import find_states, weigh
-from fmar_spark.services.register.csv_rows import UploadRow
+from fmar_spark.services.register.csv_rows import RowFault, UploadRow
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.records import Change, Draft, Row
 from fmar_spark.services.register.tables import AGREEMENT
@@ -54,13 +54,13 @@ def check_rows(
     states = find_states(database, connection, reach, [*candidates, *found], now)
     checked = Checked([], [], [])
     for row in chunk:
-        outcome = {"line": row.line, "outcome": "refused", "agreement_id": None, "rule": row.rule, "detail": row.detail[:500]}
+        outcome = {"line": row.line, "outcome": "refused", "agreement_id": None, **_describe_faults(row.faults)}
         if row.values is not None:
             values = {**row.values, "fsp_id": caller.party_id, "agreement_id": new_id(), "line": row.line}
             others = standing.setdefault(values["amsid"], [])
             same = next((other for other in others if _says_already(other, values)), None)
             if same is not None:
-                outcome.update(outcome="unchanged", agreement_id=same["agreement_id"], rule=None, detail=None)
+                outcome.update(outcome="unchanged", agreement_id=same["agreement_id"])
             else:
                 weighing = weigh(values, others, states)
                 outcome.update(_describe(weighing.conflict, values))
@@ -147,13 +147,19 @@ def _says_already(other: Row, values: Row) -> bool:
 
 def _describe(conflict: Any, values: Row) -> Row:
     if not conflict:
-        return {"outcome": "accepted", "agreement_id": values["agreement_id"], "rule": None, "detail": None}
+        return {"outcome": "accepted", "agreement_id": values["agreement_id"]}
     term = conflict.term
     until = format_moment(term.valid_to_at) if term.valid_to_at else "open"
-    return {
-        "rule": str(conflict.rule),
-        "detail": f"{SENTENCES[conflict.rule]}: {term.market} from {format_moment(term.valid_from_at)} to {until}",
-    }
+    detail = f"{SENTENCES[conflict.rule]}: {term.market} from {format_moment(term.valid_from_at)} to {until}"
+    return _describe_faults((RowFault(str(conflict.rule), detail),))
+
+
+def _describe_faults(faults: Sequence[RowFault]) -> Row:
+    """The first fault, and all of them, as a line of the report has them."""
+    if not faults:
+        return dict.fromkeys(("rule", "detail", "faults"))
+    listed = json.dumps([{"rule": fault.rule, "detail": fault.detail} for fault in faults])
+    return {"rule": faults[0].rule, "detail": faults[0].detail[:500], "faults": listed}
 
 
 def _admit(values: Row, displaced: list[Row], others: list[Row], checked: Checked) -> None:

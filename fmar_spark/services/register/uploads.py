@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.services.register.access import reach_of
@@ -56,6 +56,14 @@ class Order(NamedTuple):
 
 
 Finish = Callable[[Connection, Row], None]
+
+
+class Asked(NamedTuple):
+    """Which of one's uploads."""
+
+    state: str | None
+    after_id: str
+    size: int
 
 
 class Task(NamedTuple):
@@ -162,6 +170,17 @@ def find_upload(connection: Connection, caller: Caller, upload_id: str, stale_be
     return row
 
 
+def find_uploads(connection: Connection, caller: Caller, stale_before: datetime, asked: Asked) -> list[Row]:
+    """A page of one's own uploads, oldest first."""
+    is_stale = and_(UPLOADS.c.state == RUNNING, UPLOADS.c.touched_at < stale_before)
+    state = case((is_stale, INTERRUPTED), else_=UPLOADS.c.state)
+    columns = [column for column in UPLOADS.columns if column.name != "state"]
+    wanted = select(*columns, state.label("state")).where(UPLOADS.c.fsp_id == caller.party_id, UPLOADS.c.upload_id > asked.after_id)
+    if asked.state is not None:
+        wanted = wanted.where(state == asked.state)
+    return [dict(row) for row in connection.execute(wanted.order_by(UPLOADS.c.upload_id).limit(asked.size)).mappings()]
+
+
 def find_upload_rows(connection: Connection, upload_id: str, after_line: int, size: int, only_refused: bool) -> list[Row]:
     """A page of the report."""
     wanted = select(UPLOAD_ROWS).where(UPLOAD_ROWS.c.upload_id == upload_id, UPLOAD_ROWS.c.line > after_line)
@@ -250,9 +269,16 @@ def _unstored(outcome: Row, order: Order) -> Row:
     return {**outcome, "outcome": "accepted" if order.is_dry_run else "valid", "agreement_id": None}
 
 
+def _is_refused(order: Order, tally: _Tally) -> bool:
+    """Whether nothing of the file is, or in a trial would be, taken."""
+    if order.mode == Mode.PARTIAL:
+        return tally.counts[REFUSED] > 0 and not (tally.counts["accepted"] or tally.counts["unchanged"])
+    return tally.counts[REFUSED] > 0
+
+
 def _explain(order: Order, tally: _Tally) -> str | None:
     refused = tally.counts[REFUSED]
-    if not refused or order.mode == Mode.PARTIAL:
+    if not _is_refused(order, tally):
         return None
     outcome = "would be stored" if order.is_dry_run else "was stored"
     return f"{refused} of {tally.counts['read']} rows refused, so nothing {outcome}"
@@ -270,8 +296,9 @@ def _store_in_chunks(task: Task, rows: Iterable[UploadRow]) -> Row:
         time.sleep(_PAUSE_SECONDS)
     with task.change() as change:
         change.database.refresh_statistics(change.connection)
-        state = "partly_applied" if tally.counts[REFUSED] else "applied"
-        row = _touch(change.connection, task.upload_id, state, change.now, tally)
+        partly = REFUSED if _is_refused(task.order, tally) else "partly_applied"
+        state = partly if tally.counts[REFUSED] else "applied"
+        row = _touch(change.connection, task.upload_id, state, change.now, tally, _explain(task.order, tally))
         task.finish(change.connection, row)
         return row
 

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
 from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPBearer
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.services.web.limits import RateLimit
@@ -16,6 +17,10 @@ from fmar_spark.services.web.readiness import Readiness
 from fmar_spark.services.web.request_audit import RequestAudit
 from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import ServiceSettings
+
+_BEARER: Final = HTTPBearer(
+    scheme_name="bearer", bearerFormat="JWT", description="An access token of the issuer that the service trusts.", auto_error=False
+)
 
 
 class Caller(NamedTuple):
@@ -71,10 +76,10 @@ def limit_anonymous(request: Request, purpose: str = "") -> None:
         TooManyError: its address asks too often.
     """
     address = request.client.host if request.client else "unknown"
-    parts_of(request).anonymous.take(f"{purpose} {address}")
+    request.state.allowance = parts_of(request).anonymous.take(f"{purpose} {address}")
 
 
-async def authenticate(request: Request) -> Caller:
+async def authenticate(request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Caller:
     """The party behind the bearer token.
 
     Raises:
@@ -96,7 +101,7 @@ async def identify(request: Request, token: str) -> Caller:
         limit_anonymous(request)
         raise
     request.state.client_id = client_id
-    parts.clients.take(client_id)
+    request.state.allowance = parts.clients.take(client_id)
     caller = await run_in_threadpool(parts.find_caller, client_id)
     if caller is None:
         raise ForbiddenError("unknown-client", "the token's client speaks for no party")

@@ -21,14 +21,14 @@ class Health(BaseModel):
     status: str
 
 
-@router.get("/health/live", response_model=Health)
+@router.get("/health/live", response_model=Health, operation_id="check_live", summary="Check that the process answers")
 async def live(request: Request) -> Health:
     """The process answers."""
     limit_anonymous(request, _PROBE)
     return Health(status="live")
 
 
-@router.get("/health/ready", response_model=Health)
+@router.get("/health/ready", response_model=Health, operation_id="check_ready", summary="Check that the service can work")
 async def ready(request: Request) -> Health:
     """The service can work: its database answers and has its tables."""
     limit_anonymous(request, _PROBE)
@@ -40,7 +40,13 @@ async def ready(request: Request) -> Health:
     return Health(status="ready")
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+@router.get(
+    "/metrics",
+    operation_id="read_metrics",
+    summary="Read the counters",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request) -> Response:
     """Counters for Prometheus."""
     limit_anonymous(request, _PROBE)

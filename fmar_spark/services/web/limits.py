@@ -10,11 +10,30 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from fmar_spark.services.web.problems import TooManyError
 
 _MOST_BUCKETS: Final = 10_000
+
+
+class Allowance(NamedTuple):
+    """What is left to a caller."""
+
+    burst: int
+    """Requests at once after a pause."""
+    left: int
+    seconds_to_full: int
+    """Until the whole burst is there again."""
+    seconds_of_burst: int
+    """In which an empty bucket fills."""
+
+    def describe(self) -> dict[str, str]:
+        """As headers (draft-ietf-httpapi-ratelimit-headers-10)."""
+        return {
+            "RateLimit-Policy": f'"requests";q={self.burst};w={self.seconds_of_burst}',
+            "RateLimit": f'"requests";r={self.left};t={self.seconds_to_full}',
+        }
 
 
 class RateLimit:
@@ -28,8 +47,8 @@ class RateLimit:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, caller: str) -> None:
-        """Count one request of a caller.
+    def take(self, caller: str) -> Allowance:
+        """Count one request of a caller; what is left to it.
 
         Raises:
             TooManyError: the bucket is empty; Retry-After says for how long.
@@ -42,6 +61,11 @@ class RateLimit:
             self._buckets[caller] = (left - 1 if is_allowed else left, now)
             if len(self._buckets) > _MOST_BUCKETS:
                 self._buckets.popitem(last=False)
+        left -= is_allowed
+        seconds = [max(1, math.ceil(amount / self._per_second)) for amount in (self._burst - left, self._burst)]
+        allowance = Allowance(int(self._burst), max(0, int(left)), *seconds)
         if not is_allowed:
             wait = max(1, math.ceil((1 - left) / self._per_second))
-            raise TooManyError("too-many-requests", f"try again in {wait} s", headers={"Retry-After": str(wait)})
+            headers = {"Retry-After": str(wait), **allowance.describe()}
+            raise TooManyError("too-many-requests", f"try again in {wait} s", headers=headers)
+        return allowance

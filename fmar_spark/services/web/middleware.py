@@ -17,18 +17,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fmar_spark.services.web import health
 from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.identifiers import new_id
+from fmar_spark.services.web.limits import Allowance
 from fmar_spark.services.web.problems import (
     OVERLOADED,
     PROBLEM_MEDIA_TYPE,
     BusyError,
+    MediaTypeError,
     ServiceError,
     TooLargeError,
     TooManyError,
     UnreadableError,
     describe_problem,
 )
+from fmar_spark.services.web.replies import is_same
 
 _CLOSE: Final = {"Connection": "close"}
+_PLAIN: Final = {"Accept-Encoding": "identity", **_CLOSE}
 _RETRY: Final = {"Retry-After": "1"}
 _SLOWEST_BYTES_PER_SECOND: Final = 16_384
 _POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
@@ -55,6 +59,8 @@ class RequestGuard:
         most_bytes = self._large_bodies.get(scope["path"], self._parts.settings.max_body_bytes)
         turn = _Turn(self._work)
         exchange = _Exchange(self._parts, scope, send)
+        if scope["method"] == "HEAD":
+            scope["method"] = "GET"
         try:
             bounded = exchange.bounded(receive, most_bytes, turn)
             if scope["path"] not in health.PATHS and not exchange.has_body:
@@ -116,6 +122,8 @@ class _Exchange:
         self._send = send
         self._began = time.perf_counter()
         self._began_at = datetime.now(UTC)
+        self._method = scope["method"]
+        self._has_content = self._method != "HEAD"
         self._status = 0
         self._is_answered = False
         scope.setdefault("state", {})["request_id"] = self.request_id
@@ -135,6 +143,8 @@ class _Exchange:
             raise UnreadableError("two-lengths", "Content-Length beside Transfer-Encoding: one of them is required", headers=_CLOSE)
         if not declared.isascii() or not declared.isdigit() or int(declared[:18]) > most:
             raise too_large
+        if self.has_body and headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise MediaTypeError("encoded-body", "a body without Content-Encoding is required", headers=_PLAIN)
         received = 0
         seconds = self._parts.settings.request_body_seconds
         is_whole = not self.has_body
@@ -171,16 +181,30 @@ class _Exchange:
         return error
 
     async def send(self, message: Message) -> None:
-        """The answer, with its id and headers that keep browsers out."""
+        """The answer, with its id, what is left of the caller's rate, and headers that keep browsers out; 304 where it is known."""
         if message["type"] == "http.response.start":
             self._is_answered = True
-            self._status = message["status"]
             headers = MutableHeaders(scope=message)
+            if self._is_known(message["status"], headers):
+                message["status"] = 304
+                self._has_content = False
+                for name in ("content-length", "content-type"):
+                    del headers[name]
+            self._status = message["status"]
             headers["X-Request-ID"] = self.request_id
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
             headers.setdefault("Content-Security-Policy", _POLICY)
+            allowance: Allowance | None = self._scope["state"].get("allowance")
+            for name, value in (allowance.describe() if allowance else {}).items():
+                headers.setdefault(name, value)
+        elif message["type"] == "http.response.body" and not self._has_content:
+            message = {**message, "body": b""}
         await self._send(message)
+
+    def _is_known(self, status: int, headers: MutableHeaders) -> bool:
+        is_read = self._method in {"GET", "HEAD"} and status == 200 and "etag" in headers
+        return is_read and is_same(Headers(scope=self._scope).get("if-none-match"), headers["etag"])
 
     async def refuse(self, error: ServiceError) -> None:
         """A problem document, unless the answer has begun."""
@@ -197,7 +221,7 @@ class _Exchange:
         """Count, log and audit."""
         state: dict[str, Any] = self._scope["state"]
         seconds = time.perf_counter() - self._began
-        method = self._scope["method"] if self._scope["method"] in _METHODS else "OTHER"
+        method = self._method if self._method in _METHODS else "OTHER"
         route = getattr(self._scope.get("route"), "path", _UNKNOWN_ROUTE)
         metrics = self._parts.metrics
         metrics.requests.labels(method, route, str(self._status)).inc()

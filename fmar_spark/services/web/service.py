@@ -8,17 +8,28 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from fmar_spark import __version__
 from fmar_spark.services.web import health, openapi_page
 from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.middleware import RequestGuard
 from fmar_spark.services.web.models import Problem
-from fmar_spark.services.web.problems import OVERLOADED, PROBLEM_MEDIA_TYPE, TITLES, ServiceError, TooManyError, describe_problem
+from fmar_spark.services.web.openapi_document import build_document
+from fmar_spark.services.web.problems import (
+    OVERLOADED,
+    PROBLEM_MEDIA_TYPE,
+    TITLES,
+    MediaTypeError,
+    ServiceError,
+    TooManyError,
+    describe_problem,
+)
 
 _PROBLEM_CONTENT: Final = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _DECLARED: Final = (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 429, 503)
 _MOST_FAULTS: Final = 20
+_METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 class Api(NamedTuple):
@@ -31,6 +42,8 @@ class Api(NamedTuple):
     """Bytes that a path takes where it takes more than the setting max_body_bytes."""
     close: Callable[[], None]
     """Gives back what the service holds, when it ends."""
+    examples: Mapping[str, object]
+    """Values that OpenAPI shows, by the names of fields and parameters."""
 
 
 def build_service(parts: ServiceParts, api: Api) -> FastAPI:
@@ -46,6 +59,7 @@ def build_service(parts: ServiceParts, api: Api) -> FastAPI:
         responses={status: {"description": TITLES[status], "model": Problem, "content": _PROBLEM_CONTENT} for status in _DECLARED},
     )
     app.state.parts = parts
+    app.openapi = lambda: build_document(app, api.examples)  # type: ignore[method-assign]  # as FastAPI documents it
     for router in (*api.routers, health.router, openapi_page.router):
         app.include_router(router)
     app.add_exception_handler(ServiceError, _answer_refusal)
@@ -75,11 +89,27 @@ async def _answer_refusal(request: Request, error: Exception) -> Response:
 async def _answer_invalid(request: Request, error: Exception) -> Response:
     """What is wrong and where, never what was sent."""
     faults = error.errors() if isinstance(error, RequestValidationError) else []
+    if any(fault["loc"][:1] == ("body",) for fault in faults) and not _is_json(request):
+        wanted = {"Accept-Post": "application/json"} if request.method == "POST" else {}
+        return _problem(request, MediaTypeError("json-wanted", "Content-Type: application/json is required", headers=wanted))
     named = [{"pointer": "/" + "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in faults[:_MOST_FAULTS]]
     is_unreadable = any(fault["type"] == "json_invalid" for fault in faults)
     refusal = ServiceError("invalid-request", "the request does not have the required format", {"errors": named})
     refusal.status = 400 if is_unreadable else 422
     return _problem(request, refusal)
+
+
+def _is_json(request: Request) -> bool:
+    essence = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
+
+
+def _list_methods(request: Request) -> str:
+    """Every method that the path takes: Starlette names those of the first route that matches alone."""
+    allowed = {
+        method for method in _METHODS for route in request.app.routes if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
@@ -88,6 +118,8 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     refusal = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
     refusal.status = status if status in TITLES else 400
     refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if status == 405:
+        refusal.headers["Allow"] = _list_methods(request)
     try:
         if status in {404, 405} and not hasattr(request.state, "client_id"):
             limit_anonymous(request)
