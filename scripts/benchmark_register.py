@@ -1,10 +1,12 @@
-"""Measures a register with many agreements on the loopback: one upload of them all, then writes and look-ups by several clients at once.
+"""Measures a register with many agreements on the loopback: one upload of them all, writes and look-ups by several clients, then a crowd.
 
-Starts its own service and, for PostgreSQL, its own throw-away server that syncs to disk; both are stopped at the end. Bounded by
---agreements and --seconds; prints one line a measure.
+The crowd asks more than the service can answer at once, and beside it a probe asks for readiness. Starts its own service and, for
+PostgreSQL, its own throw-away server that syncs to disk; both are stopped at the end. Bounded by --agreements and --seconds; prints
+one line a measure.
 """
 
 import argparse
+import asyncio
 import os
 import random
 import socket
@@ -16,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
 
 import httpx
 import numpy as np
@@ -38,7 +42,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append", help="may be repeated (default: both)")
     parser.add_argument("--agreements", type=int, default=1_000_000)
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of each of the two measures")
+    parser.add_argument("--crowd", type=int, default=200, help="clients of the last measure; 0 leaves it out")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each measure")
     arguments = parser.parse_args(argv)
     for name in arguments.database or ["sqlite", "postgresql"]:
         with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder, start_database(name, Path(folder)) as url:
@@ -67,6 +72,11 @@ def measure(name: str, url: str, folder: Path, arguments: argparse.Namespace) ->
         print(f"{name}: service peak memory {peak_megabytes(process.pid):.0f} MB")
         for what, ask in (("write", write_one), ("look-up", look_up_with(mpans))):
             report(name, what, run_clients(base, headers, ask, arguments.connections, arguments.seconds))
+        if arguments.crowd:
+            print(
+                f"{name}: {measure_crowd(Place(base, headers, mpans, process.pid), arguments.crowd, arguments.seconds)}; {load()}",
+                flush=True,
+            )
     database = RegisterDatabase(RegisterSettings(database_url=url))
     began = time.perf_counter()
     verified = verify_ledger(database)
@@ -120,6 +130,117 @@ def run_clients(base: str, headers: dict[str, str], ask: Ask, connections: int, 
     for thread in threads:
         thread.join()
     return [one for times in taken for one in times]
+
+
+class Place(NamedTuple):
+    """A service under measure."""
+
+    base: str
+    headers: dict[str, str]
+    mpans: list[str]
+    process_id: int
+
+
+class Asked(NamedTuple):
+    """One request of the crowd."""
+
+    status: int
+    seconds: float
+
+
+def measure_crowd(place: Place, clients: int, seconds: float) -> str:
+    """Reads by so many clients that honour Retry-After, and readiness probes beside them, as one line."""
+    asked, probes = asyncio.run(_run_crowd(place, clients, 2.0))  # warm
+    began = processor_seconds(place.process_id)
+    asked, probes = asyncio.run(_run_crowd(place, clients, seconds))
+    used = processor_seconds(place.process_id) - began
+    answered = [one.seconds for one in asked if one.status == 200]
+    away = [one.seconds for one in asked if one.status == 503]
+    others = len(asked) - len(answered) - len(away)
+    ready = [one.seconds for one in probes if one.status == 200]
+    return (
+        f"{clients} clients: reads {len(answered)}, {_percentiles(answered)}; 503 {len(away)} ({len(away) / max(1, len(asked)):.0%}), "
+        f"{_percentiles(away)}; others {others}; readiness {len(ready)} of {len(probes)}, {_percentiles(ready)}; "
+        f"processor {1000 * used / max(1, len(asked)):.2f} ms a request, {1000 * used / max(1, len(answered)):.2f} ms a read; "
+        f"peak memory {peak_megabytes(place.process_id):.0f} MB"
+    )
+
+
+async def _run_crowd(place: Place, clients: int, seconds: float) -> tuple[list[Asked], list[Asked]]:
+    """Requests of the crowd and of the probe, over plain sockets: an HTTP client's own work would be measured with it."""
+    until = time.perf_counter() + seconds
+    asked: list[Asked] = []
+    probes: list[Asked] = []
+    head = "".join(f"{name}: {value}\r\n" for name, value in place.headers.items())
+
+    async def ask(number: int) -> None:
+        choose = random.Random(number)
+        async with Line(place.base) as line:
+            while time.perf_counter() < until:
+                path = f"/v1/agreements?mpan_id={choose.choice(place.mpans)}&valid_at=2026-03-04T17:30:00Z"
+                asked.append(await line.get(path, head))
+                if asked[-1].status == 503:
+                    await asyncio.sleep(choose.uniform(0.5, 1.5))
+
+    async def probe() -> None:
+        async with Line(place.base) as line:
+            while time.perf_counter() < until:
+                probes.append(await line.get("/health/ready", ""))
+                await asyncio.sleep(0.1)
+
+    await asyncio.gather(probe(), *(ask(number) for number in range(clients)))
+    return asked, probes
+
+
+class Line:
+    """A connection that asks again and again."""
+
+    def __init__(self, base: str) -> None:
+        """Not open yet."""
+        self._host, _, port = base.removeprefix("http://").partition(":")
+        self._port = int(port)
+        self._writer: asyncio.StreamWriter | None = None
+        self._reader: asyncio.StreamReader | None = None
+
+    async def __aenter__(self) -> Self:
+        """Itself."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Closed."""
+        if self._writer is not None:
+            self._writer.close()
+
+    async def get(self, path: str, head: str) -> Asked:
+        """One request; status 0 where the connection was closed."""
+        began = time.perf_counter()
+        if self._reader is None or self._writer is None:
+            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n{head}\r\n".encode())
+        try:
+            answer = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            length = int(answer.partition("content-length:")[2].partition("\r\n")[0])
+            await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._reader = self._writer = None
+            return Asked(0, time.perf_counter() - began)
+        if "connection: close" in answer:
+            self._writer.close()
+            self._reader = self._writer = None
+        return Asked(int(answer.split(" ", 2)[1]), time.perf_counter() - began)
+
+
+def _percentiles(seconds: list[float]) -> str:
+    if not seconds:
+        return "none"
+    p50, p99 = (1000 * float(value) for value in np.percentile(seconds, (50, 99)))
+    return f"p50 {p50:.0f} ms, p99 {p99:.0f} ms"
+
+
+def processor_seconds(process_id: int) -> float:
+    """Processor time that a process has used so far (Linux)."""
+    fields = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report(name: str, what: str, taken: list[float]) -> None:

@@ -165,6 +165,9 @@ class ServiceSettings(Section):
     request_body_seconds: float = Field(
         30.0, gt=0, description="Time for a request's body, plus what 16 kB/s take for what has arrived; then 408."
     )
+    answer_read_seconds: float = Field(
+        30.0, gt=0, description="A connection whose caller does not read what waits for it in this time is closed."
+    )
     max_connections: int = Field(1000, ge=1, description="Connections that one service holds at once; more answer 503.")
     max_requests_at_once: int = Field(
         40, ge=1, description="Requests that one service works on at once, health apart; more answer 503 with Retry-After."

@@ -6,9 +6,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from register_world import MPAN, Served, agreement, serve, settings_of
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -108,6 +110,22 @@ def test_a_caller_that_asks_too_often_learns_when_to_come_back(database: Registe
             service.http.get(path).status_code for path in ("/health/live", "/health/ready", "/metrics", "/health/live", "/health/live")
         ]
         assert probes == [200, 200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "statuses"),
+    [
+        (("2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3"), [401, 401, 429]),
+        (("2001:db8::1", "2001:db8:0:1::1", "2001:db8:0:2::1"), [401, 401, 401]),
+        (("192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"), [401, 401, 429]),
+        (("a" * 5000, "\u202e", ""), [401, 401, 429]),
+    ],
+)
+def test_an_address_counts_by_what_one_caller_has(migrated_file: Path, addresses: tuple[str, ...], statuses: list[int]) -> None:
+    settings = f"sqlite:///{migrated_file}"
+    service = serve(RegisterDatabase(settings_of(settings)), settings, anonymous_requests_per_minute=1, anonymous_request_burst=2)
+    answers = [TestClient(service.http.app, client=(address, 1)).get("/v1/agreements").status_code for address in addresses]
+    assert answers == statuses
 
 
 def test_a_bucket_refills_evenly() -> None:

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import httpx
@@ -17,10 +17,15 @@ from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.web.server import configure
 
 
-@contextmanager
-def listening(served: Served, **changes: Any) -> Iterator[int]:
+def listening(served: Served, **changes: Any) -> AbstractContextManager[int]:
     """The port on which a service listens."""
-    server = uvicorn.Server(configure(served.http.app, settings_of("sqlite:///unused.db", **changes), "127.0.0.1", 0))
+    return hosting(served.http.app, **changes)
+
+
+@contextmanager
+def hosting(app: Any, **changes: Any) -> Iterator[int]:
+    """The port on which an application listens."""
+    server = uvicorn.Server(configure(app, settings_of("sqlite:///unused.db", **changes), "127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
     while not server.started:
@@ -102,6 +107,48 @@ def test_bodies_that_are_on_their_way_keep_no_place_among_the_requests_at_work(d
         time.sleep(0.3)
         answer = httpx.get(f"http://127.0.0.1:{port}/v1/agreements", headers=served.headers("ALPHA"))
         assert answer.status_code == 200
+
+
+def test_a_caller_that_does_not_read_its_answer_is_cut_off() -> None:
+    is_over, parts = threading.Event(), 1500
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(parts):
+            await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+        is_over.set()
+
+    with hosting(stream, answer_read_seconds=0.5) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as mute:
+        mute.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert is_over.wait(15)
+        assert len(read_all(mute)) < parts * 65536
+    with hosting(stream, answer_read_seconds=0.5) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = 0
+        while block := slow.recv(2**20):
+            received += len(block)
+            time.sleep(0.01)
+        assert received > parts * 65536
+
+
+def test_lengths_that_contradict_each_other_are_refused_on_the_wire(served: Served) -> None:
+    start = b"POST /v1/agreements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    tricks = (
+        b"Content-Length: 4\r\nContent-Length: 40\r\n\r\n",
+        b"Content-Length: +4\r\n\r\n",
+        b"Content-Length: 4, 4 4\r\n\r\n",
+        b"Content-Length : 4\r\n\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 0\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
+    )
+    with listening(served, request_head_seconds=0.5) as port:
+        for trick in tricks:
+            answer = speak(port, start + trick + b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (answer.count(b"HTTP/1.1 200"), answer[:10]) == (0, b"HTTP/1.1 4") or answer.startswith(b"HTTP/1.1 501"), (trick, answer)
 
 
 def test_a_length_beside_chunks_is_refused_on_the_wire(served: Served) -> None:

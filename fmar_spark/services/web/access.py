@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Final, NamedTuple
 
 from fastapi import Depends, Request, Security
@@ -75,8 +76,18 @@ def limit_anonymous(request: Request, purpose: str = "") -> None:
     Raises:
         TooManyError: its address asks too often.
     """
-    address = request.client.host if request.client else "unknown"
-    request.state.allowance = parts_of(request).anonymous.take(f"{purpose} {address}")
+    request.state.allowance = parts_of(request).anonymous.take(f"{purpose} {_network_of(request.client.host if request.client else '')}")
+
+
+def _network_of(address: str) -> str:
+    """What one caller has of an address: all of IPv4, the first half of IPv6, since whoever has one address there has 2^64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ip_network((int(parsed) >> 64 << 64, 64)))
 
 
 async def authenticate(request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Caller:

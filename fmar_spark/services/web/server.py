@@ -1,15 +1,13 @@
 """Listens: HTTP as all services want it, with time limits for slow connections and proxies that are named."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fmar_spark.settings.sections import ServiceSettings
-
-_FLUSH_SECONDS: Final = 30.0
 
 
 def run_server(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> None:
@@ -31,7 +29,7 @@ def configure(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> 
         log_level="warning",
         server_header=False,
         ws="none",
-        http=_protocol_with(settings.request_head_seconds),
+        http=_protocol_with(settings.request_head_seconds, settings.answer_read_seconds),
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         limit_concurrency=settings.max_connections,
@@ -40,7 +38,7 @@ def configure(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> 
     )
 
 
-def _protocol_with(head_seconds: float) -> type[asyncio.Protocol]:
+def _protocol_with(head_seconds: float, flush_seconds: float) -> type[asyncio.Protocol]:
     """HTTP/1.1 whose connections end when no whole request head arrives in time, or when nobody reads what is left to send.
 
     Own code: uvicorn limits how long a connection may be idle between requests, and neither the first request nor a slow one.
@@ -50,6 +48,7 @@ def _protocol_with(head_seconds: float) -> type[asyncio.Protocol]:
         """Waits, but not for ever."""
 
         _head_timer: asyncio.TimerHandle | None = None
+        _read_timer: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
             super().connection_made(transport)
@@ -57,6 +56,7 @@ def _protocol_with(head_seconds: float) -> type[asyncio.Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._forget_timer()
+            self._forget_reader()
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
@@ -66,9 +66,17 @@ def _protocol_with(head_seconds: float) -> type[asyncio.Protocol]:
             if not self._is_idle():
                 self._forget_timer()
 
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._read_timer = self.loop.call_later(flush_seconds, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            self._forget_reader()
+            super().resume_writing()
+
         def timeout_keep_alive_handler(self) -> None:
             super().timeout_keep_alive_handler()
-            self.loop.call_later(_FLUSH_SECONDS, self.transport.abort)
+            self.loop.call_later(flush_seconds, self.transport.abort)
 
         def _is_idle(self) -> bool:
             cycle: Any = self.cycle
@@ -81,6 +89,11 @@ def _protocol_with(head_seconds: float) -> type[asyncio.Protocol]:
             if self._head_timer is not None:
                 self._head_timer.cancel()
                 self._head_timer = None
+
+        def _forget_reader(self) -> None:
+            if self._read_timer is not None:
+                self._read_timer.cancel()
+                self._read_timer = None
 
         def _give_up(self) -> None:
             self._head_timer = None
