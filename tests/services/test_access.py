@@ -93,7 +93,6 @@ OPEN_ROUTES = {("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metr
 ROWS_SEEN = {
     "/v1/agreements": {"ALPHA": 3, "BRAVO": 0, "SOUTHERN": 1, "NESO": 1, "OFFICE": 3},
     "/v1/overrides": {"ALPHA": 1, "BRAVO": 0, "SOUTHERN": 1, "NESO": 0, "OFFICE": 1},
-    "/v1/uploads": {"ALPHA": 1, "BRAVO": 0},
     "/v1/confirmations": {"ALPHA": 1, "BRAVO": 0, "OFFICE": 1},
 }
 HIDDEN_FROM_BUYERS = {"recorded_by_client_id", "consent_reference"}

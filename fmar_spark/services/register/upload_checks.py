@@ -21,6 +21,8 @@ from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.moments import format_moment
 
 _SAID_ALREADY: Final = ("fsp_id", "mpan_id", "amsid", "market", "primacy_tier", "is_exclusive", "valid_from_at", "valid_to_at")
+REPEATS: Final = "repeats"
+"""Of an unchanged row: what says the same already is an earlier row of the file, not a stored agreement."""
 _MOMENTS: Final = ("valid_from_at", "valid_to_at")
 
 
@@ -61,6 +63,7 @@ def check_rows(
             same = next((other for other in others if _says_already(other, values)), None)
             if same is not None:
                 outcome.update(outcome="unchanged", agreement_id=same["agreement_id"])
+                outcome[REPEATS] = "line" in same
             else:
                 weighing = weigh(values, others, states)
                 outcome.update(_describe(weighing.conflict, values))

@@ -24,7 +24,7 @@ from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import read_head
 from fmar_spark.services.register.records import Change, Row, change_of
 from fmar_spark.services.register.tables import AGREEMENTS, EVIDENCE_ROWS, UPLOAD_ROWS, UPLOADS
-from fmar_spark.services.register.upload_checks import Checked, Scratch, check_rows, row_of, store_checked
+from fmar_spark.services.register.upload_checks import REPEATS, Checked, Scratch, check_rows, row_of, store_checked
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.problems import BusyError, MissingError
@@ -264,9 +264,9 @@ def _report_unstored(task: Task, scratch: Scratch, tally: _Tally) -> Row:
 
 def _unstored(outcome: Row, order: Order) -> Row:
     """An outcome without the agreement that it did not become."""
-    if outcome["outcome"] != "accepted":
-        return outcome
-    return {**outcome, "outcome": "accepted" if order.is_dry_run else "valid", "agreement_id": None}
+    if outcome["outcome"] == "accepted":
+        return {**outcome, "outcome": "accepted" if order.is_dry_run else "valid", "agreement_id": None}
+    return {**outcome, "agreement_id": None} if outcome.get(REPEATS) else outcome
 
 
 def _is_refused(order: Order, tally: _Tally) -> bool:
@@ -321,7 +321,8 @@ def _touch(connection: Connection, upload_id: str, state: str, moment: datetime,
 
 def _store_report(connection: Connection, upload_id: str, outcomes: list[Row]) -> None:
     if outcomes:
-        connection.execute(insert(UPLOAD_ROWS), [{"upload_id": upload_id, **outcome} for outcome in outcomes])
+        names = [column.name for column in UPLOAD_ROWS.columns if column.name != "upload_id"]
+        connection.execute(insert(UPLOAD_ROWS), [{"upload_id": upload_id, **{name: row[name] for name in names}} for row in outcomes])
 
 
 def _chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
