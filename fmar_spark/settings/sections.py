@@ -170,7 +170,7 @@ class ServiceSettings(Section):
     )
     max_connections: int = Field(1000, ge=1, description="Connections that one service holds at once; more answer 503.")
     max_requests_at_once: int = Field(
-        40, ge=1, description="Requests that one service works on at once, health apart; more answer 503 with Retry-After."
+        20, ge=1, description="Requests that one service works on at once, health apart; more answer 503 with Retry-After."
     )
     audit_days: int = Field(366, ge=31, description="How long a row of the request audit is kept.")
     anonymous_audit_per_minute: int = Field(

@@ -29,7 +29,7 @@ def configure(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> 
         log_level="warning",
         server_header=False,
         ws="none",
-        http=_protocol_with(settings.request_head_seconds, settings.answer_read_seconds),
+        http=_protocol_with(settings),
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         limit_concurrency=settings.max_connections,
@@ -38,66 +38,69 @@ def configure(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> 
     )
 
 
-def _protocol_with(head_seconds: float, flush_seconds: float) -> type[asyncio.Protocol]:
+class _PatientProtocol(H11Protocol):
     """HTTP/1.1 whose connections end when no whole request head arrives in time, or when nobody reads what is left to send.
 
     Own code: uvicorn limits how long a connection may be idle between requests, and neither the first request nor a slow one.
     """
 
-    class PatientProtocol(H11Protocol):
-        """Waits, but not for ever."""
+    head_seconds = 10.0
+    read_seconds = 30.0
 
-        _head_timer: asyncio.TimerHandle | None = None
-        _read_timer: asyncio.TimerHandle | None = None
+    _head_timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-            super().connection_made(transport)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_timer()
+        self._forget_reader()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_idle() and self._head_timer is None:
             self._await_head()
-
-        def connection_lost(self, exc: Exception | None) -> None:
+        super().data_received(data)
+        if not self._is_idle():
             self._forget_timer()
-            self._forget_reader()
-            super().connection_lost(exc)
 
-        def data_received(self, data: bytes) -> None:
-            if self._is_idle() and self._head_timer is None:
-                self._await_head()
-            super().data_received(data)
-            if not self._is_idle():
-                self._forget_timer()
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._read_timer = self.loop.call_later(self.read_seconds, self.transport.abort)
 
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            self._read_timer = self.loop.call_later(flush_seconds, self.transport.abort)
+    def resume_writing(self) -> None:
+        self._forget_reader()
+        super().resume_writing()
 
-        def resume_writing(self) -> None:
-            self._forget_reader()
-            super().resume_writing()
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self.loop.call_later(self.read_seconds, self.transport.abort)
 
-        def timeout_keep_alive_handler(self) -> None:
-            super().timeout_keep_alive_handler()
-            self.loop.call_later(flush_seconds, self.transport.abort)
+    def _is_idle(self) -> bool:
+        cycle: Any = self.cycle
+        return cycle is None or cycle.response_complete
 
-        def _is_idle(self) -> bool:
-            cycle: Any = self.cycle
-            return cycle is None or cycle.response_complete
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.head_seconds, self._give_up)
 
-        def _await_head(self) -> None:
-            self._head_timer = self.loop.call_later(head_seconds, self._give_up)
-
-        def _forget_timer(self) -> None:
-            if self._head_timer is not None:
-                self._head_timer.cancel()
-                self._head_timer = None
-
-        def _forget_reader(self) -> None:
-            if self._read_timer is not None:
-                self._read_timer.cancel()
-                self._read_timer = None
-
-        def _give_up(self) -> None:
+    def _forget_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
             self._head_timer = None
-            if self._is_idle() and not self.transport.is_closing():
-                self.transport.abort()
 
-    return PatientProtocol
+    def _forget_reader(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
+
+    def _give_up(self) -> None:
+        self._head_timer = None
+        if self._is_idle() and not self.transport.is_closing():
+            self.transport.abort()
+
+
+def _protocol_with(settings: ServiceSettings) -> type[asyncio.Protocol]:
+    times = {"head_seconds": settings.request_head_seconds, "read_seconds": settings.answer_read_seconds}
+    return type("PatientProtocol", (_PatientProtocol,), times)
