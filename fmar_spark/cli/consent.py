@@ -13,7 +13,7 @@ from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, SERIES
 GROUP = Typer()
 
 
-@declare_job(GROUP, "legal-basis", Job("record_legal_basis", (METER_POINTS, SERIES, LEGAL_BASES), (LEGAL_BASES,), needs_lake=True))
+@declare_job(GROUP, "legal-basis", Job("record_legal_basis", (METER_POINTS, SERIES), (LEGAL_BASES,), needs_lake=True))
 def record_legal_basis(
     meters: Annotated[Path, Option(parser=existing_path, metavar="FILE", help="MPANs or series ids, one a line")],
     basis: Annotated[

@@ -158,7 +158,7 @@ def mirror_register(
     """Mirror the register's agreements, overrides and confirmations, and list the fleet with who may dispatch it."""
 
 
-@declare_job(GROUP, "simulate", Job("simulate_fleet", (SERIES,), (WEATHER, LEGAL_BASES, LABELS)))
+@declare_job(GROUP, "simulate", Job("simulate_fleet", (SERIES, METER_POINTS), (WEATHER, LEGAL_BASES, LABELS)))
 def simulate_fleet(
     meters: Annotated[int, Option(metavar="N", help="how many import meters")],
     first_date: Annotated[date, Option("--from", parser=parse_date, metavar="YYYY-MM-DD", help="first UTC day")],
@@ -172,7 +172,7 @@ def simulate_fleet(
     """Simulate meters with a known truth as DIP messages in a landing folder; weather, labels and legal bases to the lake."""
 
 
-@declare_job(GROUP, "london-homes", Job("land_london_homes", (SERIES,), (WEATHER, LEGAL_BASES, LABELS)))
+@declare_job(GROUP, "london-homes", Job("land_london_homes", (SERIES, METER_POINTS), (WEATHER, LEGAL_BASES, LABELS)))
 def land_london_homes(
     package: Annotated[Path, Option(parser=existing_path, metavar="WHEEL", help="wheel file of opendsm 1.2.7")],
     out: Annotated[Path, Option(metavar="DIR", help="landing folder; other messages there stay as they are")],
