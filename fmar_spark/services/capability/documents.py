@@ -5,6 +5,8 @@ from typing import Any, Final
 from fmar_spark.services.capability.answers import Format
 from fmar_spark.services.capability.resources import Resource
 from fmar_spark.services.capability.schemas import example_of, one_model, page_model
+from fmar_spark.services.web.models import Problem
+from fmar_spark.services.web.problems import PROBLEM_MEDIA_TYPE, TITLES
 
 _AS_OF: Final = {"as_of_date": "2026-01-31", "published_at": "2026-02-01T04:12:09Z", "model_id": "6596e5300c18"}
 _HEADERS: Final[dict[str, Any]] = {
@@ -13,6 +15,13 @@ _HEADERS: Final[dict[str, Any]] = {
     "X-Model-Id": {"description": "Short name of the content that is served.", "schema": {"type": "string"}},
 }
 _LINK: Final[dict[str, Any]] = {"Link": {"description": 'The next page, rel="next"; absent at the end.', "schema": {"type": "string"}}}
+_NOT_ACCEPTABLE: Final[dict[int | str, Any]] = {
+    406: {
+        "description": TITLES[406],
+        "model": Problem,
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
 _UNCHANGED: Final[dict[int | str, Any]] = {304: {"description": "What If-None-Match names still holds."}}
 
 
@@ -31,14 +40,18 @@ def describe_export(resource: Resource, operation_id: str, title: str) -> dict[s
     """Of a route that gives all rows as a file."""
     example = {"as_of": _AS_OF, "items": [_example(resource)]}
     content = {Format.JSON.value: {"example": example}, **_plain(resource)}
-    responses: dict[int | str, Any] = {200: {"description": "The file.", "content": content}}
+    responses: dict[int | str, Any] = {200: {"description": "The file.", "content": content}, **_NOT_ACCEPTABLE}
     return {"response_model": page_model(resource), "responses": responses, "operation_id": operation_id, "summary": title}
 
 
 def describe_one(resource: Resource, operation_id: str, title: str) -> dict[str, Any]:
     """Of a route that gives one row."""
     content = {Format.JSON.value: {"example": {"as_of": _AS_OF, **_example(resource)}}}
-    responses: dict[int | str, Any] = {200: {"description": resource.title, "content": content, "headers": _HEADERS}, **_UNCHANGED}
+    responses: dict[int | str, Any] = {
+        200: {"description": resource.title, "content": content, "headers": _HEADERS},
+        **_UNCHANGED,
+        **_NOT_ACCEPTABLE,
+    }
     return {"response_model": one_model(resource), "responses": responses, "operation_id": operation_id, "summary": title}
 
 

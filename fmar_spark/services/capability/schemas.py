@@ -73,7 +73,7 @@ class AreasQuery(PageQuery):
 
     area_level: AreaLevel | None = Field(None, description="Kind of area.")
     parent_id: NodeId | None = Field(None, description="Areas directly below this one.")
-    gsp_group_id: GspGroupId | None = None
+    gsp_group_id: GspGroupId | None = Field(None, description="Settlement area, _A to _P.")
 
 
 class AreaCapabilityQuery(PageQuery):
@@ -86,7 +86,7 @@ class AreaCapabilityQuery(PageQuery):
 class AreaAvailabilityQuery(AreaCapabilityQuery):
     """Which rows of an area."""
 
-    season: Season | None = None
+    season: Season | None = Field(None, description="Season of the year.")
     weekday: int | None = Field(None, ge=1, le=7, description="1 = Monday.")
     slot: int | None = Field(None, ge=0, le=47, description="Half-hour of the local clock.")
 
@@ -95,16 +95,16 @@ class _Placed(PageQuery):
     asset_class: AssetClass | None = Field(None, description="Asset class.")
     asset_category: AssetCategory | None = Field(None, description="FMAR's category, such as BESS.")
     tier: Tier | None = Field(None, description="Confidence in the detection.")
-    gsp_group_id: GspGroupId | None = None
-    gsp_id: NodeId | None = None
-    bsp_id: NodeId | None = None
-    primary_id: NodeId | None = None
+    gsp_group_id: GspGroupId | None = Field(None, description="Settlement area, _A to _P.")
+    gsp_id: NodeId | None = Field(None, description="Grid supply point.")
+    bsp_id: NodeId | None = Field(None, description="Bulk supply point.")
+    primary_id: NodeId | None = Field(None, description="Primary substation.")
 
 
 class AssetsQuery(_Placed):
     """Which assets."""
 
-    mpan_id: MpanId | None = None
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
     is_present: QueryFlag = Field(True, description="false: assets that have left.")
     rated_capacity_kw_min: Kilowatts | None = Field(None, description="Least rated capacity, kW.")
     rated_capacity_kw_max: Kilowatts | None = Field(None, description="Greatest rated capacity, kW.")
@@ -122,36 +122,36 @@ class EnvelopesQuery(_Placed):
 class PortfolioQuery(PageQuery):
     """Which assets of one's own."""
 
-    mpan_id: MpanId | None = None
-    asset_class: AssetClass | None = None
-    tier: Tier | None = None
-    market: str | None = Field(None, pattern="^(dso_local|neso_ancillary|neso_bm|wholesale)$")
-    gsp_group_id: GspGroupId | None = None
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    asset_class: AssetClass | None = Field(None, description="Asset class.")
+    tier: Tier | None = Field(None, description="Confidence in the detection.")
+    market: str | None = Field(None, description="Market of the right.", pattern="^(dso_local|neso_ancillary|neso_bm|wholesale)$")
+    gsp_group_id: GspGroupId | None = Field(None, description="Settlement area, _A to _P.")
     needs_confirmation: QueryFlag | None = Field(None, description="Detected with medium confidence and not yet answered.")
 
 
 class InvitationsQuery(PageQuery):
     """Which invitations."""
 
-    mpan_id: MpanId | None = None
-    asset_class: AssetClass | None = None
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    asset_class: AssetClass | None = Field(None, description="Asset class.")
 
 
 class FlagsQuery(PageQuery):
     """Which flags."""
 
-    mpan_id: MpanId | None = None
-    kind: str | None = Field(None, pattern="^(delivery|override)$")
-    state: str | None = Field(None, pattern="^(open|cleared)$")
-    severity: str | None = Field(None, pattern="^(low|medium|high)$")
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    kind: str | None = Field(None, description="What is flagged.", pattern="^(delivery|override)$")
+    state: str | None = Field(None, description="Whether it still stands.", pattern="^(open|cleared)$")
+    severity: str | None = Field(None, description="How grave it is.", pattern="^(low|medium|high)$")
 
 
 class HealthQuery(PageQuery):
     """Which measures."""
 
-    metric: str | None = Field(None, max_length=64, pattern=r"^[a-z0-9_]+$")
-    asset_class: AssetClass | None = None
-    gsp_group_id: GspGroupId | None = None
+    metric: str | None = Field(None, description="Name of the measure.", max_length=64, pattern=r"^[a-z0-9_]+$")
+    asset_class: AssetClass | None = Field(None, description="Asset class.")
+    gsp_group_id: GspGroupId | None = Field(None, description="Settlement area, _A to _P.")
 
 
 @lru_cache

@@ -65,6 +65,7 @@ REASON_WORDS: Final = {
     "few_meters": "withheld: too few meters",
     "dominance": "withheld: one meter dominates",
     "protects_others": "withheld: it would show another",
+    "overlaps": "withheld: it cuts through another area",
 }
 
 

@@ -1,0 +1,134 @@
+"""Pages as they are used: in a browser that reaches nothing but the service, by mouse, keyboard and on a telephone."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+from reads_world import ALPHAS, ServedReads, serve_reads
+from register_world import ROOT, settings_of
+
+from fmar_spark.services.capability.pages.frame import format_kw
+from fmar_spark.services.web.server import configure
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+PAGES_OF = {
+    "NESO": ("/areas", "/areas/gsp_group/_H?asset_class=battery&direction=export&season=winter", "/health"),
+    "SOUTHERN": ("/areas",),
+    "ALPHA": ("/portfolio", f"/assets/{ALPHAS[1].asset_id}"),
+    "MARKET": ("/envelopes", f"/assets/{ALPHAS[1].asset_id}"),
+    "OFGEM": ("/health",),
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, or the reason why there is none."""
+    found = subprocess.run([str(ROOT / "scripts" / "chromium_for_tests")], capture_output=True, text=True, check=False)
+    if found.returncode == 3:
+        pytest.skip(f"no Chromium: {found.stderr.strip().splitlines()[-1]}")
+    assert found.returncode == 0, found.stderr
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def address(reads_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ServedReads]]:
+    """The service on a port of this machine."""
+    file = tmp_path_factory.mktemp("listening") / "register.db"
+    made = serve_reads(reads_lake, file)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = uvicorn.Server(configure(made.http.app, settings_of(f"sqlite:///{file}"), "127.0.0.1", port))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{port}", made
+    server.should_exit = True
+    thread.join(10)
+    made.database.close()
+
+
+def sign_in(page: Page, base: str, made: ServedReads, party_id: str) -> None:
+    page.goto(f"{base}/sign-in")
+    page.fill("#token", made.token(party_id))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_selector(".who")
+
+
+def ask(page: Page, base: str, made: ServedReads, party_id: str, path: str) -> Any:
+    return page.request.get(f"{base}{path}", headers={"Authorization": f"Bearer {made.token(party_id)}"}).json()
+
+
+def open_page(page: Page, base: str, path: str) -> None:
+    page.goto(f"{base}{path}")
+    if page.locator(".chart-area").count():
+        page.wait_for_selector("html[data-charts=ready]")
+
+
+@pytest.mark.parametrize("screen", [{"width": 1280, "height": 900}, {"width": 390, "height": 844}], ids=["desk", "telephone"])
+def test_every_page_fits_its_screen_draws_its_charts_and_asks_nobody_else(
+    browser: Browser, address: tuple[str, ServedReads], screen: Any
+) -> None:
+    base, made = address
+    scheme = "dark" if screen["width"] == 390 else "light"
+    for party_id, paths in PAGES_OF.items():
+        with browser.new_context(viewport=screen, color_scheme=scheme, locale="en-GB") as context:
+            page = context.new_page()
+            problems: list[str] = []
+            hosts: set[str] = set()
+            page.on("console", lambda said, kept=problems: kept.append(said.text) if said.type in {"error", "warning"} else None)
+            page.on("pageerror", lambda error, kept=problems: kept.append(str(error)))
+            page.on("request", lambda request, kept=hosts: kept.add(request.url.partition("/")[2].strip("/").partition("/")[0]))
+            sign_in(page, base, made, party_id)
+            for path in paths:
+                open_page(page, base, path)
+                assert page.evaluate("document.documentElement.scrollWidth") <= screen["width"], path
+                assert page.locator(".plot svg.main-svg").count() >= page.locator(".chart-area").count()
+                for chart in page.locator(".chart-area").all():
+                    assert chart.locator("xpath=ancestor::main//table").count() >= 1
+            assert problems == []
+            assert hosts == {base.removeprefix("http://")}
+
+
+def test_figures_on_the_pages_are_the_api_s(browser: Browser, address: tuple[str, ServedReads]) -> None:
+    base, made = address
+    with browser.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        sign_in(page, base, made, "NESO")
+        open_page(page, base, "/areas?asset_class=battery&direction=export")
+        rows = ask(page, base, made, "NESO", "/v1/areas/gsp_group/capability?asset_class=battery&direction=export&limit=100")["items"]
+        for row in rows:
+            assert page.locator(f'.tile a[href*="/{row["area_id"]}?"] b').inner_text() == format_kw(row["kw_p50"])
+        open_page(page, base, "/areas/gsp_group/_H?asset_class=battery&direction=export&season=winter&weekday=3")
+        cells = ask(page, base, made, "NESO", "/v1/areas/gsp_group/_H/availability?season=winter&weekday=3&limit=48")["items"]
+        drawn = page.evaluate("[...document.querySelectorAll('.plot')].at(-1).data[2].y")
+        assert drawn == pytest.approx([cell["kw_p50"] for cell in cells])
+
+
+def test_an_invitation_is_answered_by_keyboard_alone(browser: Browser, address: tuple[str, ServedReads]) -> None:
+    base, made = address
+    with browser.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        sign_in(page, base, made, "ALPHA")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        before = page.get_by_role("button", name="is there").count()
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.name") == "is_present":
+                break
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/portfolio#invitations")
+        assert page.get_by_role("button", name="is there").count() == before - 1
