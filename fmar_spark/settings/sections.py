@@ -207,6 +207,11 @@ class ReadSettings(Section):
         5.0, ge=0, le=300, description="How long an FSP's rights are kept while nothing is recorded: terms and evidence end by themselves."
     )
     threads: int = Field(1, ge=1, le=64, description="Threads of one query; many small queries want one.")
+    public_url: str = Field("", description="Address under which browsers reach the pages, for signing in through the issuer.")
+    oidc_client_id: str = Field("", description="Public client of the pages at the issuer; empty = pages take tokens alone.")
+    oidc_authorize_url: str = Field("", description="The issuer's authorisation endpoint; https.")
+    oidc_token_url: str = Field("", description="The issuer's token endpoint; https.")
+    oidc_scope: str = Field("openid", description="Scopes that the pages ask for; with them the access token must name the audience.")
 
 
 class GatewaySettings(Section):

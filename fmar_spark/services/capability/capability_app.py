@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
-from fmar_spark.services.capability.pages import area_pages, frame, market_pages, portfolio_pages, session
+from fmar_spark.services.capability.pages import area_pages, frame, market_pages, oidc, portfolio_pages, session
 from fmar_spark.services.capability.reading import Reads
 from fmar_spark.services.capability.resources import RESOURCES
 from fmar_spark.services.capability.rights import LiveRights
@@ -18,7 +18,7 @@ from fmar_spark.settings.sections import Settings
 
 ROUTERS: Final = (
     *(routes_areas.router, routes_assets.router, routes_portfolio.router, routes_portfolio.health_router),
-    *(frame.router, session.router, area_pages.router, portfolio_pages.router, market_pages.router),
+    *(frame.router, session.router, oidc.router, area_pages.router, portfolio_pages.router, market_pages.router),
 )
 
 
@@ -31,7 +31,7 @@ def add_reads(app: FastAPI, settings: Settings, development: session.Development
         development: ready tokens for the sign-in page, on one's own machine.
 
     Raises:
-        ConfigError: the matrix of who sees what cannot be used.
+        ConfigError: the matrix of who sees what, or what the settings say of the issuer, cannot be used.
     """
     register: Service = app.state.service
     reads = Reads(
@@ -42,6 +42,7 @@ def add_reads(app: FastAPI, settings: Settings, development: session.Development
     )
     app.state.reads = reads
     app.state.development = development
+    app.state.oidc = oidc.open_client(settings.reads)
     for router in ROUTERS:
         app.include_router(router)
     app.title = "Flexible-asset register"

@@ -81,7 +81,7 @@ async def start(request: Request, caller: Visitor) -> Response:
 @router.get("/sign-in")
 def sign_in_form(request: Request, following: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> Response:
     """Where a token is given."""
-    return render(request, "sign_in.html", None, following=following, development=development_of(request), problem="")
+    return render_sign_in(request, following)
 
 
 @router.post("/sign-in", dependencies=[Depends(check_origin)])
@@ -96,10 +96,9 @@ async def sign_in(request: Request, form: FormOf) -> Response:
         caller = await identify(request, token.strip())
     except (UnauthenticatedError, ForbiddenError) as error:
         request.state.problem = error.name
-        return render(request, "sign_in.html", None, 401, following=following, development=development, problem=error.detail)
+        return render_sign_in(request, following, error.detail, 401)
     answer = RedirectResponse(local_path(following) or landing_of(request, caller), 303)
-    is_secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, token.strip(), max_age=_SECONDS, httponly=True, samesite="strict", secure=is_secure, path="/")
+    keep_session(request, answer, token.strip())
     return answer
 
 
@@ -109,6 +108,20 @@ def sign_out() -> Response:
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
     return answer
+
+
+def keep_session(request: Request, answer: Response, token: str) -> None:
+    """The browser sends the token with each later request of these pages, and lets no script read it."""
+    is_secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, token, max_age=_SECONDS, httponly=True, samesite="strict", secure=is_secure, path="/")
+
+
+def render_sign_in(request: Request, following: str, problem: str = "", status: int = 200) -> Response:
+    """The page of ways to sign in."""
+    client = getattr(request.app.state, "oidc", None)
+    host = urlsplit(client.authorize_url).netloc if client else ""
+    context = {"following": following, "problem": problem, "has_issuer": client is not None, "issuer_host": host}
+    return render(request, "sign_in.html", None, status, development=development_of(request), **context)
 
 
 def landing_of(request: Request, caller: Caller) -> str:
