@@ -4,11 +4,13 @@ python scripts/kill_ingestion.py --every 1 --kills 5
 
 A process that is ended by `kill -9` leaves the files of its lake as they are at that moment. So one run of `fmar ingest` is watched
 (scripts/watch_files.c, preloaded; it needs a C compiler) and the lake is copied before each operation: create, write, rename, link,
-unlink, mkdir, rmdir. The same command then goes on with each copy. With --kills some runs are ended in earnest at such an operation, with
-everything that they started. Both the first batch of a lake and a later one. Ends with 1 if any table or count differs.
+unlink, mkdir, rmdir. The same command then goes on with each copy that differs from those before, or with every so many of them. With
+--kills some runs are ended in earnest at such an operation, with everything that they started. Both the first batch of a lake and a
+later one. Ends with 1 if any table or count differs.
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import signal
@@ -28,6 +30,7 @@ from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES
 from fmar_spark.engine.lake_writer import LakeWriter
+from fmar_spark.engine.locks import LOCKS
 from fmar_spark.engine.session import build_session, stop_session
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import Settings
@@ -35,8 +38,8 @@ from fmar_spark.simulate.messages import DayMessage, write_message
 
 SHIM: Final = Path(__file__).with_name("watch_files.c")
 MPAN: Final = "2000056535971"
-FILES, LATER_FROM = 3, 2
-"""Landing files, one batch each; the later batch is the third."""
+LATER: Final = 2
+"""Files before the later batch, each a batch of its own."""
 OF_THE_RUN: Final = {"run_id", "ingested_at", "quarantined_at", "taken_at", "stream"}
 COUNTED: Final = ("messages_in", "accepted", "quarantined", "duplicates")
 Answer = Callable[[int, str], None]
@@ -84,7 +87,7 @@ class Watcher:
 def main() -> int:
     """Both batches."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="go on from the copy before every so many operations")
+    parser.add_argument("--every", type=int, default=1, help="go on from every so many of the different copies")
     parser.add_argument("--kills", type=int, default=3, help="runs of each batch that are ended in earnest")
     given = parser.parse_args()
     settings = load_settings("local", ["ingest.files_per_trigger=1", "ingest.max_rejected_share=1"])
@@ -92,28 +95,28 @@ def main() -> int:
         folder = Path(name)
         shim = folder / "watch_files.so"
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(shim), str(SHIM), "-ldl"], check=True)
-        landings = [write_landing(folder / f"landing{files}", files) for files in (1, LATER_FROM, FILES)]
+        landing = folder / "landing"
         session = build_session("kill_ingestion", settings.spark)
         try:
-            ingest(settings, folder / "before", landings[1])
-            found = [
-                try_batch(settings, folder / "first", None, (landings[0], shim), given),
-                try_batch(settings, folder / "later", folder / "before", (landings[2], shim), given),
-            ]
+            write_landing(landing, range(1))
+            found = [try_batch(settings, folder / "first", None, (landing, shim), given)]
+            write_landing(landing, range(1, LATER))
+            ingest(settings, folder / "before", landing)
+            write_landing(landing, range(LATER, LATER + 1))
+            found.append(try_batch(settings, folder / "later", folder / "before", (landing, shim), given))
         finally:
             stop_session(session)
     return int(any(found))
 
 
-def write_landing(folder: Path, files: int) -> Path:
-    """Files of twenty messages, a broken one and one that is in the file before as well."""
-    folder.mkdir()
-    for number in range(files):
+def write_landing(folder: Path, numbers: range) -> None:
+    """Files of twenty messages and a broken one; but for the first, the last message of the file before as well."""
+    folder.mkdir(exist_ok=True)
+    for number in numbers:
         texts = [write_day(20 * number + day) for day in range(-1 if number else 0, 20)]
         path = folder / f"messages-{number}.json"
         path.write_text(f"[{','.join([*texts, '{}'])}]", encoding="utf-8")
         os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
-    return folder
 
 
 def write_day(day: int) -> str:
@@ -138,14 +141,19 @@ def try_batch(settings: Settings, folder: Path, before: Path | None, files: tupl
     wanted = read_tables(wanted_lake)
     lake = begin("watched")
 
+    states: set[str] = set()
+
     def copy(number: int, _: str) -> None:
-        if number % given.every == 0 and lake.exists():
-            shutil.copytree(lake, folder / f"copy-{number:05d}", symlinks=True)
+        state = describe_state(lake)
+        if state and state not in states:
+            states.add(state)
+            if len(states) % given.every == 0:
+                shutil.copytree(lake, folder / f"copy-{number:05d}", symlinks=True)
 
     seen = run_watched(settings, lake, files, copy)
     kinds = Counter(told.partition(" ")[0] for told in seen)
     named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    print(f"{folder.name} batch: {len(seen)} file operations: {named}", flush=True)
+    print(f"{folder.name} batch: {len(seen)} file operations ({named}), {len(states)} different states of the lake", flush=True)
     is_different = report("  watched", {"to its end": lake}, wanted)
     copies = sorted(folder.glob("copy-*"))
     for path in copies:
@@ -159,6 +167,16 @@ def try_batch(settings: Settings, folder: Path, before: Path | None, files: tupl
         ingest(settings, lake, landing)
         killed[f"{at} {told[-1]}"] = lake
     return report("  ended by kill -9 before", killed, wanted) or is_different
+
+
+def describe_state(lake: Path) -> str:
+    """Digest of all names and contents; "" where there is no lake yet."""
+    digest = hashlib.sha256()
+    for path in sorted(lake.rglob("*")):
+        digest.update(f"{path.relative_to(lake)}\0".encode())
+        if path.is_file() and path.parent.name != LOCKS:
+            digest.update(path.read_bytes())
+    return digest.hexdigest() if lake.exists() else ""
 
 
 def run_watched(settings: Settings, lake: Path, files: tuple[Path, Path], copy: Answer | None, kill_at: int = -1) -> list[str]:
