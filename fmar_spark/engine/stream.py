@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import suppress
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,12 +12,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.interrupts import ENDING_SIGNALS, plain_signals
+from fmar_spark.engine.interrupts import ENDING_SIGNALS
+from fmar_spark.engine.session import SPARK_ERRORS
 from fmar_spark.engine.store import TableStore, Transaction
 
 CHECKPOINTS: Final = "_checkpoints"
 LOOK_SECONDS: Final = 1
 """How long a signal may wait for its answer."""
+STOP_SECONDS: Final = 1.0
+"""How long an interrupted run waits for its stream to stop; one that was asked to end after its batch waits as long as that takes."""
 BatchBody = Callable[[TableStore, DataFrame, Transaction], None]
 """Handles one batch: the store of the batch's own session, its rows, and the mark that makes its appends happen once."""
 
@@ -90,15 +93,28 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     writer = writer.trigger(processingTime=f"{pause_seconds} seconds") if pause_seconds else writer.trigger(availableNow=True)
     query = writer.start()
     is_started.set()
-    with nullcontext() if pause_seconds else plain_signals():
-        try:
-            _await(query, is_idle if pause_seconds else None)
-        except Exception as error:
-            # What the body raised says more than that a stream has failed.
-            raise (raised[0] if raised else error) from None
-        finally:
-            query.stop()
+    try:
+        is_interrupted = _await(query, is_idle if pause_seconds else None)
+    except Exception as error:
+        # What the body raised says more than that a stream has failed.
+        raise (raised[0] if raised else error) from None
+    finally:
+        _stop(query, None if pause_seconds else STOP_SECONDS)
+    if is_interrupted and not pause_seconds:
+        raise KeyboardInterrupt
     return handed
+
+
+def _stop(query: StreamingQuery, patience: float | None) -> None:
+    """The query stops, or goes on to do so behind the caller's back after so many seconds."""
+
+    def stop() -> None:
+        with suppress(*SPARK_ERRORS):
+            query.stop()
+
+    stopping = threading.Thread(target=stop, daemon=True)
+    stopping.start()
+    stopping.join(patience)
 
 
 def _clear_unfinished(store: TableStore, checkpoint: str) -> None:
@@ -121,19 +137,21 @@ def _clear_unfinished(store: TableStore, checkpoint: str) -> None:
             files.delete(file.getPath(), False)
 
 
-def _await(query: StreamingQuery, is_idle: threading.Event | None) -> None:
-    """Wait until the stream ends by itself, or a user or the system asks for its end.
+def _await(query: StreamingQuery, is_idle: threading.Event | None) -> bool:
+    """Wait until the stream ends by itself, or a user or the system asks for its end; whether that was so.
 
-    Where ``is_idle`` is given, the batch at hand is finished first, unless its end is asked for again.
+    Where ``is_idle`` is given, the batch at hand is finished first, unless its end is asked for again. While it waits,
+    signals only leave word: Spark's own answer to Ctrl-C talks to the JVM in the middle of another call.
     """
     asked: list[int] = []
-    is_noted = is_idle is not None and threading.current_thread() is threading.main_thread()
-    before = {number: signal.signal(number, lambda caught, _: asked.append(caught)) for number in ENDING_SIGNALS} if is_noted else {}
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, lambda caught, _: asked.append(caught)) for number in ENDING_SIGNALS} if is_main else {}
     try:
         while not query.awaitTermination(LOOK_SECONDS):
-            if len(asked) > 1 or (asked and is_idle is not None and is_idle.is_set()):
+            if len(asked) > 1 or (asked and (is_idle is None or is_idle.is_set())):
                 logging.getLogger("py4j").setLevel(logging.CRITICAL)
                 break
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    return bool(asked)
