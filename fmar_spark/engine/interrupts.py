@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,10 +27,13 @@ def plain_signals(numbers: Sequence[signal.Signals] = ENDING_SIGNALS) -> Iterato
         yield
         return
     before = {number: signal.signal(number, _interrupt) for number in (*numbers, signal.SIGALRM)}
+    tell = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, KeyboardInterrupt) else tell(lost)
     try:
         yield
     finally:
         settle()
+        sys.unraisablehook = tell
         for number, handler in before.items():
             signal.signal(number, handler)
 

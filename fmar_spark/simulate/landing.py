@@ -2,8 +2,9 @@
 
 import gzip
 import multiprocessing
+import signal
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
@@ -160,6 +161,20 @@ def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary
     return LandingSummary(len(fleet.mpan_id), files, count, dict(Counter(entry.fault for entry in ledger)))
 
 
+def _share(job: Callable[[int], LandingSummary], blocks: Iterable[int], workers: int) -> list[LandingSummary]:
+    """The blocks' results, by processes that share them and that end with this one: Ctrl-C is this one's to answer."""
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the processes that begin here inherit it
+        futures = [pool.submit(job, block) for block in blocks]
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            return [future.result() for future in futures]
+        except KeyboardInterrupt:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
 def write_landing(
     plan: FleetPlan,
     out_dir: Path,
@@ -187,11 +202,7 @@ def write_landing(
     target.folder.mkdir(parents=True, exist_ok=True)
     blocks = range(-(-plan.meters // BLOCK_METERS))
     job = partial(_write_block, plan, target)
-    if workers > 1 and len(blocks) > 1:
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            parts = list(pool.map(job, blocks))
-    else:
-        parts = [job(block) for block in blocks]
+    parts = _share(job, blocks, workers) if workers > 1 and len(blocks) > 1 else [job(block) for block in blocks]
     _write_network(target)
     injected: Counter[str] = Counter()
     for part in parts:

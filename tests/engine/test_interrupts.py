@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -36,7 +37,7 @@ def be_interrupted_where_any_error_is_swallowed(number: signal.Signals) -> None:
         time.sleep(10)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("body", [be_interrupted_in_a_finaliser, be_interrupted_where_any_error_is_swallowed])
 def test_an_interrupt_that_is_swallowed_comes_again(
@@ -45,6 +46,14 @@ def test_an_interrupt_that_is_swallowed_comes_again(
     monkeypatch.setattr(interrupts, "AGAIN_SECONDS", 0.05)
     with plain_signals(), pytest.raises(KeyboardInterrupt):
         body(number)
+
+
+def test_another_error_in_a_finaliser_is_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+    with plain_signals():
+        finalise(lambda: 1 // 0)
+    assert told == [ZeroDivisionError]
 
 
 def test_an_interrupt_that_has_arrived_does_not_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +66,10 @@ def test_an_interrupt_that_has_arrived_does_not_come_again(monkeypatch: pytest.M
 
 
 def test_afterwards_signals_are_answered_as_before() -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM), sys.unraisablehook
     with plain_signals():
         assert signal.getsignal(signal.SIGALRM) is not before[1]
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM)) == before
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGALRM), sys.unraisablehook) == before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
