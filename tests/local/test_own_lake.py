@@ -14,11 +14,13 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIO
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, READING_VERSIONS, READINGS, SERIES
+from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.errors import InputError
-from fmar_spark.intake.intervals.own_files import OwnFiles
+from fmar_spark.intake.intervals.own_files import OwnFiles, understand_files
 from fmar_spark.local import own_lake
+from fmar_spark.local.own_lake import OwnLake
 from fmar_spark.settings.sections import Settings
 
 SETTINGS = Settings.model_validate({"learning": {"source": "bundled"}})
@@ -36,6 +38,14 @@ def read_all(lake: Path) -> dict[str, list[dict[str, Any]]]:
         found[contract.full_name] = rows.drop_columns([name for name in ("run_id",) if name in rows.column_names]).to_pylist()
     del found[RUN_JOURNAL.full_name]
     return found
+
+
+def read_without_moments(lake: Path) -> dict[str, list[str]]:
+    moments = {"imported_at", "reported_at", "recorded_at", "quarantined_at", "version_id"}
+    return {
+        name: sorted(repr({column: value for column, value in row.items() if column not in moments}) for row in rows)
+        for name, rows in read_all(lake).items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +81,39 @@ def test_a_corrected_file_is_a_newer_version_and_a_further_series_joins(files: O
         table = writer.read(contract).select(contract.key)
         assert table.group_by(list(contract.key)).aggregate([]).num_rows == table.num_rows
     assert {row["mpan_id"] for row in writer.read(ASSET_DETECTIONS).to_pylist()} == set(mpan_of.values())
+
+
+class CutOffError(Exception):
+    """Stands for the end of the process."""
+
+
+def test_an_import_that_is_cut_off_before_any_of_its_writes_is_completed_by_the_next(
+    files: OwnFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, found = LakeWriter._write, understand_files(files, tmp_path, SETTINGS)
+    left = 0
+
+    def count_down(writer: LakeWriter, rows: pa.Table, contract: TableContract, mode: str) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise CutOffError
+        write(writer, rows, contract, mode)
+
+    def start(name: str, writes: int) -> Path:
+        nonlocal left
+        left = writes
+        OwnLake(tmp_path / name, SETTINGS).import_files(files, found)
+        return tmp_path / name
+
+    monkeypatch.setattr(LakeWriter, "_write", count_down)
+    wanted = read_without_moments(start("undisturbed", 1000))
+    writes = 1000 - left
+    assert writes > 10
+    for number in range(writes):
+        with pytest.raises(CutOffError):
+            start(f"cut-{number}", number)
+        assert read_without_moments(start(f"cut-{number}", 1000)) == wanted, number
 
 
 def test_a_step_that_fails_says_so_in_the_journal(files: OwnFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
