@@ -134,6 +134,22 @@ def test_an_area_leads_down_to_its_primary_substations(reads: ServedReads) -> No
     assert 'href="/areas/gsp_group/_H?' in primary
 
 
+def test_areas_are_found_by_name_or_id_among_those_that_are_seen(reads: ServedReads) -> None:
+    assert visit(reads, "NESO", "/areas/search?q=southern").headers["Location"] == "/areas/gsp_group/_H"
+    assert visit(reads, "NESO", "/areas/search?q=P_H-0").headers["Location"] == "/areas/primary/P_H-0"
+    assert "2 found" in visit(reads, "SOUTHERN", "/areas/search?q=primary").text
+    for words in ("london", "", "<script>"):
+        assert "None among the areas that you see" in visit(reads, "SOUTHERN", f"/areas/search?q={words}").text
+
+
+def test_a_meter_has_a_link_to_its_assets(reads: ServedReads) -> None:
+    page = visit(reads, "ALPHA", f"/portfolio?mpan_id={ALPHAS[1].mpan_id}").text
+    rows = page.partition('id="assets"')[2]
+    assert f"/assets/{ALPHAS[1].asset_id}" in rows
+    assert ALPHAS[2].mpan_id not in rows.partition("</section>")[0]
+    assert "No asset is shown at" in visit(reads, "ALPHA", f"/portfolio?mpan_id={UNPROVEN.mpan_id}").text
+
+
 def test_the_search_of_a_platform_is_that_of_the_api_and_downloads_it(reads: ServedReads) -> None:
     asked = "asset_class=battery&gsp_group_id=_H&rated_kw_min=5"
     rows = reads.get("MARKET", f"/v1/envelopes?{asked}&limit=1000").json()["items"]

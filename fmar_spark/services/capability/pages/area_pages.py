@@ -2,8 +2,10 @@
 
 import math
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 from fastapi import Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
@@ -38,7 +40,8 @@ TILES: Final = {
 }
 """Column and row of each settlement area on a map of equal tiles."""
 _SHADES: Final = 5
-_MOST_AREAS: Final = 2_000
+_MOST_AREAS: Final = 20_000
+_MOST_FOUND: Final = 200
 _MOST_ROWS: Final = 10_000
 Level = Annotated[AreaLevel, Path()]
 Row = dict[str, Any]
@@ -71,6 +74,20 @@ def map_areas(
         whole_figure=draw_classes(whole),
         measures=_find_measures(reads, caller, ""),
     )
+
+
+@router.get("/areas/search")
+def search_areas(
+    request: Request, caller: Visitor, reads: ReadsOf, words: Annotated[str, Query(alias="q", max_length=100)] = ""
+) -> Response:
+    """Areas whose name or id holds the words; the area itself where there is one."""
+    wanted = words.strip().casefold()
+    areas = find_all(reads, caller, AREA, _MOST_AREAS)
+    exact = [area for area in areas if wanted in (area["name"].casefold(), area["area_id"].casefold())]
+    found = exact or [area for area in areas if wanted and wanted in f"{area['name']} {area['area_id']}".casefold()]
+    if len(found) == 1:
+        return RedirectResponse(f"/areas/{found[0]['area_level']}/{quote(found[0]['area_id'], safe='')}", 303)
+    return render(request, "search.html", caller, words=words, found=found[:_MOST_FOUND], count=len(found))
 
 
 @router.get("/areas/{level}.csv")

@@ -58,9 +58,16 @@ Cursor = Annotated[str | None, Query(max_length=256)]
 
 
 @router.get("/portfolio")
-def show_portfolio(request: Request, caller: Visitor, reads: ReadsOf, register: ServiceOf, cursor: Cursor = None) -> Response:
-    """What is one's own, findings first."""
-    held = find_page(reads, caller, Asked(HELD, {}, cursor, _SHOWN))
+def show_portfolio(
+    request: Request,
+    caller: Visitor,
+    reads: ReadsOf,
+    register: ServiceOf,
+    cursor: Cursor = None,
+    mpan_id: Annotated[str, Query(pattern="^([0-9]{13})?$")] = "",
+) -> Response:
+    """What is one's own, findings first; of one meter point, where one is named."""
+    held = find_page(reads, caller, Asked(HELD, {"mpan_id": mpan_id or None}, cursor, _SHOWN))
     invitations = find_all(reads, caller, INVITED, _MOST_LISTED)
     flags = find_all(reads, caller, FLAGGED, _MOST_LISTED)
     totals = summarise(reads, caller, HELD, _TOTALS)
@@ -76,6 +83,7 @@ def show_portfolio(request: Request, caller: Visitor, reads: ReadsOf, register: 
         rows=list_rows(held.rows),
         next_cursor=held.next_cursor,
         is_first=cursor is None,
+        mpan_id=mpan_id,
         invitations=invitations,
         at_once=_ASKED_AT_ONCE,
         flags=flags,
