@@ -69,24 +69,24 @@ def fill_from_model(database: RegisterDatabase, model: ServedModel) -> int:
         fsp_id = "BRAVO" if place % 3 == 2 else "ALPHA"
         caller = Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ())
         amsid = f"AMS-{ASSET_FACTS[AssetClass(row['asset_class'])].stem.upper().replace('_', '-')}-{row['mpan_id'][-6:]}"
-        _hold(database, caller, row, amsid, is_verified=place % 10 != 9)
-        if place in {0, 1}:
+        if _hold(database, caller, row, amsid, is_verified=place % 10 != 9) and place in {0, 1}:
             _declare(database, caller, row, amsid, 2.5 if place else 1.1)
     return len(rows)
 
 
-def _hold(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid: str, is_verified: bool) -> None:
+def _hold(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid: str, is_verified: bool) -> bool:
+    """Whether the agreement is new."""
     with change_of(database, EVERYTHING, actor_of(caller)) as change:
         same = conditions_of(Search(amsid=amsid, mpan_id=row["mpan_id"]), caller)
         if find_page(change.connection, AGREEMENT, "", 1, *same):
-            return
+            return False
         values = {"mpan_id": row["mpan_id"], "amsid": amsid, "market": Market.DSO_LOCAL, "primacy_tier": 1, "is_exclusive": True}
         create_agreement(change, caller, {**values, "valid_from_at": _BEGIN, "valid_to_at": None, "consent_reference": None})
-    if not is_verified:
-        return
-    with change_of(database, EVERYTHING, _OPERATOR) as change:
+    if is_verified:
         allocation = {"basis": "allocation", "fsp_id": caller.party_id, "mpan_id": row["mpan_id"], "amsid": amsid, "reference": "sample"}
-        record_evidence(change, {**allocation, "valid_from_at": EARLIEST, "valid_to_at": None})
+        with change_of(database, EVERYTHING, _OPERATOR) as change:
+            record_evidence(change, {**allocation, "valid_from_at": EARLIEST, "valid_to_at": None})
+    return True
 
 
 def _declare(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid: str, times: float) -> None:

@@ -1,0 +1,77 @@
+"""What serve does with a lake of one's own: publishes it, and lets sample parties hold agreements on its assets."""
+
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from reads_world import write_reads_lake
+from register_world import settings_of
+from sqlalchemy import func, select
+
+from fmar_spark.commands.serve import prepare_reads
+from fmar_spark.domain.markets import ClaimState
+from fmar_spark.engine.model_file import FOLDER, read_manifest
+from fmar_spark.services.capability.sample import describe_reads, list_guests
+from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.operation import find_claims
+from fmar_spark.services.register.sample import SAMPLE_PARTIES, prepare_sample
+from fmar_spark.services.register.tables import AGREEMENTS, LEDGER
+from fmar_spark.services.web.signing_keys import DevelopmentIssuer
+from fmar_spark.settings.sections import LakeSettings, Settings
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A lake that was never published, and a sample register."""
+    folder = tmp_path_factory.mktemp("serve")
+    write_reads_lake(folder / "lake")
+    made = Settings(agreements=settings_of(f"sqlite:///{folder / 'register.db'}"), lake=LakeSettings(root=str(folder / "lake")))
+    prepare_sample(made.agreements, None)
+    prepare_reads(made)
+    return made
+
+
+def count_entries(settings: Settings) -> tuple[int, int]:
+    with closing(RegisterDatabase(settings.agreements)) as database, database.engine.connect() as connection:
+        counts = (connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (AGREEMENTS, LEDGER))
+        first, second = counts
+        return int(first), int(second)
+
+
+def test_sample_parties_hold_rights_to_assets_of_the_lake_most_of_them_verified(settings: Settings) -> None:
+    agreements, _ = count_entries(settings)
+    assert agreements > 60
+    with closing(RegisterDatabase(settings.agreements)) as database:
+        states = Counter(state for _, state in find_claims(database, None))
+    assert states[ClaimState.VERIFIED] > 5 * states[ClaimState.CLAIMED] > 0
+    assert read_manifest(Path(settings.lake.root) / FOLDER).rows["assets"] == 80
+
+
+def test_a_second_start_publishes_only_what_is_new(settings: Settings) -> None:
+    folder = Path(settings.lake.root) / FOLDER
+    before = read_manifest(folder)
+    entries = count_entries(settings)
+    prepare_reads(settings)
+    assert read_manifest(folder) == before
+    assert count_entries(settings) == entries
+    table = Path(settings.lake.root) / "gold" / "system_health"
+    write_deltalake(str(table), DeltaTable(str(table)).to_pyarrow_table(), mode="overwrite")
+    prepare_reads(settings)
+    assert read_manifest(folder).versions["gold.system_health"] == 1
+
+
+def test_a_folder_without_a_lake_is_left_alone(settings: Settings, tmp_path: Path) -> None:
+    prepare_reads(settings.model_copy(update={"lake": LakeSettings(root=str(tmp_path))}))
+    prepare_reads(settings.model_copy(update={"lake": LakeSettings(root="abfss://lake@x.dfs.core.windows.net")}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_role_has_a_party_with_a_ready_token_and_a_line_to_paste() -> None:
+    development = list_guests(DevelopmentIssuer("local"), "fmar-register")
+    assert [guest.party_id for guest in development.guests] == [plan.party_id for plan in SAMPLE_PARTIES]
+    roles = {role for plan in SAMPLE_PARTIES for role in plan.roles}
+    lines = describe_reads("http://127.0.0.1:8000")
+    named = {plan.party_id for plan in SAMPLE_PARTIES if f"${plan.party_id}" in lines}
+    assert {role for plan in SAMPLE_PARTIES if plan.party_id in named for role in plan.roles} == roles
