@@ -59,7 +59,7 @@ def build_service(parts: ServiceParts, api: Api) -> FastAPI:
         responses={status: {"description": TITLES[status], "model": Problem, "content": _PROBLEM_CONTENT} for status in _DECLARED},
     )
     app.state.parts = parts
-    app.openapi = lambda: build_document(app, api.examples)  # type: ignore[method-assign]  # as FastAPI documents it
+    app.openapi = _describe_once(app, api)  # type: ignore[method-assign]  # as FastAPI documents it
     for router in (*api.routers, health.router, openapi_page.router):
         app.include_router(router)
     app.add_exception_handler(ServiceError, _answer_refusal)
@@ -67,6 +67,17 @@ def build_service(parts: ServiceParts, api: Api) -> FastAPI:
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_middleware(RequestGuard, parts=parts, large_bodies=api.large_bodies)
     return app
+
+
+def _describe_once(app: FastAPI, api: Api) -> Callable[[], dict[str, Any]]:
+    """Gives the OpenAPI document, made when it is first asked for: by then all routes are there."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = build_document(app, api.examples)
+        return app.openapi_schema
+
+    return describe
 
 
 def _lifespan(parts: ServiceParts, api: Api) -> Any:
