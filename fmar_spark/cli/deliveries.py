@@ -1,15 +1,17 @@
 """Jobs of declared deliveries: what is loaded, verified and flagged."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option, Typer
 
-from fmar_spark.cli.declaring import declare_job, existing_path
+from fmar_spark.cli.declaring import declare_job, existing_path, parse_date
 from fmar_spark.contracts.catalogue import filled_by
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import QUARANTINE
-from fmar_spark.contracts.readings import SERIES
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.register import AGREEMENTS
 
 GROUP = Typer()
 DECLARED = filled_by("load_deliveries")
@@ -42,4 +44,29 @@ def load_deliveries(
     """Load dispatch events and the volumes that FSPs declare to have delivered, each declaration once and every version of it.
 
     A row that breaks a rule goes to the quarantine by the rule's name, with its file and line; what is merely odd is kept with a notice.
+    """
+
+
+@declare_job(
+    GROUP,
+    "verify",
+    Job(
+        "verify_delivery",
+        (*DECLARED, READINGS, METER_POINTS, LEGAL_BASES, WEATHER, AGREEMENTS),
+        filled_by("verify_delivery"),
+        needs_lake=True,
+    ),
+)
+def verify_delivery(
+    from_date: Annotated[
+        date | None,
+        Option(
+            "--from", parser=parse_date, metavar="YYYY-MM-DD", help="first local day (default: all days with something not yet checked)"
+        ),
+    ] = None,
+    to_date: Annotated[date | None, Option("--to", parser=parse_date, metavar="YYYY-MM-DD", help="last local day, inclusive")] = None,
+) -> None:
+    """Check declared deliveries against the boundary meter, event by event, and add up the evidence on each asset and FSP.
+
+    An event that cannot be assessed is never held against anybody; the reason is named. Checking a day again gives the same verdicts.
     """

@@ -14,6 +14,8 @@ ALL_TABLES: Final = (
     *(table for module in (readings, network, profiles, capability, register, audiences) for table in _declared_in(module)),
     deliveries.DISPATCH_EVENTS,
     deliveries.ASSET_VOLUMES,
+    deliveries.DELIVERY_CHECKS,
+    deliveries.DELIVERY_EVIDENCE,
     *_declared_in(operations),
 )
 
