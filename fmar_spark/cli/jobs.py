@@ -168,6 +168,15 @@ def simulate_fleet(
     faults: Annotated[str, Option(metavar="NAME,...", help="faults to put into the messages; a name that is none lists them")] = "",
     mix: Annotated[Path | None, Option(parser=existing_path, metavar="FILE", help="YAML of shares that replace the defaults")] = None,
     workers: Annotated[int, Option(metavar="N", help="processes that simulate")] = 2,
+    deliveries: Annotated[
+        int,
+        Option(
+            metavar="N",
+            min=0,
+            max=128,
+            help="further meters with dispatch events and FSPs, honest and not, that declare them: DIR/_deliveries",
+        ),
+    ] = 0,
 ) -> None:
     """Simulate meters with a known truth as DIP messages in a landing folder; weather, labels and legal bases to the lake."""
 

@@ -20,10 +20,11 @@ def run(
     faults: str,
     mix: Path | None,
     workers: int,
+    deliveries: int = 0,
 ) -> None:
     """Run the four steps."""
     plan = FleetPlan(meters, first_date, last_date, seed, simulate_fleet.read_mix(mix))
-    order = simulate_fleet.Order(plan, out, tuple(name for name in faults.split(",") if name), workers)
+    order = simulate_fleet.Order(plan, out, tuple(name for name in faults.split(",") if name), workers, deliveries)
     app.run_step("simulate_fleet", lambda store, run: simulate_fleet.run(order))
     weather = simulate_fleet.read_truth(out, "weather", WEATHER_SCHEMA)
     app.run_step("load_weather", lambda store, run: load_weather.run(store, run, weather))

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import pyarrow as pa
+import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from fmar_spark.simulate.deliveries import BLOCK, simulate_deliveries
 from fmar_spark.simulate.faults import FILE_FAULTS, Delivery, Injection, check_faults, inject_faults
 from fmar_spark.simulate.fleet import Fleet, Setting, prepare_setting, simulate_block
 from fmar_spark.simulate.messages import (
@@ -38,8 +40,12 @@ from fmar_spark.simulate.truth_tables import (
 )
 
 TRUTH_FOLDER: Final = "_truth"
+DELIVERIES_FOLDER: Final = "_deliveries"
+EVENTS_FILE, VOLUMES_FILE = "events.csv", "volumes.csv"
 DAYS_A_FILE: Final = 6
 """With a block of 128 meters, 800 to 1,500 messages a file."""
+_DELIVERY_DAYS_A_FILE: Final = 60
+"""Their meters are few."""
 GZIP_LEVEL: Final = 1
 
 
@@ -173,6 +179,36 @@ def _share(job: Callable[[int], LandingSummary], blocks: Iterable[int], workers:
             for process in multiprocessing.active_children():
                 process.terminate()
             raise
+
+
+def write_deliveries(plan: FleetPlan, out_dir: Path, meters: int) -> LandingSummary:
+    """The messages of meters with dispatch events, what their FSPs declare, and what they truly delivered, beside a landed fleet.
+
+    Args:
+        plan: of the fleet, which stays as it is.
+        out_dir: its landing folder; declarations go to ``_deliveries`` inside it, the truth to ``_truth``.
+        meters: how many.
+    """
+    made = simulate_deliveries(plan, meters)
+    target = _Target(Path(out_dir), (), is_compressed=False, periods=PeriodFormat.TIME)
+    permissions = draw_permissions(made.plan, BLOCK, made.fleet)
+    connections = list_connections(made.fleet)
+    standing = write_standing_messages(made.plan, made.fleet, permissions)
+    part = f"b{BLOCK:05d}"
+    (target.folder / DELIVERIES_FOLDER).mkdir(parents=True, exist_ok=True)
+    target.write(f"standing-{part}", standing)
+    files, count = 1, len(standing)
+    for first in range(0, plan.days, _DELIVERY_DAYS_A_FILE):
+        days = range(first, min(first + _DELIVERY_DAYS_A_FILE, plan.days))
+        messages = list_day_messages(made.plan, made.fleet, permissions, days, connections)
+        target.write_messages(f"consumption-{part}-d{first:04d}", messages)
+        files, count = files + 1, count + len(messages)
+    target.write_truth(tabulate_meters(made.plan, made.fleet, permissions), "meters", part)
+    target.write_truth(tabulate_legal_bases(made.plan, made.fleet, permissions), "legal_bases", part)
+    target.write_truth(made.truth, "deliveries", part)
+    for name, table in ((EVENTS_FILE, made.events), (VOLUMES_FILE, made.volumes)):
+        arrow_csv.write_csv(table, target.folder / DELIVERIES_FOLDER / name)
+    return LandingSummary(len(made.fleet.mpan_id), files, count, {})
 
 
 def write_landing(

@@ -10,7 +10,7 @@ import yaml
 
 from fmar_spark.engine.runs import Written
 from fmar_spark.errors import ConfigError, InputError
-from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
+from fmar_spark.simulate.landing import TRUTH_FOLDER, write_deliveries, write_landing
 from fmar_spark.simulate.plan import FleetPlan, Mix, mix_from
 
 READS = ()
@@ -26,6 +26,8 @@ class Order(NamedTuple):
     out_dir: Path
     faults: tuple[str, ...]
     workers: int
+    deliveries: int = 0
+    """Further meters with dispatch events and FSPs that declare them."""
 
 
 def run(order: Order) -> Written:
@@ -43,6 +45,8 @@ def run(order: Order) -> Written:
     summary = write_landing(order.plan, order.out_dir, list(order.faults), workers=order.workers)
     _log.info("simulate_fleet: %s messages in %s files at %s", summary.messages, summary.files, order.out_dir)
     counts = {"meters": summary.meters, "files": summary.files, "messages": summary.messages}
+    if order.deliveries:
+        counts["delivery_meters"] = write_deliveries(order.plan, order.out_dir, order.deliveries).meters
     return Written(counts | {f"fault_{name}": count for name, count in summary.injected.items()}, summary.messages)
 
 
