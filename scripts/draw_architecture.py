@@ -83,6 +83,7 @@ JOBS: Final[dict[str, Box]] = {
     "predict_baseline": Box(470, 485, 160, ROW_HEIGHT),
     "train_classifier": Box(650, 485, 160, ROW_HEIGHT),
     "load_deliveries": Box(290, 827, 150, ROW_HEIGHT),
+    "verify_delivery": Box(640, 827, 150, ROW_HEIGHT),
     "publish_read_model": Box(905, 745, 235, ROW_HEIGHT),
     "maintain_tables": Box(760, 850, 180, ROW_HEIGHT),
     "answer_subject": Box(960, 850, 180, ROW_HEIGHT),
@@ -101,6 +102,7 @@ GROUPS: Final = (
     Group("gold", frozenset({"characterise"}), Box(110, 632, 560, 84), 3, "projections of the profiles"),
     Group("gold", frozenset({"predict_baseline"}), Box(690, 632, 195, 84), 1, "each day from days before"),
     Group("silver", frozenset({"load_deliveries"}), Box(460, 806, 160, 72), 1, "every declaration once"),
+    Group("gold", frozenset({"verify_delivery"}), Box(810, 806, 170, 72), 1, "declared beside observed"),
     Group("gold", frozenset({"mirror_register"}), Box(905, 632, 235, 84), 1, "assets with who may dispatch them"),
 )
 JOURNAL: Final = Box(1420, 22, 66, 860)
@@ -110,6 +112,8 @@ FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((630, 37), (824, 37), (824, 400), (812, 400)),
     ((270, 842), (288, 842)),
     ((440, 842), (458, 842)),
+    ((620, 842), (638, 842)),
+    ((790, 842), (808, 842)),
     ((275, 124), (275, 150)),
     ((635, 124), (635, 150)),
     ((995, 124), (995, 150)),

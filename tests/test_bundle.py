@@ -21,7 +21,7 @@ TASKS = [(name, task) for name, job in JOBS.items() for task in job["tasks"]]
 STARTED_BY_HAND = {"simulate_fleet", "land_london_homes", "import_intervals"}
 """Jobs that bring data once: no schedule."""
 REFERENCE = re.compile(r"\$\{([a-z_.]+)\}")
-SAMPLES = {"{{job.start_time.iso_date}}": "2026-01-31", "${var.landing}": "."}
+SAMPLES = {"{{job.start_time.iso_date}}": "2026-01-31", "${var.landing}": ".", "${var.events}": ".", "${var.volumes}": "."}
 """What a reference that an argument checks may turn into."""
 
 

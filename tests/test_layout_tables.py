@@ -37,8 +37,8 @@ NAMES = [f"{table.full_name}.{column.name}" for table, column in COLUMNS]
 OF_ANOTHER_COLUMN = ("_source", "_probability")
 """Where the value of the column comes from that has the rest of the name, and how sure it is."""
 BEGUN_ELSEWHERE = {"any job"}
-TWO_MEANINGS = {"reason"}
-"""The DIP calls its 48 estimation codes so; elsewhere it is a sentence."""
+TWO_MEANINGS = {"reason", "events"}
+"""The DIP calls its 48 estimation codes a reason; elsewhere it is a sentence. Events are episodes in a profile, and a count in evidence."""
 
 
 HOUSEKEEPERS = {"maintain_tables", "answer_subject"}
