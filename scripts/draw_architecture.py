@@ -84,6 +84,7 @@ JOBS: Final[dict[str, Box]] = {
     "train_classifier": Box(650, 485, 160, ROW_HEIGHT),
     "load_deliveries": Box(290, 827, 150, ROW_HEIGHT),
     "verify_delivery": Box(640, 827, 150, ROW_HEIGHT),
+    "flag_discrepancies": Box(1000, 827, 170, ROW_HEIGHT),
     "publish_read_model": Box(905, 745, 235, ROW_HEIGHT),
     "maintain_tables": Box(760, 850, 180, ROW_HEIGHT),
     "answer_subject": Box(960, 850, 180, ROW_HEIGHT),
@@ -103,6 +104,7 @@ GROUPS: Final = (
     Group("gold", frozenset({"predict_baseline"}), Box(690, 632, 195, 84), 1, "each day from days before"),
     Group("silver", frozenset({"load_deliveries"}), Box(460, 806, 160, 72), 1, "every declaration once"),
     Group("gold", frozenset({"verify_delivery"}), Box(810, 806, 170, 72), 1, "declared beside observed"),
+    Group("gold", frozenset({"flag_discrepancies"}), Box(1190, 806, 210, 72), 1, "flags; notices go to webhooks"),
     Group("gold", frozenset({"mirror_register"}), Box(905, 632, 235, 84), 1, "assets with who may dispatch them"),
 )
 JOURNAL: Final = Box(1420, 22, 66, 860)
@@ -114,6 +116,8 @@ FLOWS: Final[tuple[Sequence[tuple[int, int]], ...]] = (
     ((440, 842), (458, 842)),
     ((620, 842), (638, 842)),
     ((790, 842), (808, 842)),
+    ((980, 842), (998, 842)),
+    ((1170, 842), (1188, 842)),
     ((275, 124), (275, 150)),
     ((635, 124), (635, 150)),
     ((995, 124), (995, 150)),

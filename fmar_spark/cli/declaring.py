@@ -28,6 +28,7 @@ EXTRA_OF_PACKAGE: Final = {
     "mlflow": "train",
     "alembic": "serve",
     "fastapi": "serve",
+    "httpx": "serve",
     "joserfc": "serve",
     "sqlalchemy": "serve",
     "uvicorn": "serve",

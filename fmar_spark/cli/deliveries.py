@@ -7,11 +7,13 @@ from typing import Annotated
 from typer import Option, Typer
 
 from fmar_spark.cli.declaring import declare_job, existing_path, parse_date
+from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.catalogue import filled_by
+from fmar_spark.contracts.deliveries import DISCREPANCIES, NOTICE_ATTEMPTS
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
-from fmar_spark.contracts.register import AGREEMENTS
+from fmar_spark.contracts.register import AGREEMENTS, OVERRIDES
 
 GROUP = Typer()
 DECLARED = filled_by("load_deliveries")
@@ -69,4 +71,21 @@ def verify_delivery(
     """Check declared deliveries against the boundary meter, event by event, and add up the evidence on each asset and FSP.
 
     An event that cannot be assessed is never held against anybody; the reason is named. Checking a day again gives the same verdicts.
+    """
+
+
+@declare_job(
+    GROUP,
+    "flags",
+    Job(
+        "flag_discrepancies",
+        (OVERRIDES, CAPABILITY, *filled_by("verify_delivery"), DISCREPANCIES, NOTICE_ATTEMPTS),
+        filled_by("flag_discrepancies"),
+        needs_lake=True,
+    ),
+)
+def flag_discrepancies() -> None:
+    """Flag what observation contradicts, declared deliveries and capability parameters alike, and send the notices that are due.
+
+    Flags are opened, updated and cleared with their evidence; nothing is corrected. Webhooks: the setting deliveries.endpoints.
     """

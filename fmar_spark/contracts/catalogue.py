@@ -10,13 +10,10 @@ def _declared_in(module: object) -> tuple[TableContract, ...]:
     return tuple(value for value in vars(module).values() if isinstance(value, TableContract))
 
 
-ALL_TABLES: Final = (
-    *(table for module in (readings, network, profiles, capability, register, audiences) for table in _declared_in(module)),
-    deliveries.DISPATCH_EVENTS,
-    deliveries.ASSET_VOLUMES,
-    deliveries.DELIVERY_CHECKS,
-    deliveries.DELIVERY_EVIDENCE,
-    *_declared_in(operations),
+ALL_TABLES: Final = tuple(
+    table
+    for module in (readings, network, profiles, capability, register, audiences, deliveries, operations)
+    for table in _declared_in(module)
 )
 
 

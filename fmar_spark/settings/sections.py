@@ -109,6 +109,13 @@ class DeliverySettings(Section):
     suspect_rate: float = Field(0.01, gt=0, lt=1, description="Share of honest assets that become suspect a month at most.")
     false_discovery_rate: float = Field(0.1, gt=0, lt=1, description="Expected share of honest ones among all suspects at most.")
     evidence_days: int = Field(365, ge=30, description="Days of events that count as evidence for an asset.")
+    flag_least_events: int = Field(10, ge=1, description="Observed events below which no declaration is flagged.")
+    flag_material_share: float = Field(0.2, gt=0, lt=1, description="Share of the declared value that must be missing to be material.")
+    flag_sustained_days: int = Field(28, ge=1, description="Days that a divergence must last to be sustained.")
+    endpoints: str = Field("", description="YAML file of webhooks: a list of recipient, url and secret_file; empty = nothing is sent.")
+    notice_attempts: int = Field(8, ge=1, le=50, description="Attempts to send a notice before it is given up.")
+    notice_backoff_seconds: int = Field(60, ge=1, description="Pause after the first failed attempt; doubles with each further one.")
+    notice_timeout_seconds: float = Field(10.0, gt=0, le=120, description="How long a receiver may take to answer.")
 
 
 class RetentionSettings(Section):

@@ -19,7 +19,7 @@ from fmar_spark.intake.deliveries.staging import Staged
 
 READS: Final = (SERIES, DISPATCH_EVENTS, ASSET_VOLUMES)
 WRITES: Final = (DISPATCH_EVENTS, ASSET_VOLUMES, QUARANTINE)
-OF_THE_LOAD: Final = ("declaration_id", "repeats", "notices", "is_newest", "source", "run_id", "loaded_at")
+OF_THE_LOAD: Final = ("repeats", "notices", "is_newest", "source", "run_id", "loaded_at")
 """Columns that are not declared but follow from how and when a declaration came."""
 
 
@@ -88,14 +88,15 @@ def _write_newest(store: TableStore, run: Run, rows: DataFrame, contract: TableC
 
 def _identify(rows: DataFrame, run: Run, contract: TableContract, place: Sequence[str]) -> DataFrame:
     """One row a distinct declaration in the contract's columns; how often it stood in one file is counted."""
-    declared = [name for name in contract.names if name not in OF_THE_LOAD]
-    words = F.concat_ws("\x1f", *(F.coalesce(F.col(name).cast("string"), F.lit("\x1e")) for name in declared))
-    named = rows.withColumn("declaration_id", F.sha2(words, 256))
-    a_file = named.groupBy(*declared, "declaration_id", "file").agg(
-        F.count(F.lit(1)).alias("times"), F.min("source").alias("source"), F.first("notices").alias("notices")
+    key = [*place, "declaration_id"]
+    others = [name for name in contract.names if name not in {*key, *OF_THE_LOAD}]
+    a_file = rows.groupBy(*key, "file").agg(
+        F.count(F.lit(1)).alias("times"), F.min("source").alias("source"), *(F.first(name).alias(name) for name in (*others, "notices"))
     )
-    once = a_file.groupBy(*declared, "declaration_id").agg(
-        (F.max("times") - 1).cast("int").alias("repeats"), F.min("source").alias("source"), F.first("notices").alias("notices")
+    once = a_file.groupBy(*key).agg(
+        (F.max("times") - 1).cast("int").alias("repeats"),
+        F.min("source").alias("source"),
+        *(F.first(name).alias(name) for name in (*others, "notices")),
     )
     rivals = F.count(F.lit(1)).over(Window.partitionBy(*place, "version", "declared_at"))
     noticed = F.when(rivals > 1, F.array_union("notices", F.array(F.lit("conflicting_declaration")))).otherwise(F.col("notices"))

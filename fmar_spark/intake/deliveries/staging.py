@@ -1,10 +1,12 @@
 """Reads files of declared deliveries and stages what can be used, and what was rejected, on disk."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
@@ -30,9 +32,9 @@ class Staged(NamedTuple):
     """What was understood; the rows themselves lie in a folder as Parquet."""
 
     events_path: Path
-    """Format of ``EVENT_SCHEMA``."""
+    """Format of ``EVENT_SCHEMA``, and declaration_id."""
     volumes_path: Path
-    """Format of ``VOLUME_SCHEMA``."""
+    """Format of ``VOLUME_SCHEMA``, and declaration_id."""
     faults_path: Path
     """Format of ``FAULT_SCHEMA``."""
     counts: Counter[str]
@@ -53,6 +55,9 @@ class Format(NamedTuple):
 
 EVENTS: Final = Format(events.WANTED, events.OPTIONAL, events.check_events)
 INSTRUCTIONS: Final = Format(ukpn.WANTED, ukpn.OPTIONAL, ukpn.check_instructions)
+NOT_DECLARED: Final = frozenset({"mpan_id", "series_id", "notices", "file", "source"})
+"""Columns that are no part of what was declared, or stand in the key beside it."""
+_IDENTITY: Final = pa.field("declaration_id", pa.string())
 VOLUMES: Final = Format(volumes.WANTED, volumes.OPTIONAL, volumes.check_volumes)
 
 
@@ -71,8 +76,8 @@ def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules) 
     paths = [folder / f"{name}.parquet" for name in ("events", "volumes", "faults")]
     staged = Staged(paths[0], paths[1], paths[2], Counter(), Counter(), Counter())
     with (
-        arrow_parquet.ParquetWriter(staged.events_path, EVENT_SCHEMA) as event_rows,
-        arrow_parquet.ParquetWriter(staged.volumes_path, VOLUME_SCHEMA) as volume_rows,
+        arrow_parquet.ParquetWriter(staged.events_path, EVENT_SCHEMA.append(_IDENTITY)) as event_rows,
+        arrow_parquet.ParquetWriter(staged.volumes_path, VOLUME_SCHEMA.append(_IDENTITY)) as volume_rows,
         arrow_parquet.ParquetWriter(staged.faults_path, FAULT_SCHEMA) as faults,
     ):
         for what, file, checked in _read_all(sources, rules):
@@ -81,7 +86,7 @@ def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules) 
             staged.counts["rejected"] += checked.faults.num_rows
             staged.broken.update(checked.faults["rule"].to_pylist())
             staged.noticed.update(pc.list_flatten(checked.kept["notices"]).to_pylist())
-            (event_rows if what == "events" else volume_rows).write_table(checked.kept)
+            (event_rows if what == "events" else volume_rows).write_table(_identify(checked.kept))
             faults.write_table(checked.faults)
     return staged
 
@@ -92,6 +97,14 @@ def describe_staged(staged: Staged) -> list[str]:
     lines = [f"read       {counts['files']} files: {counts['events']} events, {counts['volumes']} half-hours of volumes"]
     lines += [f"rejected   {rows} {name}" for name, rows in sorted(staged.broken.items())]
     return lines + [f"noticed    {rows} {name}" for name, rows in sorted(staged.noticed.items())]
+
+
+def _identify(rows: pa.Table) -> pa.Table:
+    """The rows with a digest of everything that was declared."""
+    declared = [name for name in rows.column_names if name not in NOT_DECLARED]
+    texts = [pc.fill_null(rows[name].cast(pa.string()), "\x1e") for name in declared]
+    words = pc.binary_join_element_wise(*texts, "\x1f").to_pylist()
+    return rows.append_column(_IDENTITY, pa.array([hashlib.sha256(word.encode()).hexdigest() for word in words], pa.string()))
 
 
 def _read_all(sources: Sources, rules: DeclarationRules) -> Iterator[tuple[str, int, Checked]]:

@@ -1,0 +1,1 @@
+"""Sends notices to the webhooks of their recipients: signed, and again until they are received."""

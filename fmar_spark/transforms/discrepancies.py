@@ -1,0 +1,205 @@
+"""What observation contradicts: declared capability parameters and declared deliveries, and what becomes of their flags."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from fmar_spark.domain.markets import Market, Parameter
+
+SUBJECT: Final = ("kind", "mpan_id", "amsid", "fsp_id", "asset_class", "direction", "parameter")
+"""What a flag is about: there is one open flag on it at most."""
+OBSERVED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    Parameter.RATED_KW: ("rated_kw", ("rated_kw", "rated_kw_upper", "rated_kw_max")),
+    Parameter.DURATION_MINUTES_MAX: ("duration_minutes_p90", ("duration_minutes_max",)),
+    Parameter.ENERGY_KWH_DAY: ("energy_kwh_day", ("energy_kwh_day",)),
+    Parameter.STORAGE_KWH: ("storage_kwh", ("storage_kwh",)),
+    Parameter.PEAK_KWP: ("peak_kwp", ("peak_kwp", "peak_kwp_upper")),
+}
+"""For each parameter that can be over-declared the column of gold.capability that is observed, and those of which the largest is
+the most that observation allows."""
+DELIVERED: Final = "delivered_kwh"
+SUSPECT: Final = ("suspect", "one_of_several_suspect")
+
+
+class FlagRules(NamedTuple):
+    """From when a divergence counts."""
+
+    least_events: int
+    """Observed events below which nothing is flagged."""
+    material_share: float
+    """Share of the declared value by which observation must stay below it."""
+    sustained_days: int
+
+
+def list_overrides(overrides: DataFrame, capability: DataFrame, rules: FlagRules) -> DataFrame:
+    """One row for each declared parameter in force that observation can speak of, with whether it diverges.
+
+    Args:
+        overrides: silver.overrides.
+        capability: gold.capability.
+        rules: from when.
+    """
+    observed = F.create_map(*(part for name, (column, _) in OBSERVED.items() for part in (F.lit(str(name)), F.col(column))))
+    upper = F.create_map(*(part for name, (_, columns) in OBSERVED.items() for part in (F.lit(str(name)), _largest(columns))))
+    in_force = overrides.where(F.col("known_to_at").isNull() & F.col("parameter").isin([str(name) for name in OBSERVED])).drop("as_of_date")
+    joined = in_force.join(capability, ["mpan_id", "asset_class", "direction"], "inner")
+    valid = (F.to_date("valid_from_at") <= F.col("as_of_date")) & (
+        F.col("valid_to_at").isNull() | (F.to_date("valid_to_at") > F.col("as_of_date"))
+    )
+    measured = joined.where(valid).select(
+        F.lit("override").alias("kind"),
+        "mpan_id",
+        "amsid",
+        "fsp_id",
+        "asset_class",
+        "direction",
+        "parameter",
+        F.col("value").alias("declared"),
+        observed[F.col("parameter")].alias("observed"),
+        upper[F.col("parameter")].alias("observed_upper"),
+        F.col("events_seen").alias("events"),
+        "unit",
+        F.to_date("valid_from_at").alias("since_date"),
+        "as_of_date",
+        F.lit(None).cast("string").alias("market"),
+    )
+    gap = F.col("declared") - F.col("observed_upper")
+    known = measured.where(F.col("observed_upper").isNotNull() & (F.coalesce("events", F.lit(0)) >= rules.least_events))
+    shares = F.format_string(
+        "%s %.4g %s declared since %s, %.4g observed and at most %.4g in %d events",
+        "parameter",
+        "declared",
+        "unit",
+        F.col("since_date").cast("string"),
+        "observed",
+        "observed_upper",
+        "events",
+    )
+    return _grade(known.withColumns({"is_divergent": gap > rules.material_share * F.col("declared"), "evidence": shares}), rules)
+
+
+def list_deliveries(evidence: DataFrame, markets: DataFrame, rules: FlagRules) -> DataFrame:
+    """One row for each asset and FSP of which its events say something, with whether its declarations diverge.
+
+    Args:
+        evidence: gold.delivery_evidence.
+        markets: mpan_id, amsid, fsp_id and the market of its newest event.
+        rules: from when.
+    """
+    told = evidence.where(F.col("verdict") != "not_assessable").join(markets, ["mpan_id", "amsid", "fsp_id"], "left")
+    measured = told.select(
+        F.lit("delivery").alias("kind"),
+        "mpan_id",
+        "amsid",
+        "fsp_id",
+        F.lit("").alias("asset_class"),
+        F.lit("").alias("direction"),
+        F.lit(DELIVERED).alias("parameter"),
+        F.col("declared_kwh").alias("declared"),
+        F.col("observed_kwh").alias("observed"),
+        F.greatest(F.col("observed_kwh"), F.least(F.col("share_upper"), F.lit(1.0)) * F.col("declared_kwh")).alias("observed_upper"),
+        F.col("assessable_events").alias("events"),
+        F.col("suspect_since_date").alias("since_date"),
+        "as_of_date",
+        "market",
+        F.col("verdict").isin(*SUSPECT).alias("is_divergent"),
+        F.col("reason").alias("evidence"),
+    )
+    return _grade(measured, rules)
+
+
+def list_markets(checks: DataFrame) -> DataFrame:
+    """The market of the newest event of each asset and FSP."""
+    return checks.groupBy("mpan_id", "amsid", "fsp_id").agg(F.max_by("market", "start_at").alias("market"))
+
+
+def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, datetime]) -> DataFrame:
+    """Rows of gold.discrepancies that open, update or clear a flag.
+
+    A flag whose subject says nothing at present stays as it is.
+
+    Args:
+        open_flags: rows that are open.
+        found: of ``list_overrides`` and ``list_deliveries`` together.
+        run: id of the run, and when it began.
+    """
+    run_id, started_at = run
+    stored = open_flags.select(
+        *SUBJECT,
+        "flag_id",
+        "opened_at",
+        "updated_at",
+        F.struct("severity", "is_sustained", "is_material").alias("before"),
+        F.lit(True).alias("is_open"),
+    )
+    joined = found.join(stored, list(SUBJECT), "left").where(F.col("is_divergent") | F.col("is_open"))
+    now = F.lit(started_at)
+    is_new = F.col("is_open").isNull()
+    is_cleared = ~F.col("is_divergent")
+    new_id = F.sha2(F.concat_ws("\x1f", *SUBJECT, F.col("as_of_date").cast("string")), 256)
+    is_changed = F.struct("severity", "is_sustained", "is_material") != F.col("before")
+    return joined.withColumns(
+        {
+            "flag_id": F.coalesce("flag_id", new_id),
+            "state": F.when(is_cleared, "cleared").otherwise("open"),
+            "opened_at": F.coalesce("opened_at", now),
+            "updated_at": F.when(is_new | is_changed | is_cleared, now).otherwise(F.col("updated_at")),
+            "cleared_at": F.when(is_cleared, now),
+            "recipients": _list_recipients(),
+            "run_id": F.lit(run_id),
+        }
+    )
+
+
+def list_notices(flags: DataFrame, run: tuple[str, datetime]) -> DataFrame:
+    """Rows of ops.notices: everything that the recipients of flags are to hear by now, each with the same id whenever it is made.
+
+    Args:
+        flags: gold.discrepancies.
+        run: id of the run, and when it began.
+    """
+    opened = flags.withColumn("change", F.lit("opened")).withColumn("stand", F.lit(""))
+    is_updated = (F.col("updated_at") > F.col("opened_at")) & (F.col("state") == "open")
+    stand = F.concat_ws(",", "severity", F.col("is_sustained").cast("string"), F.col("is_material").cast("string"))
+    updated = flags.where(is_updated).withColumn("change", F.lit("updated")).withColumn("stand", stand)
+    cleared = flags.where(F.col("state") == "cleared").withColumn("change", F.lit("cleared")).withColumn("stand", F.lit(""))
+    due = opened.unionByName(updated).unionByName(cleared).withColumn("recipient", F.explode("recipients"))
+    said = (*SUBJECT, "severity", "state", "declared", "observed", "observed_upper", "is_sustained", "is_material", "evidence", "opened_at")
+    named = due.withColumn("notice_id", F.sha2(F.concat_ws("\x1f", "flag_id", "change", "stand", "recipient"), 256))
+    body = F.to_json(F.struct("notice_id", "flag_id", "change", "recipient", *said, "updated_at", "cleared_at"))
+    return named.select(
+        "notice_id",
+        "flag_id",
+        "recipient",
+        "change",
+        body.alias("body"),
+        F.lit(run[1]).alias("created_at"),
+        F.lit(run[0]).alias("run_id"),
+    )
+
+
+def _grade(rows: DataFrame, rules: FlagRules) -> DataFrame:
+    """How long it has lasted, how large it is, and how severe that makes it."""
+    days = F.datediff("as_of_date", "since_date")
+    gap = F.col("declared") - F.col("observed_upper")
+    share = gap / F.col("declared")
+    is_material = F.coalesce((F.col("declared") > 0) & (gap > rules.material_share * F.col("declared")), F.lit(False))
+    is_sustained = F.coalesce((days >= rules.sustained_days) & (F.col("events") >= rules.least_events), F.lit(False))
+    graded = rows.withColumns({"is_material": is_material, "is_sustained": is_sustained})
+    severity = F.when(F.col("is_material") & F.col("is_sustained") & (share >= 0.5), "high").when(F.col("is_material"), "medium")
+    return graded.withColumn("severity", severity.otherwise("low"))
+
+
+def _list_recipients() -> Column:
+    """The FSP always; the buyer of the market where it is material and has lasted."""
+    buyer = F.when(F.col("market").isin(Market.NESO_ANCILLARY.value, Market.NESO_BM.value), F.lit("neso")).otherwise(
+        F.concat(F.lit("dno:"), F.substring("mpan_id", 1, 2))
+    )
+    fsp = F.concat(F.lit("fsp:"), F.col("fsp_id"))
+    return F.when(F.col("is_material") & F.col("is_sustained"), F.array(fsp, buyer)).otherwise(F.array(fsp))
+
+
+def _largest(columns: tuple[str, ...]) -> Column:
+    return F.greatest(*(F.col(name) for name in columns)) if len(columns) > 1 else F.col(columns[0])

@@ -1,0 +1,114 @@
+"""Flags that are opened, updated and cleared, and an outbox that is killed in mid-delivery."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
+import pytest
+
+from fmar_spark.contracts.capability import CAPABILITY
+from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS, NOTICES
+from fmar_spark.contracts.register import OVERRIDES
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.runs import start_run
+from fmar_spark.engine.store import TableStore
+from fmar_spark.settings.sections import DeliverySettings
+from fmar_spark.steps import flag_discrepancies, send_notices
+from fmar_spark.steps.send_notices import RetryRules
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+TODAY = date(2026, 3, 1)
+PLACE = {"mpan_id": "2000056535971", "amsid": "1900012374324", "fsp_id": "ALPHA"}
+
+
+class Answer(NamedTuple):
+    http_status: int | None
+    error: str | None
+
+
+class Receiver:
+    """Takes notices until it is told to fail or to die."""
+
+    recipients = ("fsp:ALPHA", "dno:20")
+
+    def __init__(self, error: str | None = None, dies_after: int = 10**6) -> None:
+        self.error = error
+        self.dies_after = dies_after
+        self.seen: list[str] = []
+
+    def send(self, notice_id: str, recipient: str, body: str) -> Answer:
+        if len(self.seen) >= self.dies_after:
+            raise KeyboardInterrupt
+        self.seen.append(notice_id)
+        return Answer(None if self.error else 200, self.error)
+
+
+def put(store: TableStore, folder: Path, contract: TableContract, rows: list[dict[str, Any]]) -> None:
+    path = folder / f"{contract.name}.parquet"
+    blank = dict.fromkeys(contract.names) | {"run_id": "r", "as_of_date": TODAY}
+    named = [{name: (blank | row).get(name) for name in contract.names} for row in rows]
+    arrow_parquet.write_table(pa.Table.from_pylist(named, schema=arrow_schema(contract)), path)
+    store.overwrite(store.spark.read.parquet(str(path)), contract)
+
+
+def evidence(verdict: str, since: date | None, as_of: date = TODAY) -> dict[str, Any]:
+    given = {"events": 20, "assessable_events": 20, "declared_kwh": 100.0, "observed_kwh": 5.0, "share_upper": 0.2, "suspect_with": []}
+    return (
+        PLACE
+        | given
+        | {"verdict": verdict, "suspect_since_date": since, "false_discovery_rate": 0.1, "reason": "numbers", "as_of_date": as_of}
+    )
+
+
+def flag(store: TableStore) -> list[dict[str, Any]]:
+    flag_discrepancies.run(store, start_run("flag_discrepancies", TODAY, ""), DeliverySettings())
+    return sorted((row.asDict() for row in store.read(DISCREPANCIES).collect()), key=lambda row: row["kind"])
+
+
+def send(store: TableStore, receiver: Receiver, attempts: int = 3) -> dict[str, int]:
+    return send_notices.run(store, start_run("send_notices", TODAY, ""), receiver, RetryRules(attempts, 1)).counts
+
+
+def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: TableStore, tmp_path: Path) -> None:
+    declared = {"override_id": "o", "version": 1, "asset_class": "battery", "direction": "export", "parameter": "rated_kw", "value": 50.0}
+    dates = {"valid_from_at": NOW - timedelta(days=60), "known_from_at": NOW - timedelta(days=60)}
+    words = {"unit": "kW", "reason": "x", "change": "created", "recorded_by_party_id": "ALPHA", "ledger_seq": 1, "ledger_hash": "h"}
+    put(store, tmp_path, OVERRIDES, [PLACE | declared | dates | words])
+    size = {"rated_kw": 12.0, "rated_kw_upper": 14.0, "rated_kw_max": 15.0, "events_seen": 40, "confidence": 0.95, "tier": "high"}
+    put(store, tmp_path, CAPABILITY, [{"mpan_id": PLACE["mpan_id"], "asset_class": "battery", "direction": "export"} | size])
+    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
+    delivery, override = flag(store)
+    assert (override["state"], override["severity"], override["declared"], override["observed_upper"]) == ("open", "high", 50.0, 15.0)
+    assert override["evidence"] == "rated_kw 50 kW declared since 2025-12-31, 12 observed and at most 15 in 40 events"
+    assert override["recipients"] == ["fsp:ALPHA", "dno:20"]
+    assert (delivery["state"], delivery["severity"], delivery["recipients"]) == ("open", "medium", ["fsp:ALPHA"])
+    assert flag(store) == [delivery, override]
+    killed = Receiver(dies_after=2)
+    with pytest.raises(KeyboardInterrupt):
+        send(store, killed)
+    receiver = Receiver()
+    assert send(store, receiver)["delivered"] == 3
+    assert set(killed.seen) < set(receiver.seen)
+    assert send(store, receiver)["due"] == 0
+
+    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=40))])
+    updated, _ = flag(store)
+    assert (updated["flag_id"], updated["severity"], updated["is_sustained"]) == (delivery["flag_id"], "high", True)
+    assert updated["recipients"] == ["fsp:ALPHA", "dno:20"]
+    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("not_assessable", None)])
+    assert flag(store)[0]["state"] == "open"
+    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("consistent", None)])
+    cleared, kept = flag(store)
+    assert cleared["state"] == "cleared"
+    assert cleared["cleared_at"] is not None
+    assert kept["state"] == "open"
+    changes = sorted(row["change"] for row in store.read(NOTICES).collect() if row["flag_id"] == delivery["flag_id"])
+    assert changes == ["cleared", "opened", "opened", "updated", "updated"]
+    failing = Receiver("status 503 found")
+    assert send(store, failing, attempts=1)["dead"] == 4
+    assert send(store, receiver)["due"] == 0
+    outcomes = [row["outcome"] for row in store.read(NOTICE_ATTEMPTS).collect()]
+    assert (outcomes.count("delivered"), outcomes.count("dead")) == (3, 4)
