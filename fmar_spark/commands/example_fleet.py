@@ -17,6 +17,8 @@ FIRST_DAY, LAST_DAY, WEEK_FROM = date(2013, 1, 26), date(2014, 1, 25), date(2014
 """The homes' readings end on the last day; the fleet is simulated for the year up to it."""
 PACKAGE: Final = "opendsm-1.2.7-py3-none-any.whl"
 DONE_FOLDER: Final = "_demo"
+DELIVERY_METERS: Final = 14
+"""Two of each behaviour of FSPs."""
 
 
 def run_stages(options: RunOptions, settings: Settings, meters: int, landing: Path) -> int:
@@ -30,13 +32,13 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
     done = Path(settings.lake.root) / DONE_FOLDER
 
     def simulate() -> int:
-        mark = done / f"fleet-{meters}"
+        mark = done / f"fleet-{meters}-deliveries-{DELIVERY_METERS}"
         if mark.exists() and (landing / "_truth" / "plan.txt").exists():
             say(f"simulated before, in {landing}")
             return 0
         with resources.as_file(resources.files(__package__).joinpath("demo_mix.yaml")) as mix:
             given = {"meters": meters, "first_date": FIRST_DAY, "last_date": LAST_DAY, "out": landing, "mix": mix}
-            return keep(mark, jobs.run("simulate_fleet", {**given, "seed": 1, "faults": "", "workers": 2}))
+            return keep(mark, jobs.run("simulate_fleet", {**given, "seed": 1, "faults": "", "workers": 2, "deliveries": DELIVERY_METERS}))
 
     def land_homes() -> int:
         mark = done / "homes"
@@ -47,6 +49,8 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
 
     from_landing = {"landing": str(landing), "kafka": None, "topic": None, "kafka_config": None, "continuous": False}
     week = {"from_date": WEEK_FROM, "to_date": LAST_DAY, "days": None, "last_week": False}
+    said = landing / "_deliveries"
+    declared = {"events": said / "events.csv", "volumes": said / "volumes.csv", "p0282": None, "dry_run": False}
     return [
         Stage(f"Simulated fleet: {meters:,} import meters, a year of DIP messages each", simulate),
         Stage("Measured London homes: corrected, written as DIP messages, with their temperatures", land_homes),
@@ -60,6 +64,12 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
             lambda: jobs.run("characterise", {"meters": None}, LAST_DAY),
         ),
         Stage("Baseline of the last week, each day from the days before it", lambda: jobs.run("predict_baseline", week, LAST_DAY)),
+        Stage(
+            f"Dispatch events of {DELIVERY_METERS} further meters, and what their FSPs, honest and not, declare to have delivered",
+            lambda: jobs.run("load_deliveries", declared),
+        ),
+        Stage("What the boundary meters show of it", lambda: jobs.run("verify_delivery", {"from_date": None, "to_date": None}, LAST_DAY)),
+        Stage("Flags of what observation contradicts", lambda: jobs.run("flag_discrepancies", {}, LAST_DAY)),
     ]
 
 

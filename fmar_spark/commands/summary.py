@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIONS, BASELINES, CAPABILITY
 from fmar_spark.contracts.catalogue import ALL_TABLES
+from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.domain.assets import LABEL_OF_CLASS
@@ -35,6 +36,7 @@ SHOWN = {Origin.MEASURED: 3, Origin.IMPORTED: 3, Origin.SIMULATED: 2}
 ANSWER_COLUMNS = ("mpan_id", "asset_class", "probability", "present_probability", "is_present", "tier", "status", "status_reason")
 DETECTION_COLUMNS = (*ANSWER_COLUMNS, "appeared_date", "removed_date", "evidence", "days_seen", "as_of_date", "model_version")
 SIZE_COLUMNS = ("mpan_id", "asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen")
+EVIDENCE_COLUMNS = ("fsp_id", "events", "declared_kwh", "observed_kwh", "verdict", "size_spreads", "reason")
 DAYS_A_YEAR = 365
 WIDTH = 124
 Row = dict[Hashable, Any]
@@ -175,6 +177,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
         tables = {name: rows[rows["mpan_id"] == mpan] for name, rows in mine.items()}
         show_meter(console, describe_meter(mpan, origins, tables, names, read_annual_energy(sql, mpan)))
     show_predictions(console, lake, origins)
+    show_deliveries(console, lake)
     show_journal(console, lake)
 
 
@@ -185,6 +188,26 @@ def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> N
         shares = count_by_origin(predicted["mpan_id"], origins)
         days = f"{predicted['slot_start_at'].min():%d %b %Y} to {predicted['slot_start_at'].max():%d %b %Y}"
         console.print(f"Baseline predictions, {days}: " + ", ".join(f"{rows:,} half-hours {name}" for name, rows in shares.items()) + ".")
+
+
+def show_deliveries(console: Console, lake: LakeFiles) -> None:
+    """Verdicts on declared deliveries by FSP, and the numbers of one asset that is consistent and one that is suspect."""
+    evidence = lake.read(DELIVERY_EVIDENCE, EVIDENCE_COLUMNS)
+    if evidence.empty:
+        return
+    table = Table(title="Declared deliveries beside the boundary meter (assets)", title_justify="left", title_style="bold")
+    for heading in ("FSP", "events", "consistent", "suspect", "not assessable", "declared, kWh", "observed, kWh"):
+        table.add_column(heading, justify="left" if heading == "FSP" else "right")
+    for fsp, rows in evidence.groupby("fsp_id"):
+        is_suspect = rows["verdict"].str.endswith("suspect")
+        counts = ((rows["verdict"] == "consistent").sum(), is_suspect.sum(), (rows["verdict"] == "not_assessable").sum())
+        energy = (f"{rows[name].sum():,.0f}" for name in ("declared_kwh", "observed_kwh"))
+        table.add_row(str(fsp), f"{rows['events'].sum():,}", *(f"{count:,}" for count in counts), *energy)
+    console.print(table)
+    for verdict in ("consistent", "suspect"):
+        shown = evidence[evidence["verdict"] == verdict].sort_values("size_spreads", ascending=False).head(1)
+        for row in shown.itertuples():
+            console.print(f"{row.fsp_id}, {verdict}: {row.reason}.")
 
 
 def show_sizes(console: Console, lake: LakeFiles) -> None:

@@ -14,7 +14,17 @@ from fmar_spark.commands import example_fleet, jobs_in_turn, own_readings
 from fmar_spark.errors import ConfigError
 
 OWN = ["import_intervals", "characterise", "predict_baseline"]
-DATA_IN = ["simulate_fleet", "land_london_homes", "ingest_dip", "build_readings", "characterise", "predict_baseline"]
+DATA_IN = [
+    "simulate_fleet",
+    "land_london_homes",
+    "ingest_dip",
+    "build_readings",
+    "characterise",
+    "predict_baseline",
+    "load_deliveries",
+    "verify_delivery",
+    "flag_discrepancies",
+]
 
 
 class Parts:
