@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.engine.model_file import find_folder
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.capability_app import add_reads
 from fmar_spark.services.capability.sample import describe_reads, fill_from_model, list_guests
@@ -57,11 +58,14 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
 
 def prepare_reads(settings: Settings) -> None:
     """The lake's read model is of its newest tables, and sample parties hold agreements on assets in it."""
-    root = Path(settings.lake.root)
-    if is_address(settings.lake.root) or not publish_read_model.publish_if_changed(root):
+    lake = settings.lake.root
+    if is_address(lake) and not settings.reads.model_folder:
+        return
+    folder = find_folder(lake, settings.reads.model_folder)
+    if not publish_read_model.publish_if_changed(lake, folder):
         return
     with closing(RegisterDatabase(settings.agreements)) as register:
-        fill_from_model(register, ModelSource(root, settings.reads.check_seconds).current())
+        fill_from_model(register, ModelSource(folder, settings.reads.check_seconds).current())
 
 
 def choose_settings(options: RunOptions, database: str | None) -> Settings:

@@ -51,7 +51,7 @@ class LakeRows:
     customer opted out, and the boundary's attributes). Energies cannot be read in any other way.
     """
 
-    def __init__(self, root: Path, checked_on: date | None = None, further: Sequence[TableContract] = ()) -> None:
+    def __init__(self, root: Path, checked_on: date | None = None, further: Sequence[TableContract] = (), address: str = "") -> None:
         """The versions are pinned here, so that everything read afterwards belongs together.
 
         Args:
@@ -59,6 +59,7 @@ class LakeRows:
             checked_on: day on which consent and legal basis must hold; default today, or the day that the lake's answers stand for
                 where that is later.
             further: tables that the catalogue does not list yet.
+            address: where the tables lie, if not in that folder: ``abfss://...`` as delta-rs knows it.
 
         Raises:
             ConfigError: no folder, or none of the tables in it.
@@ -67,7 +68,8 @@ class LakeRows:
         self.versions: dict[str, int] = {}
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'; SET arrow_large_buffer_size = false")
-        if not root.is_dir():
+        self._address = address.rstrip("/") or str(root)
+        if not address and not root.is_dir():
             raise ConfigError(f"{root}: no lake there; run scripts/demo or a job of jobs/ first")
         for contract in dict.fromkeys((*ALL_TABLES, *further)):
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.layer}")
@@ -118,10 +120,10 @@ class LakeRows:
     def _declare(self, contract: TableContract) -> None:
         """A view of the table; columns that were declared since it was written are null."""
         plain = [column for column in contract.columns if "struct" not in column.type]
-        path = self.root / contract.layer / contract.name
+        path = f"{self._address}/{contract.layer}/{contract.name}"
         stored = _name_stored(contract)
-        if DeltaTable.is_deltatable(str(path)):
-            table = DeltaTable(str(path))
+        if DeltaTable.is_deltatable(path):
+            table = DeltaTable(path)
             self.versions[contract.full_name] = table.version()
             rows = open_rows(table)
             known = rows.schema.names

@@ -17,7 +17,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from fmar_spark import __version__
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.errors import InputError
+from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.settings.run_options import is_address
 
 FOLDER: Final = "_read_model"
 """Inside the lake; no layer begins with an underscore."""
@@ -53,17 +54,30 @@ class Manifest(BaseModel):
         return self.sha256[:12]
 
 
-def write_model(lake: LakeRows, tables: Mapping[str, str], sources: Sequence[TableContract], as_of_date: date | None) -> Manifest:
+def find_folder(lake: str, named: str) -> Path:
+    """Where a lake's read model lies: in the folder that is named, else in the lake.
+
+    Raises:
+        ConfigError: the lake is at an address and no folder is named.
+    """
+    if is_address(lake) and not named:
+        raise ConfigError(f"reads.model_folder: empty; a folder on this machine wanted for the read model of {lake}")
+    return Path(named) if named else Path(lake) / FOLDER
+
+
+def write_model(
+    folder: Path, lake: LakeRows, tables: Mapping[str, str], sources: Sequence[TableContract], as_of_date: date | None
+) -> Manifest:
     """The manifest names a new file with what each query found; files older than the one before are gone.
 
     Args:
+        folder: where it goes.
         lake: its versions are pinned already, so that all tables belong together.
         tables: name of each table in the file, and the query over the lake that fills it.
         sources: tables of the lake that the queries read.
         as_of_date: newest day that any derived row stands for.
     """
-    folder = lake.root / FOLDER
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     made = folder / f".building-{os.getpid()}.duckdb"
     made.unlink(missing_ok=True)
     try:

@@ -215,6 +215,7 @@ class RegisterSettings(ServiceSettings):
 class ReadSettings(Section):
     """The read API: how soon it serves what is published, and how long it relies on rights that it has read."""
 
+    model_folder: str = Field("", description="Folder of the read model on this machine's disk; empty = _read_model in the lake.")
     check_seconds: float = Field(1.0, ge=0, le=3600, description="How often a service looks for a newer read model while requests come.")
     rights_seconds: float = Field(
         5.0, ge=0, le=300, description="How long an FSP's rights are kept while nothing is recorded: terms and evidence end by themselves."

@@ -18,10 +18,11 @@ from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.lake_writer import LakeWriter
-from fmar_spark.engine.model_file import FOLDER, Manifest, read_manifest, write_model
+from fmar_spark.engine.model_file import Manifest, read_manifest, write_model
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.errors import InputError
 from fmar_spark.report.provenance import FROM_DIP, Kind
+from fmar_spark.settings.run_options import is_address
 
 READS: Final = (
     ASSET_DETECTIONS,
@@ -58,48 +59,50 @@ _ORIGINS: Final = f"""
 _log = logging.getLogger(__name__)
 
 
-def run(root: Path, run: Run, checked_on: date | None) -> Written:
-    """The manifest of the lake's read model names a file with the tables' newest versions; the journal has the run's row.
+def run(lake: str, folder: Path, run: Run, checked_on: date | None) -> Written:
+    """The manifest in the folder names a file with the lake's newest tables; the journal of a lake on this machine has the run's row.
 
     Args:
-        root: the lake.
+        lake: its root, a folder or an address.
+        folder: of the read model.
         run: which run.
         checked_on: day on which consent and legal basis must hold; None = today.
 
     Raises:
         ConfigError: no lake there.
     """
-    writer = LakeWriter(root)
+    writer = None if is_address(lake) else LakeWriter(Path(lake))
     try:
-        manifest = publish(root, checked_on)
+        manifest = publish(lake, folder, checked_on)
     except Exception as error:
-        if writer.has(RUN_JOURNAL):
+        if writer is not None and writer.has(RUN_JOURNAL):
             writer.record_run(run, None, error)
         raise
-    writer.versions_read |= manifest.versions
     written = Written(manifest.rows, sum(manifest.rows.values()))
-    writer.record_run(run, written, None)
-    _log.info("publish_read_model: %s/%s/%s, %s bytes", root, FOLDER, manifest.file, f"{manifest.bytes:,}")
+    if writer is not None:
+        writer.versions_read |= manifest.versions
+        writer.record_run(run, written, None)
+    _log.info("publish_read_model: %s/%s, %s bytes", folder, manifest.file, f"{manifest.bytes:,}")
     return written
 
 
-def publish(root: Path, checked_on: date | None) -> Manifest:
+def publish(lake: str, folder: Path, checked_on: date | None) -> Manifest:
     """The manifest of a file with the tables' newest versions."""
-    lake = LakeRows(root, checked_on, FURTHER)
-    newest = lake.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
-    return write_model(lake, describe_tables(), (*READS, *FURTHER), newest)
+    tables = LakeRows(Path(lake), checked_on, FURTHER, lake if is_address(lake) else "")
+    newest = tables.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
+    return write_model(folder, tables, describe_tables(), (*READS, *FURTHER), newest)
 
 
-def publish_if_changed(root: Path) -> bool:
+def publish_if_changed(lake: str, folder: Path) -> bool:
     """Whether a read model of the lake's newest tables is there; false where there is no lake yet."""
     try:
-        known = read_manifest(root / FOLDER).versions
+        known = read_manifest(folder).versions
     except InputError:
         known = {}
-    paths = {table.full_name: str(root / table.layer / table.name) for table in (*READS, *FURTHER)}
+    paths = {table.full_name: f"{lake.rstrip('/')}/{table.layer}/{table.name}" for table in (*READS, *FURTHER)}
     newest = {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
     if newest and newest != known:
-        publish(root, None)
+        publish(lake, folder, None)
     return bool(newest)
 
 

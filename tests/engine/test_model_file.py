@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from reads_world import write_reads_lake
 
-from fmar_spark.engine.model_file import FOLDER, MANIFEST, check_manifest, read_manifest
+from fmar_spark.engine.model_file import FOLDER, MANIFEST, check_manifest, find_folder, read_manifest
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.web.problems import BusyError
-from fmar_spark.steps.publish_read_model import publish
+from fmar_spark.steps.publish_read_model import publish, publish_if_changed
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(lake: Path) -> Path:
     """With a file that was published a moment ago."""
-    publish(lake, None)
+    publish(str(lake), lake / FOLDER, None)
     return lake / FOLDER
 
 
@@ -44,7 +44,7 @@ def test_a_manifest_says_what_the_file_holds(folder: Path) -> None:
 
 def test_two_files_are_kept_and_none_is_left_half_made(lake: Path, folder: Path) -> None:
     for _ in range(3):
-        publish(lake, None)
+        publish(str(lake), lake / FOLDER, None)
     names = sorted(path.name for path in folder.iterdir())
     assert len(names) == 3
     assert names[0] == MANIFEST
@@ -52,12 +52,12 @@ def test_two_files_are_kept_and_none_is_left_half_made(lake: Path, folder: Path)
 
 
 def test_consent_is_checked_on_the_day_of_the_run(lake: Path) -> None:
-    assert publish(lake, date(2026, 2, 2)).checked_on_date == date(2026, 2, 2)
+    assert publish(str(lake), lake / FOLDER, date(2026, 2, 2)).checked_on_date == date(2026, 2, 2)
 
 
 def test_a_folder_that_is_no_lake_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no table of a lake"):
-        publish(tmp_path, None)
+        publish(str(tmp_path), tmp_path / FOLDER, None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,9 +119,9 @@ def refuse_other_content(folder: Path) -> None:
 def test_a_file_that_cannot_be_served_is_refused_and_the_old_one_stays(
     lake: Path, folder: Path, caplog: pytest.LogCaptureFixture, spoil: Any, said: str
 ) -> None:
-    source = ModelSource(lake, 0)
+    source = ModelSource(lake / FOLDER, 0)
     served = source.current()
-    publish(lake, None)
+    publish(str(lake), lake / FOLDER, None)
     spoil(folder)
     source.look()
     source.look()
@@ -134,6 +134,16 @@ def test_a_file_that_cannot_be_served_is_refused_and_the_old_one_stays(
     assert lines[0].endswith(f"{served.manifest.file} stays served")
 
 
+def test_a_lake_at_an_address_is_published_to_a_folder_of_this_machine(lake: Path, tmp_path: Path) -> None:
+    address = lake.as_uri()
+    with pytest.raises(ConfigError, match=r"^reads.model_folder: empty"):
+        find_folder(address, "")
+    folder = find_folder(address, str(tmp_path / "model"))
+    assert publish_if_changed(address, folder)
+    assert read_manifest(folder).rows["assets"] == 80
+    assert find_folder(str(lake), "") == lake / FOLDER
+
+
 def test_nothing_is_served_before_anything_is_published(tmp_path: Path) -> None:
     source = ModelSource(tmp_path, 3600)
     with pytest.raises(BusyError, match="nothing is published yet"):
@@ -141,7 +151,7 @@ def test_nothing_is_served_before_anything_is_published(tmp_path: Path) -> None:
 
 
 def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> None:
-    source = ModelSource(lake, 0)
+    source = ModelSource(lake / FOLDER, 0)
     seen: set[str] = set()
     failures: list[BaseException] = []
     is_over = threading.Event()
@@ -160,7 +170,7 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
     for thread in threads:
         thread.start()
     for _ in range(3):
-        newest = publish(lake, None)
+        newest = publish(str(lake), lake / FOLDER, None)
     source.look()
     assert source.current().manifest == newest
     is_over.set()
@@ -171,7 +181,7 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
 
 
 def test_a_served_file_reaches_no_other(lake: Path, folder: Path) -> None:
-    served = ModelSource(lake, 3600).current()
+    served = ModelSource(lake / FOLDER, 3600).current()
     with pytest.raises(Exception, match="disabled by configuration"):
         served.rows("SELECT * FROM read_text($path)", path=str(folder / MANIFEST))
     with pytest.raises(InputError, match="no read model there"):

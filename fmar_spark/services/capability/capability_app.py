@@ -1,10 +1,10 @@
 """Adds the read side to a running register: the same tokens, limits, problem documents and audit, one more set of routes."""
 
-from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 
+from fmar_spark.engine.model_file import find_folder
 from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
 from fmar_spark.services.capability.pages import area_pages, frame, market_pages, oidc, portfolio_pages, session
@@ -36,7 +36,9 @@ def add_reads(app: FastAPI, settings: Settings, development: session.Development
     register: Service = app.state.service
     reads = Reads(
         matrix=load_matrix(find_conf_dir(), RESOURCES),
-        models=ModelSource(Path(settings.lake.root), settings.reads.check_seconds, settings.reads.threads),
+        models=ModelSource(
+            find_folder(settings.lake.root, settings.reads.model_folder), settings.reads.check_seconds, settings.reads.threads
+        ),
         rights=LiveRights(register.database, settings.reads.rights_seconds),
         parts=register.parts,
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from fmar_spark.engine.model_file import FOLDER, MANIFEST, Manifest, check_manifest, read_manifest
+from fmar_spark.engine.model_file import MANIFEST, Manifest, check_manifest, read_manifest
 from fmar_spark.errors import InputError
 from fmar_spark.services.web.problems import BusyError
 
@@ -92,9 +92,11 @@ class ServedModel:
 class ModelSource:
     """Gives the newest file that can be served; looks for a newer one as requests come, without making any of them wait."""
 
-    def __init__(self, lake: Path, check_seconds: float, threads: int = 1, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        """Opens the lake's file, if there is one that can be served."""
-        self._folder = lake / FOLDER
+    def __init__(
+        self, folder: Path, check_seconds: float, threads: int = 1, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        """Opens the folder's file, if there is one that can be served."""
+        self._folder = folder
         self._check_seconds = check_seconds
         self._threads = threads
         self._now = now

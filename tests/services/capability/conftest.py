@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from reads_world import ServedReads, serve_reads, write_reads_lake
 
+from fmar_spark.engine.model_file import FOLDER
 from fmar_spark.steps.publish_read_model import publish
 
 
@@ -13,7 +14,7 @@ from fmar_spark.steps.publish_read_model import publish
 def reads_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake that is published."""
     lake = write_reads_lake(tmp_path_factory.mktemp("reads") / "lake")
-    publish(lake, None)
+    publish(str(lake), lake / FOLDER, None)
     return lake
 
 
