@@ -18,6 +18,8 @@ hypothesis.settings.load_profile("fmar")
 os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m")
 """A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back.
 With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time."""
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores."""
 TINY_PLANS = {
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.adaptive.enabled": "false",

@@ -1,4 +1,9 @@
-"""Shows whoever is watching how far Spark is with the table at hand."""
+"""Shows whoever is watching how far Spark is with the table at hand.
+
+Commands that work in this process show rich's bars; a step of Spark does not: how many parts it will have is known stage by
+stage only, and rich redraws its lines as if nobody else wrote, while the JVM writes to the same terminal. Here every writer
+of this process begins with ``CLEAR_LINE``.
+"""
 
 import sys
 import threading

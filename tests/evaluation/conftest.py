@@ -1,25 +1,16 @@
 """The small world, and its evaluation."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from evaluation_world import write_world
-from threadpoolctl import threadpool_limits
 
 from fmar_spark.evaluation.scorecard import Order, evaluate_lake
 from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.settings.sections import Settings
 
 RULES = DrawRules(draws=20, least_meters=3)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Trees this small only wait for each other on several threads."""
-    with threadpool_limits(1, user_api="openmp"):
-        yield
 
 
 @pytest.fixture(scope="session")

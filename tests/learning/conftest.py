@@ -1,10 +1,7 @@
 """What learning tests share: examples made by a rule, and a tiny classifier trained on them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
@@ -48,13 +45,6 @@ def make_examples(seed: int = 0, meters: int = METERS) -> Examples:
         history_days=np.full(count, 365),
         provenance=["simulated"] * count,
     )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Trees this small only wait for each other on several threads."""
-    with threadpool_limits(1, user_api="openmp"):
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -190,10 +190,9 @@ def test_what_was_done_to_a_simulated_fleet_is_what_is_found(store: TableStore, 
     assert counts["rule_transaction_id_reused"] == 1
 
 
-def test_a_run_that_rejects_too_much_fails_and_says_why(store: TableStore, tmp_path: Path) -> None:
-    land(tmp_path / "landing", "a.json", say(0), say(1, 99_999_999), "12")
-    run = start_run("ingest_dip", None, "")
-    written = ingest_dip.run(store, run, IngestSettings(), Folder(str(tmp_path / "landing")))
+def test_a_run_that_rejects_too_much_fails_and_says_why() -> None:
+    rules = {"rule_message_malformed": 1, "rule_ecs_1012_above_maximum": 1}
+    written = Written({"messages_in": 3, "accepted": 1, "quarantined": 2, "duplicates": 0} | rules)
     check_rejected(written, 1.0)
     with pytest.raises(
         RejectedError, match=r"2 of 3 messages rejected: message_malformed 1, ecs_1012_above_maximum 1; .*max_rejected_share=0.5"

@@ -144,7 +144,7 @@ function makeDay(evidence) {
   return figure;
 }
 
-const SEASON_COLOURS = ["ev", "battery", "solar_pv", "heat_pump"];
+const SEASON_COLOURS = ["winter", "spring", "summer", "autumn"];
 const SEASON_DASHES = ["solid", "dash", "solid", "dot"];
 
 function makeTypicalDays(evidence) {

@@ -194,7 +194,7 @@ function startRejected() {
   section.append(make("div", { class: "grid" }, makeFigure({
     name: "rejected", title: "Rejected messages and rows by rule", isWide: true, height: Math.max(160, 60 + 28 * rules.length),
     plot: () => ({
-      data: [{ type: "bar", orientation: "h", y: rules.map((rule) => plain(rule.rule)), x: rules.map((rule) => rule.rows_rejected), marker: { color: colour("heat_pump") }, hovertemplate: "%{y}: %{x}<extra></extra>" }],
+      data: [{ type: "bar", orientation: "h", y: rules.map((rule) => plain(rule.rule)), x: rules.map((rule) => rule.rows_rejected), marker: { color: colour("soft") }, hovertemplate: "%{y}: %{x}<extra></extra>" }],
       layout: { xaxis: { title: { text: "rejected" } }, yaxis: { type: "category", autorange: "reversed" } },
     }),
     table: () => makeTable("rejected", "Rejected messages and rows by rule, with examples", [["rule", false], ["rejected", true], ["sources", true], ["newest (UTC)", false], ["for example", false]],
