@@ -68,7 +68,7 @@ EXTRAS_OF_ROOM = {
 
 
 def relative(path: Path) -> str:
-    """The path as a person writes it."""
+    """The path from the root of the repository."""
     return str(path.relative_to(ROOT))
 
 

@@ -95,7 +95,7 @@ def list_portfolio(fleet: DataFrame, assets: DataFrame, capabilities: DataFrame,
     is_export = F.col("direction") == Direction.EXPORT.value
     marked = rows.withColumns(
         {
-            "needs_confirmation": F.coalesce(is_open, F.lit(False)),
+            "is_unconfirmed": F.coalesce(is_open, F.lit(False)),
             "is_over_export_limit": F.when(is_export, F.col("is_over_export_limit")),
         }
     )

@@ -42,7 +42,7 @@ def test_every_column_is_documented_and_named_as_the_house_does(table: TableCont
         if column.type == "timestamp":
             assert column.name.endswith("_at"), column.name
         if column.type == "date":
-            assert column.name.endswith("_date"), column.name
+            assert re.search("_date(_lower|_upper)?$", column.name), column.name
         if column.type == "boolean":
             assert column.name.startswith(("is_", "has_")), column.name
 
