@@ -36,9 +36,9 @@ from fmar_spark.evaluation.delivery_scenarios import (
     find_signs,
     heat_portfolios,
     inflate_baselines,
-    judge_two,
     move_load,
     number_loads,
+    pair_up,
     see,
     turn_after,
     use_late_clock,
@@ -225,7 +225,7 @@ def report_pairs(portfolios: Sequence[Portfolio]) -> None:
         ("both claim one and the same load, always together", 0.0, (0.5, 0.5)),
         ("second delivers nothing, always together", 0.0, (1.0, 0.0)),
     ):
-        verdict = judge_two(portfolios, MAIN_SIZE, apart, delivered, 2 * EVENTS)
+        verdict = pair_up(portfolios, MAIN_SIZE, apart, delivered, 2 * EVENTS)
         shares = [average_by_load(load, is_so) for is_so in (*(verdict == SUSPECT).T, (verdict == ONE_OF_SEVERAL).any(axis=1))]
         print(f"{name:58s}" + "".join(f"{share.show(2):>24s}" for share in shares))
 

@@ -109,8 +109,8 @@ def trace_cusum(traces: Traces, allowance: float) -> Traces:
     """One-sided CUSUM of a standardised shortfall (Page 1954): what lies above the allowance adds up, never below nothing."""
     total = np.zeros(int(traces.asset.max(initial=-1)) + 1)
     value = np.empty(len(traces.asset))
-    for order in np.unique(traces.order):
-        rows = np.flatnonzero(traces.order == order)
+    by_order = np.argsort(traces.order, kind="stable")
+    for rows in np.split(by_order, np.flatnonzero(np.diff(traces.order[by_order])) + 1):
         step = np.nan_to_num(traces.value[rows] - allowance, nan=0.0)
         total[traces.asset[rows]] = np.maximum(total[traces.asset[rows]] + step, 0.0)
         value[rows] = total[traces.asset[rows]]

@@ -7,11 +7,11 @@ import numpy as np
 
 from fmar_spark.evaluation.delivery_portfolios import Behaviour, Portfolio, add_load, check_behaviour, check_portfolio
 from fmar_spark.evaluation.delivery_rates import Traces, join_traces, trace_cusum
-from fmar_spark.kernels.delivery.checks import EventChecks, check_events
-from fmar_spark.kernels.delivery.dispatches import Dispatches, Exclusion, mark_dispatched
+from fmar_spark.kernels.delivery.checks import check_events
+from fmar_spark.kernels.delivery.dispatches import Exclusion, mark_dispatched
 from fmar_spark.kernels.delivery.evidence import Scores, trace_evidence
 from fmar_spark.kernels.delivery.signals import combine_signals, measure_step
-from fmar_spark.kernels.delivery.verdicts import AssetVerdicts, judge_assets
+from fmar_spark.kernels.delivery.verdicts import judge_assets
 from fmar_spark.kernels.delivery.verification import VerificationRules
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
@@ -157,7 +157,7 @@ def find_signs(portfolios: Sequence[Portfolio], events: int) -> Signs:
     return Signs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def judge_two(portfolios: Sequence[Portfolio], size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
+def pair_up(portfolios: Sequence[Portfolio], size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
     """Two FSPs with an asset each at every meter, each asked for ``size`` spreads: the verdicts after so many events of the meter.
 
     Args:
@@ -170,10 +170,10 @@ def judge_two(portfolios: Sequence[Portfolio], size: float, share_apart: float, 
     Returns:
         Verdict of both assets of each meter, shape (meters, 2).
     """
-    return np.concatenate([_judge_pair(portfolio, size, share_apart, delivered, events) for portfolio in portfolios])
+    return np.concatenate([_pair_up_one(portfolio, size, share_apart, delivered, events) for portfolio in portfolios])
 
 
-def _judge_pair(portfolio: Portfolio, size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
+def _pair_up_one(portfolio: Portfolio, size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
     given, order = portfolio.events, portfolio.order
     is_apart = (order * 7 % 10) < share_apart * 10
     takes_part = [(order < events) & (~is_apart | (order % 2 == asset)) for asset in (0, 1)]
@@ -187,14 +187,6 @@ def _judge_pair(portfolio: Portfolio, size: float, share_apart: float, delivered
     baselines = portfolio.checked.baselines._replace(actual_kwh=actual).take(rows)
     verdicts = judge_assets(both, check_events(both, baselines), 2 * len(portfolio.loads.names), _first_day(portfolio))
     return verdicts.verdict.reshape(-1, 2)
-
-
-def judge(
-    portfolio: Portfolio, size: float, act: Act, rules: VerificationRules, seed: int = 1
-) -> tuple[Dispatches, EventChecks, AssetVerdicts]:
-    """Checks and verdicts of one portfolio, by the same functions that the step uses."""
-    events, checks = check_behaviour(portfolio, size, act(portfolio, np.random.default_rng(seed)), rules)
-    return events, checks, judge_assets(events, checks, len(portfolio.loads.names), _first_day(portfolio), rules.verdict)
 
 
 def number_loads(portfolio: Portfolio) -> Ints:

@@ -9,9 +9,9 @@ from fmar_spark.kernels.delivery.dispatches import Dispatches, pair_overlaps
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 ROUNDS: Final = 200
-"""Passes of the coordinate descent; assets that can be told apart need far fewer."""
+"""Passes of the coordinate descent; assets that are separable need far fewer."""
 MOST_INFLATION: Final = 10.0
-"""Assets whose variance is inflated beyond this by the others' events are not told apart (the usual limit of the factor)."""
+"""Assets whose variance is inflated beyond this by the others' events are not separable (the usual limit of the factor)."""
 NORMAL_95: Final = 1.96
 
 

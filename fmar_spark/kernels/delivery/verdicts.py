@@ -24,7 +24,7 @@ class VerdictRules(NamedTuple):
     check: CheckRules = CheckRules()
     evidence: EvidenceRules = EvidenceRules()
     least_spreads: float = 0.5
-    """An asset whose declarations are smaller than so many spreads, in the root mean square, is too small to be told honest."""
+    """An asset whose declarations are smaller than so many spreads, in the root mean square, is too small to be called consistent."""
 
 
 class AssetVerdicts(NamedTuple):
@@ -36,7 +36,7 @@ class AssetVerdicts(NamedTuple):
     """Of all events at the asset's meter, all its assets together."""
     shares: Shares
     declared_spreads: Floats
-    """Root mean square of declared energy over the baseline's error: below 0.5 hardly anything can be told, from 1.5 most."""
+    """Root mean square of declared energy over the baseline's error: below 0.5 hardly anything shows, from 1.5 a phantom does."""
     verdict: Ints
     """Index into ``VERDICTS``."""
     reason: Ints
@@ -50,7 +50,7 @@ def judge_assets(
 ) -> AssetVerdicts:
     """Add up the events of each asset, and of each meter, and say what they show.
 
-    An asset is suspect by its own events, each with everything that the meter shows credited to it, so that another's lie
+    An asset is suspect by its own events, each with everything that the meter shows credited to it, so that another's false declaration
     cannot make it so; or where its meter falls short and the regression over all events puts its share below what is
     tolerated. Where the meter falls short and no asset can be named, those whose events were shared are each
     one of several suspect.
