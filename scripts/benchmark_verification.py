@@ -32,6 +32,7 @@ from fmar_spark.evaluation.delivery_scenarios import (
     Seen,
     act_honestly,
     claim_phantoms,
+    credit_nothing,
     deliver_little,
     find_signs,
     heat_portfolios,
@@ -196,6 +197,10 @@ def report_behaviours(portfolios: Sequence[Portfolio]) -> None:
         ("raised on all days", inflated),
     )
     report_signs(list_loads(portfolios), changes)
+    print("\ncredited where nothing is delivered and load is raised from notice to event; share of what is asked for, medians over meters")
+    for name, changed in changes[:2]:
+        own, reference = credit_nothing(changed, MAIN_SIZE)
+        print(f"{name:52s}{own:8.2f}, adjusted BL01 {reference:6.2f}")
 
 
 def report_signs(load: Ints, changes: Sequence[tuple[str, Sequence[Portfolio]]]) -> None:

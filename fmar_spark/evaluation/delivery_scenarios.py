@@ -133,6 +133,25 @@ def inflate_baselines(portfolios: Sequence[Portfolio], size: float, rules: Verif
     return inflated
 
 
+def credit_nothing(portfolios: Sequence[Portfolio], size: float) -> tuple[float, float]:
+    """What is seen where nothing is delivered, as a share of what is asked for, by these expectations and by adjusted BL01.
+
+    Of events that were known the day before, and as medians over meters: those whose load can be raised before them on purpose.
+    """
+    shares = []
+    for portfolio in portfolios:
+        events, baselines = portfolio.events, portfolio.checked.baselines
+        sign = np.where(events.is_down, 1.0, -1.0) * (events.notice_slot < events.start_slot - 8)
+        asked = size * portfolio.spread_kwh[events.meter] * np.abs(sign)
+        meters = len(portfolio.loads.names)
+        total = np.bincount(events.meter, asked, minlength=meters)
+        for expected in (baselines.expected_kwh, portfolio.reference_kwh):
+            seen = np.bincount(events.meter, np.nan_to_num(sign * (expected - baselines.actual_kwh)), minlength=meters)
+            shares.append(seen / np.where(total > 0, total, np.nan))
+    own, reference = np.concatenate(shares[::2]), np.concatenate(shares[1::2])
+    return float(np.nanmedian(own)), float(np.nanmedian(reference))
+
+
 class Signs(NamedTuple):
     """Of each meter's asset, in standard deviations; arrays of shape (meters,)."""
 
