@@ -29,6 +29,7 @@ from fmar_spark.evaluation.delivery_rates import (
 )
 from fmar_spark.evaluation.delivery_scenarios import (
     CHECKS,
+    Pair,
     Seen,
     act_honestly,
     claim_phantoms,
@@ -230,7 +231,7 @@ def report_pairs(portfolios: Sequence[Portfolio]) -> None:
         ("both claim one and the same load, always together", 0.0, (0.5, 0.5)),
         ("second delivers nothing, always together", 0.0, (1.0, 0.0)),
     ):
-        verdict = pair_up(portfolios, MAIN_SIZE, apart, delivered, 2 * EVENTS)
+        verdict = pair_up(portfolios, Pair(MAIN_SIZE, apart, delivered), 2 * EVENTS)
         shares = [average_by_load(load, is_so) for is_so in (*(verdict == SUSPECT).T, (verdict == ONE_OF_SEVERAL).any(axis=1))]
         print(f"{name:58s}" + "".join(f"{share.show(2):>24s}" for share in shares))
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from fmar_spark.evaluation.delivery_portfolios import Behaviour, Portfolio, add_load, check_behaviour, check_portfolio
 from fmar_spark.evaluation.delivery_rates import Traces, join_traces, trace_cusum
-from fmar_spark.kernels.delivery.checks import check_events
-from fmar_spark.kernels.delivery.dispatches import Exclusion, mark_dispatched
+from fmar_spark.kernels.delivery.checks import EventChecks, check_events
+from fmar_spark.kernels.delivery.dispatches import Dispatches, Exclusion, mark_dispatched
 from fmar_spark.kernels.delivery.evidence import Scores, trace_evidence
 from fmar_spark.kernels.delivery.signals import combine_signals, measure_step
 from fmar_spark.kernels.delivery.verdicts import judge_assets
@@ -176,36 +176,39 @@ def find_signs(portfolios: Sequence[Portfolio], events: int) -> Signs:
     return Signs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def pair_up(portfolios: Sequence[Portfolio], size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
-    """Two FSPs with an asset each at every meter, each asked for ``size`` spreads: the verdicts after so many events of the meter.
+class Pair(NamedTuple):
+    """Two FSPs with an asset each at every meter."""
 
-    Args:
-        portfolios: their events are those of the first asset.
-        size: of both.
-        share_apart: share of the events in which only one of the two is dispatched, in turn; in the others both are.
-        delivered: share that each delivers of what it declares.
-        events: so many of each meter's.
-
-    Returns:
-        Verdict of both assets of each meter, shape (meters, 2).
-    """
-    return np.concatenate([_pair_up_one(portfolio, size, share_apart, delivered, events) for portfolio in portfolios])
+    size: float
+    """Spreads that each is asked for."""
+    share_apart: float
+    """Share of the events in which only one of the two is dispatched, in turn; in the others both are."""
+    delivered: tuple[float, float]
+    """Share that each delivers of what it declares."""
 
 
-def _pair_up_one(portfolio: Portfolio, size: float, share_apart: float, delivered: tuple[float, float], events: int) -> Ints:
+def pair_up(portfolios: Sequence[Portfolio], pair: Pair, events: int) -> Ints:
+    """Verdict of both assets of each meter after so many events of the meter, shape (meters, 2)."""
+    verdicts = []
+    for portfolio in portfolios:
+        both, checks = check_pairs(portfolio, pair, events)
+        verdicts.append(judge_assets(both, checks, 2 * len(portfolio.loads.names), _first_day(portfolio)).verdict.reshape(-1, 2))
+    return np.concatenate(verdicts)
+
+
+def check_pairs(portfolio: Portfolio, pair: Pair, events: int) -> tuple[Dispatches, EventChecks]:
+    """The first events of each meter, in which two assets take part; theirs have the numbers 2 * meter and 2 * meter + 1."""
     given, order = portfolio.events, portfolio.order
-    is_apart = (order * 7 % 10) < share_apart * 10
+    is_apart = (order * 7 % 10) < pair.share_apart * 10
     takes_part = [(order < events) & (~is_apart | (order % 2 == asset)) for asset in (0, 1)]
-    asked = size * portfolio.spread_kwh[given.meter]
+    asked = pair.size * portfolio.spread_kwh[given.meter]
     sign = np.where(given.is_down, -1.0, 1.0)
-    energy = sum(np.where(part, share * asked, 0.0) for part, share in zip(takes_part, delivered, strict=True))
+    energy = sum(np.where(part, share * asked, 0.0) for part, share in zip(takes_part, pair.delivered, strict=True))
     actual = portfolio.checked.baselines.actual_kwh + sign * energy
     rows = np.concatenate([np.flatnonzero(part) for part in takes_part])
     asset = np.repeat([0, 1], [int(part.sum()) for part in takes_part])
     both = given._replace(declared_kwh=asked).take(rows)._replace(asset=2 * given.meter[rows] + asset)
-    baselines = portfolio.checked.baselines._replace(actual_kwh=actual).take(rows)
-    verdicts = judge_assets(both, check_events(both, baselines), 2 * len(portfolio.loads.names), _first_day(portfolio))
-    return verdicts.verdict.reshape(-1, 2)
+    return both, check_events(both, portfolio.checked.baselines._replace(actual_kwh=actual).take(rows))
 
 
 def number_loads(portfolio: Portfolio) -> Ints:

@@ -7,7 +7,7 @@ from fmar_spark.evaluation.delivery_loads import simulate_loads
 from fmar_spark.evaluation.delivery_placebos import measure_placebos
 from fmar_spark.evaluation.delivery_portfolios import Portfolio, build_portfolio
 from fmar_spark.evaluation.delivery_rates import find_flags, rate_false_flags, rate_found
-from fmar_spark.evaluation.delivery_scenarios import act_honestly, claim_phantoms, move_load, pair_up, see, turn_after
+from fmar_spark.evaluation.delivery_scenarios import Pair, act_honestly, claim_phantoms, move_load, pair_up, see, turn_after
 from fmar_spark.kernels.delivery.verdicts import ONE_OF_SEVERAL, SUSPECT
 from fmar_spark.kernels.delivery.verification import VerificationRules
 
@@ -37,7 +37,7 @@ def test_load_raised_after_the_notice_does_not_pass_for_a_delivery(portfolio: Po
 
 
 def test_of_two_fsps_the_one_that_lies_is_named_where_events_differ_and_none_where_they_never_do(portfolio: Portfolio) -> None:
-    apart, together = (pair_up([portfolio], 5.0, share, (1.0, 0.0), 20) for share in (0.5, 0.0))
+    apart, together = (pair_up([portfolio], Pair(5.0, share, (1.0, 0.0)), 20) for share in (0.5, 0.0))
     assert (apart[:, 1] == SUSPECT).mean() > 0.8
     assert (apart[:, 0] == SUSPECT).mean() < 0.1
     assert (together == ONE_OF_SEVERAL).mean() > 0.8
