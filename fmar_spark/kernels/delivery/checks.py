@@ -60,6 +60,11 @@ class EventChecks(NamedTuple):
     reason: Ints
     """Index into ``REASONS``."""
 
+    def take(self, rows: Ints | Bools) -> "EventChecks":
+        """Those of some of the events; to be added up, they are of whole meters."""
+        taken = {name: column[rows] for name, column in self._asdict().items()}
+        return EventChecks(**taken)
+
 
 def check_events(events: Dispatches, baselines: EventBaselines, rules: CheckRules | None = None) -> EventChecks:
     """Compare each declaration with the boundary meter.
