@@ -23,7 +23,7 @@ from fmar_spark.report.provenance import Kind
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.reading import reads_of
 from fmar_spark.services.capability.resources import CAPABILITY_OF_AREA, ENVELOPE, HEALTH, HELD, Resource
-from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.access import Caller, limit_anonymous
 from fmar_spark.services.web.problems import (
     TITLES,
     BusyError,
@@ -117,8 +117,9 @@ router: Final = page_router()
 
 
 @router.get("/static/{name}")
-def static(name: str) -> Response:
+def static(name: str, request: Request) -> Response:
     """A file of the pages, to be kept for good under the version that pages ask for."""
+    limit_anonymous(request, "static")
     if name not in STATIC:
         raise MissingError("no-such-file", "there is no such file")
     body, kind = _read_static(name)

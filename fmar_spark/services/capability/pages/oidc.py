@@ -19,7 +19,7 @@ from fastapi.responses import RedirectResponse
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import keep_session, landing_of, local_path
-from fmar_spark.services.web.access import identify
+from fmar_spark.services.web.access import identify, limit_anonymous
 from fmar_spark.services.web.problems import BusyError, MissingError, UnauthenticatedError
 from fmar_spark.settings.sections import ReadSettings
 
@@ -91,6 +91,7 @@ def client_of(request: Request) -> OpenIdClient:
 @router.get("/sign-in/issuer")
 async def begin(request: Request, following: Annotated[str, Query(alias="next", max_length=500)] = "/") -> Response:
     """Sends the browser to the issuer; what proves that it comes back from there waits in a cookie."""
+    limit_anonymous(request, "page")
     client = client_of(request)
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
@@ -114,6 +115,7 @@ async def end(
     request: Request, code: Annotated[str, Query(max_length=2000)] = "", state: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """The issuer's code becomes a session, if the same browser asked for it."""
+    limit_anonymous(request, "page")
     client = client_of(request)
     expected, verifier, following = _read_flow(request.cookies.get(FLOW_COOKIE, ""))
     if not code or not expected or not secrets.compare_digest(state.encode(), expected.encode()):

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.pages.frame import PLACES, page_router, render
 from fmar_spark.services.capability.reading import reads_of
-from fmar_spark.services.web.access import Caller, identify
+from fmar_spark.services.web.access import Caller, identify, limit_anonymous
 from fmar_spark.services.web.problems import ForbiddenError, MediaTypeError, UnauthenticatedError, UnreadableError
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 
@@ -81,6 +81,7 @@ async def start(request: Request, caller: Visitor) -> Response:
 @router.get("/sign-in")
 def sign_in_form(request: Request, following: Annotated[str, Query(alias="next", max_length=2000)] = "/") -> Response:
     """Where a token is given."""
+    limit_anonymous(request, "page")
     return render_sign_in(request, following)
 
 
