@@ -280,8 +280,9 @@ def start_service(url: str, folder: Path) -> Iterator[tuple[str, dict[str, str],
         port = probe.getsockname()[1]
     program = "import sys; from fmar_spark.cli import main; sys.exit(main(['serve', *sys.argv[1:]]))"
     command = [sys.executable, "-c", program, "--port", str(port), "--database", url, "--lake", str(folder / "lake")]
-    for setting in ("requests_per_minute=1000000000", "request_burst=1000000000", "lock_timeout_seconds=60"):
-        command += ["--set", f"agreements.{setting}"]
+    for name in ("requests_per_minute", "request_burst", "anonymous_requests_per_minute", "anonymous_request_burst"):
+        command += ["--set", f"agreements.{name}=1000000000"]
+    command += ["--set", "agreements.lock_timeout_seconds=60"]
     with (folder / "service.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

@@ -4,7 +4,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from register_world import MPAN, Served, agreement, serve
+from register_world import Served, agreement, serve
 
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.web.replies import is_same, parse_etags
@@ -112,31 +112,6 @@ def test_every_answer_says_what_is_left_of_the_rate(database: RegisterDatabase, 
         assert [answer.headers["RateLimit"] for answer in answers[:2]] == ['"requests";r=4;t=1', '"requests";r=3;t=2']
         assert answers[-1].headers["RateLimit"].startswith('"requests";r=0;')
         assert service.http.get("/v1/agreements").headers["RateLimit"] == '"requests";r=2;t=1'
-
-
-def test_uploads_are_listed_for_their_owner_alone_and_say_every_fault_of_a_row(served: Served) -> None:
-    content = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at\n2000056535972,,nowhere,1_0,perhaps,yesterday\n"
-    answer = served.call("ALPHA", "POST", "/v1/uploads?mode=partial", content=content, headers={"Content-Type": "text/csv"})
-    assert (answer.status_code, answer.json()["upload"]["state"]) == (422, "refused")
-    path = f"/v1/uploads/{answer.json()['upload']['upload_id']}/rows"
-    (row,) = served.call("ALPHA", "GET", path).json()["items"]
-    faults = ["primacy_tier", "is_exclusive", "amsid", "market", "valid_from_at", "mpan_id"]
-    assert ([fault["rule"] for fault in row["faults"]], row["rule"]) == (faults, faults[0])
-    assert "nowhere" not in str(row)
-    assert "2000056535972" not in str(row)
-    good = f"mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at\n{MPAN},A1,dso_local,1,true,2026-01-01T00:00:00Z\n"
-    taken = [
-        served.call("ALPHA", "POST", f"/v1/uploads{query}", content=good, headers={"Content-Type": "text/csv"})
-        for query in ("?dry_run=true", "", "?dry_run=true")
-    ]
-    assert [(answer.status_code, answer.json()["state"]) for answer in taken] == [(200, "checked"), (201, "applied"), (200, "checked")]
-    states = [found["state"] for found in served.call("ALPHA", "GET", "/v1/uploads").json()["items"]]
-    assert states == ["refused", "checked", "applied", "checked"]
-    first = served.call("ALPHA", "GET", "/v1/uploads", params={"state": "checked", "limit": 1}).json()
-    second = served.call("ALPHA", "GET", "/v1/uploads", params={"state": "checked", "limit": 1, "cursor": first["next_cursor"]}).json()
-    assert [len(page["items"]) for page in (first, second)] == [1, 1]
-    assert first["items"] != second["items"]
-    assert served.call("BRAVO", "GET", "/v1/uploads").json()["items"] == []
 
 
 def test_openapi_names_shows_and_secures_every_operation(served: Served) -> None:

@@ -116,7 +116,7 @@ def list_operations(document: Mapping[str, Any]) -> dict[str, list[Operation]]:
                 title=found["summary"],
                 description=found.get("description", ""),
                 is_secured="security" in found,
-                parameters=[_describe_parameter(one) for one in found.get("parameters", ())],
+                parameters=[_describe_parameter(one, schemas) for one in found.get("parameters", ())],
                 body=_describe_body(found.get("requestBody", {}).get("content", {}), schemas),
                 answers=[_describe_answer(status, answer) for status, answer in sorted(found["responses"].items())],
             )
@@ -124,13 +124,13 @@ def list_operations(document: Mapping[str, Any]) -> dict[str, list[Operation]]:
     return tags
 
 
-def _describe_parameter(parameter: Mapping[str, Any]) -> Field:
+def _describe_parameter(parameter: Mapping[str, Any], schemas: Mapping[str, Any]) -> Field:
     schema = parameter["schema"]
     meaning = parameter.get("description", schema.get("description", ""))
     example = parameter.get("example")
     return Field(
         parameter["name"],
-        _name_type(schema),
+        _name_type(schema, schemas),
         meaning,
         parameter.get("required", False),
         parameter["in"],
@@ -143,7 +143,8 @@ def _describe_body(content: Mapping[str, Any], schemas: Mapping[str, Any]) -> Bo
         schema = schemas.get(found["schema"].get("$ref", "").rpartition("/")[2], {})
         required = schema.get("required", ())
         fields = [
-            Field(name, _name_type(of), of.get("description", ""), name in required) for name, of in schema.get("properties", {}).items()
+            Field(name, _name_type(of, schemas), of.get("description", ""), name in required)
+            for name, of in schema.get("properties", {}).items()
         ]
         example = _show(found["example"])
         return Body(media_type, example, min(_MOST_ROWS, example.count("\n") + 2), fields)
@@ -159,13 +160,13 @@ def _show(example: object) -> str:
     return example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
 
 
-def _name_type(schema: Mapping[str, Any]) -> str:
+def _name_type(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        schema = schemas[schema["$ref"].rpartition("/")[2]]
     if "anyOf" in schema:
-        return " or ".join(_name_type(one) for one in schema["anyOf"])
+        return " or ".join(_name_type(one, schemas) for one in schema["anyOf"])
     if "enum" in schema:
         return ", ".join(str(word) for word in schema["enum"])
-    if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
     if schema.get("type") == "array":
-        return f"list of {_name_type(schema['items'])}"
+        return f"list of {_name_type(schema['items'], schemas)}"
     return str(schema.get("format", schema.get("type", "any")))
