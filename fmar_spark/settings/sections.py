@@ -206,6 +206,11 @@ class RegisterSettings(ServiceSettings):
     max_upload_bytes: int = Field(256 * 2**20, ge=1024, description="Largest CSV upload.")
     max_upload_rows: int = Field(1_000_000, ge=1, description="Most rows of a CSV upload.")
     max_uploads_at_once: int = Field(4, ge=1, description="Files that one service takes at once; more answer 503.")
+    max_uploads_on_the_way: int = Field(
+        8,
+        ge=1,
+        description="Files of one client whose bodies may be arriving at once, each up to max_upload_bytes on disk; more answer 503.",
+    )
     upload_chunk_rows: int = Field(1_000, ge=1, le=10_000, description="Rows that partial mode commits together.")
     upload_stale_seconds: float = Field(120.0, gt=0, description="An unfinished upload untouched for this long is shown as interrupted.")
     is_check_digit_enforced: bool = Field(True, description="Reject MPANs whose check digit is wrong; off for test environments.")

@@ -109,6 +109,27 @@ def test_bodies_that_are_on_their_way_keep_no_place_among_the_requests_at_work(d
         assert answer.status_code == 200
 
 
+def test_one_client_has_few_files_on_their_way(database: RegisterDatabase, url: str) -> None:
+    served = serve(database, url, max_uploads_on_the_way=2)
+    token = served.headers("ALPHA")["Authorization"].encode()
+    head = (
+        b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 100\r\nAuthorization: " + token + b"\r\n\r\nx"
+    )
+    with listening(served) as port:
+        with ExitStack() as opened:
+            for _ in range(2):
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)).sendall(head)
+            time.sleep(0.3)
+            third = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            third.sendall(head)
+            assert third.recv(65536).startswith(b"HTTP/1.1 503")
+            file = {"content": b"mpan_id\n", "headers": {**served.headers("BRAVO"), "Content-Type": "text/csv"}}
+            assert httpx.post(f"http://127.0.0.1:{port}/v1/uploads", **file).status_code == 422
+        time.sleep(0.3)
+        file = {"content": b"mpan_id\n", "headers": {**served.headers("ALPHA"), "Content-Type": "text/csv"}}
+        assert httpx.post(f"http://127.0.0.1:{port}/v1/uploads", **file).status_code == 422
+
+
 def test_a_caller_that_does_not_read_its_answer_is_cut_off() -> None:
     is_over, parts = threading.Event(), 1500
 

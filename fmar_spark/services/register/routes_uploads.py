@@ -3,7 +3,8 @@
 import hashlib
 import json
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import IO, Annotated, Final, NamedTuple
 
@@ -83,7 +84,7 @@ async def upload(
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "text/csv":
         raise MediaTypeError("csv-wanted", "Content-Type: text/csv wanted", headers={"Accept-Post": "text/csv"})
     digest = hashlib.sha256()
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+    with _arriving(service, caller.client_id), tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
         async for block in request.stream():
             digest.update(block)
             await run_in_threadpool(file.write, block)
@@ -127,6 +128,22 @@ def report(upload_id: UploadId, caller: Writer, service: ServiceOf, query: Annot
     shown, cursor = page_of(rows, size, "line")
     items = [UploadRowResult.model_validate({**row, "faults": _list_faults(row)}) for row in shown]
     return respond(Reply(200, Page[UploadRowResult](items=items, next_cursor=cursor).model_dump_json()))
+
+
+@contextmanager
+def _arriving(service: Service, client_id: str) -> Iterator[None]:
+    """One of the client's files that are on their way; runs on the event loop alone, so that the count needs no lock.
+
+    Raises:
+        BusyError: there are enough of them.
+    """
+    if service.arriving[client_id] >= service.settings.max_uploads_on_the_way:
+        raise BusyError("too-many-uploads", "other uploads of this client are on their way", headers={"Retry-After": "10"})
+    service.arriving[client_id] += 1
+    try:
+        yield
+    finally:
+        service.arriving[client_id] -= 1
 
 
 def _take(service: Service, request: Request, intent: Intent, query: UploadQuery, file: IO[bytes]) -> Response:

@@ -2,12 +2,13 @@
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from prometheus_client import Counter
+from prometheus_client import Counter as Metric
 
 from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.services.register.access import ACTIONS_OF_ROLE, PRIVATE_FIELDS, Action, reach_of, visible_to
@@ -33,9 +34,11 @@ class Service:
     derived: Derived
     parts: ServiceParts
     memory: Memory
-    upload_rows: Counter
+    upload_rows: Metric
     uploads: threading.BoundedSemaphore
     """Files that are taken at once."""
+    arriving: Counter[str] = field(default_factory=Counter)
+    """Files whose bodies are on their way, by client."""
 
     def check_mpan(self, mpan_id: str) -> None:
         """Nothing, if the MPAN may be one.
