@@ -101,6 +101,8 @@ class AssetFacts(NamedTuple):
     colours: tuple[str, str]
     """On a light and on a dark page."""
     fmar: FmarCodes
+    needs: str = "half-hours that could show it"
+    """What a meter must have been read of for the class to be answered."""
     is_seasonal: bool = False
     """Its mark follows the season, so that a quiet half-year is no removal."""
     has_own_size: bool = True
@@ -144,6 +146,7 @@ ASSET_FACTS: Final = MappingProxyType(
             sight="block",
             colours=("#0072b2", "#4fb0ea"),
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
+            needs="days read for 20 hours or more",
             has_fixed_hours=True,
             is_nightly=True,
         ),
@@ -158,6 +161,7 @@ ASSET_FACTS: Final = MappingProxyType(
             sight="of heating",
             colours=("#c84e00", "#f58a4b"),
             fmar=FmarCodes(AssetCategory.HEAT_PUMP, demand_tech_type=DemandTechType.HEAT_PUMP),
+            needs="40 days of winter, or cold and mild days",
             is_seasonal=True,
             has_own_size=False,
         ),
@@ -207,6 +211,7 @@ ASSET_FACTS: Final = MappingProxyType(
             sight="held back",
             colours=("#a8528a", "#df90c2"),
             fmar=FmarCodes(AssetCategory.OTHER, demand_tech_type=DemandTechType.OTHER),
+            needs="a load that varies less from day to day than an event holds back",
             has_own_size=False,
             holds_back=True,
             has_fixed_hours=True,

@@ -19,6 +19,7 @@ from fmar_spark.errors import ModelError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.kernels.window import Floats, Ints
+from fmar_spark.learning.contributions import Forest, build_forest, explain_answers
 
 TRUSTED_TYPES: Final = (
     "fmar_spark.learning.classifier.AssetClassifier",
@@ -227,6 +228,14 @@ class StoredScorer:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
         return self._loaded().bound_size(asset, size_name, size, spread)
 
+    def explain(self, asset: AssetClass, features: Floats) -> Floats:
+        """What each column of the evidence adds to the log odds of a class before calibration, shape of ``features``."""
+        columns = columns_of(asset, self._loaded().feature_names or FEATURES)
+        parts = np.zeros(features.shape)
+        if len(features):
+            parts[:, columns] = explain_answers(_plant_once(self.stored, asset), features[:, columns])
+        return parts
+
     def _loaded(self) -> AssetClassifier:
         return _load_once(self.stored)
 
@@ -234,3 +243,8 @@ class StoredScorer:
 @lru_cache(maxsize=2)
 def _load_once(stored: bytes) -> AssetClassifier:
     return load_classifier(stored)
+
+
+@lru_cache(maxsize=2 * len(ASSET_CLASSES))
+def _plant_once(stored: bytes, asset: AssetClass) -> Forest:
+    return build_forest((_load_once(stored).models or {})[asset.value])

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import date_asset, presence_evidence
-from fmar_spark.kernels.examination import SizingRules, examine_meters
+from fmar_spark.kernels.examination import DETECTORS, FEATURES, SizingRules, examine_meters
 from fmar_spark.kernels.sufficiency import SUFFICIENT, check_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 
@@ -30,6 +30,8 @@ class Examples(NamedTuple):
     """Shape (examples, classes, sizes), NaN unknown."""
     confusers: list[str]
     """Comma-separated look-alikes that are there."""
+    behaviours: list[str]
+    """Comma-separated behaviours of the simulator's catalogue that are there; empty where nobody knows."""
     history_days: Ints
     """Days seen, shape (examples,)."""
     provenance: list[str]
@@ -63,6 +65,20 @@ def describe_window(window: MeterWindow, min_days: int, max_missing_share: float
         sizes=np.stack(sizes, axis=1),
         history_days=sufficiency.days_seen,
     )
+
+
+def hide_unshown(labels: Floats, features: Floats) -> Floats:
+    """The labels, unknown where no evidence of the class is shown: such an example is never answered and teaches nothing.
+
+    Args:
+        labels: shape (examples, classes).
+        features: shape (examples, features), in the order of ``FEATURES``.
+    """
+    hidden = labels.copy()
+    for position, asset in enumerate(ASSET_CLASSES):
+        columns = [FEATURES.index(feature.name) for feature in DETECTORS[asset].features]
+        hidden[np.isnan(features[:, columns]).all(axis=1), position] = np.nan
+    return hidden
 
 
 def join_examples(parts: list[Examples]) -> Examples:

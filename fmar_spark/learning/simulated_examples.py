@@ -10,7 +10,7 @@ from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_LABELS, SIZE_NAMES
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
 from fmar_spark.kernels.window import Bools, Floats, Ints
-from fmar_spark.learning.examples import Examples, describe_window, join_examples, take_examples
+from fmar_spark.learning.examples import Examples, describe_window, hide_unshown, join_examples, take_examples
 from fmar_spark.learning.labelled import LEAST_STAY_DAYS
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, Setting, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
@@ -39,6 +39,7 @@ VIEWS: Final = (
     View("last_120_days", 120, True, True),
     View("last_200_days_no_weather", 200, False, True),
     View("last_365_days", 365, True, False),
+    View("last_80_days_no_weather", 80, False, False),
 )
 
 
@@ -116,12 +117,13 @@ def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Exam
     examples = Examples(
         meter_id=[fleet.mpan_id[row] for row in rows],
         features=description.features,
-        labels=labels,
+        labels=hide_unshown(labels, description.features),
         present=present,
         presence=description.presence,
         sizes=description.sizes,
         true_sizes=true_sizes,
         confusers=[",".join(fleet.confusers[row]) for row in rows],
+        behaviours=[",".join(fleet.behaviours[row]) for row in rows],
         history_days=description.history_days,
         provenance=["simulated"] * len(rows),
     )

@@ -12,10 +12,10 @@ from fmar_spark.domain.words import PRESENT_FROM, SEASONS, Direction
 from fmar_spark.engine.arrow_columns import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
-from fmar_spark.kernels.parameters import Capability, count_weeks, derive_availability, derive_capability, group_quantiles
+from fmar_spark.kernels.parameters import Capability, count_weeks, derive_availability, derive_capability
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
 from fmar_spark.profiling.verdicts import Scorer, TierRules, name_tiers
-from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
+from fmar_spark.units import SLOT_MINUTES
 
 APPEARED, REMOVED = KINDS.index("appeared"), KINDS.index("removed")
 DIRECTIONS: Final = ((Direction.IMPORT, True), (Direction.EXPORT, False))
@@ -23,8 +23,6 @@ FULL_EVIDENCE_EVENTS: Final = 10.0
 """Episodes from which their number no longer lowers the confidence in a size."""
 UNKNOWN_SPREAD: Final = 0.5
 """Relative error of a size whose detector states none."""
-_FIRST_DAY_SLOT, _FIRST_NIGHT_SLOT = 12, 42
-"""06:00 and 21:00 by the local clock."""
 _CAPABILITY_FIGURES: Final = (
     "rated_kw_p10",
     "rated_kw_p50",
@@ -66,28 +64,6 @@ class Measured(NamedTuple):
     figures: Capability
     rated_kw: Floats
     """Size by direction, shape (meters, 2): the detector's estimate, else the high end of the episodes' peaks."""
-
-
-class _Routines(NamedTuple):
-    """What the episodes of one class have in common, arrays of shape (meters,)."""
-
-    days: Ints
-    """Days on which one began, at most the days seen."""
-    start_slot: Ints
-    """Clock slot in which most begin."""
-    length_slots: Floats
-    """Middle length; NaN without an episode."""
-    peak_kw: Floats
-    """Middle peak; NaN without an episode."""
-
-
-class _Routine(NamedTuple):
-    """The same of one meter."""
-
-    days: int
-    start_slot: int
-    length_slots: float
-    peak_kw: float
 
 
 def read_slot_starts(first_utc_date: date, days: int, time_zone: str) -> np.ndarray[tuple[int], np.dtype[np.datetime64]]:
@@ -151,18 +127,6 @@ def change_dates(scored: Scored) -> dict[str, Values]:
         for suffix, target in zip(("", "_p10", "_p90"), days, strict=True):
             columns[f"{name}{suffix}_date"] = to_dates(target, start, wanted & ~np.isnan(target)).reshape(-1)
     return columns
-
-
-def describe_evidence(scored: Scored, days_seen: Ints) -> list[str | None]:
-    """One sentence for each answer, flattened meter by meter."""
-    meters = len(days_seen)
-    sentences: list[list[str | None]] = [[None] * len(ASSET_CLASSES) for _ in range(meters)]
-    for position, asset in enumerate(ASSET_CLASSES):
-        routine = _sum_up(scored.examination.findings[asset].events, days_seen)
-        for meter in np.flatnonzero(~np.isnan(scored.probability[:, position])).tolist():
-            mine = _Routine(*(column[meter].item() for column in routine))
-            sentences[meter][position] = _describe(asset, mine, int(days_seen[meter]), bool(scored.reported[meter, position]))
-    return [sentence for row in sentences for sentence in row]
 
 
 def build_changes(scored: Scored, measured: dict[AssetClass, Measured], kind: pa.ListType) -> pa.ListArray:
@@ -345,40 +309,3 @@ def _is_first(meter: Ints) -> Bools:
 def _is_last(meter: Ints) -> Bools:
     """Rows that are the last of their meter."""
     return _is_first(meter[::-1])[::-1]
-
-
-def _sum_up(events: Events, days_seen: Ints) -> _Routines:
-    """What the episodes of each meter have in common."""
-    meters = len(days_seen)
-    day = events.start_slot // clock.SLOTS_PER_DAY
-    has_begun = np.zeros((meters, int(day.max(initial=0)) + 1), dtype=np.bool_)
-    has_begun[events.meter, day] = True
-    cell = events.meter * clock.SLOTS_PER_DAY + events.start_slot % clock.SLOTS_PER_DAY
-    starts = np.bincount(cell, minlength=meters * clock.SLOTS_PER_DAY).reshape(meters, clock.SLOTS_PER_DAY)
-    return _Routines(
-        # A day of which too little was read to count as seen may still show an episode.
-        days=np.minimum(np.count_nonzero(has_begun, axis=1), days_seen),
-        start_slot=starts.argmax(axis=1),
-        length_slots=group_quantiles((events.end_slot - events.start_slot).astype(np.float64), events.meter, meters, (0.5,))[:, 0],
-        peak_kw=group_quantiles(events.peak_kw, events.meter, meters, (0.5,))[:, 0],
-    )
-
-
-def _describe(asset: AssetClass, routine: _Routine, days_seen: int, is_reported: bool) -> str:
-    if np.isnan(routine.length_slots):
-        return f"no episode like this class in {days_seen} days"
-    facts = ASSET_FACTS[asset]
-    start, length = routine.start_slot, routine.length_slots
-    if facts.has_fixed_hours:
-        when = f"most often between {_write_clock(start)} and {_write_clock(start + round(length))}"
-    else:
-        when = f"in runs of {length * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
-    unit = "nights" if facts.is_nightly and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
-    doubt = "" if is_reported else "; not regular enough to be this class"
-    return f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {days_seen} {unit}{doubt}"
-
-
-def _write_clock(slot: int) -> str:
-    """Local time at which a clock slot begins; slots past midnight are those of the next day."""
-    within = slot % clock.SLOTS_PER_DAY
-    return f"{within // 2:02d}:{within % 2 * SLOT_MINUTES:02d}"

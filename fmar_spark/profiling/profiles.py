@@ -28,16 +28,14 @@ from fmar_spark.profiling.parts import (
     build_changes,
     build_events,
     change_dates,
-    describe_evidence,
     keep_present,
     measure_assets,
     read_slot_starts,
 )
-from fmar_spark.profiling.verdicts import Scorer, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
+from fmar_spark.profiling.sentences import describe_evidence
+from fmar_spark.profiling.verdicts import WEATHER_KNOWN_SHARE, Scorer, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings, SizingSettings
-
-WEATHER_KNOWN_SHARE = 0.5
 
 
 class ProfileRules(NamedTuple):
@@ -189,7 +187,7 @@ class ProfilePass:
             "status": statuses[0],
             "status_reason": statuses[1],
             **change_dates(scored),
-            "evidence": describe_evidence(scored, sufficiency.days_seen),
+            "evidence": describe_evidence(scored, self.scorer, sufficiency.days_seen),
         }
         owner = np.repeat(np.arange(meters), len(ASSET_CLASSES))
         return group_by_meter(build_structs(columns, kind.value_type), owner, meters, kind)

@@ -4,14 +4,15 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS, Sufficiency
 from fmar_spark.kernels.window import Bools, Findings, Floats
 
-UNOBSERVABLE_SHARE: Final = 0.8
+UNOBSERVABLE_SHARE: Final = 0.9
 """A class of whose evidence more than this share is missing cannot be shown by the meter."""
-REASON_NO_EVIDENCE: Final = "this meter's readings carry no trace that could show this class"
+WEATHER_KNOWN_SHARE: Final = 0.5
+"""Share of days with known temperatures from which a meter has weather."""
 
 
 class Scorer(Protocol):
@@ -29,6 +30,9 @@ class Scorer(Protocol):
 
     def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
+
+    def explain(self, asset: AssetClass, features: Floats) -> Floats:
+        """What each column of the evidence adds to the log odds of a class, shape of ``features``."""
 
 
 class TierRules(NamedTuple):
@@ -64,7 +68,10 @@ def name_statuses(characterised: Bools, unobservable: Bools, sufficiency: Suffic
     statuses = np.where(characterised, Status.CHARACTERISED.value, Status.IN_PROGRESS.value).astype(object)
     statuses[unobservable] = Status.NOT_OBSERVABLE.value
     reasons: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = np.full(characterised.shape, None, dtype=object)
-    reasons[unobservable] = REASON_NO_EVIDENCE
+    for meter, position in zip(*np.nonzero(unobservable), strict=True):
+        weather = "" if sufficiency.weather_share[meter] >= WEATHER_KNOWN_SHARE else ", no temperatures"
+        needs = ASSET_FACTS[ASSET_CLASSES[position]].needs
+        reasons[meter, position] = f"not shown by {int(sufficiency.days_seen[meter])} days read{weather}: {needs} wanted"
     for meter in np.flatnonzero(sufficiency.verdict != SUFFICIENT):
         reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {int(sufficiency.days_seen[meter])} days read"
     return list(statuses.ravel()), list(reasons.ravel())

@@ -5,12 +5,15 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.assets import AssetClass
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
+from fmar_spark.simulate.behaviours.draws import draw_behaviours, draw_off_peak
 from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.plan import Bools, FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.units import HOURS_PER_SLOT
 
-MODES: Final = ("self_use", "arbitrage", "both", "peak_shaving", "dynamic")
+MODES: Final = name_behaviours(AssetClass.BATTERY)
+SELF_USE, ARBITRAGE, BOTH, PEAK_SHAVING, DYNAMIC = range(len(MODES))
 
 
 class Batteries(NamedTuple):
@@ -48,15 +51,17 @@ def _draw_rules(rng: np.random.Generator, mode: Ints, calendar: Calendar, price:
     """Off-peak hours to charge in, peak hours to serve, seasons when a tariff is not worth it."""
     count = len(mode)
     slots = len(calendar.local_slot)
-    tariff = mode != MODES.index("self_use")
-    off_peak = _hours(calendar, rng.choice([1.0, 0.0, 2.0, 4.0, 47.0, 26.0], count), rng.choice([4.0, 6.0, 8.0, 10.0, 12.0, 14.0], count))
+    tariff = mode != SELF_USE
+    start, length = draw_off_peak(rng, count)
+    is_afternoon = rng.random(count) < 0.12
+    off_peak = _hours(calendar, np.where(is_afternoon, 26.0, start), np.where(is_afternoon, 6.0, length))
     peak = _hours(calendar, rng.choice([32.0, 33.0, 34.0], count), rng.choice([4.0, 5.0, 6.0, 8.0], count))
-    by_price = mode == MODES.index("dynamic")
+    by_price = mode == DYNAMIC
     off_peak = np.where(by_price[:, None], price[None] < -0.85, off_peak)
     peak = np.where(by_price[:, None], price[None] > 0.85, peak)
     phase = calendar.year_phase[calendar.local_day][None]
-    winter_only = ((mode == MODES.index("both")) & (rng.random(count) < 0.6))[:, None] & (np.cos(phase - 0.1) < -0.2)
-    shaving = (mode == MODES.index("peak_shaving"))[:, None]
+    winter_only = ((mode == BOTH) & (rng.random(count) < 0.6))[:, None] & (np.cos(phase - 0.1) < -0.2)
+    shaving = (mode == PEAK_SHAVING)[:, None]
     sells = (tariff & (rng.random(count) < 0.35))[:, None]
     is_peak_only = (tariff & (rng.random(count) < 0.35))[:, None]
     ceiling = np.where(rng.random(count) < 0.5, 1.0, rng.uniform(0.5, 1.0, count))[:, None] * np.ones((1, slots))
@@ -64,7 +69,7 @@ def _draw_rules(rng: np.random.Generator, mode: Ints, calendar: Calendar, price:
         charges=np.asarray(tariff[:, None] & off_peak & ~winter_only),
         holds=np.asarray((is_peak_only & ~peak) | (tariff[:, None] & off_peak & (rng.random((count, 1)) < 0.8)) | (shaving & ~peak)),
         exports=np.asarray(sells & peak),
-        uses_surplus=np.asarray((mode != MODES.index("arbitrage")) | (rng.random(count) < 0.7)),
+        uses_surplus=np.asarray((mode != ARBITRAGE) | (rng.random(count) < 0.7)),
         floor_share=rng.choice([0.0, 0.04, 0.1, 0.2], count),
         ceiling_share=ceiling,
         one_way_efficiency=np.sqrt(rng.uniform(0.78, 0.94, count)),
@@ -129,11 +134,7 @@ def simulate_batteries(
     meters = len(population.area)
     kw, kwh = _sizes(rng, population)
     life = draw_life(rng, population.ever(AssetClass.BATTERY), plan, kw, rng.uniform(1.4, 2.0, meters))
-    has_sun = population.ever(AssetClass.SOLAR_PV)
-    pick = rng.random(meters)
-    sunny = np.select([pick < 0.48, pick < 0.58, pick < 0.88], [0, 1, 2], 4)
-    dark = np.select([pick < 0.7, pick < 0.82], [1, 3], 4)
-    mode = np.where(has_sun, sunny, dark)
+    mode = draw_behaviours(rng, AssetClass.BATTERY, ~population.ever(AssetClass.SOLAR_PV))
     power = np.zeros(net_kw.shape, np.float32)
     rows = np.flatnonzero(life.is_ever)
     if not len(rows):

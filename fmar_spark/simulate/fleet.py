@@ -8,11 +8,12 @@ import numpy as np
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR, number_mpans
 from fmar_spark.simulate.batteries import MODES, simulate_batteries
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
 from fmar_spark.simulate.businesses import simulate_businesses
 from fmar_spark.simulate.calendars import Calendar, build_calendar
 from fmar_spark.simulate.heat_pumps import KINDS, simulate_heat_pumps
 from fmar_spark.simulate.homes import awake_at_home, draw_occupancy, simulate_homes
-from fmar_spark.simulate.lookalikes import simulate_lookalikes
+from fmar_spark.simulate.lookalikes import divert_surplus, simulate_lookalikes
 from fmar_spark.simulate.metering import read_registers, slow_start_track
 from fmar_spark.simulate.plan import (
     BLOCK_METERS,
@@ -32,7 +33,7 @@ from fmar_spark.simulate.population import Population, draw_population
 from fmar_spark.simulate.response import SCHEMES, price_index, simulate_response
 from fmar_spark.simulate.solar import simulate_solar
 from fmar_spark.simulate.truth import TrueAssets, TrueEvents, find_runs, list_assets, typical_held_back_kw
-from fmar_spark.simulate.vehicles import TIMINGS, simulate_vehicles
+from fmar_spark.simulate.vehicles import simulate_vehicles
 from fmar_spark.simulate.weather import Weather, make_weather
 
 __all__ = ["Fleet", "FleetPlan", "Mix", "mix_from", "simulate_chunks", "simulate_fleet"]
@@ -61,6 +62,8 @@ class Fleet(NamedTuple):
     events: TrueEvents
     confusers: list[list[str]]
     """Names of each meter's look-alikes."""
+    behaviours: list[list[str]]
+    """Names of the behaviours of each meter's assets and look-alikes."""
     is_plain: Bools
     weather: Weather
 
@@ -157,13 +160,17 @@ def _add_assets(setting: Setting, population: Population, block: int) -> _Behind
     load, temp_c, ghi = _simulate_load(setting, population, block)
     meters = len(load)
     none = np.full(meters, np.nan)
+    ways = name_behaviours(AssetClass.EV)
 
     def stream(subject: str) -> np.random.Generator:
         return open_stream(plan.seed, block, subject)
 
-    cars = simulate_vehicles(stream("vehicles"), population, calendar, plan)
     pumps = simulate_heat_pumps(stream("heat_pumps"), population, calendar, plan, (temp_c, ghi))
     roofs = simulate_solar(stream("solar"), population, plan, setting.weather, temp_c)
+    surplus = np.maximum(roofs.power_kw - load - pumps.power_kw, 0.0)
+    cars = simulate_vehicles(stream("vehicles"), population, calendar, plan, surplus)
+    surplus = np.maximum(surplus - cars.power_kw, 0.0)
+    load = load + divert_surplus(stream("diverters"), population, calendar, surplus)
     flexible = load + pumps.power_kw + 0.5 * cars.power_kw
     answer = simulate_response(stream("response"), population, calendar, plan, (flexible, setting.price))
     net = load + cars.power_kw + pumps.power_kw + answer.change_kw - roofs.power_kw
@@ -177,10 +184,10 @@ def _add_assets(setting: Setting, population: Population, block: int) -> _Behind
     dr_life = answer.life._replace(size_kw=typical_held_back_kw(held, meters))
     dr_life = dr_life._replace(size_after_kw=dr_life.size_kw, upgrade_slot=np.full(meters, slots))
     assets = [
-        list_assets(AssetClass.EV, cars.life, slots, [TIMINGS[kind] for kind in cars.timing], (none, none)),
+        list_assets(AssetClass.EV, cars.life, slots, [ways[kind] for kind in population.charging], (none, none)),
         list_assets(AssetClass.HEAT_PUMP, pumps.life, slots, [KINDS[kind] for kind in pumps.kind], (none, none)),
         list_assets(AssetClass.BATTERY, stores.life, slots, [MODES[kind] for kind in stores.mode], (none, stores.storage_kwh)),
-        list_assets(AssetClass.SOLAR_PV, roofs.life, slots, ["roof"] * meters, (roofs.ac_kw, none)),
+        list_assets(AssetClass.SOLAR_PV, roofs.life, slots, ["solar_roof"] * meters, (roofs.ac_kw, none)),
         list_assets(AssetClass.DEMAND_RESPONSE, dr_life, slots, [SCHEMES[kind] for kind in answer.scheme], (none, none)),
     ]
     events = [
@@ -217,9 +224,23 @@ def simulate_block(setting: Setting, block: int) -> Fleet:
         assets=_join_assets(behind.assets),
         events=TrueEvents(*(np.concatenate(columns) for columns in zip(*behind.events, strict=True))),
         confusers=[[CONFUSERS[name] for name in np.flatnonzero(row)] for row in population.is_lookalike],
+        behaviours=_name_behaviours(population, behind.assets),
         is_plain=population.is_plain,
         weather=setting.weather,
     )
+
+
+def _name_behaviours(population: Population, assets: list[TrueAssets]) -> list[list[str]]:
+    """Behaviours of the assets, and of the look-alikes; a look-alike of one behaviour goes by its own name."""
+    names: list[list[str]] = [[] for _ in population.area]
+    for part in assets:
+        for meter, kind in zip(part.meter.tolist(), part.kind, strict=True):
+            names[meter].append(kind)
+    water = name_behaviours("immersion")
+    for meter, row in enumerate(population.is_lookalike):
+        found = [CONFUSERS[name] for name in np.flatnonzero(row)]
+        names[meter] += [water[population.water[meter]] if name == "immersion" else name for name in found]
+    return names
 
 
 def _join_assets(parts: list[TrueAssets]) -> TrueAssets:

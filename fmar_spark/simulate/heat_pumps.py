@@ -6,12 +6,14 @@ import numpy as np
 from scipy.signal import lfilter
 
 from fmar_spark.domain.assets import AssetClass
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
+from fmar_spark.simulate.behaviours.draws import draw_behaviours
 from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.loads import Uses, build_load, cycle_at_demand
 from fmar_spark.simulate.plan import FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 
-KINDS: Final = ("inverter", "on_off", "hybrid", "air_to_air")
+KINDS: Final = name_behaviours(AssetClass.HEAT_PUMP)
 
 
 class HeatPumps(NamedTuple):
@@ -134,7 +136,7 @@ def simulate_heat_pumps(
     """
     temp_c, sun_w_m2 = sky
     life = draw_life(rng, population.ever(AssetClass.HEAT_PUMP), plan, _size(rng, population), rng.uniform(1.3, 1.9, len(population.area)))
-    kind = rng.choice(4, len(population.area), p=(0.56, 0.20, 0.09, 0.15))
+    kind = draw_behaviours(rng, AssetClass.HEAT_PUMP, ~population.is_domestic)
     power = np.zeros(temp_c.shape, np.float32)
     rows = np.flatnonzero(life.is_ever)
     if not len(rows):

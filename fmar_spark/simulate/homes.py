@@ -44,8 +44,9 @@ def _find_household(rng: np.random.Generator, population: Population, days: int)
     return np.asarray(changed[:, None] & (day >= at[:, None]) & (day < (at + lasting)[:, None])).astype(np.int64)
 
 
-def _absences(rng: np.random.Generator, population: Population, days: int) -> Bools:
-    meters = len(population.area)
+def _absences(rng: np.random.Generator, population: Population, weekday: Ints) -> Bools:
+    """Days on which nobody is there: trips, months without anyone, homes that stand empty and second homes, (meters, days)."""
+    meters, days = len(population.area), len(weekday)
     away = np.zeros((meters, days), bool)
     day = np.arange(days)[None]
     trips = rng.poisson(np.where(population.is_domestic, rng.gamma(1.5, 1.6, meters), 0.0) * days / 365.0)
@@ -57,7 +58,11 @@ def _absences(rng: np.random.Generator, population: Population, days: int) -> Bo
     start = rng.integers(0, max(days - 20, 1), meters)
     length = rng.integers(25, 200, meters)
     away |= population.looks_like("vacancy")[:, None] & (day >= start[:, None]) & (day < (start + length)[:, None])
-    return away
+    from_day = np.where(rng.random(meters) < 0.5, 0.0, rng.uniform(0.0, 0.6, meters)) * days
+    away |= population.looks_like("empty_home")[:, None] & (day >= from_day[:, None]) & (rng.random((meters, days)) < 0.98)
+    visited = rng.random((meters, days // 7 + 2)) < rng.uniform(0.05, 0.6, (meters, 1))
+    is_visit = visited[:, day[0] // 7] & (weekday >= 4)[None]
+    return np.asarray(away | (population.looks_like("second_home")[:, None] & ~is_visit))
 
 
 def draw_occupancy(rng: np.random.Generator, population: Population, calendar: Calendar) -> Occupancy:
@@ -91,7 +96,7 @@ def draw_occupancy(rng: np.random.Generator, population: Population, calendar: C
         back=back + shift,
         bed=np.maximum(bed + wobble[3], wake + 20) + shift,
         is_out=is_out,
-        is_away=_absences(rng, population, days),
+        is_away=_absences(rng, population, calendar.weekday),
         activity=busy,
         regularity=regular[0],
     )

@@ -5,12 +5,23 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.simulate.behaviours.draws import (
+    draw_between,
+    draw_choices,
+    draw_off_peak,
+    draw_within,
+    read_each,
+    read_ranges,
+)
 from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.heat_pumps import lag_weather
 from fmar_spark.simulate.homes import Occupancy
 from fmar_spark.simulate.loads import Uses, build_load, cycle_at_demand
 from fmar_spark.simulate.plan import Bools, Floats, Ints
 from fmar_spark.simulate.population import Population
+from fmar_spark.simulate.weather import correlated_noise
+from fmar_spark.units import HOURS_PER_SLOT
 
 
 class Surroundings(NamedTuple):
@@ -48,21 +59,26 @@ def _daily_blocks(around: Surroundings, used: Bools, start: Floats, length: Floa
 
 
 def _immersion(rng: np.random.Generator, around: Surroundings) -> Floats:
-    """Twice a day by timer, on the night rate, by thermostat at any time, or switched by hand."""
+    """Water heating by the behaviours of the catalogue, but for what follows surplus generation."""
     meters, days = around.days_shape
-    is_three_kw = rng.random(meters) < 0.75
-    kw = np.where(is_three_kw, rng.normal(2.9, 0.13, meters), rng.uniform(2.0, 3.7, meters)) * np.sqrt(around.factor)
-    style = rng.choice(4, meters, p=(0.4, 0.25, 0.2, 0.15))
+    number = around.population.water[around.rows]
+    kw = draw_within(rng, read_ranges("immersion", number, lambda how: how.kw)) * np.sqrt(around.factor)
+    spread = draw_within(rng, read_ranges("immersion", number, lambda how: how.spread))[:, None]
+    wobble = draw_choices(rng, "immersion", number, lambda how: how.wobble_slots)[:, None]
+    chance = draw_within(rng, read_ranges("immersion", number, lambda how: how.days))[:, None]
+    drawn_at_all_hours = read_each("immersion", number, lambda how: how.is_thermostat)
+    by_clock = ~drawn_at_all_hours & ~read_each("immersion", number, lambda how: how.follows_surplus)
+    off_peak = draw_off_peak(rng, meters)[0]
+    starts = read_each("immersion", number, lambda how: [*how.starts, *[how.starts[-1] if how.starts else (0.0, 0.0)] * 2][:2])
+    runs = read_each("immersion", number, lambda how: len(how.starts))
     total = np.zeros(around.shape, np.float32)
-    wobble = np.where(style == 3, 5.0, rng.choice([0.02, 0.1, 0.6], meters))[:, None]
-    for spell, at in enumerate(([10.0, 12.0, 13.0, 1.0], [32.0, 34.0, 36.0, 25.0])):
-        first = np.where(style == 1, rng.choice([0.0, 1.0, 4.0, 47.0], meters), rng.choice(at, meters) + rng.normal(0, 1, meters))
-        used = (style != 2)[:, None] & (rng.random((meters, days)) < np.where(style == 3, 0.35, rng.uniform(0.8, 1.0, meters))[:, None])
-        used &= (spell == 0) | (style != 1)[:, None]
-        usual = np.where(style == 1, rng.uniform(1.5, 6.0, meters), rng.uniform(0.6, 4.0, meters))
-        length = usual[:, None] * np.exp(rng.uniform(0.05, 0.4, (meters, 1)) * rng.standard_normal((meters, days)))
+    for run in range(int(runs.max(initial=1))):
+        first = np.where(runs > 0, draw_within(rng, starts[:, run].T), off_peak)
+        usual = 2 * draw_between(rng, read_ranges("immersion", number, lambda how: how.hours))
+        used = (by_clock & (run < np.maximum(runs, 1)))[:, None] & (rng.random((meters, days)) < chance)
+        length = usual[:, None] * np.exp(spread * rng.standard_normal((meters, days)))
         total += _daily_blocks(around, used, first[:, None] + wobble * rng.standard_normal((meters, days)), length, kw)
-    drawn = np.where(around.is_home, 0.13, 0.035) * (style == 2)[:, None]
+    drawn = np.where(around.is_home, 0.13, 0.035) * drawn_at_all_hours[:, None]
     uses = cycle_at_demand(drawn, rng.uniform(0.3, 1.6, meters))
     return total + build_load(Uses(uses.meter, uses.start, uses.length, kw[uses.meter]), *around.shape)
 
@@ -76,7 +92,7 @@ def _storage_heating(rng: np.random.Generator, around: Surroundings) -> Floats:
     daily[:, whole:] = daily[:, whole - 1 : whole]
     want = np.clip((rng.uniform(12, 17, (meters, 1)) - daily) / rng.uniform(8, 15, (meters, 1)), 0, 1)
     total = np.zeros(around.shape, np.float32)
-    first = rng.choice([1.0, 0.0, 47.0, 2.0], meters)[:, None]
+    first = draw_off_peak(rng, meters)[0][:, None]
     for _ in range(3):
         kw = rng.choice([0.0, 1.7, 2.55, 3.4], meters) * rng.uniform(0.93, 1.03, meters) * around.factor
         length = want * 14.0 * rng.uniform(0.6, 1.0, (meters, 1)) + rng.normal(0, 0.3, (meters, days))
@@ -200,6 +216,24 @@ def _works_machine(rng: np.random.Generator, around: Surroundings) -> Floats:
     return _daily_blocks(around, used, at, length, rng.uniform(3.0, 12.0, meters) * around.factor**0.7)
 
 
+def _night_load(rng: np.random.Generator, around: Surroundings) -> Floats:
+    """Load that is off at some hours: by the sun, by a timer, by spells, or in the evening only; lows that no array or battery makes."""
+    meters, slots = around.shape
+    declination = -0.409 * np.cos(around.calendar.year_phase + 0.17)
+    half_day = np.arccos(np.clip(-np.tan(0.93) * np.tan(declination), -1, 1)) * 24 / np.pi
+    dark = np.abs(np.arange(slots) % 48 - 24)[None] > around.calendar.spread_days(half_day[None])
+    clock = around.calendar.local_slot[None]
+    off, on = rng.normal(16.0, 3.0, (meters, 1)), rng.normal(35.0, 4.0, (meters, 1))
+    timed = (clock < off) | (clock >= on)
+    spells = correlated_noise(rng.standard_normal((meters, slots), np.float32), 60.0) > rng.uniform(-1.0, 0.5, (meters, 1))
+    rests = ~((clock >= rng.uniform(30, 36, (meters, 1))) & (clock < rng.uniform(38, 46, (meters, 1))))
+    kw = np.exp(rng.uniform(np.log(0.03), np.log(0.6), (meters, 1))) * around.factor[:, None]
+    kept = (rng.random((meters, 1)) < 0.6) | around.calendar.spread_days(rng.random(around.days_shape) < 0.8)
+    style = rng.choice(4, (meters, 1), p=(0.25, 0.3, 0.2, 0.25))
+    runs = np.select([style == 0, style == 1, style == 2], [dark, timed, spells], rests)
+    return np.asarray(runs * kept * kw, dtype=np.float32)
+
+
 MAKERS: Final[dict[str, Callable[[np.random.Generator, Surroundings], Floats]]] = {
     "immersion": _immersion,
     "storage_heating": _storage_heating,
@@ -213,6 +247,7 @@ MAKERS: Final[dict[str, Callable[[np.random.Generator, Surroundings], Floats]]] 
     "grow_lights": _grow_lights,
     "tumble_dryer": _tumble_dryer,
     "works_machine": _works_machine,
+    "night_load": _night_load,
 }
 """Look-alikes that add load; the others (vacancy, new occupants and so on) change the load itself."""
 
@@ -241,3 +276,20 @@ def simulate_lookalikes(
         around = Surroundings(rows, population, calendar, temp_c[rows], away, is_home[rows], factor[rows])
         total[rows] += make(child, around)
     return total
+
+
+def divert_surplus(rng: np.random.Generator, population: Population, calendar: Calendar, surplus_kw: Floats) -> Floats:
+    """Generation that diverters turn into hot water until the tank is hot, kW, (meters, slots)."""
+    follows = population.looks_like("immersion") & read_each("immersion", population.water, lambda how: how.follows_surplus)
+    rows = np.flatnonzero(follows)
+    taken = np.zeros(surplus_kw.shape, np.float32)
+    if not len(rows):
+        return taken
+    kw = draw_within(rng, read_ranges("immersion", population.water[rows], lambda how: how.kw))
+    taken[rows] = np.minimum(surplus_kw[rows], kw[:, None])
+    wanted = rng.uniform(2.0, 8.0, (len(rows), 1)) * np.exp(0.35 * rng.standard_normal((len(rows), calendar.days)))
+    days = surplus_kw.shape[1] // SLOTS_PER_DAY
+    by_day = taken[rows, : days * SLOTS_PER_DAY].reshape(len(rows), days, SLOTS_PER_DAY)
+    heated = np.minimum(np.cumsum(by_day, axis=2) * HOURS_PER_SLOT, wanted[:, :days, None])
+    taken[rows, : days * SLOTS_PER_DAY] = (np.diff(heated, axis=2, prepend=0.0) / HOURS_PER_SLOT).reshape(len(rows), -1)
+    return taken

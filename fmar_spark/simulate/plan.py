@@ -49,6 +49,9 @@ CONFUSERS: Final = (
     "grow_lights",
     "tumble_dryer",
     "works_machine",
+    "empty_home",
+    "second_home",
+    "night_load",
 )
 TARIFFS: Final = ("flat", "two_rate", "off_peak_ev", "dynamic", "peak_charge")
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.simulate.behaviours.catalogue import Timing, list_behaviours
+from fmar_spark.simulate.behaviours.draws import draw_behaviours
 from fmar_spark.simulate.plan import (
     BUSINESSES,
     CONFUSERS,
@@ -22,7 +24,7 @@ from fmar_spark.simulate.weather import AREA_WEIGHT, GSP_AREAS, LONDON_GROUP
 HOME_WEIGHT: Final = (0.25, 0.50, 0.25)
 BUSINESS_WEIGHT: Final = (0.11, 0.10, 0.16, 0.06, 0.08, 0.08, 0.14, 0.08, 0.06, 0.13)
 HOME_CONFUSER: Final = {
-    "immersion": 0.16,
+    "immersion": 0.22,
     "storage_heating": 0.07,
     "electric_shower": 0.28,
     "direct_heating": 0.10,
@@ -37,6 +39,9 @@ HOME_CONFUSER: Final = {
     "portable_heater": 0.18,
     "grow_lights": 0.04,
     "tumble_dryer": 0.14,
+    "empty_home": 0.04,
+    "second_home": 0.03,
+    "night_load": 0.14,
 }
 BUSINESS_CONFUSER: Final = {
     "immersion": 0.06,
@@ -48,6 +53,7 @@ BUSINESS_CONFUSER: Final = {
     "new_occupants": 0.08,
     "slow_start": 0.05,
     "works_machine": 0.16,
+    "night_load": 0.10,
 }
 TYPICAL_BUSINESS_KW: Final = {
     "school": 18.0,
@@ -97,6 +103,10 @@ class Population(NamedTuple):
     is_asset: Bools
     """(meters, asset classes) in the order of ``AssetClass``."""
     is_plain: Bools
+    charging: Ints
+    """How its cars charge: number in ``list_behaviours(AssetClass.EV)``."""
+    water: Ints
+    """How its tank is heated: number in ``list_behaviours("immersion")``."""
 
     def looks_like(self, name: str) -> Bools:
         """Which meters carry the look-alike."""
@@ -134,10 +144,13 @@ def _draw_lookalikes(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_
     return np.asarray((rng.random(chance.shape) < chance) & ~is_plain[:, None])
 
 
-def _draw_tariff(rng: np.random.Generator, is_domestic: Bools, has_ev: Bools, has_storage_heat: Bools) -> Ints:
+def _draw_tariff(rng: np.random.Generator, is_domestic: Bools, has_ev: Bools, has_storage_heat: Bools, charging: Ints) -> Ints:
+    """Tariffs that suit the site: a car that waits for off-peak hours or for its supplier is on a tariff that rewards it."""
     pick = rng.random(len(is_domestic))
     plain = np.select([pick < 0.74, pick < 0.84, pick < 0.90], [0, 1, 3], default=0)
-    motorist = np.select([pick < 0.50, pick < 0.57, pick < 0.90], [0, 1, 2], default=3)
+    timing = np.array([getattr(one.how, "timing", None) for one in list_behaviours(AssetClass.EV)])[charging]
+    waits = np.where(pick < 0.85, 2, 1)
+    motorist = np.select([timing == Timing.OFF_PEAK, timing == Timing.PIECES], [waits, np.where(pick < 0.7, 2, 3)], default=0)
     firm = np.select([pick < 0.62, pick < 0.72, pick < 0.80], [0, 1, 3], default=4)
     home = np.where(has_ev, motorist, plain)
     home = np.where(has_storage_heat, 1, home)
@@ -159,6 +172,7 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     is_asset = _draw_assets(rng, mix, is_domestic, is_plain)
     is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)
     has_ev = is_asset[:, ASSET_CLASSES.index(AssetClass.EV)]
+    charging = draw_behaviours(open_stream(plan.seed, block, "charging"), AssetClass.EV, ~is_domestic)
     weights = np.array(AREA_WEIGHT, dtype=np.float64)
     weights[list(GSP_AREAS).index(LONDON_GROUP)] *= mix.london
     return Population(
@@ -167,10 +181,12 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
         premises=premises,
         is_domestic=is_domestic,
         scale_kw=scale_kw,
-        tariff=_draw_tariff(rng, is_domestic, has_ev, is_lookalike[:, CONFUSERS.index("storage_heating")]),
+        tariff=_draw_tariff(rng, is_domestic, has_ev, is_lookalike[:, CONFUSERS.index("storage_heating")], charging),
         is_lookalike=is_lookalike,
         is_asset=is_asset,
         is_plain=is_plain,
+        charging=charging,
+        water=draw_behaviours(open_stream(plan.seed, block, "water"), "immersion", ~is_domestic),
     )
 
 

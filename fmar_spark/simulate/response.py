@@ -5,14 +5,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.domain.assets import AssetClass
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
+from fmar_spark.simulate.behaviours.draws import draw_behaviours
 from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.loads import Uses, build_load, select_uses
 from fmar_spark.simulate.plan import PREMISES, FleetPlan, Floats, Ints, open_stream
 from fmar_spark.simulate.population import Life, Population, draw_life, size_track
 from fmar_spark.simulate.weather import Weather, correlated_noise
 
-SCHEMES: Final = ("winter_peak", "timetable", "price", "dispatch", "daytime_peak", "dynamic_tariff")
-DYNAMIC: Final = SCHEMES.index("dynamic_tariff")
+SCHEMES: Final = name_behaviours(AssetClass.DEMAND_RESPONSE)
+DYNAMIC: Final = SCHEMES.index("response_dynamic_tariff")
 
 
 class Response(NamedTuple):
@@ -126,9 +128,7 @@ def simulate_response(
     meters, slots = len(load_kw), plan.slots
     depth = rng.uniform(0.10, 0.62, meters)
     life = draw_life(rng, population.ever(AssetClass.DEMAND_RESPONSE), plan, np.ones(meters), np.ones(meters))
-    home = rng.choice([1, 2, 3, DYNAMIC], meters, p=(0.1, 0.45, 0.15, 0.3))
-    firm = rng.choice(len(SCHEMES), meters, p=(0.2, 0.18, 0.18, 0.24, 0.1, 0.1))
-    scheme = np.where(population.is_domestic, home, firm)
+    scheme = draw_behaviours(rng, AssetClass.DEMAND_RESPONSE, ~population.is_domestic)
     is_shared = population.premises == PREMISES.index("shared_building")
     scheme = np.where(is_shared & (rng.random(meters) < 0.6), DYNAMIC, scheme)
     events = _draw_events(rng, scheme, price, calendar)

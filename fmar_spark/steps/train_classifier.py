@@ -28,7 +28,7 @@ from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, SizingRules
 from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
-from fmar_spark.learning.examples import Examples, describe_window
+from fmar_spark.learning.examples import Examples, describe_window, hide_unshown
 from fmar_spark.learning.registry import register_classifier
 from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
@@ -187,12 +187,13 @@ def join_labels(evidence: pa.Table, labels: pd.DataFrame) -> Examples:
     return Examples(
         meter_id=mpan_ids,
         features=matrix["features"].reshape(len(mpan_ids), len(FEATURES)).astype(np.float32),
-        labels=truth,
+        labels=hide_unshown(truth, matrix["features"].reshape(len(mpan_ids), len(FEATURES))),
         present=np.full_like(truth, np.nan),
         presence=matrix["presence"].reshape(-1, classes, len(PRESENCE_EVIDENCE)),
         sizes=matrix["sizes"].reshape(-1, classes, names + 1),
         true_sizes=true_sizes,
         confusers=[str(text or "") for text in mine["confusers"]] if "confusers" in mine else absent,
+        behaviours=absent,
         history_days=np.array(evidence["history_days"].to_pylist(), dtype=np.int64),
         provenance=[str(text) for text in mine["provenance"]] if "provenance" in mine else absent,
     )

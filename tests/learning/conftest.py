@@ -42,6 +42,7 @@ def make_examples(seed: int = 0, meters: int = METERS) -> Examples:
         sizes=np.concatenate([estimates, np.full((count, classes, 1), 0.1)], axis=2),
         true_sizes=true_sizes,
         confusers=[CONFUSERS[number % len(CONFUSERS)] for number in range(count)],
+        behaviours=[""] * count,
         history_days=np.full(count, 365),
         provenance=["simulated"] * count,
     )

@@ -1,6 +1,3 @@
-from types import SimpleNamespace
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -8,54 +5,13 @@ from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.changes import APPEARED, REDUCED, REMOVED, UPGRADED, Changes, History, Presence
 from fmar_spark.kernels.examination import Examination
 from fmar_spark.kernels.window import Events, Findings, Floats, LocalCalendar, MeterWindow, unknown_sizes
-from fmar_spark.profiling.parts import Scored, change_dates, describe_evidence, keep_present, measure_assets, scale_to_kw, weigh_size
+from fmar_spark.profiling.parts import Scored, change_dates, keep_present, measure_assets, scale_to_kw, weigh_size
 
 
 def build_events(starts: list[int], slots: int, peak_kw: float) -> Events:
     start, count = np.array(starts, dtype=np.int64), len(starts)
     whole = np.ones(count)
     return Events(np.zeros(count, np.int64), start, start + slots, whole, peak_kw * whole, np.ones(count, bool), whole)
-
-
-def score(asset: AssetClass, events: Events, *, is_reported: bool) -> Any:
-    none = build_events([], 1, 1.0)
-    findings = {one: SimpleNamespace(events=events if one is asset else none) for one in ASSET_CLASSES}
-    probability = np.full((1, len(ASSET_CLASSES)), 0.9)
-    probability[0, ASSET_CLASSES.index(AssetClass.DEMAND_RESPONSE)] = np.nan if asset is not AssetClass.DEMAND_RESPONSE else 0.9
-    reported = np.full(probability.shape, is_reported)
-    examination: Any = SimpleNamespace(findings=findings)
-    nothing: Any = None
-    return Scored(nothing, examination, probability, probability, reported, {}, nothing, nothing)
-
-
-@pytest.mark.parametrize(
-    ("asset", "first_slot", "slots", "sentence"),
-    [
-        (AssetClass.EV, 1, 8, "7.2 kW block, most often between 00:30 and 04:30, on 3 of 5 nights"),
-        (AssetClass.EV, 46, 5, "7.2 kW block, most often between 23:00 and 01:30, on 3 of 5 nights"),
-        (AssetClass.EV, 26, 4, "7.2 kW block, most often between 13:00 and 15:00, on 3 of 5 days"),
-        (AssetClass.HEAT_PUMP, 9, 3, "7.2 kW of heating, in runs of 1.5 h, most often from 04:30, on 3 of 5 days"),
-        (AssetClass.BATTERY, 42, 4, "7.2 kW drawn or given, in runs of 2.0 h, most often from 21:00, on 3 of 5 days"),
-        (AssetClass.SOLAR_PV, 12, 20, "7.2 kW of generation, most often between 06:00 and 16:00, on 3 of 5 days"),
-        (AssetClass.DEMAND_RESPONSE, 32, 2, "7.2 kW held back, most often between 16:00 and 17:00, on 3 of 5 days"),
-    ],
-)
-def test_a_verdict_is_a_sentence_that_a_person_can_check(asset: AssetClass, first_slot: int, slots: int, sentence: str) -> None:
-    scored = score(asset, build_events([first_slot + 48 * day for day in (0, 1, 3)], slots, 7.2), is_reported=True)
-    assert describe_evidence(scored, np.array([5]))[ASSET_CLASSES.index(asset)] == sentence
-
-
-def test_what_is_not_reported_says_why_and_no_answer_has_no_sentence() -> None:
-    scored = score(AssetClass.EV, build_events([30], 1, 2.0), is_reported=False)
-    ev, heat_pump, _, _, demand_response = describe_evidence(scored, np.array([70]))
-    assert ev == "2.0 kW block, most often between 15:00 and 15:30, on 1 of 70 days; not regular enough to be this class"
-    assert heat_pump == "no episode like this class in 70 days"
-    assert demand_response is None
-
-
-def test_never_more_days_than_were_seen() -> None:
-    scored = score(AssetClass.SOLAR_PV, build_events([24 + 48 * day for day in range(4)], 2, 1.0), is_reported=True)
-    assert "on 3 of 3 days" in str(describe_evidence(scored, np.array([3]))[ASSET_CLASSES.index(AssetClass.SOLAR_PV)])
 
 
 def changes_of(*rows: tuple[int, int, int, float, float]) -> Changes:

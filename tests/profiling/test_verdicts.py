@@ -7,7 +7,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
-from fmar_spark.profiling.verdicts import REASON_NO_EVIDENCE, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
+from fmar_spark.profiling.verdicts import TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
 
 RULES = TierRules(0.9, 0.7)
 
@@ -93,7 +93,8 @@ def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
     unobservable = np.array([[False, True, False, False, False]])
     statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT))
     assert statuses == [Status.NOT_OBSERVABLE if place == 1 else Status.CHARACTERISED for place in range(5)]
-    assert reasons == [REASON_NO_EVIDENCE if place == 1 else None for place in range(5)]
+    assert reasons[1] == "not shown by 0 days read: 40 days of winter, or cold and mild days wanted"
+    assert [reasons[place] for place in (0, 2, 3, 4)] == [None] * 4
 
 
 def test_no_meters_have_no_statuses() -> None:

@@ -12,7 +12,7 @@ from fmar_spark.simulate.plan import CONFUSERS, Floats
 from fmar_spark.simulate.population import Population
 from fmar_spark.simulate.weather import Weather
 
-ADDS_NO_LOAD = {"vacancy", "habit_change", "new_occupants", "slow_start"}
+ADDS_NO_LOAD = {"vacancy", "habit_change", "new_occupants", "slow_start", "empty_home", "second_home"}
 NOT_IN_THE_COLD = {"air_conditioning"}
 
 

@@ -63,13 +63,13 @@ def test_some_events_have_a_rebound_and_some_do_not(answer: Response) -> None:
 
 def test_events_are_few_except_for_timetables_and_price_followers(answer: Response) -> None:
     days = (answer.held_back_kw.reshape(120, -1, 48).max(axis=2) > 0).mean(axis=1)
-    has_event = answer.life.is_ever & (answer.scheme == SCHEMES.index("dispatch")) & (days > 0)
+    has_event = answer.life.is_ever & (answer.scheme == SCHEMES.index("response_dispatch")) & (days > 0)
     assert has_event.sum() >= 5
     assert np.median(days[has_event]) < 0.35
 
 
 def test_dispatched_events_never_fall_on_days_of_rest(answer: Response, calendar: Calendar) -> None:
     rest = calendar.spread_days(calendar.is_rest_day[None])[0]
-    mine = answer.life.is_ever & (answer.scheme == SCHEMES.index("dispatch"))
+    mine = answer.life.is_ever & (answer.scheme == SCHEMES.index("response_dispatch"))
     assert answer.held_back_kw[mine].sum() > 0
     assert (answer.held_back_kw[mine][:, rest] == 0).all()

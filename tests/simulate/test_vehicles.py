@@ -1,20 +1,40 @@
-"""Cars that charge at their charger's power, when their drivers come home or the tariff says."""
+"""Cars that charge at their charger's power, when their drivers come home, a tariff says or the sun shines."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
+from fmar_spark.domain.assets import AssetClass
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
 from fmar_spark.simulate.calendars import Calendar
-from fmar_spark.simulate.plan import TARIFFS, FleetPlan
+from fmar_spark.simulate.plan import TARIFFS, FleetPlan, Floats, Ints
 from fmar_spark.simulate.population import Life, Population
-from fmar_spark.simulate.vehicles import TIMINGS, Vehicles, limit_life, scale_life, simulate_vehicles
+from fmar_spark.simulate.vehicles import LEAST_SURPLUS_KW, Vehicles, scale_life, simulate_vehicles
+
+NAMES = name_behaviours(AssetClass.EV)
+METERS = 160
+CHARGING = np.arange(METERS) % (len(NAMES) - 1)
+"""Every behaviour of a home in turn."""
+
+
+def charge(plan: FleetPlan, calendar: Calendar, population: Population, surplus_kw: Floats | None = None) -> Vehicles:
+    none = np.zeros((len(population.area), plan.slots))
+    return simulate_vehicles(np.random.default_rng(1), population, calendar, plan, none if surplus_kw is None else surplus_kw)
 
 
 @pytest.fixture(scope="module")
 def cars(plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]) -> Vehicles:
-    population = draw_homes(160, home_ev=0.9)._replace(tariff=np.arange(160) % 3)
-    return simulate_vehicles(np.random.default_rng(1), population, calendar, plan)
+    return charge(plan, calendar, draw_homes(METERS, home_ev=0.9)._replace(charging=CHARGING))
+
+
+def of(name: str, cars: Vehicles) -> Ints:
+    """Rows with that behaviour that had the car from the first day."""
+    return np.flatnonzero((NAMES.index(name) == CHARGING) & cars.life.is_ever & (cars.life.from_slot == 0))
+
+
+def by_day(cars: Vehicles, rows: Ints) -> Floats:
+    return np.asarray(cars.power_kw[rows].reshape(len(rows), -1, 48).sum(axis=2) / 2)
 
 
 def test_only_homes_with_a_car_charge_and_never_above_the_charge_point(cars: Vehicles, plan: FleetPlan) -> None:
@@ -22,50 +42,66 @@ def test_only_homes_with_a_car_charge_and_never_above_the_charge_point(cars: Veh
     assert (cars.power_kw[~cars.life.is_ever] == 0).all()
     assert (cars.power_kw.max(axis=1) <= 1.021 * largest).all()
     assert (cars.power_kw >= 0).all()
-    assert cars.power_kw.shape == (160, plan.slots)
-
-
-def test_sizes_are_those_of_charge_points_or_low_power_cars_and_every_timing_occurs(cars: Vehicles) -> None:
-    sizes = cars.life.size_kw.tolist()
-    assert set(sizes) <= {2.3, 3.7, 7.4, 11.0, 22.0, 2.8, 3.3, 3.6}
-    assert set(sizes) >= {3.6, 7.4}
-    assert set(cars.timing[cars.life.is_ever].tolist()) >= {TIMINGS.index(name) for name in ("at_once", "off_peak", "smart", "top_up")}
+    assert cars.power_kw.shape == (METERS, plan.slots)
 
 
 def test_drivers_differ_in_how_often_and_how_much_they_charge(cars: Vehicles) -> None:
-    mine = cars.life.is_ever & (cars.life.from_slot == 0)
-    by_day = cars.power_kw[mine].reshape(mine.sum(), -1, 48).sum(axis=2) / 2
-    day_share = (by_day > 0.5).mean(axis=1)
+    mine = np.flatnonzero(cars.life.is_ever & (cars.life.from_slot == 0))
+    day_share = (by_day(cars, mine) > 0.5).mean(axis=1)
     low, high = np.quantile(day_share, (0.1, 0.9))
-    assert low < 0.25
-    assert high > 0.5
-    assert 2 < np.median(by_day.mean(axis=1)) < 12
+    assert low < 0.3
+    assert high > 0.6
+    assert 2 < np.median(by_day(cars, mine).mean(axis=1)) < 12
 
 
-def test_timed_cars_charge_at_night_and_others_mostly_do_not(cars: Vehicles, calendar: Calendar) -> None:
-    night = (calendar.local_slot >= 46) | (calendar.local_slot < 14)
+def test_cars_on_an_off_peak_tariff_charge_at_night_and_those_on_arrival_mostly_do_not(cars: Vehicles, calendar: Calendar) -> None:
+    night = (calendar.local_slot >= 46) | (calendar.local_slot < 16)
     share = cars.power_kw[:, night].sum(axis=1) / np.maximum(cars.power_kw.sum(axis=1), 1e-9)
-    timed = cars.life.is_ever & (cars.timing == TIMINGS.index("off_peak"))
-    at_once = cars.life.is_ever & (cars.timing == TIMINGS.index("at_once"))
-    assert np.median(share[timed]) > 0.7
-    assert np.median(share[at_once]) < 0.55
+    assert np.median(share[of("ev_off_peak_nightly_7kw", cars)]) > 0.7
+    assert np.median(share[of("ev_smart_pieces", cars)]) > 0.6
+    assert np.median(share[of("ev_daily_top_up", cars)]) < 0.55
+
+
+def test_energy_varies_from_night_to_night_while_power_does_not(cars: Vehicles) -> None:
+    rows = of("ev_off_peak_nightly_7kw", cars)
+    daily = by_day(cars, rows)
+    spread = np.array([day[day > 0.5].std() / day[day > 0.5].mean() for day in daily])
+    assert np.median(spread) > 0.2
+    top = np.quantile(cars.power_kw[rows], 0.99, axis=1)
+    assert (np.abs(top / cars.life.size_kw[rows] - 0.95) < 0.12).all()
+
+
+def test_a_weekly_driver_charges_about_once_a_week(cars: Vehicles) -> None:
+    assert ((by_day(cars, of("ev_weekly_fill", cars)) > 5).mean(axis=1) < 0.35).all()
+
+
+def test_pieces_are_whole_half_hours_apart(cars: Vehicles) -> None:
+    for row in of("ev_smart_pieces", cars):
+        on = cars.power_kw[row] > 0.5 * cars.life.size_kw[row]
+        assert (np.diff(np.flatnonzero(on)) > 1).mean() > 0.15
+
+
+def test_surplus_is_followed_from_six_amperes_on_and_the_night_gives_the_rest(
+    plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]
+) -> None:
+    number = NAMES.index("ev_solar_divert")
+    population = draw_homes(20, home_ev=1.0)._replace(charging=np.full(20, number))
+    sunny = np.zeros((20, plan.slots))
+    sunny[:, (np.arange(plan.slots) % 48 >= 20) & (np.arange(plan.slots) % 48 < 28)] = 2.0
+    sunny[:, np.arange(plan.slots) % 48 == 19] = LEAST_SURPLUS_KW - 0.1
+    cars = charge(plan, calendar, population, sunny)
+    here = cars.life.is_ever & (cars.life.from_slot == 0) & (cars.life.to_slot == plan.slots)
+    noon = cars.power_kw[here][:, np.arange(plan.slots) % 48 == 22]
+    assert (np.isclose(noon, 2.0).mean(axis=1) > 0.2).all()
+    assert cars.power_kw[here].max() > 4.0
 
 
 def test_workplaces_charge_on_working_days(plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]) -> None:
     population = draw_homes(60, domestic=0.0, business_ev=1.0)._replace(tariff=np.full(60, TARIFFS.index("flat")))
-    cars = simulate_vehicles(np.random.default_rng(1), population, calendar, plan)
-    working = cars.power_kw[cars.timing == TIMINGS.index("work")]
+    working = charge(plan, calendar, population).power_kw[population.charging == NAMES.index("ev_workplace")]
     is_rest = calendar.spread_days(calendar.is_rest_day[None])[0]
     assert len(working) > 20
     assert working[:, ~is_rest].mean() > 5 * working[:, is_rest].mean()
-
-
-def test_a_low_power_car_limits_the_charge_point_and_hides_its_upgrade() -> None:
-    columns = ((True,) * 3, (0,) * 3, (10,) * 3, (5, 5, 10), (3.7, 3.7, 7.4), (7.4, 7.4, 7.4))
-    life = limit_life(Life(*map(np.array, columns)), np.array([99.0, 3.6, 3.6]), never=10)
-    assert life.size_kw.tolist() == [3.7, 3.6, 3.6]
-    assert life.size_after_kw.tolist() == [7.4, 3.6, 3.6]
-    assert life.upgrade_slot.tolist() == [5, 10, 10]
 
 
 def test_several_points_multiply_the_size() -> None:

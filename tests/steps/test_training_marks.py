@@ -28,9 +28,7 @@ def test_training_meters_are_marked_by_name_and_by_the_first_of_each_month(store
     ]
     store.append(store.spark.createDataFrame(rows, struct_type(READINGS)), READINGS)
     nothing = np.zeros((4, 0))
-    examples = Examples(
-        MPANS, nothing, nothing, nothing, nothing, nothing, nothing, [""] * 4, np.zeros(4, dtype=int), [*["real"] * 3, "simulated"]
-    )
+    examples = Examples(MPANS, *[nothing] * 6, [""] * 4, [""] * 4, np.zeros(4, dtype=int), [*["real"] * 3, "simulated"])
     split = Split(np.array([True, False, False, True]), np.array([False, True, False, False]), np.array([False, False, True, False]))
     found = mark_training(store.read(READINGS), examples, split)
     np.testing.assert_array_equal(found.names, mark_names(["train", "calibrate"]))

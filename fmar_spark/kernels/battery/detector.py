@@ -22,11 +22,11 @@ from fmar_spark.kernels.window import (
 
 FEATURES: Final = (
     Feature("battery_dark_zero_share", "share", "Dark half-hours held near zero or exporting, in the best twelve weeks."),
-    Feature("battery_evening_zero_share", "share", "The same of dark half-hours from 16:30 to 22:00."),
+    Feature("battery_evening_zero_share", "share", "Dark half-hours from 16:30 to 22:00 held near zero or exporting."),
     Feature(
         "battery_dear_zero_share",
         "share",
-        "The same of all half-hours from 16:30 to 22:00; with an export register of dark ones.",
+        "Half-hours from 16:30 to 22:00 held near zero or exporting; with an export register dark ones only.",
     ),
     Feature("battery_evening_over_night", "share", "Dark evenings' share less that of 00:30 to 05:30."),
     Feature("battery_day_zero_share", "share", "Half-hours with sun held near zero; NaN without an export register."),
@@ -34,12 +34,23 @@ FEATURES: Final = (
     Feature("battery_sun_link", "-1 to 1", "Correlation of a day's sun (or export) with its evening's hours near zero, within four weeks."),
     Feature("battery_zero_season", "share", "How much less of the dark is held near zero when nights are ten half-hours longer."),
     Feature("battery_dark_export_share", "share", "Dark half-hours with export, in the best twelve weeks; NaN without an export register."),
-    Feature("battery_dark_export_ratio", "share", "The same of the clock slot that exports most often."),
+    Feature("battery_dark_export_ratio", "share", "Dark half-hours with export of the clock slot that exports most often."),
     Feature("battery_night_step", "ratio", "Largest mean step up at a cheap clock slot over the mean load."),
     Feature("battery_night_step_regularity", "ratio", "Largest mean step up over its scatter: near 1 where it comes every day."),
     Feature("battery_peak_drop", "ratio", "Largest mean step down from 14:30 to 20:30 over the mean load."),
     Feature("battery_peak_drop_regularity", "ratio", "Largest mean step down over its scatter."),
+    Feature(
+        "battery_peak_deficit",
+        "ratio",
+        "How far the mean load from 14:30 to 22:00 falls below all of the four hours before, over the mean load: what a battery gives, and "
+        "no load that ends.",
+    ),
     Feature("battery_step_and_drop", "ratio", "The lesser of both regularities in the same four weeks."),
+    Feature(
+        "battery_zero_persistence",
+        "share",
+        "Dark half-hours near zero that are followed by another: a low base load comes and goes.",
+    ),
     Feature("battery_zero_gap", "ratio", "Dark half-hours below half the near-zero limit over those below twice the limit."),
 )
 METHOD: Final = Method(
@@ -60,6 +71,12 @@ _CHARGE_STEPS: Final = np.r_[40:48, 0:14, 22:30]
 """Clock slots in which batteries begin to charge from the network: night rates and the early afternoon."""
 _PEAK_STEPS: Final = np.r_[29:41]
 """Clock slots in which the dear evening begins."""
+_BEFORE_SLOTS: Final = 8
+"""Half-hours before a drop that a load would have to have begun in, to end in it."""
+_STAYS_SLOTS: Final = 3
+"""Half-hours for which a drop must stay."""
+LEAST_NEAR: Final = 20
+"""Dark half-hours near zero below which nothing is said of what follows them."""
 _PART_METERS: Final = 32
 """Meters examined together: their slots stay in the processor's cache. Source: speed, no answer depends on it."""
 
@@ -94,6 +111,8 @@ class _Zeros(NamedTuple):
     """Same shape: no sun, and read enough."""
     is_near: Bools
     """Shape (meters, blocks, 28, 48)."""
+    persistence: Floats
+    """Share of dark half-hours near zero that are followed by another, shape (meters,); NaN without any."""
     gap: Floats
     """How empty the range just above zero is, against zero itself, shape (meters,)."""
 
@@ -106,6 +125,8 @@ class _Steps(NamedTuple):
     rise_regularity: Floats
     fall: Floats
     fall_regularity: Floats
+    deficit: Floats
+    """How far the evening falls below all of the hours before it."""
 
 
 def examine(window: MeterWindow, load_kw: Floats, generation_kw: Floats, rules: BatteryRules | None = None) -> Findings:
@@ -163,7 +184,7 @@ def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Flo
     mean_kw, rules = scale
     clear = np.fmax.reduce(to_blocks(window.clear_w_m2), axis=2)[window.area]
     dark = (clear < DARK_W_M2) & (read >= BLOCK_DAYS // 4)
-    base_kw = _find_base(net, dark, rules.idle_share * mean_kw)
+    base_kw = _find_base(net, dark, rules.idle_share)
     near_kw = np.minimum(rules.zero_share * base_kw, 0.2 * mean_kw)[:, None, None, None].astype(np.float32)
     below = net < near_kw
     exporting = np.zeros(net.shape, dtype=np.bool_)
@@ -171,24 +192,37 @@ def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Flo
     is_near = below & ~exporting
     days = np.maximum(read, 1)
     least, further = ((net < near_kw * share).sum(axis=2, dtype=np.int8) * dark for share in (0.5, 2.0))
+    dark_near = below & dark[:, :, None]
+    followed = (dark_near[..., :-1] & below[..., 1:]).sum(axis=(1, 2, 3))
+    near_count = dark_near[..., :-1].sum(axis=(1, 2, 3))
     near_sum = np.maximum(further.sum(axis=(1, 2)), 1)
     return _Zeros(
         by_slot=is_near.sum(axis=2, dtype=np.int8) / days,
         export_by_slot=exporting.sum(axis=2, dtype=np.int8) / days,
         dark=dark,
         is_near=below,
+        persistence=np.where(near_count >= LEAST_NEAR, followed / np.maximum(near_count, 1), np.nan),
         gap=least.sum(axis=(1, 2)) / near_sum,
     )
 
 
-def _find_base(net: Floats, dark: Bools, idle_kw: Floats) -> Floats:
-    """Base load: the lower third of dark slots in which the meter was not idle, on every third day; shape (meters,), kW."""
+def _find_base(net: Floats, dark: Bools, idle_share: float) -> Floats:
+    """Base load: the lower third of a block's dark slots in which the meter was not idle, on every third day; shape (meters,), kW.
+
+    Of the blocks that of the lower quarter: where heating lifts the load of winter, a summer's night is no load that is held near zero.
+    """
     sample = net[:, :, ::3]
-    counted = (sample > idle_kw[:, None, None, None]) & dark[:, :, None]
-    slots = sample.shape[1] * sample.shape[2] * sample.shape[3]
-    ranked = np.sort(np.where(counted, sample, np.float32(np.inf)).reshape(len(net), slots), axis=1)
-    place = (0.3 * counted.sum(axis=(1, 2, 3))).astype(np.int64)
-    found = np.take_along_axis(ranked, place[:, None], axis=1)[:, 0] if ranked.shape[1] else np.full(len(net), np.inf)
+    meters, blocks, days, slots = sample.shape
+    positive = np.maximum(sample, np.float32(0.0))
+    idle_kw = idle_share * np.nan_to_num(average_known(positive, (2, 3)))
+    counted = (sample > idle_kw[:, :, None, None].astype(np.float32)) & dark[:, :, None]
+    ranked = np.sort(np.where(counted, sample, np.float32(np.inf)).reshape(meters, blocks, days * slots), axis=2)
+    place = (0.3 * counted.sum(axis=(2, 3))).astype(np.int64)
+    if not ranked.size:
+        return np.zeros(meters)
+    by_block = np.sort(np.take_along_axis(ranked, place[..., None], axis=2)[..., 0], axis=1)
+    known = np.isfinite(by_block).sum(axis=1)
+    found = by_block[np.arange(meters), np.maximum(known - 1, 0) // 4]
     return np.where(np.isfinite(found), found, 0.0)
 
 
@@ -227,7 +261,18 @@ def _find_steps(load: Floats, mean_kw: Floats) -> _Steps:
         rise_regularity=rise_regularity.max(axis=2),
         fall=-fall.min(axis=2),
         fall_regularity=-fall_regularity.min(axis=2),
+        deficit=_measure_deficit(load) / mean_kw[:, None],
     )
+
+
+def _measure_deficit(load: Floats) -> Floats:
+    """Largest fall of a block's mean day in the dear hours to a level that stays below all of the four hours before, kW."""
+    known = ~np.isnan(load)
+    total = np.where(known, load, np.float32(0.0)).sum(axis=2)
+    profile = total / np.maximum(known.sum(axis=2, dtype=np.int8), 1)
+    before = np.stack([profile[..., _PEAK_STEPS - lag] for lag in range(1, _BEFORE_SLOTS + 1)]).min(axis=0)
+    after = np.stack([profile[..., _PEAK_STEPS + lag] for lag in range(_STAYS_SLOTS)]).max(axis=0)
+    return np.asarray((before - after).max(axis=2))
 
 
 def _best_blocks(values: Floats, count: int = 3) -> Floats:
@@ -275,7 +320,9 @@ def _list_features(window: MeterWindow, zeros: _Zeros, steps: _Steps, link: Floa
         "battery_night_step_regularity": _best_blocks(steps.rise_regularity),
         "battery_peak_drop": _best_blocks(steps.fall),
         "battery_peak_drop_regularity": _best_blocks(steps.fall_regularity),
+        "battery_peak_deficit": _best_blocks(steps.deficit),
         "battery_step_and_drop": _best_blocks(np.minimum(steps.rise_regularity, steps.fall_regularity)),
+        "battery_zero_persistence": zeros.persistence,
         "battery_zero_gap": zeros.gap,
     }
     return name_columns(FEATURES, columns)

@@ -34,7 +34,7 @@ FEATURES: Final = (
     Feature("ev_energy_share", "share", "Energy of the sessions over the energy of the load."),
     Feature("ev_season_contrast", "-1 to 1", "Winter's energy less summer's over their sum."),
     Feature("ev_day_share", "share", "Days seen on which a session starts."),
-    Feature("ev_active_day_share", "share", "The same between the first and the last session, of 30 days at least."),
+    Feature("ev_active_day_share", "share", "Days on which a session starts, between the first and the last session (30 days at least)."),
     Feature("ev_kwh_per_day", "kWh/day", "Energy of the sessions over the days seen."),
     Feature("ev_hours_mean", "h", "Mean length of a session."),
     Feature("ev_hours_cv", "ratio", "Standard deviation of the length over its mean: a thermostat's is low, a driver's is not."),
@@ -55,7 +55,7 @@ FEATURES: Final = (
     Feature("ev_start_sharpness", "share", "Sessions that start in the busiest slot: a tariff or a timer."),
     Feature("ev_end_sharpness", "share", "Sessions that end in the busiest slot: a timer, where energy does not decide the end."),
     *(Feature(f"ev_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more.") for kw in RISE_KW),
-    *(Feature(f"ev_night_rise_days_{kw:g}kw", "share", f"The same of {kw:g} kW between 22:00 and 06:00.") for kw in RISE_KW),
+    *(Feature(f"ev_night_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more at night.") for kw in RISE_KW),
 )
 METHOD: Final = Method(
     found="The power that recurs as flat blocks with sharp edges, and looks most like a charger's, is chosen first: long sessions at no "

@@ -16,6 +16,7 @@ from fmar_spark.kernels.heat_pump.heating import (
     mean_of_days,
     regress,
 )
+from fmar_spark.kernels.heat_pump.winter import describe_winter
 from fmar_spark.kernels.window import Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
 
@@ -23,7 +24,7 @@ FEATURES: Final = (
     Feature("heat_pump_slope_w_k", "W/K", "Slope of calm load on heating degrees."),
     Feature("heat_pump_relative_slope", "ratio", "Growth of calm load by ten degrees over calm load without heating."),
     Feature("heat_pump_fit", "-1 to 1", "Signed partial R2 of heating degrees on calm load, weekday and daylight taken out."),
-    Feature("heat_pump_night_fit", "-1 to 1", "The same of the load from 01:00 to 05:00."),
+    Feature("heat_pump_night_fit", "-1 to 1", "Signed partial R2 of heating degrees on the load from 01:00 to 05:00."),
     Feature("heat_pump_day_share", "ratio", "Slope of the whole day over that of calm load."),
     Feature("heat_pump_night_share", "ratio", "Slope of 01:00 to 05:00 over that of the whole day."),
     Feature("heat_pump_evening_share", "ratio", "Slope of 16:00 to 22:00 over that of the whole day."),
@@ -35,9 +36,9 @@ FEATURES: Final = (
     Feature("heat_pump_base_c", "C", "Outdoor temperature below which the building heats, of five that are tried."),
     Feature("heat_pump_cold_days", "days", "Days of more than six heating degrees: how much was seen."),
     Feature("heat_pump_local_w_k", "W/K", "Median slope of calm load over six-week windows."),
-    Feature("heat_pump_local_fit", "-1 to 1", "Median signed R2 of those windows."),
-    Feature("heat_pump_local_best", "-1 to 1", "Their 85th percentile."),
-    Feature("heat_pump_local_night_fit", "-1 to 1", "The same of the load from 01:00 to 05:00."),
+    Feature("heat_pump_local_fit", "-1 to 1", "Median signed R2 of calm load on heating degrees over six-week windows."),
+    Feature("heat_pump_local_best", "-1 to 1", "R2 of calm load on heating degrees, 85th percentile over six-week windows."),
+    Feature("heat_pump_local_night_fit", "-1 to 1", "R2 of the load from 01:00 to 05:00, 85th percentile over six-week windows."),
     Feature(
         "heat_pump_typical_w_k",
         "W/K",
@@ -48,10 +49,16 @@ FEATURES: Final = (
     Feature("heat_pump_heated_hours", "h", "Hours of the day whose typical heating exceeds 0.4 of its mean."),
     Feature("heat_pump_typical_least", "ratio", "Typical heating of the second lowest three-hour block over the mean."),
     Feature("heat_pump_cold_swing", "ratio", "90th less 10th percentile over days of cold nights, over their heating."),
-    Feature("heat_pump_swing_growth", "ratio", "That difference of percentiles over the same of mild nights."),
+    Feature("heat_pump_swing_growth", "ratio", "90th less 10th percentile over days of cold nights, over that of mild nights."),
     Feature("heat_pump_cold_floor", "ratio", "Lowest hour of cold days' 10th percentile over that of mild days."),
     Feature("heat_pump_cold_top_kw", "kW", "Highest hour of cold days' 90th percentile above the median of mild days."),
     Feature("heat_pump_load_factor", "ratio", "Mean typical heating over that highest hour."),
+    Feature("heat_pump_winter_night_kw", "kW", "Median over winter's nights of the mean load from 01:00 to 05:00; NaN without a winter."),
+    Feature("heat_pump_winter_night_ratio", "ratio", "Winter's median night load over the median of its whole days."),
+    Feature("heat_pump_winter_night_spread", "ratio", "90th less 10th percentile of winter's night loads over their median."),
+    Feature("heat_pump_winter_memory", "correlation", "Agreement of one winter night's load with the next one's: weather lasts."),
+    Feature("heat_pump_winter_cycling", "ratio", "Mean change from half-hour to half-hour of winter's nights over their load."),
+    Feature("heat_pump_winter_recovery", "ratio", "Winter's load from 05:00 to 08:00 over that of its nights: recovery from setback."),
 )
 """Slopes are of load on heating degrees. Calm load is the mean of the six lowest of a day's eight three-hour blocks, which cars, cooking
 and off-peak storage heaters cannot reach."""
@@ -59,7 +66,9 @@ METHOD: Final = Method(
     found="The load is regressed on heating degrees (five base temperatures, a light and a heavy building), with weekday and daylight "
     "beside them. Calm load, the whole day, night, evening, highest block and steps answer to the cold in proportions that part a heat "
     "pump from direct heating, storage heaters, immersion heaters and lighting. The same is asked of six weeks at a time, within which "
-    "only the weather moves, and of the coldest days against mild ones. Without weather the usual season of the latitude stands in.",
+    "only the weather moves, and of the coldest days against mild ones. Without weather the usual season of the latitude stands in; what "
+    "winter's nights show by themselves (how much, how steadily from night to night, cycling, the recovery after a setback) needs neither "
+    "temperatures nor mild days.",
     sized="`rated_kw` is the electrical power that is sustained on the coldest days: their 90th percentile less the median of mild days, "
     "third highest three-hour block. Above it stand meals and hot water, below it the hours of setback. The interval widens with a poor "
     "fit and little cold.",
@@ -126,7 +135,8 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     response = fit_response(calm_kw, window, climate)
     contrast = contrast_days(filled_kw, np.isfinite(day_kw), climate.felt_c[:, -1][window.area])
     columns = _describe_slopes(response, marks) | _describe_windows(response, marks) | _describe_contrast(contrast)
-    features = blank_columns(name_columns(FEATURES, columns), np.isnan(response.fit))
+    columns = blank_columns(columns, np.isnan(response.fit)) | describe_winter(filled_kw, day_kw, window.calendar.season)
+    features = name_columns(FEATURES, columns)
     sizes = _size_pumps(contrast, response)
     events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.rated_import_kw, rules)
     return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes)

@@ -35,6 +35,12 @@ FEATURES: Final = (
     Feature("pv_low_noon", "ratio", "How far the lowest sunny hours lie below zero, over the base load."),
     Feature("pv_season_contrast", "ratio", "How much deeper noon lies in bright months than in dull ones, over the mean load."),
     Feature("pv_clear_correlation", "correlation", "Fall of mean power with the clear sky, means of hour and block taken out."),
+    Feature(
+        "pv_below_correlation",
+        "correlation",
+        "Rise of the share of days below half the base load with the clear sky, means of hour and block taken out: edges that move with "
+        "the sun's.",
+    ),
     Feature("pv_noon_unrest", "log ratio", "Day-to-day scatter of sunny hours over that of dark ones."),
     Feature("pv_scale_ratio", "ratio", "Power of the fitted array at 1 kW/m2 over the mean load."),
 )
@@ -221,7 +227,8 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
         below_base_share=_best_blocks(_mean_where(sunny, below) - _mean_where(dark, below)),
         low_noon=_best_blocks(-_mean_where(sunny, blocks.low_kw) / np.maximum(base_days_kw, 0.01)),
         season_contrast=_contrast_seasons(dark_kw - noon_kw, blocks),
-        clear_correlation=_correlate_clear(blocks),
+        clear_correlation=-_correlate_clear(blocks.mean_kw, blocks),
+        below_correlation=_correlate_clear(below, blocks),
         noon_unrest=_best_blocks(np.log(np.maximum(_mean_where(sunny, unrest), 1e-3) / quiet)),
         dark_kw=dark_kw,
         base_kw=base_kw,
@@ -266,19 +273,24 @@ def _usual_kw(blocks: Blocks) -> Floats:
     return np.asarray(np.maximum(np.nan_to_num(average_known(np.abs(blocks.mean_kw), (1, 2))), 1e-3))
 
 
-def _correlate_clear(blocks: Blocks) -> Floats:
-    """Correlation of the fall of mean power with the clear sky once each hour's and each block's own mean is gone."""
+def _correlate_clear(values: Floats, blocks: Blocks) -> Floats:
+    """Correlation of values with the clear sky once each hour's and each block's own mean is gone; NaN where either does not vary.
+
+    Args:
+        values: shape (meters, blocks, 24); what no day was read of is left out.
+        blocks: of the same meters.
+    """
     known = ~np.isnan(blocks.mean_kw)
 
-    def centre(values: Floats) -> Floats:
-        bare = np.where(known, values, np.nan).astype(np.float64)
+    def centre(figures: Floats) -> Floats:
+        bare = np.where(known, figures, np.nan).astype(np.float64)
         for axis in (1, 2, 1, 2):
             bare = bare - np.expand_dims(average_known(bare, axis), axis)
         return np.nan_to_num(bare)
 
-    load, sun = centre(blocks.mean_kw), centre(blocks.clear)
-    power = np.sqrt((load**2).sum(axis=(1, 2)) * (sun**2).sum(axis=(1, 2)))
-    return np.where(power > 1e-9, -(load * sun).sum(axis=(1, 2)) / np.maximum(power, 1e-9), np.nan)
+    mine, sun = centre(values), centre(blocks.clear)
+    power = np.sqrt((mine**2).sum(axis=(1, 2)) * (sun**2).sum(axis=(1, 2)))
+    return np.where(power > 1e-9, (mine * sun).sum(axis=(1, 2)) / np.maximum(power, 1e-9), np.nan)
 
 
 def _block_correlation(blocks: Blocks) -> Floats:
@@ -311,6 +323,7 @@ def _list_features(
         "pv_low_noon": evidence.low_noon,
         "pv_season_contrast": evidence.season_contrast,
         "pv_clear_correlation": evidence.clear_correlation,
+        "pv_below_correlation": evidence.below_correlation,
         "pv_noon_unrest": evidence.noon_unrest,
         "pv_scale_ratio": np.where(exporting | has_sky, fit.scale_kw / _usual_kw(blocks), np.nan),
     }

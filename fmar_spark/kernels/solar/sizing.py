@@ -26,6 +26,7 @@ class Evidence(NamedTuple):
     low_noon: Floats
     season_contrast: Floats
     clear_correlation: Floats
+    below_correlation: Floats
     noon_unrest: Floats
     dark_kw: Floats
     """Mean power in the dark, shape (meters, blocks)."""

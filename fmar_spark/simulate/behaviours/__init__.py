@@ -1,0 +1,1 @@
+"""How each class and its look-alikes are used, and how the simulator draws from it."""

@@ -1,0 +1,364 @@
+"""The catalogue: every behaviour once, with its share, where the knowledge comes from, and what separates it from its look-alikes.
+
+Shares are assumptions within the class or the look-alike: they say how often a behaviour is drawn, not how common it is in Great Britain.
+Off-peak hours and the share of nights come from the same ranges for a class and for its look-alikes, so that regularity alone never
+tells one from the other.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from fmar_spark.domain.assets import AssetClass
+
+TARIFF_TERMS: Final = "published terms of GB off-peak tariffs: fixed hours a night, by the local clock"
+SESSIONS: Final = "residential sessions of Sorensen and others, Data in Brief 2024: power, energy and starts"
+HAND: Final = "chosen by hand"
+REGULAR_NIGHTS: Final = (0.6, 1.0)
+"""Share of nights on which a timer or a tariff starts a load: the same for cars that charge every night and for water heaters."""
+
+
+class OffPeak(NamedTuple):
+    """Off-peak hours of a tariff by the local clock."""
+
+    start_slot: float
+    hours: float
+    share: float
+
+
+OFF_PEAK: Final = (
+    OffPeak(1.0, 5.0, 0.30),
+    OffPeak(1.0, 4.0, 0.12),
+    OffPeak(47.0, 6.0, 0.18),
+    OffPeak(0.0, 5.0, 0.12),
+    OffPeak(0.0, 7.0, 0.10),
+    OffPeak(1.0, 7.0, 0.10),
+    OffPeak(4.0, 4.0, 0.08),
+)
+"""00:30, 23:30, 00:00 and 02:00, four to seven hours; shares chosen by hand."""
+
+
+class Timing(StrEnum):
+    """When a car charges."""
+
+    OFF_PEAK = "off_peak"
+    """From the off-peak start."""
+    ON_ARRIVAL = "on_arrival"
+    PIECES = "pieces"
+    """In half-hours that a supplier chooses."""
+    SURPLUS = "surplus"
+    """From surplus generation."""
+    WORK = "work"
+    """By day, at a workplace."""
+
+
+class Charging(NamedTuple):
+    """How the cars of a home charge; ranges are (low, high) across homes."""
+
+    timing: Timing
+    kw: tuple[float, ...]
+    """Power at the wall; one is drawn."""
+    nights: tuple[float, float]
+    """Share of days with a session."""
+    energy_kwh: tuple[float, float]
+    """Usual energy of a session."""
+    energy_spread: tuple[float, float] = (0.2, 0.75)
+    """Standard deviation of its logarithm from day to day."""
+    cars: int = 1
+    is_steady: bool = False
+    """Plugged in by routine, whatever the week needs."""
+    is_weekly: bool = False
+    """One fixed day a week, in place of ``nights``."""
+
+
+class WaterHeating(NamedTuple):
+    """How a tank is heated by electricity; ranges are (low, high) across homes."""
+
+    kw: tuple[float, float]
+    starts: tuple[tuple[float, float], ...]
+    """Range of the local slot in which each run of a day begins; none = the off-peak start."""
+    hours: tuple[float, float]
+    spread: tuple[float, float]
+    """Of the logarithm of the time, from day to day."""
+    days: tuple[float, float] = REGULAR_NIGHTS
+    wobble_slots: tuple[float, ...] = (0.02, 0.1, 0.6)
+    """Scatter of the start within a home; one is drawn."""
+    is_thermostat: bool = False
+    """Runs whenever the tank has cooled, at no hour of its own."""
+    follows_surplus: bool = False
+    """Takes what generation would be exported."""
+
+
+class Behaviour(NamedTuple):
+    """One way to use a class, or one look-alike."""
+
+    name: str
+    subject: AssetClass | str
+    """The class, or the name of the look-alike."""
+    share: float
+    """Within the subject, at homes; of batteries at sites with generation."""
+    elsewhere: float
+    """The same at businesses; of batteries at sites without generation."""
+    doc: str
+    source: str
+    separates: str
+    """Evidence that separates it from what resembles it."""
+    how: Charging | WaterHeating | None = None
+    """Ranges; None where the simulator's module of the subject holds them."""
+
+
+_STEADY: Final = "constant power above a heater's, energy and end that vary from night to night, summer nights as full as winter's"
+_CYCLE: Final = "what is charged comes back: load falls below what the site uses at other times"
+_HEAT: Final = "a heater's 2 to 3.4 kW, energy that is the same every night or follows the cold, and load that is missing nowhere"
+_COLD: Final = "load that follows the cold all day and night, in proportion"
+_EVENTS: Final = "drops with sharp edges on days that other meters share; in one home hardly any"
+
+_CARS: Final = (
+    Behaviour(
+        "ev_off_peak_nightly_7kw",
+        AssetClass.EV,
+        0.22,
+        0.2,
+        "A 7 kW car that charges at the off-peak start nearly every night: GB's commonest pattern on such a tariff.",
+        TARIFF_TERMS,
+        _STEADY,
+        Charging(Timing.OFF_PEAK, (7.0, 7.2, 7.4), REGULAR_NIGHTS, (4.0, 14.0), is_steady=True),
+    ),
+    Behaviour(
+        "ev_off_peak_nightly_3_6kw",
+        AssetClass.EV,
+        0.11,
+        0.0,
+        "A 3.6 kW lead or plug-in hybrid at the off-peak start nearly every night.",
+        TARIFF_TERMS,
+        _STEADY,
+        Charging(Timing.OFF_PEAK, (3.3, 3.6, 3.7), REGULAR_NIGHTS, (4.0, 12.0), is_steady=True),
+    ),
+    Behaviour(
+        "ev_off_peak_some_nights",
+        AssetClass.EV,
+        0.14,
+        0.0,
+        "A car that charges at the off-peak start on two to four nights a week.",
+        TARIFF_TERMS,
+        _STEADY,
+        Charging(Timing.OFF_PEAK, (3.6, 7.0, 7.2, 7.4), (0.2, 0.6), (7.0, 26.0)),
+    ),
+    Behaviour(
+        "ev_weekly_fill",
+        AssetClass.EV,
+        0.06,
+        0.0,
+        "One long session a week, at a three-phase 11 or 22 kW charge point or a 7 kW one.",
+        SESSIONS,
+        "a block of one power for hours on one day a week",
+        Charging(Timing.ON_ARRIVAL, (7.2, 11.0, 22.0), (0.14, 0.14), (22.0, 60.0), (0.1, 0.4), is_weekly=True),
+    ),
+    Behaviour(
+        "ev_daily_top_up",
+        AssetClass.EV,
+        0.11,
+        0.0,
+        "Plugged in on arrival nearly every day, to replace what the day took.",
+        SESSIONS,
+        "constant power after arrival, with energy that varies and no link to cold",
+        Charging(Timing.ON_ARRIVAL, (3.3, 3.6, 7.2), (0.5, 0.95), (3.0, 10.0), (0.3, 0.8)),
+    ),
+    Behaviour(
+        "ev_evening",
+        AssetClass.EV,
+        0.13,
+        0.0,
+        "Plugged in on arrival on some days of the week.",
+        SESSIONS,
+        "constant power after arrival, longer than a shower or an oven",
+        Charging(Timing.ON_ARRIVAL, (2.8, 3.6, 7.2, 7.4), (0.08, 0.6), (7.0, 24.0)),
+    ),
+    Behaviour(
+        "ev_two_cars",
+        AssetClass.EV,
+        0.06,
+        0.0,
+        "Two cars on one off-peak tariff, each on its own nights.",
+        TARIFF_TERMS,
+        "two powers that add up, each constant, with ends of their own",
+        Charging(Timing.OFF_PEAK, (3.6, 7.2), (0.35, 0.9), (5.0, 16.0), cars=2),
+    ),
+    Behaviour(
+        "ev_smart_pieces",
+        AssetClass.EV,
+        0.09,
+        0.0,
+        "Charged in half-hours that a supplier chooses, at night and sometimes by day.",
+        TARIFF_TERMS,
+        "one power in pieces whose number and place vary",
+        Charging(Timing.PIECES, (7.0, 7.2, 7.4), (0.3, 0.95), (5.0, 22.0)),
+    ),
+    Behaviour(
+        "ev_solar_divert",
+        AssetClass.EV,
+        0.03,
+        0.0,
+        "A charge point that follows surplus generation from 1.4 kW (6 A) on; at night what is then missing.",
+        "EN 61851: least current of 6 A",
+        "net power near zero on bright days in place of export, from 1.4 kW on",
+        Charging(Timing.SURPLUS, (7.2,), (0.3, 0.8), (5.0, 18.0)),
+    ),
+    Behaviour(
+        "ev_socket_2_3kw",
+        AssetClass.EV,
+        0.05,
+        0.0,
+        "A 2.3 kW lead at a socket, for hours.",
+        "10 A limit of leads for domestic sockets",
+        "one power for two hours and more, on nights of any temperature",
+        Charging(Timing.OFF_PEAK, (2.2, 2.3), (0.3, 0.95), (4.0, 14.0)),
+    ),
+    Behaviour(
+        "ev_workplace",
+        AssetClass.EV,
+        0.0,
+        0.8,
+        "Cars of staff and visitors, charged during working hours.",
+        HAND,
+        "blocks of one power or its multiples on working days",
+        Charging(Timing.WORK, (3.7, 7.4, 7.4, 11.0, 22.0), (0.3, 0.95), (6.0, 30.0)),
+    ),
+)
+_BATTERIES: Final = (
+    Behaviour(
+        "battery_self_use",
+        AssetClass.BATTERY,
+        0.48,
+        0.0,
+        "Charged from surplus generation and discharged to the load.",
+        HAND,
+        "net power held near zero in the evening after bright days",
+    ),
+    Behaviour(
+        "battery_arbitrage",
+        AssetClass.BATTERY,
+        0.10,
+        0.70,
+        "Charged off-peak and discharged to the load, or at full power at the evening peak.",
+        TARIFF_TERMS,
+        _CYCLE,
+    ),
+    Behaviour(
+        "battery_both",
+        AssetClass.BATTERY,
+        0.30,
+        0.0,
+        "Charged from surplus and off-peak, in six of ten off-peak in winter only.",
+        TARIFF_TERMS,
+        _CYCLE,
+    ),
+    Behaviour("battery_peak_shaving", AssetClass.BATTERY, 0.0, 0.12, "Discharged at a site's peaks only.", HAND, _CYCLE),
+    Behaviour("battery_dynamic", AssetClass.BATTERY, 0.12, 0.18, "Charged and discharged by half-hourly prices.", TARIFF_TERMS, _CYCLE),
+)
+_HEAT_PUMPS: Final = (
+    Behaviour("heat_pump_inverter", AssetClass.HEAT_PUMP, 0.56, 0.56, "Modulates with weather compensation.", HAND, _COLD),
+    Behaviour("heat_pump_on_off", AssetClass.HEAT_PUMP, 0.20, 0.20, "Cycles at one power.", HAND, _COLD),
+    Behaviour("heat_pump_hybrid", AssetClass.HEAT_PUMP, 0.09, 0.09, "Leaves cold hours to a boiler.", HAND, _COLD),
+    Behaviour("heat_pump_air_to_air", AssetClass.HEAT_PUMP, 0.15, 0.15, "Heats rooms while used, cools some in summer.", HAND, _COLD),
+)
+_RESPONSE: Final = (
+    Behaviour("response_winter_peak", AssetClass.DEMAND_RESPONSE, 0.0, 0.20, "On the dearest winter peaks.", HAND, _EVENTS),
+    Behaviour("response_timetable", AssetClass.DEMAND_RESPONSE, 0.10, 0.18, "Every winter working day at one hour.", HAND, _EVENTS),
+    Behaviour("response_price", AssetClass.DEMAND_RESPONSE, 0.45, 0.18, "On days of high prices.", HAND, _EVENTS),
+    Behaviour("response_dispatch", AssetClass.DEMAND_RESPONSE, 0.15, 0.24, "On request on some working days.", HAND, _EVENTS),
+    Behaviour("response_daytime_peak", AssetClass.DEMAND_RESPONSE, 0.0, 0.10, "On working days outside winter.", HAND, _EVENTS),
+    Behaviour(
+        "response_dynamic_tariff",
+        AssetClass.DEMAND_RESPONSE,
+        0.30,
+        0.10,
+        "Dear hours of a tariff of changing prices, and more use in cheap ones.",
+        "price events of the Low Carbon London trial",
+        _EVENTS,
+    ),
+)
+_ROOFS: Final = (
+    Behaviour(
+        "solar_roof",
+        AssetClass.SOLAR_PV,
+        1.0,
+        1.0,
+        "Modules on one or two planes, with inverter limits, shade and outages.",
+        HAND,
+        "load that falls with the height and the season of the sun",
+    ),
+)
+_WATER: Final = (
+    Behaviour(
+        "immersion_twice_daily",
+        "immersion",
+        0.34,
+        0.4,
+        "A timer in the morning and in the afternoon or evening.",
+        "BS EN 60335-2-73: 3 kW elements; timers chosen by hand",
+        _HEAT,
+        WaterHeating((2.7, 3.1), ((10.0, 17.0), (29.0, 39.0)), (0.3, 2.4), (0.05, 0.5), (0.75, 1.0)),
+    ),
+    Behaviour(
+        "immersion_off_peak",
+        "immersion",
+        0.24,
+        0.25,
+        "A 3 kW immersion heater at the off-peak start, all year.",
+        TARIFF_TERMS,
+        _HEAT,
+        WaterHeating((2.6, 3.1), (), (0.7, 3.0), (0.05, 0.4)),
+    ),
+    Behaviour(
+        "water_heating_3_6kw",
+        "immersion",
+        0.12,
+        0.0,
+        "Stronger water heating, twice a day: the best imitation of a car that was met in recorded homes.",
+        "a recorded home",
+        "two runs a day, all year, at hours of their own",
+        WaterHeating((3.3, 3.8), ((0.0, 16.0), (12.0, 40.0)), (0.4, 2.2), (0.1, 0.5), (0.75, 1.0)),
+    ),
+    Behaviour(
+        "immersion_thermostat",
+        "immersion",
+        0.12,
+        0.2,
+        "Left on: heats whenever the tank has cooled.",
+        HAND,
+        _HEAT,
+        WaterHeating((2.6, 3.1), (), (0.15, 0.8), (0.0, 0.0), is_thermostat=True),
+    ),
+    Behaviour(
+        "immersion_by_hand",
+        "immersion",
+        0.12,
+        0.15,
+        "Switched on when wanted.",
+        HAND,
+        "no hour of its own, runs of about one length",
+        WaterHeating((2.6, 3.1), ((8.0, 20.0), (30.0, 42.0)), (0.5, 2.0), (0.1, 0.4), (0.2, 0.5), (5.0,)),
+    ),
+    Behaviour(
+        "immersion_solar_divert",
+        "immersion",
+        0.06,
+        0.0,
+        "A diverter heats the tank from generation that would be exported; without generation it never runs.",
+        HAND,
+        "export held back around noon until the tank is hot; nights as without it",
+        WaterHeating((2.6, 3.1), (), (1.0, 3.0), (0.1, 0.4), follows_surplus=True),
+    ),
+)
+CATALOGUE: Final = (*_CARS, *_BATTERIES, *_HEAT_PUMPS, *_RESPONSE, *_ROOFS, *_WATER)
+BY_NAME: Final = {behaviour.name: behaviour for behaviour in CATALOGUE}
+
+
+def list_behaviours(subject: AssetClass | str) -> tuple[Behaviour, ...]:
+    """The behaviours of a class or of a look-alike, in the order of their numbers."""
+    return tuple(behaviour for behaviour in CATALOGUE if behaviour.subject == subject)
+
+
+def name_behaviours(subject: AssetClass | str) -> tuple[str, ...]:
+    """Their names."""
+    return tuple(behaviour.name for behaviour in list_behaviours(subject))

@@ -1,0 +1,107 @@
+"""The sentence of each answer."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.window import Events, Floats
+from fmar_spark.profiling.parts import Scored
+from fmar_spark.profiling.sentences import describe_evidence, shorten_meaning
+
+
+@dataclass(frozen=True)
+class Indifferent:
+    """A scorer whose evidence moves nothing but what it is told."""
+
+    moved: dict[str, float] = field(default_factory=dict)
+    version: str = "indifferent/1"
+
+    def explain(self, asset: AssetClass, features: Floats) -> Floats:
+        """The same for every meter."""
+        parts = np.zeros(features.shape)
+        for name, part in self.moved.items():
+            parts[:, FEATURES.index(name)] = part
+        return parts
+
+    def predict(self, features: Floats) -> Floats:
+        """Not asked for."""
+        raise AssertionError
+
+    def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
+        """Not asked for."""
+        raise AssertionError
+
+    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+        """Not asked for."""
+        raise AssertionError
+
+
+def build_events(starts: list[int], slots: int, peak_kw: float) -> Events:
+    start, count = np.array(starts, dtype=np.int64), len(starts)
+    whole = np.ones(count)
+    return Events(np.zeros(count, np.int64), start, start + slots, whole, peak_kw * whole, np.ones(count, bool), whole)
+
+
+def score(asset: AssetClass, events: Events, *, is_reported: bool) -> Any:
+    none = build_events([], 1, 1.0)
+    findings = {one: SimpleNamespace(events=events if one is asset else none) for one in ASSET_CLASSES}
+    probability = np.full((1, len(ASSET_CLASSES)), 0.9)
+    probability[0, ASSET_CLASSES.index(AssetClass.DEMAND_RESPONSE)] = np.nan if asset is not AssetClass.DEMAND_RESPONSE else 0.9
+    reported = np.full(probability.shape, is_reported)
+    examination: Any = SimpleNamespace(findings=findings, features=np.full((1, len(FEATURES)), 0.5))
+    nothing: Any = None
+    return Scored(nothing, examination, probability, probability, reported, {}, nothing, nothing)
+
+
+@pytest.mark.parametrize(
+    ("asset", "first_slot", "slots", "sentence"),
+    [
+        (AssetClass.EV, 1, 8, "7.2 kW block, most often between 00:30 and 04:30, on 3 of 5 nights"),
+        (AssetClass.EV, 46, 5, "7.2 kW block, most often between 23:00 and 01:30, on 3 of 5 nights"),
+        (AssetClass.EV, 26, 4, "7.2 kW block, most often between 13:00 and 15:00, on 3 of 5 days"),
+        (AssetClass.HEAT_PUMP, 9, 3, "7.2 kW of heating, in runs of 1.5 h, most often from 04:30, on 3 of 5 days"),
+        (AssetClass.BATTERY, 42, 4, "7.2 kW drawn or given, in runs of 2.0 h, most often from 21:00, on 3 of 5 days"),
+        (AssetClass.SOLAR_PV, 12, 20, "7.2 kW of generation, most often between 06:00 and 16:00, on 3 of 5 days"),
+        (AssetClass.DEMAND_RESPONSE, 32, 2, "7.2 kW held back, most often between 16:00 and 17:00, on 3 of 5 days"),
+    ],
+)
+def test_a_verdict_is_a_sentence_that_a_person_can_check(asset: AssetClass, first_slot: int, slots: int, sentence: str) -> None:
+    scored = score(asset, build_events([first_slot + 48 * day for day in (0, 1, 3)], slots, 7.2), is_reported=True)
+    assert describe_evidence(scored, Indifferent(), np.array([5]))[ASSET_CLASSES.index(asset)] == sentence
+
+
+def test_no_answer_has_no_sentence_and_no_episode_is_said_so() -> None:
+    scored = score(AssetClass.EV, build_events([30], 1, 2.0), is_reported=False)
+    ev, heat_pump, _, _, demand_response = describe_evidence(scored, Indifferent(), np.array([70]))
+    assert ev == "2.0 kW block, most often between 15:00 and 15:30, on 1 of 70 days"
+    assert heat_pump == "no episode like this class in 70 days"
+    assert demand_response is None
+
+
+@pytest.mark.parametrize(
+    ("is_reported", "reason"),
+    [
+        (True, "most for it: charger's power over the median change from slot to slot (0.5)"),
+        (False, "most against it: sessions a day with one (not seen) and difference of the step up and the step down over the power"),
+    ],
+)
+def test_a_sentence_names_what_moved_the_answer_its_own_way(is_reported: bool, reason: str) -> None:
+    moved = {"ev_visibility": 2.0, "ev_per_active_day": -3.0, "ev_edge_mismatch": -1.0, "log_mean_kw": 9.0, "ev_second_kw": 0.05}
+    scored = score(AssetClass.EV, build_events([30], 1, 2.0), is_reported=is_reported)
+    scored.examination.features[0, FEATURES.index("ev_per_active_day")] = np.nan
+    assert reason in str(describe_evidence(scored, Indifferent(moved), np.array([70]))[0])
+
+
+def test_never_more_days_than_were_seen() -> None:
+    scored = score(AssetClass.SOLAR_PV, build_events([24 + 48 * day for day in range(4)], 2, 1.0), is_reported=True)
+    assert "on 3 of 3 days" in str(describe_evidence(scored, Indifferent(), np.array([3]))[ASSET_CLASSES.index(AssetClass.SOLAR_PV)])
+
+
+def test_a_meaning_loses_its_explanation_and_its_capital() -> None:
+    assert shorten_meaning("Share of days from 16:30 on: many.") == "share of days from 16:30 on"
+    assert shorten_meaning("R2 of load; NaN without") == "R2 of load"
