@@ -62,7 +62,7 @@ def test_tiers_keep_the_order_of_many_and_none_have_none() -> None:
 
 def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter() -> None:
     features = np.zeros((3, 10))
-    features[0, :9], features[1, :8] = np.nan, np.nan
+    features[0], features[1, :9] = np.nan, np.nan
     findings = findings_of({AssetClass.SOLAR_PV: features}, 3)
     characterised, unobservable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT))
     sun = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
