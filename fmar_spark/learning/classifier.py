@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -41,7 +41,8 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     Args:
         models: class value -> sets of gradient boosted trees on that class's evidence; their log odds are averaged.
-        calibration: class value -> (slope, intercept) on the logit of the trees' probability.
+        calibration: class value -> (slope, intercept) on the logit of the trees' probability, and for a class with a rival a third
+            number: what it adds if all its energy lies on episodes of a rival that is certain. One block of energy is not two assets.
         presence: class value -> (weights..., intercept) of a logistic on the evidence that the asset is still there.
         size_quantiles: "class/size name" -> both ends of the 80 % interval of log(true / estimate) per unit of (0.05 + spread).
         feature_names: evidence that it was trained on, in the order in which the trees take it.
@@ -64,8 +65,21 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def predict(self, features: Floats) -> Floats:
         """Calibrated probability that each class was there at some time, shape (meters, classes)."""
-        scores = [self._score(asset, np.asarray(features, dtype=np.float32)) for asset in ASSET_CLASSES]
-        return np.round(np.stack(scores, axis=1), PROBABILITY_DECIMALS) if len(features) else np.zeros((0, len(ASSET_CLASSES)))
+        if self.models is None or self.calibration is None:
+            raise ModelError("classifier: not trained")
+        if not len(features):
+            return np.zeros((0, len(ASSET_CLASSES)))
+        evidence = np.asarray(features, dtype=np.float32)
+        names = self.feature_names or FEATURES
+        raw = {asset: to_logit(average_members(self.models[asset.value], evidence[:, columns_of(asset, names)])) for asset in ASSET_CLASSES}
+        scores = []
+        for asset in ASSET_CLASSES:
+            slope, intercept, *rivalry = self.calibration[asset.value]
+            logit = slope * raw[asset] + intercept
+            if rivalry:
+                logit = logit + rivalry[0] * measure_rivalry(asset, raw, evidence)
+            scores.append(np.clip(1 / (1 + np.exp(-np.clip(logit, -30, 30))), FLOOR, CEILING))
+        return np.round(np.stack(scores, axis=1), PROBABILITY_DECIMALS)
 
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that the asset is there at the end, given that of having been there at all.
@@ -94,15 +108,6 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         width = 0.05 + np.where(np.isnan(spread), 0.5, spread)
         return size * np.exp(low * width), size * np.exp(high * width)
 
-    def _score(self, asset: AssetClass, features: Floats) -> Floats:
-        if self.models is None or self.calibration is None:
-            raise ModelError("classifier: not trained")
-        if len(features) == 0:
-            return np.zeros(0)
-        raw = average_members(self.models[asset.value], features[:, columns_of(asset, self.feature_names or FEATURES)])
-        slope, intercept = self.calibration[asset.value]
-        return np.asarray(np.clip(1 / (1 + np.exp(-(slope * to_logit(raw) + intercept))), FLOOR, CEILING))
-
 
 def name_size(asset: AssetClass, size_name: SizeName) -> str:
     """Key under which the interval of a size is stored."""
@@ -117,6 +122,23 @@ def columns_of(asset: AssetClass, names: Sequence[str] = FEATURES) -> Ints:
     """
     wanted = {*_SHARED_CONTEXT, *(feature.name for feature in DETECTORS[asset].features)}
     return np.array([FEATURES.index(name) for name in names if name in wanted])
+
+
+def measure_rivalry(asset: AssetClass, raw: Mapping[AssetClass, Floats], features: Floats) -> Floats:
+    """How far a class's energy is another's: the share that lies on the rival's episodes, times how likely the rival is; shape (meters,).
+
+    0 for a class without a rival or without episodes.
+
+    Args:
+        asset: which class.
+        raw: log odds of every class before calibration, shape (meters,) each.
+        features: shape (meters, features), in the order of ``FEATURES``.
+    """
+    rival = DETECTORS[asset].rival
+    if rival is None:
+        return np.zeros(len(features))
+    overlap = features[:, FEATURES.index(DETECTORS[asset].features[-1].name)]
+    return np.asarray(np.nan_to_num(overlap.astype(np.float64)) / (1 + np.exp(-raw[rival])))
 
 
 def average_members(members: Sequence[Any], evidence: Floats) -> Floats:
@@ -230,7 +252,8 @@ class StoredScorer:
 
     def explain(self, asset: AssetClass, features: Floats) -> Floats:
         """What each column of the evidence adds to the log odds of a class before calibration, shape of ``features``."""
-        columns = columns_of(asset, self._loaded().feature_names or FEATURES)
+        loaded = self._loaded()
+        columns = columns_of(asset, loaded.feature_names or FEATURES)
         parts = np.zeros(features.shape)
         if len(features):
             parts[:, columns] = explain_answers(_plant_once(self.stored, asset), features[:, columns])

@@ -12,7 +12,7 @@ from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Bools, Floats
-from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, name_size, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, measure_rivalry, name_size, to_logit
 from fmar_spark.learning.examples import Examples
 
 MIN_OF_EACH_ANSWER: Final = 20
@@ -65,22 +65,42 @@ def train_classifier(examples: Examples, split: Split, shape: TreeShape | None =
         truth = examples.labels[:, index]
         _require_answers(asset, truth[split.train], "training")
         _require_answers(asset, truth[split.calibrate], "calibration")
-        members = _fit_members(examples.features[:, columns_of(asset)], truth, split.train, shape, seed)
-        models[asset.value] = members
-        held_out = split.calibrate & ~np.isnan(truth)
-        raw = average_members(members, examples.features[held_out][:, columns_of(asset)])
-        calibration[asset.value] = fit_platt(raw, truth[held_out])
+        models[asset.value] = _fit_members(examples.features[:, columns_of(asset)], truth, split.train, shape, seed)
         weights = _fit_presence(examples, index, split.calibrate)
         if weights is not None:
             presence[asset.value] = weights
         size_quantiles.update(_fit_intervals(examples, index, split.calibrate))
+    features = examples.features[split.calibrate]
+    raw = {asset: to_logit(average_members(models[asset.value], features[:, columns_of(asset)])) for asset in ASSET_CLASSES}
+    for index, asset in enumerate(ASSET_CLASSES):
+        calibration[asset.value] = fit_jointly(raw[asset], measure_rivalry(asset, raw, features), examples.labels[split.calibrate, index])
     return AssetClassifier(models, calibration, presence, size_quantiles, list(FEATURES))
 
 
 def fit_platt(raw: Floats, truth: Floats) -> list[float]:
     """Slope and intercept that turn raw log odds into calibrated ones (Platt, 1999); the slope is never negative."""
-    fitted = LogisticRegression(C=10.0).fit(to_logit(raw)[:, None], truth)
+    fitted = LogisticRegression(C=10.0).fit(raw[:, None], truth)
     return [max(float(fitted.coef_[0, 0]), 0.05), float(fitted.intercept_[0])]
+
+
+def fit_jointly(raw: Floats, rivalry: Floats, truth: Floats) -> list[float]:
+    """``fit_platt`` and what a rival takes: all classes of a meter are calibrated together once, so that one explains the other away.
+
+    A rival never speaks for a class: where the meters say so, there is no third number.
+
+    Args:
+        raw: log odds of the class, shape (examples,).
+        rivalry: ``measure_rivalry`` of the same.
+        truth: 1, 0 or NaN.
+    """
+    known = ~np.isnan(truth)
+    both = np.stack([raw, rivalry], axis=1)[known]
+    if both[:, 1].any():
+        fitted = LogisticRegression(C=10.0).fit(both, truth[known])
+        slope, weight = map(float, fitted.coef_[0])
+        if slope > 0 and weight < 0:
+            return [slope, float(fitted.intercept_[0]), weight]
+    return fit_platt(raw[known], truth[known])
 
 
 def _fit_members(evidence: Floats, truth: Floats, wanted: Bools, shape: TreeShape, seed: int) -> list[HistGradientBoostingClassifier]:

@@ -33,7 +33,16 @@ from fmar_spark.profiling.parts import (
     read_slot_starts,
 )
 from fmar_spark.profiling.sentences import describe_evidence
-from fmar_spark.profiling.verdicts import WEATHER_KNOWN_SHARE, Scorer, TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
+from fmar_spark.profiling.verdicts import (
+    WEATHER_KNOWN_SHARE,
+    Scorer,
+    TierRules,
+    find_answerable,
+    name_statuses,
+    name_tiers,
+    temper_answers,
+    weigh_answer,
+)
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings, SizingSettings
 
@@ -112,6 +121,7 @@ class ProfilePass:
         self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, raw: Floats
     ) -> tuple[Scored, tuple[list[str], list[str | None]]]:
         characterised, unobservable = find_answerable(examination.findings, sufficiency)
+        raw = temper_answers(raw, examination.findings, self.rules.tiers)
         probability = np.where(characterised, raw, np.nan)
         present = np.full_like(probability, np.nan)
         reported: Bools = np.nan_to_num(probability) >= self.rules.report_probability

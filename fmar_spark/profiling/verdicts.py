@@ -15,6 +15,12 @@ WEATHER_KNOWN_SHARE: Final = 0.5
 """Share of days with known temperatures from which a meter has weather."""
 
 
+HALF: Final = 0.5
+"""Share of missing evidence beyond which no answer is of the high tier. Source: chosen by hand."""
+LEAST_STEP: Final = 1e-3
+"""How far below the high tier such an answer stays at least."""
+
+
 class Scorer(Protocol):
     """What the pass needs of a classifier."""
 
@@ -53,6 +59,19 @@ def name_tiers(confidence: Floats, rules: TierRules) -> np.ndarray[tuple[int, ..
 def weigh_answer(probability: Floats) -> Floats:
     """Confidence in the answer to "is it there?", whichever way it goes; NaN where there is no answer."""
     return np.maximum(probability, 1 - probability)
+
+
+def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], rules: TierRules) -> Floats:
+    """The probabilities, kept out of the high tier either way where more than half of a class's evidence is missing.
+
+    Args:
+        probability: shape (meters, classes).
+        findings: of the same meters.
+        rules: where the high tier begins.
+    """
+    missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
+    reach = rules.high - LEAST_STEP
+    return np.where(missing > HALF, np.clip(probability, 1.0 - reach, reach), probability)
 
 
 def find_answerable(findings: dict[AssetClass, Findings], sufficiency: Sufficiency) -> tuple[Bools, Bools]:

@@ -13,7 +13,7 @@ from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, store_classifier, to_logit
 from fmar_spark.learning.evaluation import Report, expected_calibration_error
 from fmar_spark.learning.examples import Examples
-from fmar_spark.learning.training import MIN_OF_EACH_ANSWER, Split, TreeShape, fit_platt, split_by_meter, train_classifier
+from fmar_spark.learning.training import MIN_OF_EACH_ANSWER, Split, TreeShape, fit_jointly, fit_platt, split_by_meter, train_classifier
 
 TINY = TreeShape(rounds=10, learning_rate=0.3, leaves=4)
 
@@ -111,7 +111,7 @@ def test_platt_scaling_finds_the_line_that_the_answers_follow(slope: float, inte
     rng = np.random.default_rng(1)
     raw = rng.uniform(0.02, 0.98, 20_000)
     truth = (rng.random(raw.size) < 1 / (1 + np.exp(-(slope * to_logit(raw) + intercept)))).astype(float)
-    found = fit_platt(raw, truth)
+    found = fit_platt(to_logit(raw), truth)
     assert found == pytest.approx([slope, intercept], abs=0.1)
     honest = 1 / (1 + np.exp(-(found[0] * to_logit(raw) + found[1])))
     assert expected_calibration_error(honest, truth) < 0.02
@@ -119,7 +119,22 @@ def test_platt_scaling_finds_the_line_that_the_answers_follow(slope: float, inte
 
 def test_platt_scaling_never_turns_an_order_round() -> None:
     raw = np.linspace(0.01, 0.99, 200)
-    assert fit_platt(raw, (raw < 0.5).astype(float))[0] > 0
+    assert fit_platt(to_logit(raw), (raw < 0.5).astype(float))[0] > 0
+
+
+def test_a_likely_rival_explains_energy_away_and_a_rival_never_speaks_for_a_class() -> None:
+    rng = np.random.default_rng(2)
+    raw, rivalry = rng.normal(0, 2, 20_000), rng.random(20_000)
+    for weight in (-2.0, 2.0):
+        truth = (rng.random(raw.size) < 1 / (1 + np.exp(-(0.8 * raw + weight * rivalry)))).astype(float)
+        truth[::7] = np.nan
+        found = fit_jointly(raw, rivalry, truth)
+        assert len(found) == (3 if weight < 0 else 2)
+        if weight < 0:
+            assert found == pytest.approx([0.8, 0.0, weight], abs=0.15)
+            known = ~np.isnan(truth)
+            honest = 1 / (1 + np.exp(-(found[0] * raw + found[1] + found[2] * rivalry)))
+            assert expected_calibration_error(honest[known], truth[known]) < 0.02
 
 
 def test_size_intervals_hold_four_truths_of_five_on_meters_never_seen(

@@ -7,7 +7,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
-from fmar_spark.profiling.verdicts import TierRules, find_answerable, name_statuses, name_tiers, weigh_answer
+from fmar_spark.profiling.verdicts import TierRules, find_answerable, name_statuses, name_tiers, temper_answers, weigh_answer
 
 RULES = TierRules(0.9, 0.7)
 
@@ -69,6 +69,17 @@ def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter()
     assert unobservable[:, sun].tolist() == [True, False, False]
     assert characterised[:, sun].tolist() == [False, True, True]
     assert np.delete(characterised, sun, axis=1).all()
+
+
+def test_answers_on_half_of_the_evidence_are_never_of_the_high_tier() -> None:
+    features = np.zeros((3, 10))
+    features[0, :6], features[1, :5] = np.nan, np.nan
+    findings = findings_of({AssetClass.HEAT_PUMP: features}, 3)
+    pump = ASSET_CLASSES.index(AssetClass.HEAT_PUMP)
+    for sure in (0.01, 0.99):
+        tempered = temper_answers(np.full((3, len(ASSET_CLASSES)), sure), findings, RULES)
+        assert name_tiers(weigh_answer(tempered[:, pump]), RULES).tolist() == [Tier.MEDIUM.value, Tier.HIGH.value, Tier.HIGH.value]
+        assert (np.delete(tempered, pump, axis=1) == sure).all()
 
 
 def test_too_little_history_is_neither_answered_nor_called_unobservable() -> None:

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.battery.cycles import StorageRules, Traits, find_episodes
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
 from fmar_spark.kernels.window import (
@@ -75,6 +76,8 @@ _BEFORE_SLOTS: Final = 8
 """Half-hours before a drop that a load would have to have begun in, to end in it."""
 _STAYS_SLOTS: Final = 3
 """Half-hours for which a drop must stay."""
+LASTING_SLOTS: Final = 3
+"""Half-hours that net power must stay near zero at a stretch to count as held."""
 LEAST_NEAR: Final = 20
 """Dark half-hours near zero below which nothing is said of what follows them."""
 _PART_METERS: Final = 32
@@ -186,14 +189,15 @@ def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Flo
     dark = (clear < DARK_W_M2) & (read >= BLOCK_DAYS // 4)
     base_kw = _find_base(net, dark, rules.idle_share)
     near_kw = np.minimum(rules.zero_share * base_kw, 0.2 * mean_kw)[:, None, None, None].astype(np.float32)
-    below = net < near_kw
+    touches = net < near_kw
+    below = keep_lasting(touches)
     exporting = np.zeros(net.shape, dtype=np.bool_)
     exporting[window.has_export] = net[window.has_export] < -near_kw[window.has_export]
     is_near = below & ~exporting
     days = np.maximum(read, 1)
     least, further = ((net < near_kw * share).sum(axis=2, dtype=np.int8) * dark for share in (0.5, 2.0))
-    dark_near = below & dark[:, :, None]
-    followed = (dark_near[..., :-1] & below[..., 1:]).sum(axis=(1, 2, 3))
+    dark_near = touches & dark[:, :, None]
+    followed = (dark_near[..., :-1] & touches[..., 1:]).sum(axis=(1, 2, 3))
     near_count = dark_near[..., :-1].sum(axis=(1, 2, 3))
     near_sum = np.maximum(further.sum(axis=(1, 2)), 1)
     return _Zeros(
@@ -204,6 +208,22 @@ def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Flo
         persistence=np.where(near_count >= LEAST_NEAR, followed / np.maximum(near_count, 1), np.nan),
         gap=least.sum(axis=(1, 2)) / near_sum,
     )
+
+
+def keep_lasting(is_near: Bools) -> Bools:
+    """The half-hours of runs of ``LASTING_SLOTS`` or more: a low base load comes and goes, a battery holds for hours.
+
+    Args:
+        is_near: shape (meters, blocks, 28, 48), days in their order.
+    """
+    meters, blocks = is_near.shape[:2]
+    slots = blocks * BLOCK_DAYS * SLOTS_PER_DAY
+    flat = np.zeros((meters, slots + 2 * (LASTING_SLOTS - 1)), dtype=np.bool_)
+    flat[:, LASTING_SLOTS - 1 : slots + LASTING_SLOTS - 1] = is_near.reshape(meters, slots)
+    width = slots + LASTING_SLOTS - 1
+    begins = np.logical_and.reduce([flat[:, lag : lag + width] for lag in range(LASTING_SLOTS)])
+    lasting = np.logical_or.reduce([begins[:, lag : lag + slots] for lag in range(LASTING_SLOTS)])
+    return np.asarray(lasting.reshape(is_near.shape))
 
 
 def _find_base(net: Floats, dark: Bools, idle_share: float) -> Floats:

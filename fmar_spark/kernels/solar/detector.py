@@ -32,6 +32,11 @@ FEATURES: Final = (
     Feature("pv_sky_best_block", "correlation", "Fall of net power with the measured sky from day to day, in the best twelve weeks."),
     Feature("pv_sky_block_share", "share", "Four-week blocks in which that correlation exceeds 0.15."),
     Feature("pv_below_base_share", "share", "Sunny hours below half the base load less dark ones, in the best twelve weeks."),
+    Feature(
+        "pv_below_noon_over_evening",
+        "share",
+        "Sunny hours below half the base load less dark ones from 06:00 to 22:00: a battery that covers the load does so after sunset too.",
+    ),
     Feature("pv_low_noon", "ratio", "How far the lowest sunny hours lie below zero, over the base load."),
     Feature("pv_season_contrast", "ratio", "How much deeper noon lies in bright months than in dull ones, over the mean load."),
     Feature("pv_clear_correlation", "correlation", "Fall of mean power with the clear sky, means of hour and block taken out."),
@@ -58,6 +63,8 @@ METHOD: Final = Method(
 
 _PART_METERS: Final = 64
 """Meters examined together: their hours stay in the processor's cache. Source: speed, no answer depends on it."""
+_IS_WAKING: Final = (np.arange(24) >= 6) & (np.arange(24) < 22)
+"""Hours in which a home is in use: 06:00 to 22:00. Source: definition."""
 ENOUGH_EXPORT: Final = 0.1
 """Share of sunny hours with export from which a block's envelope is the array's."""
 
@@ -225,6 +232,7 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
     quiet = np.maximum(_mean_where(dark, unrest), 1e-3)
     return Evidence(
         below_base_share=_best_blocks(_mean_where(sunny, below) - _mean_where(dark, below)),
+        below_over_evening=_best_blocks(_mean_where(sunny, below) - _mean_where(dark & _IS_WAKING, below)),
         low_noon=_best_blocks(-_mean_where(sunny, blocks.low_kw) / np.maximum(base_days_kw, 0.01)),
         season_contrast=_contrast_seasons(dark_kw - noon_kw, blocks),
         clear_correlation=-_correlate_clear(blocks.mean_kw, blocks),
@@ -320,6 +328,7 @@ def _list_features(
         "pv_sky_best_block": np.where(has_sky, _best_blocks(by_block), np.nan),
         "pv_sky_block_share": np.where(has_sky, follows, np.nan),
         "pv_below_base_share": evidence.below_base_share,
+        "pv_below_noon_over_evening": evidence.below_over_evening,
         "pv_low_noon": evidence.low_noon,
         "pv_season_contrast": evidence.season_contrast,
         "pv_clear_correlation": evidence.clear_correlation,

@@ -23,6 +23,7 @@ class Evidence(NamedTuple):
     """What sun and darkness show of each meter; shape (meters,) unless said otherwise."""
 
     below_base_share: Floats
+    below_over_evening: Floats
     low_noon: Floats
     season_contrast: Floats
     clear_correlation: Floats
