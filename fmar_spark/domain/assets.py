@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from fmar_spark.domain.fmar import AssetCategory, DemandTechType, EnergySource, FmarCodes
-from fmar_spark.domain.words import Direction
+from fmar_spark.domain.words import Direction, Season
 
 
 class AssetClass(StrEnum):
@@ -105,6 +105,8 @@ class AssetFacts(NamedTuple):
     """What a meter must have been read of for the class to be answered."""
     is_seasonal: bool = False
     """Its mark follows the season, so that a quiet half-year is no removal."""
+    shows_in: tuple[Season, ...] = tuple(Season)
+    """Seasons in which silence says that it has gone."""
     has_own_size: bool = True
     """Its episodes show a power of its own; of the others they follow the weather or the site's load, and an upgrade is read from the
     daily mark."""
@@ -163,6 +165,7 @@ ASSET_FACTS: Final = MappingProxyType(
             fmar=FmarCodes(AssetCategory.HEAT_PUMP, demand_tech_type=DemandTechType.HEAT_PUMP),
             needs="40 days of winter, or cold and mild days",
             is_seasonal=True,
+            shows_in=(Season.WINTER,),
             has_own_size=False,
         ),
         AssetClass.BATTERY: AssetFacts(
@@ -196,6 +199,7 @@ ASSET_FACTS: Final = MappingProxyType(
             colours=("#b57b00", "#f0b93a"),
             fmar=FmarCodes(AssetCategory.SOLAR_PV, "Photovoltaic", EnergySource.SOLAR),
             is_seasonal=True,
+            shows_in=(Season.SPRING, Season.SUMMER),
             has_own_size=False,
             is_part_of_load=False,
             has_fixed_hours=True,

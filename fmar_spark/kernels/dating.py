@@ -5,10 +5,13 @@ from typing import Final
 import numpy as np
 
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
+from fmar_spark.domain.words import SEASONS
 from fmar_spark.kernels.changes import ChangeRules, History, find_changes, find_daily_peaks
-from fmar_spark.kernels.window import Bools, Findings, Floats
+from fmar_spark.kernels.window import Bools, Findings, Floats, Ints
 
 PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
+SHOWN_DAYS: Final = 28
+"""Days of silence, in seasons that would show the class, that make a removal. Source: chosen by hand."""
 NEVER_CHANGED_DAYS: Final = 720.0
 """Days since the last change that stand for none."""
 
@@ -26,6 +29,20 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     size_kw = find_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
     rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size)
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
+
+
+def find_shown_removals(history: History, asset: AssetClass, season: Ints) -> Bools:
+    """Meters whose silence at the end lasts for four weeks of seasons in which the class would have shown itself, shape (meters,).
+
+    Args:
+        history: of the class.
+        asset: which class.
+        season: code of each day, shape (days,).
+    """
+    shows = np.isin(season, [SEASONS.index(one) for one in ASSET_FACTS[asset].shows_in])
+    gone = ~history.present
+    silent_at_end = np.cumprod(gone[:, ::-1], axis=1)[:, ::-1].astype(np.bool_)
+    return np.asarray((silent_at_end & shows).sum(axis=1) >= SHOWN_DAYS)
 
 
 def presence_evidence(history: History) -> Floats:

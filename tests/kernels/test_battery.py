@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.battery.detector import examine
+from fmar_spark.kernels.battery.detector import LASTING_SLOTS, examine, keep_lasting
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -78,3 +78,33 @@ def test_batteries_of_a_simulated_fleet_stand_out(see_fleet: FleetMaker) -> None
     found = examine(window, window.net_kw, np.zeros_like(window.import_kw))
     held = np.nan_to_num(column(found, "battery_dark_zero_share")) + np.nan_to_num(column(found, "battery_dark_export_share"))
     assert held[has].mean() > 2 * held[~has].mean()
+
+
+def test_a_load_that_ends_leaves_no_deficit_and_a_battery_does(lay_window: WindowMaker) -> None:
+    home = restless_home()
+    heated, served = home.copy(), home.copy()
+    heated[:, :, 12:15] += 3.0
+    heated[:, :, 33:37] += 3.0
+    served[:, :, 33:43] *= 0.1
+    assert column(look(lay_window, heated), "battery_peak_deficit")[0] < 0.2
+    assert column(look(lay_window, served), "battery_peak_deficit")[0] > 0.5
+
+
+def test_only_what_lasts_is_held() -> None:
+    is_near = np.zeros((1, 1, 28, 48), dtype=bool)
+    is_near[0, 0, 0, 3 : 3 + LASTING_SLOTS - 1] = True
+    is_near[0, 0, 1, 46:] = True
+    is_near[0, 0, 2, : LASTING_SLOTS - 2] = True
+    kept = keep_lasting(is_near)
+    assert not kept[0, 0, 0].any()
+    assert kept[0, 0, 1:3].sum() == LASTING_SLOTS
+    assert not keep_lasting(np.zeros((0, 2, 28, 48), dtype=bool)).size
+
+
+def test_a_low_base_load_that_comes_and_goes_is_told_by_what_follows(lay_window: WindowMaker) -> None:
+    net_kw = restless_home(2)
+    net_kw[0, :, 30:46] = 0.0
+    net_kw[1, :, 30:46:2] = 0.0
+    persistence = column(look(lay_window, net_kw), "battery_zero_persistence")
+    assert persistence[0] > 0.85
+    assert persistence[1] < 0.1

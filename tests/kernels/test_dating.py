@@ -8,7 +8,7 @@ import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.changes import REMOVED, UPGRADED, Changes, History, Presence
-from fmar_spark.kernels.dating import NEVER_CHANGED_DAYS, PRESENCE_EVIDENCE, date_asset, presence_evidence
+from fmar_spark.kernels.dating import NEVER_CHANGED_DAYS, PRESENCE_EVIDENCE, date_asset, find_shown_removals, presence_evidence
 from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.window import Events, Findings, Floats, no_events, unknown_sizes
 
@@ -93,3 +93,28 @@ def test_nothing_read_dates_nothing(asset: AssetClass, meters: int, days: int) -
     assert evidence.shape == (meters, len(PRESENCE_EVIDENCE))
     assert np.isnan(evidence[:, 0]).all()
     assert (evidence[:, 3] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("asset", "silent_from", "is_shown"),
+    [
+        (AssetClass.SOLAR_PV, 300, False),
+        (AssetClass.SOLAR_PV, 200, True),
+        (AssetClass.HEAT_PUMP, 60, True),
+        (AssetClass.HEAT_PUMP, 120, False),
+        (AssetClass.BATTERY, 300, True),
+        (AssetClass.BATTERY, 340, False),
+    ],
+)
+def test_silence_is_a_removal_only_in_seasons_that_would_show_the_class(asset: AssetClass, silent_from: int, is_shown: bool) -> None:
+    days = np.arange(365)
+    season = ((days + 31) // 91) % 4
+    ends = days < 365 if asset is not AssetClass.HEAT_PUMP else days < 300
+    present = (days < silent_from)[None, ends]
+    unknown = np.full(1, np.nan)
+    none = np.zeros(0)
+    changes = Changes(none.astype(int), none, none, none, none, none, none.astype(int))
+    history = History(changes, Presence(unknown, unknown, unknown, unknown), present)
+    if asset is AssetClass.HEAT_PUMP and is_shown:
+        season = np.where(days < 200, 0, season)
+    assert find_shown_removals(history, asset, season[ends]).tolist() == [is_shown]

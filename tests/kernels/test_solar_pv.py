@@ -84,3 +84,23 @@ def test_rows_of_nothing_read_are_unknown(lay_window: WindowMaker) -> None:
     assert not found.generation_kw.any()
     assert np.isnan(found.findings.sizes.peak_kwp).all()
     assert not found.findings.events.meter.size
+
+
+def test_lows_that_follow_the_sun_are_told_from_lows_by_the_clock(lay_window: WindowMaker) -> None:
+    bare = lay_window(np.full((1, 364, 48), 0.4))
+    by_sun, by_clock = np.full((364, 48), 0.4), np.full((364, 48), 0.4)
+    by_sun[bare.clear_w_m2[0] > 150] = 0.0
+    by_clock[:, 16:34] = 0.0
+    found = examine(lay_window(np.stack([by_sun, by_clock])))
+    correlation = column(found, "pv_below_correlation")
+    assert correlation[0] > 0.4
+    assert np.nan_to_num(correlation[1]) < 0.2
+
+
+def test_a_battery_that_covers_the_load_does_so_after_sunset_too(lay_window: WindowMaker) -> None:
+    noon_only, all_day = np.full((364, 48), 0.4), np.full((364, 48), 0.4)
+    noon_only[:, 20:28] = 0.0
+    all_day[:, 12:46] = 0.0
+    gap = column(examine(lay_window(np.stack([noon_only, all_day]))), "pv_below_noon_over_evening")
+    assert gap[0] > 0.9
+    assert gap[1] < 0.2

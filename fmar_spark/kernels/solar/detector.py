@@ -43,8 +43,8 @@ FEATURES: Final = (
     Feature(
         "pv_below_correlation",
         "correlation",
-        "Rise of the share of days below half the base load with the clear sky, means of hour and block taken out: edges that move with "
-        "the sun's.",
+        "Rise of the share of days below half the usual base load with the clear sky, means of hour and block taken out: edges that move "
+        "with the sun's.",
     ),
     Feature("pv_noon_unrest", "log ratio", "Day-to-day scatter of sunny hours over that of dark ones."),
     Feature("pv_scale_ratio", "ratio", "Power of the fitted array at 1 kW/m2 over the mean load."),
@@ -205,6 +205,15 @@ def _best_blocks(values: Floats, count: int = 3) -> Floats:
     return average_known(np.where(np.isinf(ranked), np.nan, ranked), 1)
 
 
+def _take_middle(values: Floats) -> Floats:
+    """Median over blocks, (meters, blocks) -> (meters,), NaN where none is known."""
+    ordered = np.sort(values, axis=1)
+    known = np.count_nonzero(~np.isnan(values), axis=1)
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    return np.asarray(ordered[np.arange(len(values)), np.maximum(known - 1, 0) // 2])
+
+
 def _mean_where(mask: Bools, values: Floats) -> Floats:
     """Mean over the hours of a mask: (meters, blocks, 24) -> (meters, blocks), NaN where none."""
     count = mask.sum(axis=2)
@@ -228,6 +237,8 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
     least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
     base_days_kw = np.maximum(average_known(np.where(np.isinf(least), np.float32(np.nan), least), 2), 0.0)
     below = (net < (0.5 * base_days_kw)[..., None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
+    usual_kw = np.nan_to_num(_take_middle(base_days_kw))
+    low = (net < (0.5 * usual_kw)[:, None, None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
     unrest = np.sqrt(blocks.load_square / np.maximum(blocks.days, 1))
     quiet = np.maximum(_mean_where(dark, unrest), 1e-3)
     return Evidence(
@@ -236,7 +247,7 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
         low_noon=_best_blocks(-_mean_where(sunny, blocks.low_kw) / np.maximum(base_days_kw, 0.01)),
         season_contrast=_contrast_seasons(dark_kw - noon_kw, blocks),
         clear_correlation=-_correlate_clear(blocks.mean_kw, blocks),
-        below_correlation=_correlate_clear(below, blocks),
+        below_correlation=_correlate_clear(low, blocks),
         noon_unrest=_best_blocks(np.log(np.maximum(_mean_where(sunny, unrest), 1e-3) / quiet)),
         dark_kw=dark_kw,
         base_kw=base_kw,
