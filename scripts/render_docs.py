@@ -16,6 +16,7 @@ from fmar_spark.contracts.dictionary import render_dictionary
 from fmar_spark.learning.methods_page import render_methods
 from fmar_spark.learning.model_card import render_model_card
 from fmar_spark.settings.reference import render_settings
+from fmar_spark.simulate.behaviours.page import render_behaviours
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "fmar_spark" / "learning" / "bundled" / "asset_classifier.json"
@@ -23,6 +24,7 @@ DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
     "docs/data_dictionary.md": lambda: render_dictionary(ALL_TABLES),
     "docs/commands.md": lambda: render_commands(build_program()),
     "docs/methods.md": render_methods,
+    "docs/behaviours.md": render_behaviours,
     "docs/settings.md": render_settings,
     "docs/architecture.svg": lambda: draw_architecture(ALL_TABLES, JOBS),
     "mlflow/model_card.md": lambda: render_model_card(json.loads(CARD.read_text(encoding="utf-8"))),

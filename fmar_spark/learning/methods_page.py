@@ -31,6 +31,13 @@ trees, calibrated on meters kept apart) turns that class's features and the mete
 classes are withheld from it: which assets come together differs from fleet to fleet. Episodes, sizes and dates are reported of classes
 that are likely enough (`characterise.report_probability`).
 
+All classes of a meter are calibrated together once: what share of a class's energy lies on the episodes of a rival class, times how
+likely the rival is, speaks against it, so that one block of energy is not a car and a battery at once. Where more than half of a class's
+evidence is missing no answer is of the high tier; where nearly all is, the class is not observable, and the reason names what is wanted.
+The sentence of an answer names the evidence that moved it most its own way: the parts that each piece adds to the log odds along the
+paths of the trees (Saabas, 2014), which add up to them exactly. It is added to what the episodes have in common. Silence at the end of a
+history is a removal only after four weeks of seasons in which the class would have shown itself.
+
 Units: a share lies between 0 and 1, a ratio is of like to like, a log ratio is natural. Of a threshold, "{BY_HAND}" means: between 23
 and 26 November 2026, and no script derives it. Other sources are named. What users may set is in [settings.md](settings.md).
 """
