@@ -163,7 +163,7 @@ ASSET_FACTS: Final = MappingProxyType(
             sight="of heating",
             colours=("#c84e00", "#f58a4b"),
             fmar=FmarCodes(AssetCategory.HEAT_PUMP, demand_tech_type=DemandTechType.HEAT_PUMP),
-            needs="40 days of winter, or cold and mild days",
+            needs="40 days of winter, or temperatures of cold and of mild days",
             is_seasonal=True,
             shows_in=(Season.WINTER,),
             has_own_size=False,

@@ -34,7 +34,6 @@ from fmar_spark.profiling.parts import (
 )
 from fmar_spark.profiling.sentences import describe_evidence
 from fmar_spark.profiling.verdicts import (
-    WEATHER_KNOWN_SHARE,
     Scorer,
     TierRules,
     find_answerable,
@@ -45,6 +44,8 @@ from fmar_spark.profiling.verdicts import (
 )
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings, SizingSettings
+
+WEATHER_KNOWN_SHARE = 0.5
 
 
 class ProfileRules(NamedTuple):

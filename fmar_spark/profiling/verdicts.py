@@ -11,8 +11,6 @@ from fmar_spark.kernels.window import Bools, Findings, Floats
 
 UNOBSERVABLE_SHARE: Final = 0.9
 """A class of whose evidence more than this share is missing cannot be shown by the meter."""
-WEATHER_KNOWN_SHARE: Final = 0.5
-"""Share of days with known temperatures from which a meter has weather."""
 
 
 HALF: Final = 0.5
@@ -88,9 +86,8 @@ def name_statuses(characterised: Bools, unobservable: Bools, sufficiency: Suffic
     statuses[unobservable] = Status.NOT_OBSERVABLE.value
     reasons: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = np.full(characterised.shape, None, dtype=object)
     for meter, position in zip(*np.nonzero(unobservable), strict=True):
-        weather = "" if sufficiency.weather_share[meter] >= WEATHER_KNOWN_SHARE else ", no temperatures"
         needs = ASSET_FACTS[ASSET_CLASSES[position]].needs
-        reasons[meter, position] = f"not shown by {int(sufficiency.days_seen[meter])} days read{weather}: {needs} wanted"
+        reasons[meter, position] = f"not shown by {int(sufficiency.days_seen[meter])} days read: {needs} wanted"
     for meter in np.flatnonzero(sufficiency.verdict != SUFFICIENT):
         reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {int(sufficiency.days_seen[meter])} days read"
     return list(statuses.ravel()), list(reasons.ravel())
