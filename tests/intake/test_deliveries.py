@@ -114,8 +114,12 @@ def test_what_is_merely_odd_is_kept_with_a_notice(tmp_path: Path, notice: str, c
 def test_a_friday_is_declared_in_time_on_the_next_working_day(tmp_path: Path) -> None:
     friday = VOLUME | {"period_start_utc": "2025-12-19T17:00:00Z", "declared_at_utc": "2025-12-22T23:00:00Z"}
     eve = VOLUME | {"period_start_utc": "2025-12-24T17:00:00Z", "declared_at_utc": "2025-12-29T10:00:00Z"}
-    staged = stage(tmp_path, volumes=write_csv(friday, eve))
+    holiday = VOLUME | {"period_start_utc": "2025-12-25T17:00:00Z", "declared_at_utc": "2025-12-29T10:00:00Z"}
+    sunday = VOLUME | {"period_start_utc": "2025-12-28T17:00:00Z", "declared_at_utc": "2025-12-29T10:00:00Z"}
+    staged = stage(tmp_path, volumes=write_csv(friday, eve, holiday, sunday))
     assert dict(staged.noticed) == {}
+    too_late = holiday | {"declared_at_utc": "2025-12-30T10:00:00Z"}
+    assert dict(stage(tmp_path, volumes=write_csv(too_late)).noticed) == {"late_declaration": 1}
 
 
 def test_settlement_periods_are_local_and_a_day_has_46_48_or_50(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def find_timing_notices(start: pd.Series, declared: pd.Series, delivered_kwh: ND
     local_day, said_day = (
         stamps[known].dt.tz_convert(LONDON).dt.tz_localize(None).to_numpy().astype("datetime64[D]") for stamps in (start, declared)
     )
-    is_late[known] = said_day > np.busday_offset(np.busday_offset(local_day, 0, "backward"), 1, holidays=_list_holidays())
+    is_late[known] = said_day > np.busday_offset(local_day, 1, "backward", holidays=_list_holidays())
     is_early = known & (declared < start + pd.Timedelta(minutes=30)).to_numpy()
     return {"early_declaration": is_early, "late_declaration": is_late, "delivered_negative": delivered_kwh < 0}
 
