@@ -94,7 +94,7 @@ _PORTFOLIO_ROWS: Final = f"""(
     SELECT {", ".join(f"r.{name}" for name in _RIGHTS)}, s.mpan_id, s.asset_class, s.direction, s.asset_id,
         CASE r.asset_class WHEN '' THEN 'meter_point' ELSE 'asset' END AS link, s.present_probability, s.tier,
         CASE s.tier WHEN 'high' THEN 'usable' WHEN 'medium' THEN 'usable_flagged' ELSE 'characterisation_in_progress' END AS market_status,
-        s.tier = '{Tier.MEDIUM}' AND NOT list_contains(r.answered_classes, s.asset_class) AS needs_confirmation,
+        s.tier = '{Tier.MEDIUM}' AND NOT list_contains(r.answered_classes, s.asset_class) AS is_unconfirmed,
         {", ".join(f"CASE WHEN s.tier <> '{Tier.LOW}' THEN s.{name} END AS {name}" for name in _HELD_BACK)},
         d.declared_kw, s.gsp_group_id, s.gsp_id, s.is_over_export_limit, s.as_of_date
     FROM verified_claims r

@@ -127,7 +127,7 @@ class PortfolioQuery(PageQuery):
     tier: Tier | None = Field(None, description="Confidence in the detection.")
     market: str | None = Field(None, description="Market of the right.", pattern="^(dso_local|neso_ancillary|neso_bm|wholesale)$")
     gsp_group_id: GspGroupId | None = Field(None, description="Settlement area, _A to _P.")
-    needs_confirmation: QueryFlag | None = Field(None, description="Detected with medium confidence and not yet answered.")
+    is_unconfirmed: QueryFlag | None = Field(None, description="Detected with medium confidence and not yet answered.")
 
 
 class InvitationsQuery(PageQuery):
