@@ -16,7 +16,7 @@ from fmar_spark.contracts.dictionary import render_dictionary
 from fmar_spark.learning.methods_page import render_methods
 from fmar_spark.learning.model_card import render_model_card
 from fmar_spark.settings.reference import render_settings
-from fmar_spark.simulate.behaviours.page import render_behaviours
+from fmar_spark.simulate.behaviours.behaviours_page import render_behaviours
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "fmar_spark" / "learning" / "bundled" / "asset_classifier.json"

@@ -1,7 +1,7 @@
 """The catalogue as a document."""
 
+from fmar_spark.simulate.behaviours.behaviours_page import render_behaviours
 from fmar_spark.simulate.behaviours.catalogue import CATALOGUE
-from fmar_spark.simulate.behaviours.page import render_behaviours
 
 
 def test_every_behaviour_has_a_row_with_its_ranges_and_source() -> None:
