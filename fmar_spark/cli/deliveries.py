@@ -11,6 +11,7 @@ from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.catalogue import filled_by
 from fmar_spark.contracts.deliveries import DISCREPANCIES, NOTICE_ATTEMPTS
 from fmar_spark.contracts.job import Job
+from fmar_spark.contracts.network import CONNECTIONS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.register import AGREEMENTS, OVERRIDES
@@ -54,7 +55,7 @@ def load_deliveries(
     "verify",
     Job(
         "verify_delivery",
-        (*DECLARED, READINGS, METER_POINTS, LEGAL_BASES, WEATHER, AGREEMENTS),
+        (*DECLARED, READINGS, METER_POINTS, LEGAL_BASES, WEATHER, AGREEMENTS, CONNECTIONS),
         filled_by("verify_delivery"),
         needs_lake=True,
     ),

@@ -28,11 +28,12 @@ EVENT_RULES: Final = {
     "no_forecast": "no expectation can be formed for the day",
     "too_few_days": "too few earlier days",
     "asset_too_small": "the declaration is smaller than the error of the expectation",
+    "above_connection": "more was declared than the connection can swing: its import and export capacity together",
     "above_observed_maximum": "more was declared than the meter's load was ever seen to range over",
     "shortfall": "the boundary meter shows less than was declared",
 }
 """Reasons of verdicts on events, in the order in which they are looked for."""
-IMPLAUSIBLE_RULES: Final = frozenset({"above_observed_maximum", "shortfall"})
+IMPLAUSIBLE_RULES: Final = frozenset({"above_connection", "above_observed_maximum", "shortfall"})
 
 EVENT_NOTICES: Final = {
     "amsid_unknown": "the register does not know the AMSID at this meter point",

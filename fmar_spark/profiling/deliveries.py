@@ -101,6 +101,7 @@ class VerificationPass:
             is_overlapping=overlaps[near],
             estimated=marks.count_of(events, slots, near, ESTIMATED),
             opted_out=marks.count_of(events, slots, near, OPTED_OUT),
+            limit_kw=_read_floats(events, "limit_kw")[near],
             range_kwh=_find_range(meter_days.net_kwh)[checked.meter],
         )
         wanted = np.flatnonzero(np.asarray(events["is_wanted"])[near])

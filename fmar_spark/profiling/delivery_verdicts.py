@@ -39,6 +39,8 @@ class EventFacts(NamedTuple):
     estimated: Ints
     """Half-hours that are estimates."""
     opted_out: Ints
+    limit_kw: Floats
+    """Import and export capacity of the connection together; NaN where unknown."""
     range_kwh: Floats
     """How far apart the meter's half-hours are at most."""
 
@@ -60,6 +62,7 @@ def conclude_events(events: Dispatches, found: CheckedEvents, facts: EventFacts)
     rule = np.asarray([RULE_OF_REASON.get(REASONS[code], REASONS[code]) for code in found.checks.reason.tolist()], dtype=object)
     hours = facts.half_hours * HOURS_PER_SLOT
     above = is_above_maximum(events.declared_kwh, hours, kw_from_kwh(facts.range_kwh))
+    over_limit = is_above_maximum(events.declared_kwh, hours, facts.limit_kw)
     is_unread = found.checks.reason == UNREAD
     applies: dict[str, Bools] = {
         "partial_half_hour": facts.is_partial,
@@ -70,6 +73,7 @@ def conclude_events(events: Dispatches, found: CheckedEvents, facts: EventFacts)
         "sign_suspected": events.declared_kwh < 0,
         "half_hours_estimated": is_unread & (facts.estimated > 0),
         "half_hours_opted_out": is_unread & (facts.opted_out > 0),
+        "above_connection": over_limit & found.checks.is_assessable,
         "above_observed_maximum": above & found.checks.is_assessable,
     }
     order = {name: place for place, name in enumerate(EVENT_RULES)}
@@ -92,6 +96,7 @@ def _describe(rule: str, found: CheckedEvents, at: int, facts: EventFacts) -> st
     said = {
         "": numbers,
         "shortfall": f"{numbers}: so little has a probability of {checks.p_value[at]:.2g} for an honest declaration",
+        "above_connection": f"{numbers}; the connection can swing by {facts.limit_kw[at]:.4g} kW",
         "above_observed_maximum": f"{numbers}; half-hours of the meter never differed by more than {_kwh(facts.range_kwh[at])}",
         "asset_too_small": f"{numbers}; the expectation errs by {_kwh(checks.spread_kwh[at])}",
         "too_few_days": f"{int(found.baselines.days_learnt[at])} earlier days found, 14 wanted",

@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.deliveries import ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISPATCH_EVENTS
+from fmar_spark.contracts.network import CONNECTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, WEATHER
 from fmar_spark.contracts.register import AGREEMENTS
 from fmar_spark.contracts.table import TableContract
@@ -30,10 +31,18 @@ from fmar_spark.profiling.deliveries import VerificationPass
 from fmar_spark.profiling.delivery_evidence import READ, EvidencePass
 from fmar_spark.settings.sections import DeliverySettings, Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather
-from fmar_spark.transforms.deliveries import join_rights, join_volumes, list_dispatches, list_unasked, list_volumes, mark_unmeasured
+from fmar_spark.transforms.deliveries import (
+    join_limits,
+    join_rights,
+    join_volumes,
+    list_dispatches,
+    list_unasked,
+    list_volumes,
+    mark_unmeasured,
+)
 from fmar_spark.transforms.eligibility import RunDays, check_meters, eligible_meter_days, eligible_meters
 
-READS: Final = (DISPATCH_EVENTS, ASSET_VOLUMES, READINGS, METER_POINTS, LEGAL_BASES, WEATHER, AGREEMENTS)
+READS: Final = (DISPATCH_EVENTS, ASSET_VOLUMES, READINGS, METER_POINTS, LEGAL_BASES, WEATHER, AGREEMENTS, CONNECTIONS)
 WRITES: Final = (DELIVERY_CHECKS, DELIVERY_EVIDENCE)
 NEAR_DAYS: Final = 8
 """Events so near a wanted one may overlap with it: none is longer than a week."""
@@ -57,6 +66,7 @@ EVENT_FIELDS: Final = (
     "notices",
     "volume_notices",
     "right",
+    "limit_kw",
     "is_near",
     "is_wanted",
 )
@@ -109,6 +119,7 @@ def _read_dispatches(store: TableStore, span: Span, days: RunDays) -> _Dispatche
     events = list_dispatches(store.read(DISPATCH_EVENTS), points)
     volumes = list_volumes(store.read_or_empty(ASSET_VOLUMES), points)
     joined = join_rights(join_volumes(events, volumes), store.read_or_empty(AGREEMENTS))
+    joined = join_limits(joined, store.read_or_empty(CONNECTIONS))
     unasked = list_unasked(events, volumes)
     dated = joined.select("event_id", "mpan_id", "amsid", "event_date", "newest_at").unionByName(
         _name_unasked(unasked).select("event_id", "mpan_id", "amsid", "event_date", "newest_at")

@@ -130,6 +130,19 @@ def join_rights(dispatches: DataFrame, agreements: DataFrame) -> DataFrame:
     return dispatches.join(rights, ["fsp_id", "mpan_id", "amsid"], "left").withColumn("right", right).drop("stretches", "is_known")
 
 
+def join_limits(dispatches: DataFrame, connections: DataFrame) -> DataFrame:
+    """Each event with what its connection can swing at most, kW: import and export capacity together; null where unknown.
+
+    Args:
+        dispatches: of ``list_dispatches``.
+        connections: silver.connections.
+    """
+    terms = connections.where(F.col("valid_to_date").isNull()).select(
+        "mpan_id", (F.col("max_import_kw") + F.coalesce("max_export_kw", F.lit(0.0))).alias("limit_kw")
+    )
+    return dispatches.join(F.broadcast(terms.dropDuplicates(["mpan_id"])), "mpan_id", "left")
+
+
 def _list_boundaries(meter_points: DataFrame) -> DataFrame:
     return meter_points.select("mpan_id", "boundary_mpan_id", "time_zone")
 

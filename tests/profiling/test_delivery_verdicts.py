@@ -79,12 +79,13 @@ def odd_event(made: DeliveryFleet, **other: Any) -> dict[str, Any]:
         ("sign_suspected", {"declared_kwh": -3.0}),
         ("agreement_not_in_force", {"right": "not_in_force"}),
         ("above_observed_maximum", {"declared_kwh": 1e5}),
+        ("above_connection", {"declared_kwh": 1e5, "limit_kw": 23.0}),
     ],
 )
 def test_a_check_names_the_first_rule_that_applies(made: DeliveryFleet, rule: str, other: dict[str, Any]) -> None:
     (row,) = check(made, build_chunk(made, [odd_event(made, **other)])).to_pylist()
     assert row["rule"] == rule
-    assert row["verdict"] == ("implausible" if rule == "above_observed_maximum" else "not_assessable")
+    assert row["verdict"] == ("implausible" if rule.startswith("above") else "not_assessable")
 
 
 def test_units_and_partial_declarations_are_noticed(made: DeliveryFleet) -> None:

@@ -53,6 +53,7 @@ def list_events(made: DeliveryFleet, wanted_from: date = FIRST) -> list[dict[str
                 "notices": [],
                 "volume_notices": [],
                 "right": "",
+                "limit_kw": None,
                 "is_near": True,
                 "is_wanted": start.date() >= wanted_from,
             }
@@ -73,7 +74,10 @@ def build_chunk(made: DeliveryFleet, events: list[dict[str, Any]], marked: Mappi
     plain = pa.concat_tables(parts)
     blank = np.full((len(events), 48), np.nan, dtype=np.float32)
     asked = _rows([event["mpan_id"] for event in events], [event["end_at"].date() for event in events], [None] * len(events), blank, made)
-    structs = pa.array([{name: value for name, value in event.items() if name != "mpan_id"} for event in events])
+    kinds = {"limit_kw": pa.float64(), "declared_kwh": pa.float64(), "notice_at": STAMP}
+    found = pa.array([{name: value for name, value in event.items() if name != "mpan_id"} for event in events])
+    fields = [pa.field(field.name, kinds.get(field.name, field.type)) for field in found.type]
+    structs = found.cast(pa.struct(fields))
     whole = pa.concat_tables([plain.append_column("event", pa.nulls(plain.num_rows, structs.type)), asked.append_column("event", structs)])
     return whole.sort_by("mpan_id").combine_chunks()
 
