@@ -26,6 +26,7 @@ WHOLE_HISTORY_MONTHS: Final = 1200
 MICROSECONDS_A_SLOT: Final = 1_800_000_000
 SLOTS_A_DAY: Final = clock.SLOTS_PER_DAY
 NO_VALUE: Final = -1
+ENERGY_DECIMALS, PROBABILITY_DECIMALS = 3, 6
 SAME: Final = ("event_id", "amsid", "fsp_id", "market", "product", "start_at", "end_at", "dispatch_direction", "event_date")
 """Columns that a check takes over from its event."""
 
@@ -162,7 +163,18 @@ class VerificationPass:
         }
         schema = arrow_schema(DELIVERY_CHECKS)
         rows = pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
-        return rows.take(pa.array(wanted))
+        return _round(rows.take(pa.array(wanted)))
+
+
+def _round(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows with whole watt-hours and probabilities of six decimals: what lies below hangs on which meters are checked together."""
+    columns = [
+        pc.round(column, ENERGY_DECIMALS if field.name.endswith("_kwh") else PROBABILITY_DECIMALS)
+        if pa.types.is_floating(field.type)
+        else column
+        for field, column in zip(rows.schema, rows.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=rows.schema)
 
 
 class _Marks(NamedTuple):

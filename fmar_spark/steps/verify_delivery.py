@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ from fmar_spark.kernels.delivery.verification import VerificationRules
 from fmar_spark.profiling.baselines import read_rules
 from fmar_spark.profiling.deliveries import VerificationPass
 from fmar_spark.profiling.delivery_evidence import READ, EvidencePass
+from fmar_spark.profiling.windows import WeatherBook, empty_weather
 from fmar_spark.settings.sections import DeliverySettings, Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather
 from fmar_spark.transforms.deliveries import (
@@ -46,6 +48,8 @@ READS: Final = (DISPATCH_EVENTS, ASSET_VOLUMES, READINGS, METER_POINTS, LEGAL_BA
 WRITES: Final = (DELIVERY_CHECKS, DELIVERY_EVIDENCE)
 NEAR_DAYS: Final = 8
 """Events so near a wanted one may overlap with it: none is longer than a week."""
+WHOLE_WINDOW_DAYS: Final = 1000
+"""More than any window has."""
 CHECKS_PER_CHUNK: Final = 4096
 """Meters whose checks are added up at once: a check is a few numbers."""
 EVENT_FIELDS: Final = (
@@ -105,13 +109,14 @@ def run(store: TableStore, run: Run, settings: Settings, span: Span) -> Written:
         raise ConfigError(f"--from, --to: {span.first} to {span.last} found, the first day first wanted")
     days = choose_days(store, run)
     dispatches = _read_dispatches(store, span, days)
-    counts = {"days": len(dispatches.days)}
-    if dispatches.days:
-        checks = _check_events(store, run, settings, dispatches, days)
-        counts["checks"] = store.merge(checks, DELIVERY_CHECKS)
+    counts = {"days": len(dispatches.days), "checks": 0}
+    weather = collect_weather(store, settings.characterise.max_weather_areas) if dispatches.days else empty_weather()
+    for month, wanted in groupby(dispatches.days, key=lambda day: day.replace(day=1)):
+        checks = _check_events(store, (run, settings, weather), dispatches, (month, list(wanted)), days)
+        counts["checks"] += store.merge(checks, DELIVERY_CHECKS)
     counts["forgotten"] = _forget(store, run, days)
     counts |= _weigh_evidence(store, run, settings, days)
-    return Written(counts, counts.get("checks", 0))
+    return Written(counts, counts["checks"])
 
 
 def _read_dispatches(store: TableStore, span: Span, days: RunDays) -> _Dispatches:
@@ -141,12 +146,28 @@ def _leave_checked(dated: DataFrame, checks: DataFrame) -> DataFrame:
     return joined.where(is_open | F.coalesce(F.col("rule").isin(*UNREAD_RULES), F.lit(False)))
 
 
-def _check_events(store: TableStore, run: Run, settings: Settings, dispatches: _Dispatches, days: RunDays) -> DataFrame:
-    """Rows of gold.delivery_checks for all events of the wanted days."""
-    own = settings.deliveries
-    wanted_days = [F.lit(day) for day in dispatches.days]
-    first, last = dispatches.days[0], dispatches.days[-1]
-    history = timedelta(days=own.history_days)
+def _check_events(
+    store: TableStore,
+    own: tuple[Run, Settings, WeatherBook],
+    dispatches: _Dispatches,
+    wanted: tuple[date, list[date]],
+    days: RunDays,
+) -> DataFrame:
+    """Rows of gold.delivery_checks for all events of the wanted days of one month.
+
+    What is learnt from begins and ends with the month, whichever of its days are wanted: so a day has the same checks again.
+
+    Args:
+        store: the lake.
+        own: the run, its settings, and all weather.
+        dispatches: all declarations.
+        wanted: first day of the month, and the wanted days in it.
+        days: which the run stands for.
+    """
+    run, settings, weather = own
+    first, last = wanted[0], _end_month(wanted[0])
+    wanted_days = [F.lit(day) for day in wanted[1]]
+    history = timedelta(days=settings.deliveries.history_days)
     near = timedelta(days=NEAR_DAYS)
     is_known = F.col("event_date").between(F.lit(first - history), F.lit(last + near))
     marked = dispatches.events.where(is_known).withColumns(
@@ -161,9 +182,9 @@ def _check_events(store: TableStore, run: Run, settings: Settings, dispatches: _
     )
     rows = _build_rows(store, placed.where(F.col("refusal").isNull()), days, (first - history, last + near))
     passed = VerificationPass(
-        weather=collect_weather(store, settings.characterise.max_weather_areas),
+        weather=weather,
         rules=_read_rules(settings),
-        assumed_notice_minutes=own.assumed_notice_minutes,
+        assumed_notice_minutes=settings.deliveries.assumed_notice_minutes,
         run_id=run.run_id,
         as_of_date=days.until_date,
         checked_at=run.started_at,
@@ -196,12 +217,18 @@ def _build_rows(store: TableStore, events: DataFrame, days: RunDays, reach: tupl
 
 
 def _read_rules(settings: Settings) -> VerificationRules:
-    """What may be set, as the kernels take it."""
-    return VerificationRules(verdict=_read_verdict_rules(settings.deliveries), baseline=read_rules(settings.baseline).baseline)
+    """What may be set, as the kernels take it; forecasts are learnt from all days that the window has."""
+    return VerificationRules(
+        warm_up_days=WHOLE_WINDOW_DAYS, verdict=_read_verdict_rules(settings.deliveries), baseline=read_rules(settings.baseline).baseline
+    )
 
 
 def _read_verdict_rules(settings: DeliverySettings) -> VerdictRules:
     return VerdictRules(check=CheckRules(tolerance=settings.tolerance), evidence=EvidenceRules(rate=settings.suspect_rate))
+
+
+def _end_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 def _name_unasked(unasked: DataFrame) -> DataFrame:

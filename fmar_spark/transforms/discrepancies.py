@@ -68,7 +68,7 @@ def list_overrides(overrides: DataFrame, capability: DataFrame, rules: FlagRules
     gap = F.col("declared") - F.col("observed_upper")
     known = measured.where(F.col("observed_upper").isNotNull() & (F.coalesce("events", F.lit(0)) >= rules.least_events))
     shares = F.format_string(
-        "%s %.4g %s declared since %s, %.4g observed and at most %.4g in %d events",
+        "%s %.2f %s declared since %s, %.2f observed and at most %.2f in %d events",
         "parameter",
         "declared",
         "unit",

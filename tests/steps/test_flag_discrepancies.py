@@ -82,7 +82,7 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
     delivery, override = flag(store)
     assert (override["state"], override["severity"], override["declared"], override["observed_upper"]) == ("open", "high", 50.0, 15.0)
-    assert override["evidence"] == "rated_kw 50 kW declared since 2025-12-31, 12 observed and at most 15 in 40 events"
+    assert override["evidence"] == "rated_kw 50.00 kW declared since 2025-12-31, 12.00 observed and at most 15.00 in 40 events"
     assert override["recipients"] == ["fsp:ALPHA", "dno:20"]
     assert (delivery["state"], delivery["severity"], delivery["recipients"]) == ("open", "medium", ["fsp:ALPHA"])
     assert flag(store) == [delivery, override]

@@ -18,7 +18,7 @@ from fmar_spark.simulate.deliveries import DeliveryFleet, simulate_deliveries
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.simulate.truth_tables import tabulate_weather
 
-FIRST, LAST = date(2025, 3, 1), date(2025, 11, 30)
+FIRST, LAST = date(2025, 7, 4), date(2025, 10, 31)
 ATTRIBUTES = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1}
 STAMP = pa.timestamp("us", tz="UTC")
 
@@ -85,7 +85,7 @@ def build_chunk(made: DeliveryFleet, events: list[dict[str, Any]], marked: Mappi
 def check(made: DeliveryFleet, chunk: pa.Table, rules: VerificationRules | None = None) -> pa.Table:
     """Checks of all wanted events of a chunk."""
     book = build_weather_book(tabulate_weather(made.plan, made.fleet))
-    checked_at = datetime(2025, 12, 1, tzinfo=UTC)
+    checked_at = datetime(2025, 11, 1, tzinfo=UTC)
     passed = VerificationPass(book, rules or VerificationRules(), 60, "run", LAST, checked_at)
     return pa.Table.from_batches(list(passed(chunk))).select(list(DELIVERY_CHECKS.names))
 
