@@ -182,7 +182,7 @@ DISCREPANCIES: Final = TableContract(
         Column("recipients", "array<string>", "Parties and roles that hear of it.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
         Column("evidence", "string", "The numbers that it rests on, as a sentence.", nullable=False),
         Column("opened_at", "timestamp", "When it was first flagged.", nullable=False),
-        Column("updated_at", "timestamp", "When the evidence last changed.", nullable=False),
+        Column("updated_at", "timestamp", "When its severity, duration or size last changed.", nullable=False),
         Column("cleared_at", "timestamp", "When observation no longer contradicted it; null = open."),
         *run_columns(),
     ),

@@ -116,7 +116,7 @@ def list_markets(checks: DataFrame) -> DataFrame:
 
 
 def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, datetime]) -> DataFrame:
-    """Rows of gold.discrepancies that open, update or clear a flag.
+    """Rows of gold.discrepancies that open, update or clear a flag; none where nothing changed.
 
     A flag whose subject says nothing at present stays as it is.
 
@@ -132,6 +132,8 @@ def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, dateti
         "opened_at",
         "updated_at",
         F.struct("severity", "is_sustained", "is_material").alias("before"),
+        F.col("evidence").alias("evidence_before"),
+        F.col("recipients").alias("told"),
         F.lit(True).alias("is_open"),
     )
     joined = found.join(stored, list(SUBJECT), "left").where(F.col("is_divergent") | F.col("is_open"))
@@ -140,14 +142,15 @@ def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, dateti
     is_cleared = ~F.col("is_divergent")
     new_id = F.sha2(F.concat_ws("\x1f", *SUBJECT, F.col("as_of_date").cast("string")), 256)
     is_changed = F.struct("severity", "is_sustained", "is_material") != F.col("before")
-    return joined.withColumns(
+    touched = joined.where(is_new | is_cleared | is_changed | (F.col("evidence") != F.col("evidence_before")))
+    return touched.withColumns(
         {
             "flag_id": F.coalesce("flag_id", new_id),
             "state": F.when(is_cleared, "cleared").otherwise("open"),
             "opened_at": F.coalesce("opened_at", now),
             "updated_at": F.when(is_new | is_changed | is_cleared, now).otherwise(F.col("updated_at")),
             "cleared_at": F.when(is_cleared, now),
-            "recipients": _list_recipients(),
+            "recipients": F.when(is_cleared, F.col("told")).otherwise(_list_recipients()),
             "run_id": F.lit(run_id),
         }
     )

@@ -106,9 +106,9 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     assert cleared["cleared_at"] is not None
     assert kept["state"] == "open"
     changes = sorted(row["change"] for row in store.read(NOTICES).collect() if row["flag_id"] == delivery["flag_id"])
-    assert changes == ["cleared", "opened", "opened", "updated", "updated"]
+    assert changes == ["cleared", "cleared", "opened", "opened", "updated", "updated"]
     failing = Receiver("status 503 found")
-    assert send(store, failing, attempts=1)["dead"] == 4
+    assert send(store, failing, attempts=1)["dead"] == 5
     assert send(store, receiver)["due"] == 0
     outcomes = [row["outcome"] for row in store.read(NOTICE_ATTEMPTS).collect()]
-    assert (outcomes.count("delivered"), outcomes.count("dead")) == (3, 4)
+    assert (outcomes.count("delivered"), outcomes.count("dead")) == (3, 5)
