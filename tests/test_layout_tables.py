@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,6 +16,8 @@ from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import Column, TableContract
 from fmar_spark.domain.words import Sensitivity
+from fmar_spark.services.capability.access import load_matrix
+from fmar_spark.services.capability.resources import RESOURCES
 
 UNIT_OF_TOKEN = {"kwh": "kWh", "kw": "kW", "kwp": "kWp", "minutes": "minutes", "slots": "slot", "celsius": "degree Celsius"}
 TOKEN_OF_UNIT = {
@@ -135,3 +138,8 @@ def test_a_job_declares_the_tables_of_its_steps(job: Job) -> None:
         read |= {table.full_name for table in step.READS} - (of_others - written[step])
     assert {table.full_name for table in job.reads} == read
     assert {table.full_name for table in job.writes} == set().union(*written.values())
+
+
+def test_the_matrix_of_who_sees_what_decides_about_every_column_that_is_served() -> None:
+    matrix = load_matrix(Path(__file__).resolve().parents[1] / "conf", RESOURCES)
+    assert set(matrix.endpoints) == {resource.name for resource in RESOURCES}
