@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -18,7 +19,6 @@ from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.engine.interrupts import leave_out_interrupts, plain_signals, settle
 from fmar_spark.engine.journal import record_run
-from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.runs import Run, Written, describe_counts, start_run, tell_error
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
@@ -83,7 +83,8 @@ class App:
             self._session = None
         if self._interrupted is not None and not is_address(self.settings.lake.root):
             run, versions_read, versions_written = self._interrupted
-            journal = LakeWriter(Path(self.settings.lake.root))
+            # Here alone: a cluster's lake is at an address, and a cluster has no deltalake.
+            journal = import_module("fmar_spark.engine.lake_writer").LakeWriter(Path(self.settings.lake.root))
             journal.versions_read, journal.versions_written = versions_read, versions_written
             if any(journal.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
                 journal.record_run(run, None, error)

@@ -1,6 +1,9 @@
 """The asset bundle against the typed classes of Databricks' own package, and against the jobs that it starts."""
 
+import importlib.metadata
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,8 @@ from databricks.bundles.jobs import Job
 from typer.main import get_command
 
 from fmar_spark.cli import build_program
+from fmar_spark.cli.declaring import EXTRA_OF_PACKAGE, NAMES
 from fmar_spark.cli.declaring import JOBS as DECLARED_JOBS
-from fmar_spark.cli.declaring import NAMES
 from fmar_spark.contracts.table import TableContract
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,6 +61,31 @@ def test_a_task_starts_its_job_with_arguments_that_it_takes(job: str, task: dict
     clusters = {cluster["job_cluster_key"] for cluster in JOBS[job]["job_clusters"]}
     assert task["job_cluster_key"] in clusters
     assert task["libraries"][0] == {"whl": "./dist/*.whl"}
+
+
+OPTIONAL = set(EXTRA_OF_PACKAGE) - {"pyspark", "delta"}
+IMPORT_WITHOUT = """
+import sys
+from importlib import import_module
+absent, *jobs = sys.argv[1:]
+sys.modules |= dict.fromkeys(absent.split(","))
+for job in ("app", *(f"commands.{job}" for job in jobs)):
+    import_module(f"fmar_spark.{job}")
+"""
+
+
+def test_a_task_imports_no_package_that_its_cluster_does_not_have() -> None:
+    tasks_with: dict[frozenset[str], list[str]] = {}
+    for _, task in TASKS:
+        packages = (library["pypi"]["package"] for library in task["libraries"] if "pypi" in library)
+        named = {re.split(r"[\[<>=]", package)[0] for package in packages}
+        brought = {re.split(r"[\[<>=!~; (]", need)[0] for name in named for need in importlib.metadata.requires(name) or ()}
+        names = frozenset(named | brought)
+        tasks_with.setdefault(names, []).append(task["task_key"])
+    for present, tasks in tasks_with.items():
+        command = [sys.executable, "-c", IMPORT_WITHOUT, ",".join(sorted(OPTIONAL - present)), *tasks]
+        found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert found.returncode == 0, f"{tasks}: {found.stderr}"
 
 
 @pytest.mark.parametrize("name", JOBS)
