@@ -197,6 +197,7 @@ NOTICES: Final = TableContract(
     columns=(
         Column("notice_id", "string", "Digest of flag, change and recipient: a receiver drops what it has already seen.", nullable=False),
         Column("flag_id", "string", "Flag (gold.discrepancies).", nullable=False),
+        mpan_column(),
         Column("recipient", "string", "Party or role.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
         Column("change", "string", "opened, updated or cleared.", nullable=False),
         Column("body", "string", "JSON that is sent.", nullable=False, sensitivity=Sensitivity.PERSONAL),

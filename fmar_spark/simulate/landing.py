@@ -205,10 +205,20 @@ def write_deliveries(plan: FleetPlan, out_dir: Path, meters: int) -> LandingSumm
         files, count = files + 1, count + len(messages)
     target.write_truth(tabulate_meters(made.plan, made.fleet, permissions), "meters", part)
     target.write_truth(tabulate_legal_bases(made.plan, made.fleet, permissions), "legal_bases", part)
+    target.write_truth(_forget_assets(tabulate_labels(made.fleet)), "labels", part)
     target.write_truth(made.truth, "deliveries", part)
     for name, table in ((EVENTS_FILE, made.events), (VOLUMES_FILE, made.volumes)):
         arrow_csv.write_csv(table, target.folder / DELIVERIES_FOLDER / name)
     return LandingSummary(len(made.fleet.mpan_id), files, count, {})
+
+
+def _forget_assets(labels: pa.Table) -> pa.Table:
+    """Labels that say where the readings come from and nothing of assets: the dispatched ones are no asset class."""
+    columns = [
+        pa.nulls(labels.num_rows, field.type) if pa.types.is_boolean(field.type) or pa.types.is_floating(field.type) else labels[field.name]
+        for field in labels.schema
+    ]
+    return pa.table(columns, schema=labels.schema)
 
 
 def write_landing(

@@ -175,6 +175,7 @@ def list_notices(flags: DataFrame, run: tuple[str, datetime]) -> DataFrame:
     return named.select(
         "notice_id",
         "flag_id",
+        "mpan_id",
         "recipient",
         "change",
         body.alias("body"),

@@ -14,7 +14,7 @@ import pytest
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.simulate.fleet import simulate_fleet
-from fmar_spark.simulate.landing import TRUTH_FOLDER, LandingSummary, write_landing
+from fmar_spark.simulate.landing import DELIVERIES_FOLDER, TRUTH_FOLDER, LandingSummary, write_deliveries, write_landing
 from fmar_spark.simulate.plan import BLOCK_METERS, FleetPlan
 
 PLAN = FleetPlan(BLOCK_METERS + 4, date(2023, 3, 1), date(2023, 3, 8), seed=5)
@@ -157,3 +157,19 @@ def test_days_of_the_weather_table_are_those_of_the_plan(landing: tuple[Path, La
     days = np.unique(weather["utc_date"].to_numpy())
     assert days.tolist() == [np.datetime64(PLAN.first_date) + day for day in range(PLAN.days)]
     assert set(map(len, weather["temp_c"].to_pylist())) == {48}
+
+
+def test_meters_with_deliveries_stand_beside_a_fleet_that_stays_as_it_is(tmp_path: Path) -> None:
+    plan = PLAN._replace(meters=3, last_date=date(2023, 3, 30))
+    write_landing(plan, tmp_path)
+    before = digests(tmp_path)
+    summary = write_deliveries(plan, tmp_path, 7)
+    after = digests(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert (summary.meters, summary.files) == (7, 2)
+    assert {path.name for path in (tmp_path / DELIVERIES_FOLDER).iterdir()} == {"events.csv", "volumes.csv"}
+    labels = pq.read_table(tmp_path / TRUTH_FOLDER / "labels").to_pandas().set_index("mpan_id")
+    truth = pq.read_table(tmp_path / TRUTH_FOLDER / "deliveries").to_pandas()
+    assert set(labels.loc[truth["mpan_id"].unique(), "provenance"]) == {"simulated"}
+    assert labels.loc[truth["mpan_id"].unique(), "has_ev"].isna().all()
+    assert set(truth["is_honest"]) == {True, False}
