@@ -96,6 +96,9 @@ def end_session(spark: SparkSession) -> None:
     if process is None:
         stop_session(spark)
         return
+    server = getattr(spark.sparkContext, "_accumulatorServer", None)
+    if server is not None:
+        server.handle_error = lambda *_: None  # its connection ends with the process, which it would print as a traceback
     process.terminate()
     try:
         process.wait(END_SECONDS)
