@@ -28,7 +28,7 @@ from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, SizingRules
 from fmar_spark.kernels.window import Floats
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
-from fmar_spark.learning.examples import Examples, describe_window, hide_unshown
+from fmar_spark.learning.examples import Examples, describe_window
 from fmar_spark.learning.registry import register_classifier
 from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
@@ -187,7 +187,7 @@ def join_labels(evidence: pa.Table, labels: pd.DataFrame) -> Examples:
     return Examples(
         meter_id=mpan_ids,
         features=matrix["features"].reshape(len(mpan_ids), len(FEATURES)).astype(np.float32),
-        labels=hide_unshown(truth, matrix["features"].reshape(len(mpan_ids), len(FEATURES))),
+        labels=truth,
         present=np.full_like(truth, np.nan),
         presence=matrix["presence"].reshape(-1, classes, len(PRESENCE_EVIDENCE)),
         sizes=matrix["sizes"].reshape(-1, classes, names + 1),
