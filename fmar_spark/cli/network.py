@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option, Typer
 
 from fmar_spark.cli.declaring import declare_job, existing_path, one_of
-from fmar_spark.contracts.audiences import FMAR_ASSETS
+from fmar_spark.contracts.audiences import FMAR_ASSETS, PUBLISHED_BLOCKS, PUBLISHED_METERS
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.catalogue import filled_by
 from fmar_spark.contracts.job import Job
@@ -30,7 +30,10 @@ def load_network(
             help="node_id, level, name, dno_code, parent_id, latitude, longitude; Northern Powergrid's topology is recognised",
         ),
     ] = None,
-    members: Annotated[Path | None, Option(parser=existing_path, metavar="FILE", help="mpan_id, node_id")] = None,
+    members: Annotated[
+        Path | None,
+        Option(parser=existing_path, metavar="FILE", help="mpan_id, node_id[, standard, firmness, max_import_kw, max_export_kw]"),
+    ] = None,
     zones: Annotated[Path | None, Option(parser=existing_path, metavar="FILE", help="zone_id, name, node_id")] = None,
     ecr: Annotated[
         Path | None,
@@ -64,6 +67,8 @@ def load_network(
             CONFIRMATIONS,
             QUARANTINE,
             FMAR_ASSETS,
+            PUBLISHED_BLOCKS,
+            PUBLISHED_METERS,
         ),
         filled_by("build_audiences"),
         needs_lake=True,

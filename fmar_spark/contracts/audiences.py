@@ -16,7 +16,7 @@ _AREA: Final = (
 )
 _SUPPRESSED: Final = (
     Column("is_suppressed", "boolean", "Withheld to protect single meters: figures are then null.", nullable=False),
-    Column("suppression_reason", "string", "few_meters, dominance, overlaps or protects_others; null where published."),
+    Column("suppression_reason", "string", "few_meters, dominance, overlaps, protects_others or awaits_changes; null where published."),
 )
 
 
@@ -69,7 +69,23 @@ PUBLISHED_BLOCKS: Final = TableContract(
         Column("sized_meters", "bigint", "Connections with a size in that direction.", nullable=False),
         Column("installed_cumulants", "array<double>", "The same three of the sum of the sizes.", nullable=False),
         Column("energy_kwh_day", "double", "Mean energy a day.", unit="kWh"),
+        Column("areas", "array<string>", "Level and id of every published area that has the block.", nullable=False),
         *run_columns(),
+    ),
+    job=JOB,
+)
+
+PUBLISHED_METERS: Final = TableContract(
+    name="published_meters",
+    layer=Layer.SILVER,
+    doc="One row per connection with an asset that is counted in a published sum, and stretch of publications; the memory of the rules.",
+    key=("asset_class", "meter_digest", "from_publication"),
+    columns=(
+        class_column(),
+        Column("meter_digest", "string", "SHA-256 of the meter point.", nullable=False, sensitivity=Sensitivity.PERSONAL),
+        Column("block_id", "string", "Block that counts it (silver.published_blocks).", nullable=False),
+        Column("from_publication", "int", "First publication that counts it there; the first of all is 1.", nullable=False),
+        Column("to_publication", "int", "First publication that no longer does; null = still counted."),
     ),
     job=JOB,
 )

@@ -6,6 +6,7 @@ blocks. So an area is published only if every block has as many meters as the th
 (secondary suppression in a hierarchy: Hundepool et al., *Statistical Disclosure Control*, Wiley 2012, chapter 4).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -97,12 +98,14 @@ def _keep_nested(areas: Mapping[Area, Ints], order: Sequence[str], atoms: int) -
     """The areas without those that cut through one of an earlier level, or through a larger one of their own."""
     rank = {level: place for place, level in enumerate(order)}
     kept: dict[Area, Ints] = {}
+    areas_of_atom: list[list[Area]] = [[] for _ in range(atoms)]
     for area in sorted(areas, key=lambda one: (rank[one[0]], -len(areas[one]), one[1])):
-        inside = np.zeros(atoms, dtype=np.bool_)
-        inside[areas[area]] = True
-        cuts = any(0 < int(inside[rows].sum()) < min(len(rows), len(areas[area])) for rows in kept.values())
-        if not cuts:
+        rows = areas[area].tolist()
+        shared = Counter(other for row in rows for other in areas_of_atom[row])
+        if all(common in (len(rows), len(kept[other])) for other, common in shared.items()):
             kept[area] = areas[area]
+            for row in rows:
+                areas_of_atom[row].append(area)
     return kept
 
 
@@ -137,5 +140,10 @@ def _protect_remainders(atoms: Atoms, nested: Mapping[Area, Ints], rules: Rules)
 def _list_children(area: Area, areas: Mapping[Area, Ints]) -> list[Area]:
     """The largest areas strictly within one."""
     whole = set(areas[area].tolist())
-    within = [one for one, rows in areas.items() if len(rows) < len(whole) and rows[0] in whole]
-    return [one for one in within if not any(len(areas[other]) > len(areas[one]) and areas[one][0] in areas[other] for other in within)]
+    within = [one for one, rows in areas.items() if len(rows) < len(whole) and int(rows[0]) in whole]
+    children, covered = [], set[int]()
+    for one in sorted(within, key=lambda inner: (-len(areas[inner]), *inner)):
+        if int(areas[one][0]) not in covered:
+            children.append(one)
+            covered.update(areas[one].tolist())
+    return children

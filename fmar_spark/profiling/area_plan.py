@@ -28,9 +28,11 @@ class Publication(NamedTuple):
     blocks: pd.DataFrame
     """atom, asset_class, block_id."""
     areas: pd.DataFrame
-    """asset_class, block_id, area_level, area_id, area_key, share_unanswered: a row for each published area that has the block."""
+    """asset_class, block_id, area_level, area_id, area_key: a row for each published area that has the block."""
     withheld: pd.DataFrame
     """area_level, area_id, asset_class, suppression_reason."""
+    shares: pd.DataFrame
+    """asset_class, area_key, share_unanswered: of every area."""
 
 
 def list_areas_of(atoms: pd.DataFrame) -> dict[Area, list[int]]:
@@ -60,7 +62,7 @@ def plan_publication(counts: pd.DataFrame, rules: Rules) -> Publication:
     atoms = counts.drop_duplicates("atom").reset_index(drop=True)
     areas = {area: np.array(rows, dtype=np.int64) for area, rows in list_areas_of(atoms).items()}
     parts = [_plan_class(str(asset), rows, atoms, areas, rules) for asset, rows in counts.groupby("asset_class")]
-    return Publication(*(pd.concat([part[place] for part in parts], ignore_index=True) for place in range(3)))
+    return Publication(*(pd.concat([part[place] for part in parts], ignore_index=True) for place in range(4)))
 
 
 def _plan_class(
@@ -77,11 +79,19 @@ def _plan_class(
     return Publication(
         pd.DataFrame({"atom": atoms["atom"].to_numpy()[in_block], "asset_class": asset, "block_id": names[plan.block[in_block]]}),
         pd.DataFrame(
-            [(asset, names[block], *area, name_area(area), unanswered[area]) for area, block in _list_pairs(plan)],
-            columns=["asset_class", "block_id", *_AREA, "area_key", "share_unanswered"],
+            [(asset, names[block], *area, name_area(area)) for area, block in _list_pairs(plan)],
+            columns=["asset_class", "block_id", *_AREA, "area_key"],
         ),
         pd.DataFrame(withheld, columns=[*_AREA, "asset_class", "suppression_reason"]),
+        pd.DataFrame(
+            {"asset_class": asset, "area_key": [name_area(area) for area in areas], "share_unanswered": list(unanswered.values())}
+        ),
     )
+
+
+def _tabulate_shares(asset: str, unanswered: Mapping[Area, float]) -> pd.DataFrame:
+    keys = [name_area(area) for area in unanswered]
+    return pd.DataFrame({"asset_class": asset, "area_key": keys, "share_unanswered": list(unanswered.values())})
 
 
 def _list_pairs(plan: Plan) -> Iterator[tuple[Area, int]]:

@@ -113,6 +113,7 @@ class BlockPass:
             "sized_meters": np.bincount(sizes["group"], minlength=len(keys)),
             "installed_cumulants": list_rows(np.concatenate(installed, axis=1), schema.field("installed_cumulants").type),
             "energy_kwh_day": np.bincount(sizes["group"], sizes["energy_kwh_day"].fillna(0.0), len(keys)),
+            "areas": [[]] * len(keys),
             "run_id": [self.stamp.run_id] * len(keys),
             "as_of_date": [self.stamp.as_of_date] * len(keys),
         }
@@ -251,7 +252,7 @@ class AvailabilityPass:
 
 def sum_areas(rows: pa.Table) -> AreaSums:
     """Add up the blocks of each area; a season in which only some of an area's assets were seen counts for all of them."""
-    plain = rows.drop_columns(["cumulants", "installed_cumulants", "season_meters"]).to_pandas()
+    plain = rows.drop_columns(["cumulants", "installed_cumulants", "season_meters", "areas"]).to_pandas()
     own = ["area_level", "area_id", "asset_class", "direction"]
     group = plain.groupby(own, sort=True).ngroup().to_numpy(dtype=np.int64)
     summed = ["meters", "high_tier_meters", "medium_tier_meters", "sized_meters", "energy_kwh_day"]

@@ -10,7 +10,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, PUBLISHED_BLOCKS
+from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, PUBLISHED_BLOCKS, PUBLISHED_METERS
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.network import CONNECTIONS, NETWORK_NODES, NETWORK_ZONES
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
@@ -25,6 +25,7 @@ from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.kernels.disclosure import Rules
+from fmar_spark.profiling.area_history import METER_COLUMNS, Continued, History, continue_publication
 from fmar_spark.profiling.area_plan import ATOM_COLUMNS, Publication, describe_areas, list_areas_of, plan_publication
 from fmar_spark.profiling.area_sums import AreaPass, AvailabilityPass, BlockPass, CapabilityPass, Rounding, Stamp
 from fmar_spark.profiling.shared_days import SharedFactors, find_shared_factors
@@ -42,9 +43,18 @@ READS: Final = (
     NETWORK_NODES,
     NETWORK_ZONES,
     CONNECTIONS,
+    PUBLISHED_BLOCKS,
+    PUBLISHED_METERS,
 )
-WRITES: Final = (AREAS, PUBLISHED_BLOCKS, AREA_CAPABILITY, AREA_AVAILABILITY)
+WRITES: Final = (AREAS, PUBLISHED_BLOCKS, PUBLISHED_METERS, AREA_CAPABILITY, AREA_AVAILABILITY)
 KEYS_PER_CHUNK: Final = 32
+SEPARATOR: Final = "\x1f"
+AREA_OF_BLOCK: Final = pa.schema(
+    [
+        *((name, pa.string()) for name in ("asset_class", "block_id", "area_level", "area_id", "area_key")),
+        ("share_unanswered", pa.float64()),
+    ]
+)
 _log = logging.getLogger(__name__)
 
 
@@ -68,9 +78,11 @@ def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
             raise ConfigError("gold.asset_detections: no eligible meter characterised yet; run jobs/characterise.py first")
         stamp = Stamp(run.run_id, newest["day"])
         counts = _count_atoms(assets, store.read(CAPABILITY))
-        publication = plan_publication(counts, Rules(settings.min_meters, settings.max_meter_share))
+        wanted = plan_publication(counts, Rules(settings.min_meters, settings.max_meter_share))
+        continued = continue_publication(wanted, _list_meters(assets), _read_history(store), settings.min_meters)
+        publication = continued.publication
         _write_areas(store, counts, day, stamp)
-        _write_blocks(store, assets, publication, stamp)
+        _write_blocks(store, assets, continued, stamp)
         areas = AreaPass(
             stamp,
             Rounding(settings.count_step, settings.share_step),
@@ -115,9 +127,20 @@ def _write_areas(store: TableStore, counts: pd.DataFrame, day: object, stamp: St
     store.overwrite(_to_rows(store, described.assign(run_id=stamp.run_id, as_of_date=stamp.as_of_date), AREAS), AREAS)
 
 
-def _write_blocks(store: TableStore, assets: DataFrame, publication: Publication, stamp: Stamp) -> None:
-    """The sums over the meters of every block, in one pass over their profiles."""
-    blocks = store.spark.createDataFrame(pa.Table.from_pandas(publication.blocks.astype(str), preserve_index=False))
+def _list_meters(assets: DataFrame) -> pd.DataFrame:
+    digest = F.sha2("mpan_id", 256).alias("meter_digest")
+    return assets.where("is_present").select("asset_class", digest, "atom").toPandas()
+
+
+def _read_history(store: TableStore) -> History:
+    areas = store.read_or_empty(PUBLISHED_BLOCKS).select("asset_class", "block_id", F.explode("areas").alias("area_key")).distinct()
+    return History(store.read_or_empty(PUBLISHED_METERS).select(*METER_COLUMNS).toPandas(), areas.toPandas())
+
+
+def _write_blocks(store: TableStore, assets: DataFrame, continued: Continued, stamp: Stamp) -> None:
+    """The sums over the meters of every block that is renewed, in one pass over their profiles; the others stay."""
+    publication = continued.publication
+    blocks = _spread(store, publication.blocks[["atom", "asset_class", "block_id"]])
     present = assets.where("is_present").select("mpan_id", "asset_class", "tier", "present_probability", "atom")
     members = present.join(F.broadcast(blocks), ["atom", "asset_class"]).drop("atom")
     sizes = store.read(CAPABILITY).select(
@@ -130,8 +153,21 @@ def _write_blocks(store: TableStore, assets: DataFrame, publication: Publication
     seasons = store.read(METER_PROFILES).select("mpan_id", F.explode("availabilities").alias("row"))
     timed = seasons.select("mpan_id", "row.asset_class", "row.direction", "row.season", "row.probability", "row.kw_p50")
     rows = members.join(sizes, ["mpan_id", "asset_class"], "left").join(timed, ["mpan_id", "asset_class", "direction"], "left")
-    summed = map_whole_keys(rows, "block_id", BlockPass(stamp), PUBLISHED_BLOCKS, KEYS_PER_CHUNK, 0)
-    store.overwrite(summed, PUBLISHED_BLOCKS)
+    renewed = map_whole_keys(rows, "block_id", BlockPass(stamp), PUBLISHED_BLOCKS, KEYS_PER_CHUNK, 0)
+    kept = store.read_or_empty(PUBLISHED_BLOCKS).join(
+        F.broadcast(_spread(store, continued.kept[["asset_class", "block_id"]])), ["asset_class", "block_id"]
+    )
+    listed = publication.areas.groupby(["asset_class", "block_id"])["area_key"].agg(SEPARATOR.join).rename("area_keys").reset_index()
+    areas = _spread(store, listed[["asset_class", "block_id", "area_keys"]])
+    whole = renewed.select(*PUBLISHED_BLOCKS.names).unionByName(kept.select(*PUBLISHED_BLOCKS.names)).drop("areas")
+    named = whole.join(F.broadcast(areas), ["asset_class", "block_id"]).withColumn("areas", F.split("area_keys", SEPARATOR))
+    store.overwrite(named, PUBLISHED_BLOCKS)
+    store.overwrite(_to_rows(store, continued.meters, PUBLISHED_METERS), PUBLISHED_METERS)
+
+
+def _spread(store: TableStore, frame: pd.DataFrame) -> DataFrame:
+    schema = pa.schema([(name, pa.string()) for name in frame.columns])
+    return store.spark.createDataFrame(pa.Table.from_pandas(frame.astype(str), schema, preserve_index=False))
 
 
 def _find_shared(events: DataFrame, located: DataFrame) -> SharedFactors:
@@ -147,7 +183,8 @@ def _find_shared(events: DataFrame, located: DataFrame) -> SharedFactors:
 
 
 def _write_sums(store: TableStore, publication: Publication, areas: AreaPass) -> int:
-    of_area = store.spark.createDataFrame(pa.Table.from_pandas(publication.areas, preserve_index=False))
+    shared = publication.areas.merge(publication.shares, on=["asset_class", "area_key"], how="left")
+    of_area = store.spark.createDataFrame(pa.Table.from_pandas(shared, AREA_OF_BLOCK, preserve_index=False))
     rows = store.read(PUBLISHED_BLOCKS).drop("run_id", "as_of_date").join(F.broadcast(of_area), ["asset_class", "block_id"])
     figures = map_whole_keys(rows, "area_key", CapabilityPass(areas), AREA_CAPABILITY, KEYS_PER_CHUNK, 0)
     withheld = _to_rows(store, _describe_withheld(publication.withheld, areas.stamp), AREA_CAPABILITY)

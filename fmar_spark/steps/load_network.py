@@ -91,18 +91,29 @@ def _write_zones(store: TableStore, topology: Topology, files: NetworkFiles, day
 def _write_places(store: TableStore, topology: Topology, order: Order, day: date) -> int:
     """Connections of the members, of the meter points of a register, and those below nodes that have moved."""
     current = store.read_or_empty(CONNECTIONS).where(is_open())
-    members = _to_rows(store, topology.members.assign(source=order.files.names.get("members", "")), CONNECTIONS)
+    named = topology.members[["mpan_id", "node_id"]].assign(source=order.files.names.get("members", ""))
+    members = _to_rows(store, named, CONNECTIONS)
     others = current.where(F.col("node_id").isNotNull()).select("mpan_id", "node_id", "source").join(members, "mpan_id", "left_anti")
     branches = _to_rows(store, find_branches(topology.nodes), CONNECTIONS)
     placed = members.unionByName(others).join(F.broadcast(branches), "node_id", "left")
     stated = _to_rows(store, _list_terms(order.terms), CONNECTIONS).withColumnRenamed("dno_code", "_operator")
     terms = stated.select("mpan_id", "_operator", F.col("source").alias("_register"), F.struct(*TERMS).alias("_new"))
     before = current.select("mpan_id", F.struct(*TERMS).alias("_old"))
-    joined = placed.join(terms, "mpan_id", "full").join(before, "mpan_id", "left")
+    own = _to_rows(store, _list_member_terms(topology.members), CONNECTIONS).select("mpan_id", F.struct(*TERMS).alias("_own"))
+    joined = placed.join(terms, "mpan_id", "full").join(before, "mpan_id", "left").join(own, "mpan_id", "left")
     by_prefix = F.create_map(*(F.lit(word) for pair in DNO_OF_DISTRIBUTOR.items() for word in pair))
     own_dno = F.coalesce("dno_code", "_operator", F.try_element_at(by_prefix, F.substring("mpan_id", 1, 2)))
-    whole = joined.withColumns({"dno_code": own_dno, "source": F.coalesce("source", "_register"), "_terms": F.coalesce("_new", "_old")})
-    return _fold(store, whole.select("mpan_id", *PLACE, "_terms.*", "source"), CONNECTIONS, ("mpan_id",), day)
+    newest = [F.coalesce(f"_own.{name}", f"_new.{name}", f"_old.{name}").alias(name) for name in TERMS]
+    whole = joined.withColumns({"dno_code": own_dno, "source": F.coalesce("source", "_register")})
+    return _fold(store, whole.select("mpan_id", *PLACE, *newest, "source"), CONNECTIONS, ("mpan_id",), day)
+
+
+def _list_member_terms(members: pd.DataFrame) -> pd.DataFrame:
+    """What the file of members states of its connections."""
+    stated = members.reindex(columns=["mpan_id", *TERMS])
+    for name in ("max_import_kw", "max_export_kw"):
+        stated[name] = pd.to_numeric(stated[name], errors="coerce")
+    return stated.astype(object).where(stated.notna() & (stated != ""), None)
 
 
 def _list_terms(terms: StatedTerms | None) -> pd.DataFrame:

@@ -19,6 +19,8 @@ NAMESPACE: Final = UUID("6f1d0a52-63b0-5c0f-9a3e-6a1f5b8f2c11")
 ATTRIBUTES: Final = len(FMAR_ATTRIBUTES)
 CAPABILITY_COLUMNS: Final = ("rated_kw", "rated_kw_lower", "rated_kw_upper", "peak_kwp", "peak_kwp_lower", "peak_kwp_upper", "confidence")
 _ENDS: Final = ("rated_kw_lower", "rated_kw_upper")
+SILENT: Final = frozenset({"commissioning_date"})
+"""Attributes whose missing value is an answer of the meter: there before the first reading."""
 PLACE: Final = ("gsp_group_id", *(f"{level}_id" for level in LEVELS))
 
 
@@ -82,9 +84,8 @@ def describe_assets(identified: DataFrame, sizes: DataFrame, placed: DataFrame, 
     for attribute in FMAR_ATTRIBUTES:
         answer, name = answers[attribute.column], attribute.column
         columns[name] = answer.value.cast(parse_type(attribute.type))
-        columns[f"{name}_source"] = F.when(
-            answer.value.isNull() & (answer.source != Provenance.METER.value), Provenance.UNKNOWN.value
-        ).otherwise(answer.source)
+        is_missing = answer.value.isNull() & F.lit(name not in SILENT)
+        columns[f"{name}_source"] = F.when(is_missing, Provenance.UNKNOWN.value).otherwise(answer.source)
         if attribute.is_measured:
             is_measured = columns[f"{name}_source"] == Provenance.METER.value
             parts = {"probability": ("double", answer.probability)}

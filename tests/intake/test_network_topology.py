@@ -79,6 +79,18 @@ def test_nodes_that_are_known_may_be_parents_and_are_replaced_by_what_the_file_s
     assert topology.nodes.loc[topology.is_new, "node_id"].tolist() == ["H", "P"]
 
 
+def test_members_may_state_the_terms_of_their_connection(tmp_path: Path) -> None:
+    (tmp_path / "nodes.csv").write_text(f"{HEADER}\n{GSP}\n", encoding="utf-8")
+    rows = "mpan_id,node_id,standard,max_export_kw\n2000056535971,G,G98,3.68\n"
+    (tmp_path / "members.csv").write_text(rows, encoding="utf-8")
+    files = read_network_files(tmp_path / "nodes.csv", tmp_path / "members.csv", None)
+    assert check_topology(files, NONE_KNOWN, NO_MEMBERS).members.loc[0, ["standard", "max_export_kw"]].tolist() == ["G98", "3.68"]
+    (tmp_path / "members.csv").write_text(rows.replace("G98", "G97").replace("3.68", "-1"), encoding="utf-8")
+    files = read_network_files(tmp_path / "nodes.csv", tmp_path / "members.csv", None)
+    with pytest.raises(InputError, match=r"line 2: standard 'G97' found.*line 2: max_export_kw '-1' found, a number of kW"):
+        check_topology(files, NONE_KNOWN, NO_MEMBERS)
+
+
 def test_northern_powergrid_s_topology_is_recognised_by_its_headings(tmp_path: Path) -> None:
     (tmp_path / "npg.csv").write_text(
         "Licence,Substation Name,Substation Type in Forecasting Model,Distribution Information,Bulk Supply point (BSP),"

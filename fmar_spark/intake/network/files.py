@@ -11,6 +11,8 @@ from fmar_spark.intake.intervals.csv_records import read_csv_blocks, read_headin
 
 NODE_COLUMNS: Final = ("node_id", "level", "name", "dno_code", "parent_id", "latitude", "longitude")
 MEMBER_COLUMNS: Final = ("mpan_id", "node_id")
+MEMBER_TERMS: Final = ("standard", "firmness", "max_import_kw", "max_export_kw")
+"""What a file of members may state of a connection as well: no public register has it of homes."""
 ZONE_COLUMNS: Final = ("zone_id", "name", "node_id")
 NORTHERN_POWERGRID: Final = (
     "licence",
@@ -42,7 +44,7 @@ def read_network_files(nodes: Path | None, members: Path | None, zones: Path | N
     given = {kind: path for kind, path in (("nodes", nodes), ("members", members), ("zones", zones)) if path is not None}
     return NetworkFiles(
         read_nodes(nodes) if nodes else None,
-        read_texts(members, MEMBER_COLUMNS) if members else None,
+        read_texts(members, MEMBER_COLUMNS, MEMBER_TERMS) if members else None,
         read_texts(zones, ZONE_COLUMNS) if zones else None,
         {kind: path.name for kind, path in given.items()},
     )
@@ -55,8 +57,8 @@ def read_nodes(path: Path) -> pd.DataFrame:
     return read_texts(path, NODE_COLUMNS)
 
 
-def read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The named columns as trimmed text, '' where empty, and the line of each row.
+def read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
+    """The named columns as trimmed text, '' where empty, and the line of each row; optional ones where the file has them.
 
     Raises:
         InputError: it cannot be read, a column is missing, or a row has not as many fields as the header.
@@ -64,11 +66,13 @@ def read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if path.suffix == ".parquet":
         found = pq.read_table(path)
         _require(path, columns, found.column_names)
-        return _trim(found.select(list(columns)).to_pandas()).assign(line=range(1, found.num_rows + 1))
+        wanted = [*columns, *(name for name in optional if name in found.column_names)]
+        return _trim(found.select(wanted).to_pandas()).assign(line=range(1, found.num_rows + 1))
     heading = read_heading(path)
     _require(path, columns, heading.names)
+    wanted = [*columns, *(name for name in optional if name in heading.names)]
     parts = []
-    for block in read_csv_blocks(path, heading, list(columns)):
+    for block in read_csv_blocks(path, heading, wanted):
         if block.broken:
             raise InputError(f"{path.name} line {block.broken[0][0]}: {block.broken[0][1]!r} found, as many fields as the header wanted")
         parts.append(_trim(block.columns.to_pandas()).assign(line=block.line))

@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 
 from fmar_spark.domain.coast import is_in_britain
+from fmar_spark.domain.fmar import Firmness
 from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.domain.network import LEVELS, DnoCode, Level
 from fmar_spark.errors import InputError
-from fmar_spark.intake.network.files import NetworkFiles
+from fmar_spark.intake.network.files import MEMBER_TERMS, NetworkFiles
 
 KNOWN_COLUMNS: Final = ("node_id", "level", "name", "dno_code", "parent_id", "latitude", "longitude")
 RANK: Final = {level.value: rank for rank, level in enumerate(LEVELS)}
+WORDS: Final = {"standard": ("G98", "G99", "G100"), "firmness": tuple(Firmness)}
 INDEPENDENT: Final = "IDNO_"
 MOST_SHOWN: Final = 10
 
@@ -26,7 +28,7 @@ class Topology(NamedTuple):
     is_new: pd.Series
     """Which of them stand in the file."""
     members: pd.DataFrame
-    """mpan_id and node_id of the file."""
+    """mpan_id and node_id of the file, and those of ``MEMBER_TERMS`` that it has."""
     zones: pd.DataFrame
     """zone_id, name and node_id of the file."""
 
@@ -175,7 +177,19 @@ def _check_members(files: NetworkFiles, nodes: pd.DataFrame, faults: list[str]) 
     twice = once[once.duplicated("mpan_id", keep=False)]
     for _, two in twice.groupby("mpan_id", sort=False):
         faults.append(f"{name} lines {' and '.join(map(str, two['line']))}: one meter point at two nodes, {' and '.join(two['node_id'])}")
-    return once[["mpan_id", "node_id"]].reset_index(drop=True)
+    terms = [column for column in MEMBER_TERMS if column in rows.columns]
+    for column in terms:
+        odd = ~once[column].isin([*WORDS[column], ""]) if column in WORDS else (once[column] != "") & ~is_capacity(once[column])
+        wanted = f"one of {', '.join(WORDS[column])}" if column in WORDS else "a number of kW that is not negative"
+        faults += [
+            f"{name} line {line}: {column} {text!r} found, {wanted} wanted" for line, text in once.loc[odd, ["line", column]].to_numpy()
+        ]
+    return once[["mpan_id", "node_id", *terms]].reset_index(drop=True)
+
+
+def is_capacity(texts: pd.Series) -> pd.Series:
+    """Which texts are numbers that are not negative."""
+    return pd.to_numeric(texts, errors="coerce") >= 0
 
 
 def _check_zones(files: NetworkFiles, nodes: pd.DataFrame, members: pd.Series, faults: list[str]) -> pd.DataFrame:
