@@ -100,7 +100,7 @@ def filled_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def lake(spark: SparkSession, filled_lake: Path, tmp_path: Path) -> Iterator[TableStore]:
     """A copy of it for one test."""
-    yield from copy_lake(spark, filled_lake, tmp_path)
+    yield from copy_lake(spark, filled_lake, tmp_path / "lake")
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +114,13 @@ def answered_lake(spark: SparkSession, filled_lake: Path, tmp_path_factory: pyte
 @pytest.fixture
 def answered(spark: SparkSession, answered_lake: tuple[Path, Written], tmp_path: Path) -> Iterator[TableStore]:
     """A copy of that for one test."""
-    yield from copy_lake(spark, answered_lake[0], tmp_path)
+    yield from copy_lake(spark, answered_lake[0], tmp_path / "answered")
 
 
-def copy_lake(spark: SparkSession, source: Path, folder: Path) -> Iterator[TableStore]:
-    shutil.copytree(source, folder / "lake")
-    yield TableStore(spark, str(folder / "lake"))
-    shutil.rmtree(folder / "lake")
+def copy_lake(spark: SparkSession, source: Path, into: Path) -> Iterator[TableStore]:
+    shutil.copytree(source, into)
+    yield TableStore(spark, str(into))
+    shutil.rmtree(into)
 
 
 def predict(store: TableStore, request: Request, *overrides: str) -> Written:
