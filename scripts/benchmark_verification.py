@@ -38,6 +38,7 @@ from fmar_spark.evaluation.delivery_scenarios import (
     find_signs,
     heat_portfolios,
     inflate_baselines,
+    mix_portfolio,
     move_load,
     number_loads,
     pair_up,
@@ -112,6 +113,18 @@ def report(title: str, loads: Sequence[Loads], copies: int, seed: int) -> None:
     report_curve(portfolios)
     report_behaviours(portfolios)
     report_pairs(portfolios)
+    report_mixtures(portfolios)
+
+
+def report_mixtures(portfolios: Sequence[Portfolio]) -> None:
+    """Whom a portfolio's report names where a tenth of the assets claims phantoms."""
+    print(f"\na tenth of the assets, of size {MAIN_SIZE:.0f}, claims phantoms; e-BH at a false discovery rate of 10 %")
+    for share in PHANTOMS[1:]:
+        for asked in (EVENTS, 2 * EVENTS):
+            mixture = mix_portfolio(portfolios, claim_phantoms(share), MAIN_SIZE, asked, RULES)
+            print(
+                f"phantom {share:4.0%}, {asked} events: reported {mixture.found:.3f} of them; honest among the reported {mixture.wrong:.3f}"
+            )
 
 
 def report_placebos(loads: Sequence[Loads]) -> None:

@@ -10,7 +10,7 @@ from fmar_spark.evaluation.delivery_loads import simulate_loads
 from fmar_spark.evaluation.delivery_portfolios import build_portfolio
 from fmar_spark.evaluation.delivery_scenarios import Pair, check_pairs
 from fmar_spark.kernels.delivery.checks import EventChecks
-from fmar_spark.kernels.delivery.verdicts import SUSPECT, AssetVerdicts, judge_assets
+from fmar_spark.kernels.delivery.verdicts import SUSPECT, AssetVerdicts, conclude_assets
 from fmar_spark.kernels.window import Floats, Ints
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "integrity.svg"
@@ -48,7 +48,7 @@ def main() -> int:
     kind = np.where(checks.is_shared, 2, events.asset)
     body = draw_bars(x, kind, [energy.place(checks.meter_observed_kwh + ends - checks.observed_kwh) for ends in bounds(checks)])
     steps = np.append(np.flatnonzero(np.diff(events.start_slot)), len(rows) - 1)
-    found = [judge_assets(events.take(np.arange(step + 1)), checks.take(np.arange(step + 1)), 2) for step in steps]
+    found = [conclude_assets(events.take(np.arange(step + 1)), checks.take(np.arange(step + 1)), 2) for step in steps]
     body += draw_shares(x[steps], found, share)
     named = next(at for at, verdicts in zip(x[steps], found, strict=True) if verdicts.verdict[1] == SUSPECT)
     body.append(f'<line x1="{named:.1f}" x2="{named:.1f}" y1="50" y2="450" stroke="{COLOURS[1]}" stroke-dasharray="2 3"/>')

@@ -9,9 +9,9 @@ from fmar_spark.evaluation.delivery_portfolios import Behaviour, Portfolio, add_
 from fmar_spark.evaluation.delivery_rates import Traces, join_traces, trace_cusum
 from fmar_spark.kernels.delivery.checks import EventChecks, check_events
 from fmar_spark.kernels.delivery.dispatches import Dispatches, Exclusion, mark_dispatched
-from fmar_spark.kernels.delivery.evidence import Scores, trace_evidence
+from fmar_spark.kernels.delivery.evidence import Scores, control_false_discoveries, trace_evidence, weigh_evidence
 from fmar_spark.kernels.delivery.signals import combine_signals, measure_step
-from fmar_spark.kernels.delivery.verdicts import judge_assets
+from fmar_spark.kernels.delivery.verdicts import conclude_assets
 from fmar_spark.kernels.delivery.verification import VerificationRules
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
@@ -22,6 +22,9 @@ CUSUM_ALLOWANCE: Final = 0.5
 NAIVE_TOLERANCE: Final = 0.2
 METER_ERROR: Final = 0.02
 """Standard deviation of an honest asset meter's error."""
+DISHONEST_SHARE: Final = 0.1
+FALSE_DISCOVERY_RATE: Final = 0.1
+MIXTURE_DRAWS: Final = 100
 HEAT_WAVE_DAYS: Final = 10
 HEAT_WAVE_SPREADS: Final = 0.5
 """By so many spreads of an event's error the afternoons of a heat wave exceed what any baseline expects, at all meters alike."""
@@ -176,6 +179,39 @@ def find_signs(portfolios: Sequence[Portfolio], events: int) -> Signs:
     return Signs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
+class Mixture(NamedTuple):
+    """How a portfolio of honest and dishonest assets is answered."""
+
+    found: float
+    """Share of the dishonest that are reported."""
+    wrong: float
+    """Share of the honest among those reported, mean over draws; none where none is reported."""
+
+
+def mix_portfolio(portfolios: Sequence[Portfolio], act: Act, size: float, events: int, rules: VerificationRules) -> Mixture:
+    """Report by the e-values after so many events, where a tenth of all assets acts dishonestly; means over draws of that tenth."""
+    rng = np.random.default_rng(1)
+    honest, dishonest = (
+        np.concatenate([_weigh_first(portfolio, size, one, events, rules) for portfolio in portfolios]) for one in (act_honestly, act)
+    )
+    found, wrong = [], []
+    for _ in range(MIXTURE_DRAWS):
+        is_dishonest = rng.permutation(len(honest)) < max(DISHONEST_SHARE * len(honest), 1.0)
+        reported = control_false_discoveries(np.where(is_dishonest, dishonest, honest), FALSE_DISCOVERY_RATE)
+        found.append(reported[is_dishonest].mean())
+        wrong.append(reported[~is_dishonest].sum() / max(reported.sum(), 1))
+    return Mixture(float(np.mean(found)), float(np.mean(wrong)))
+
+
+def _weigh_first(portfolio: Portfolio, size: float, act: Act, events: int, rules: VerificationRules) -> Floats:
+    """E-value of each asset after its first events."""
+    given, checks = check_behaviour(portfolio, size, act(portfolio, np.random.default_rng(1)), rules)
+    is_early = portfolio.order < events
+    day = _first_day(portfolio) + given.start_slot // 48
+    scores = Scores(given.asset, day, np.where(is_early, checks.p_value, np.nan), checks.declared_kwh / checks.spread_kwh)
+    return weigh_evidence(scores, len(portfolio.loads.names), rules.verdict.evidence).e_value
+
+
 class Pair(NamedTuple):
     """Two FSPs with an asset each at every meter."""
 
@@ -192,7 +228,7 @@ def pair_up(portfolios: Sequence[Portfolio], pair: Pair, events: int) -> Ints:
     verdicts = []
     for portfolio in portfolios:
         both, checks = check_pairs(portfolio, pair, events)
-        verdicts.append(judge_assets(both, checks, 2 * len(portfolio.loads.names), _first_day(portfolio)).verdict.reshape(-1, 2))
+        verdicts.append(conclude_assets(both, checks, 2 * len(portfolio.loads.names), _first_day(portfolio)).verdict.reshape(-1, 2))
     return np.concatenate(verdicts)
 
 

@@ -24,7 +24,7 @@ from fmar_spark.kernels.delivery.verdicts import (
     VERDICTS,
     AssetVerdicts,
     VerdictRules,
-    judge_assets,
+    conclude_assets,
 )
 from fmar_spark.kernels.window import Ints
 
@@ -66,7 +66,7 @@ class EvidencePass:
         keys, asset = number_keys(named)
         events = _read_events(chunk, asset)
         checks = _read_checks(chunk, events)
-        found = judge_assets(events, checks, len(keys), rules=self.rules)
+        found = conclude_assets(events, checks, len(keys), rules=self.rules)
         yield self._build_rows(chunk, keys, (events, checks), found)
 
     def _build_rows(

@@ -105,7 +105,7 @@ class DeliverySettings(Section):
     max_event_hours: float = Field(168.0, gt=0, le=168, description="A longer dispatch event is rejected.")
     history_days: int = Field(180, ge=60, le=400, description="Days before an event from which its expectation is learnt.")
     assumed_notice_minutes: int = Field(60, ge=0, le=1440, description="Before the start of an event whose notice is not said.")
-    tolerance: float = Field(0.1, ge=0, lt=1, description="Share of the declared energy that an honest declaration may lack.")
+    tolerance: float = Field(0.05, ge=0, lt=1, description="Share of the declared energy that an honest declaration may lack.")
     suspect_rate: float = Field(0.01, gt=0, lt=1, description="Share of honest assets that become suspect a month at most.")
     false_discovery_rate: float = Field(0.1, gt=0, lt=1, description="Expected share of honest ones among all suspects at most.")
     evidence_days: int = Field(365, ge=30, description="Days of events that count as evidence for an asset.")

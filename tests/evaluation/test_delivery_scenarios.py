@@ -7,7 +7,7 @@ from fmar_spark.evaluation.delivery_loads import simulate_loads
 from fmar_spark.evaluation.delivery_placebos import measure_placebos
 from fmar_spark.evaluation.delivery_portfolios import Portfolio, build_portfolio
 from fmar_spark.evaluation.delivery_rates import find_flags, rate_false_flags, rate_found
-from fmar_spark.evaluation.delivery_scenarios import Pair, act_honestly, claim_phantoms, move_load, pair_up, see, turn_after
+from fmar_spark.evaluation.delivery_scenarios import Pair, act_honestly, claim_phantoms, mix_portfolio, move_load, pair_up, see, turn_after
 from fmar_spark.kernels.delivery.verdicts import ONE_OF_SEVERAL, SUSPECT
 from fmar_spark.kernels.delivery.verification import VerificationRules
 
@@ -47,3 +47,9 @@ def test_sums_lie_within_their_intervals_as_often_as_stated() -> None:
     found = measure_placebos(simulate_loads(12, 240, 4), RULES)
     assert np.mean(found.within80) == pytest.approx(0.8, abs=0.06)
     assert np.median(found.nrmse / found.reference_nrmse) < 0.95
+
+
+def test_a_portfolio_reports_the_dishonest_and_few_of_the_honest(portfolio: Portfolio) -> None:
+    mixture = mix_portfolio([portfolio], claim_phantoms(1.0), 5.0, 15, RULES)
+    assert mixture.found > 0.9
+    assert mixture.wrong <= 0.1

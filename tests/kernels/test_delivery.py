@@ -8,9 +8,10 @@ import pytest
 from fmar_spark.kernels.assembly import build_calendar
 from fmar_spark.kernels.delivery import checks, verdicts
 from fmar_spark.kernels.delivery.dispatches import Dispatches, mark_dispatched, sum_of_others
-from fmar_spark.kernels.delivery.verdicts import judge_assets
-from fmar_spark.kernels.delivery.verification import CheckedEvents, MeterDays, check_dispatches
+from fmar_spark.kernels.delivery.verdicts import conclude_assets
+from fmar_spark.kernels.delivery.verification import CheckedEvents, MeterDays, VerificationRules, check_dispatches
 from fmar_spark.kernels.window import Floats
+from fmar_spark.settings.sections import DeliverySettings
 
 DAYS = 260
 EVENT_DAYS = np.arange(200, 250, 5)
@@ -76,9 +77,9 @@ def test_nothing_delivered_is_implausible_whichever_its_direction(is_down: bool)
     loads = simulate_loads()
     found = check(loads, events)
     assert (found.checks.verdict == checks.IMPLAUSIBLE).all()
-    judged = judge_assets(events, found.checks, 6)
-    assert (judged.verdict == verdicts.SUSPECT).all()
-    assert judged.shares.share.max() < 0.3
+    concluded = conclude_assets(events, found.checks, 6)
+    assert (concluded.verdict == verdicts.SUSPECT).all()
+    assert concluded.shares.share.max() < 0.3
 
 
 def test_the_half_hours_of_an_event_teach_nothing() -> None:
@@ -101,9 +102,9 @@ def test_another_assets_energy_is_taken_off_what_is_observed_but_never_off_what_
     np.testing.assert_allclose(sum_of_others(both), 8.0)
     found = check(deliver(simulate_loads(1), one, 1.0), both)
     assert np.abs(found.checks.observed_kwh).mean() < 1.5
-    judged = judge_assets(both, found.checks, 2)
-    assert judged.verdict.tolist() == [verdicts.ONE_OF_SEVERAL] * 2
-    assert not judged.shares.is_separable.any()
+    concluded = conclude_assets(both, found.checks, 2)
+    assert concluded.verdict.tolist() == [verdicts.ONE_OF_SEVERAL] * 2
+    assert not concluded.shares.is_separable.any()
 
 
 def test_two_assets_are_told_apart_where_their_events_differ_in_time() -> None:
@@ -114,9 +115,9 @@ def test_two_assets_are_told_apart_where_their_events_differ_in_time() -> None:
     )
     both = Dispatches(*(np.concatenate(pair) for pair in zip(one, two, strict=True)))
     found = check(deliver(simulate_loads(1), one, 1.0), both)
-    judged = judge_assets(both, found.checks, 2)
-    assert judged.verdict.tolist() == [verdicts.CONSISTENT, verdicts.SUSPECT]
-    assert judged.shares.share[0] == pytest.approx(1.0, abs=0.2)
+    concluded = conclude_assets(both, found.checks, 2)
+    assert concluded.verdict.tolist() == [verdicts.CONSISTENT, verdicts.SUSPECT]
+    assert concluded.shares.share[0] == pytest.approx(1.0, abs=0.2)
 
 
 def test_what_cannot_be_checked_has_its_reason() -> None:
@@ -138,7 +139,7 @@ def test_nothing_is_found_of_no_events() -> None:
     none = Dispatches(*(column[:0] for column in dispatch(1, 8.0)))
     found = check(simulate_loads(1), none)
     assert len(found.checks.p_value) == 0
-    assert judge_assets(none, found.checks, 2).verdict.tolist() == [verdicts.NOT_ASSESSABLE] * 2
+    assert conclude_assets(none, found.checks, 2).verdict.tolist() == [verdicts.NOT_ASSESSABLE] * 2
 
 
 def test_half_hours_from_the_notice_to_the_end_of_the_rebound_are_marked() -> None:
@@ -146,3 +147,10 @@ def test_half_hours_from_the_notice_to_the_end_of_the_rebound_are_marked() -> No
     marked = mark_dispatched((1, DAYS, 48), events).reshape(-1)
     first = int(events.start_slot[0])
     assert np.flatnonzero(marked[: first + 40]).tolist() == list(range(first - 2, first + 4 + 8))
+
+
+def test_the_defaults_of_the_settings_are_the_rules_that_were_measured() -> None:
+    settings, rules = DeliverySettings(), VerificationRules()
+    assert settings.tolerance == rules.verdict.check.tolerance
+    assert settings.suspect_rate == rules.verdict.evidence.rate
+    assert settings.history_days >= rules.warm_up_days + rules.in_day.look_back_days

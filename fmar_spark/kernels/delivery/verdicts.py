@@ -45,7 +45,7 @@ class AssetVerdicts(NamedTuple):
     """Row of the event with which the asset or its meter became suspect, -1 where neither is."""
 
 
-def judge_assets(
+def conclude_assets(
     events: Dispatches, checks: EventChecks, assets: int, first_day: int = 0, rules: VerdictRules | None = None
 ) -> AssetVerdicts:
     """Add up the events of each asset, and of each meter, and say what they show.
