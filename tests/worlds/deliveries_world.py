@@ -23,8 +23,8 @@ ATTRIBUTES = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1}
 STAMP = pa.timestamp("us", tz="UTC")
 
 
-def make_fleet(meters: int, seed: int = 1) -> DeliveryFleet:
-    return simulate_deliveries(FleetPlan(meters, FIRST, LAST, seed), meters)
+def make_fleet(meters: int, seed: int = 1, first: date = FIRST) -> DeliveryFleet:
+    return simulate_deliveries(FleetPlan(meters, first, LAST, seed), meters)
 
 
 def list_events(made: DeliveryFleet, wanted_from: date = FIRST) -> list[dict[str, Any]]:
@@ -63,13 +63,13 @@ def list_events(made: DeliveryFleet, wanted_from: date = FIRST) -> list[dict[str
 
 def build_chunk(made: DeliveryFleet, events: list[dict[str, Any]], marked: Mapping[tuple[str, date], float] | None = None) -> pa.Table:
     """Rows of readings and events; ``marked`` puts a mark in place of all energies of a meter's day."""
-    days = made.plan.days
-    dates = [FIRST + timedelta(days=day) for day in range(days)]
+    days, first = made.plan.days, made.plan.first_date
+    dates = [first + timedelta(days=day) for day in range(days)]
     parts = []
     for quantity, mpans, kwh in (("AI", made.fleet.mpan_id, made.fleet.import_kwh), ("AE", made.fleet.mpan_id, made.fleet.export_kwh)):
         values = kwh.reshape(len(mpans) * days, 48).copy()
         for (mpan, day), mark in (marked or {}).items():
-            values[made.fleet.mpan_id.index(mpan) * days + (day - FIRST).days] = mark
+            values[made.fleet.mpan_id.index(mpan) * days + (day - first).days] = mark
         parts.append(_rows([mpan for mpan in mpans for _ in range(days)], dates * len(mpans), [quantity] * len(values), values, made))
     plain = pa.concat_tables(parts)
     blank = np.full((len(events), 48), np.nan, dtype=np.float32)
