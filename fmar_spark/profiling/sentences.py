@@ -117,7 +117,7 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
 
 def _describe(asset: AssetClass, routine: _Routine, days_seen: int) -> str:
     if np.isnan(routine.length_slots):
-        return f"no episode like this class in {days_seen} days"
+        return f"no single episode stands out of the load in {days_seen} days"
     facts = ASSET_FACTS[asset]
     start, length = routine.start_slot, routine.length_slots
     if facts.has_fixed_hours:

@@ -79,7 +79,7 @@ def test_no_answer_has_no_sentence_and_no_episode_is_said_so() -> None:
     scored = score(AssetClass.EV, build_events([30], 1, 2.0), is_reported=False)
     ev, heat_pump, _, _, demand_response = describe_evidence(scored, Indifferent(), np.array([70]))
     assert ev == "2.0 kW block, most often between 15:00 and 15:30, on 1 of 70 days"
-    assert heat_pump == "no episode like this class in 70 days"
+    assert heat_pump == "no single episode stands out of the load in 70 days"
     assert demand_response is None
 
 

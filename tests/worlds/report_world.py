@@ -60,7 +60,7 @@ def detection(mpan_id: str, asset: str, **own: Any) -> Row:
         "is_present": False,
         "tier": "high",
         "status": "characterised",
-        "evidence": f"no episode like this class in {DAYS} days",
+        "evidence": f"no single episode stands out of the load in {DAYS} days",
     }
     keys = {"mpan_id": mpan_id, "asset_class": asset, "days_seen": DAYS, "model_version": "bundled-0", "run_id": "r", "as_of_date": LAST}
     return {**keys, **plain, **own}
