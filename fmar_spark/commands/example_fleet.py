@@ -12,6 +12,7 @@ from fmar_spark.commands.stages import Stage, play, say
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import Settings
+from fmar_spark.simulate.network import NETWORK_FOLDER
 
 FIRST_DAY, LAST_DAY, WEEK_FROM = date(2013, 1, 26), date(2014, 1, 25), date(2014, 1, 19)
 """The homes' readings end on the last day; the fleet is simulated for the year up to it."""
@@ -30,10 +31,11 @@ def run_stages(options: RunOptions, settings: Settings, meters: int, landing: Pa
 def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) -> list[Stage]:
     """Measured and simulated meters from DIP messages to predictions."""
     done = Path(settings.lake.root) / DONE_FOLDER
+    network = {name: landing / NETWORK_FOLDER / f"{name}.csv" for name in ("nodes", "members", "zones")}
 
     def simulate() -> int:
         mark = done / f"fleet-{meters}-deliveries-{DELIVERY_METERS}"
-        if mark.exists() and (landing / "_truth" / "plan.txt").exists():
+        if mark.exists() and (landing / "_truth" / "plan.txt").exists() and network["nodes"].exists():
             say(f"simulated before, in {landing}")
             return 0
         with resources.as_file(resources.files(__package__).joinpath("demo_mix.yaml")) as mix:
@@ -64,6 +66,11 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
             lambda: jobs.run("characterise", {"meters": None}, LAST_DAY),
         ),
         Stage("Baseline of the last week, each day from the days before it", lambda: jobs.run("predict_baseline", week, LAST_DAY)),
+        Stage(
+            "Where every meter point is connected: substations, feeders, a constraint zone an area",
+            lambda: jobs.run("load_network", {**network, "ecr": None, "dno": None, "dry_run": False}, LAST_DAY),
+        ),
+        Stage("What operators, FSPs, platforms and the regulator may see", lambda: jobs.run("build_audiences", {}, LAST_DAY)),
         Stage(
             f"Dispatch events of {DELIVERY_METERS} further meters, and what their FSPs, honest and not, declare to have delivered",
             lambda: jobs.run("load_deliveries", declared),

@@ -21,6 +21,8 @@ DATA_IN = [
     "build_readings",
     "characterise",
     "predict_baseline",
+    "load_network",
+    "build_audiences",
     "load_deliveries",
     "verify_delivery",
     "flag_discrepancies",
@@ -42,6 +44,8 @@ class Parts:
             if name == "simulate_fleet":
                 (given["out"] / "_truth").mkdir(parents=True)
                 (given["out"] / "_truth" / "plan.txt").touch()
+                (given["out"] / "_network").mkdir(exist_ok=True)
+                (given["out"] / "_network" / "nodes.csv").touch()
             if name == "land_london_homes":
                 (given["out"] / "london-home-1-000.json").touch()
             if name == self.failing:
