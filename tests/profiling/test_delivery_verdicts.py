@@ -31,11 +31,21 @@ def test_dishonest_fsps_are_suspect_and_honest_ones_are_not(made: DeliveryFleet,
     for amsid, row in found.items():
         assert row["rule"] is None or row["rule"] in ASSET_RULES
         if profile[amsid] not in SHARE_OF_DECLARED:
-            assert row["verdict"] != "suspect"
+            assert row["verdict"] != "suspect" or profile[amsid] == "honest_pair"
         elif row["size_spreads"] > 1.5:
             assert row["verdict"] == "suspect"
             assert row["suspect_since_date"] is not None
             assert row["share_upper"] < 0.9
+
+
+def test_of_two_fsps_at_a_meter_the_honest_one_delivers_the_larger_share(made: DeliveryFleet, checks: pa.Table) -> None:
+    profile = {row["amsid"]: row["profile"] for row in made.truth.to_pylist()}
+    shares: dict[str, dict[str, float]] = {}
+    for row in weigh(checks).to_pylist():
+        if profile[row["amsid"]].endswith("_pair"):
+            shares.setdefault(row["mpan_id"], {})[profile[row["amsid"]]] = row["share_delivered"]
+    assert len(shares) == 2
+    assert all(pair["honest_pair"] > pair["lying_pair"] + 0.3 for pair in shares.values())
 
 
 def test_what_is_observed_is_near_what_was_delivered(made: DeliveryFleet, checks: pa.Table) -> None:
