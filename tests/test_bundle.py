@@ -21,7 +21,15 @@ ROOT = Path(__file__).resolve().parents[1]
 BUNDLE: dict[str, Any] = yaml.safe_load((ROOT / "databricks.yml").read_text(encoding="utf-8"))
 JOBS: dict[str, dict[str, Any]] = BUNDLE["resources"]["jobs"]
 TASKS = [(name, task) for name, job in JOBS.items() for task in job["tasks"]]
-STARTED_BY_HAND = {"simulate_fleet", "land_london_homes", "import_intervals", "load_network", "answer_subject", "publish_read_model"}
+STARTED_BY_HAND = {
+    "simulate_fleet",
+    "land_london_homes",
+    "import_intervals",
+    "load_network",
+    "answer_subject",
+    "record_legal_basis",
+    "publish_read_model",
+}
 """Jobs that bring data once, and the one that the machine runs that serves reads: no schedule."""
 REFERENCE = re.compile(r"\$\{([a-z_.]+)\}")
 SAMPLES = {"{{job.start_time.iso_date}}": "2026-01-31", "${var.landing}": ".", "${var.events}": ".", "${var.volumes}": "."}
