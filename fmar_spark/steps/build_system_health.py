@@ -56,7 +56,7 @@ def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
         raise ConfigError("gold.asset_detections: no eligible meter characterised yet; run jobs/characterise.py first")
     measures = [
         *_measure_coverage(store, points, detections, newest["day"], day),
-        *_measure_classes(detections, newest["day"]),
+        *_measure_classes(detections, newest["day"], settings.min_meters),
         *_measure_records(store.read_or_empty(FMAR_ASSETS)),
     ]
     rows = [_protect(one, settings) | {"gsp_group_id": "", "run_id": run.run_id, "as_of_date": newest["day"]} for one in measures]
@@ -79,7 +79,7 @@ def _measure_coverage(store: TableStore, points: DataFrame, detections: DataFram
     ]
 
 
-def _measure_classes(detections: DataFrame, newest: date) -> list[Measure]:
+def _measure_classes(detections: DataFrame, newest: date, threshold: int) -> list[Measure]:
     is_answered = F.col("status") == Status.CHARACTERISED.value
     is_new = F.col("is_present") & (F.col("appeared_date") > F.lit(newest - YEAR))
     counted = detections.groupBy("asset_class").agg(
@@ -94,9 +94,13 @@ def _measure_classes(detections: DataFrame, newest: date) -> list[Measure]:
         share = row["answered"] / examined
         fewer = min(row["answered"], examined - row["answered"]) or None
         measures.append(Measure("share_answered", name, share, SHARE, "Share of examined connections with an answer.", fewer))
+        tiers = {tier: int(row[tier]) for tier in ("high", "medium", "low")}
+        hidden = sum(count for count in tiers.values() if count < threshold)
+        # Few that are withheld could be worked out from the total and the other tiers.
+        least = hidden if 0 < hidden < threshold else None
         measures += [
-            Measure(f"assets_{tier}_tier", name, row[tier], ASSETS, f"Assets that are there, detected with {tier} confidence.", row[tier])
-            for tier in ("high", "medium", "low")
+            Measure(f"assets_{tier}_tier", name, count, ASSETS, f"Assets that are there, detected with {tier} confidence.", least or count)
+            for tier, count in tiers.items()
         ]
         said = "Assets that are there and appeared in the 365 days before the newest reading."
         measures.append(Measure("assets_appeared", name, row["appeared"], ASSETS, said, row["appeared"]))
