@@ -255,7 +255,7 @@ def run_bare(model: ServedModel, measure: Measure, connections: int, seconds: fl
 
 
 async def run_clients(port: int, token: str, measure: Measure, connections: int, seconds: float) -> list[float]:
-    """Seconds of each answer of the service, from so many kept connections that ask without a pause."""
+    """Seconds of each answer of the service, from so many kept connections that ask without a pause; NaN = sent away."""
     taken: list[float] = []
     until = time.perf_counter() + seconds
 
@@ -265,30 +265,32 @@ async def run_clients(port: int, token: str, measure: Measure, connections: int,
         while time.perf_counter() < until:
             began = time.perf_counter()
             writer.write(f"GET {measure.path(chance)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
-            await read_answer(reader)
-            taken.append(time.perf_counter() - began)
+            is_answered = await read_answer(reader)
+            taken.append(time.perf_counter() - began if is_answered else np.nan)
         writer.close()
 
     await asyncio.gather(*(run(place) for place in range(connections)))
     return taken
 
 
-async def read_answer(reader: asyncio.StreamReader) -> None:
-    """One whole answer, which must be a 200."""
+async def read_answer(reader: asyncio.StreamReader) -> bool:
+    """Whether one whole answer is a 200; false where the service is busy and says so."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     length = next(int(line.split(":")[1]) for line in head.lower().split("\r\n") if line.startswith("content-length"))
     body = await reader.readexactly(length)
+    if " 503 " in head.partition("\r\n")[0]:
+        return False
     if " 200 " not in head.partition("\r\n")[0]:
         raise RuntimeError(f"{head.partition(chr(13))[0]}: {body[:200]!r}")
+    return True
 
 
 def report(what: str, name: str, connections: int, taken: list[float]) -> None:
-    """One line of percentiles."""
-    p50, p99 = (1000 * float(value) for value in np.percentile(taken, (50, 99)))
-    print(
-        f"{what:6} {name:14} {connections:2} connections: {len(taken):6} answers, p50 {p50:7.1f} ms, p99 {p99:7.1f} ms; {load()}",
-        flush=True,
-    )
+    """One line of percentiles, and how many were sent away because the service was busy."""
+    p50, p99 = (1000 * float(value) for value in np.nanpercentile(taken, (50, 99)))
+    away = int(np.isnan(taken).sum())
+    counts = f"{len(taken) - away:6} answers{f', {away} sent away' if away else ''}"
+    print(f"{what:6} {name:14} {connections:2} connections: {counts}, p50 {p50:7.1f} ms, p99 {p99:7.1f} ms; {load()}", flush=True)
 
 
 if __name__ == "__main__":
