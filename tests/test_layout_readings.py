@@ -12,6 +12,7 @@ NAMES = r"(silver[./]readings|silver[./]reading_versions|bronze[./]dip_messages|
 IN_SQL = re.compile(rf"\b(FROM|JOIN|TABLE)\s+{NAMES}|^{NAMES}$", re.IGNORECASE)
 CHECKED = {
     "fmar_spark/steps/lake_inputs.py": "with Spark: eligible_meter_days decides what comes out",
+    "fmar_spark/steps/verify_delivery.py": "the same, for meters with events",
 }
 """Where readings pass the consent check; without Spark the view eligible_readings of engine/lake_sql.py is the only way to energies."""
 NOTHING_LEARNT = {
@@ -19,6 +20,7 @@ NOTHING_LEARNT = {
     "fmar_spark/steps/ingest_dip.py": "recognises messages that it already has, by their ids and digests",
     "fmar_spark/steps/import_intervals.py": "recognises days that it already has, by their digests",
     "fmar_spark/steps/build_readings.py": "folds messages into readings and derives nothing",
+    "fmar_spark/steps/maintain_tables.py": "newest day of the whole lake, counts of old rows",
     "fmar_spark/steps/predict_baseline.py": "first day of the whole lake",
     "fmar_spark/local/lake_steps.py": "recognises, folds and counts as those steps do; its passes read the view eligible_readings",
     "notebooks/01_explore_readings_and_quarantine.py": "counts of days, gaps and quality codes over all meters",

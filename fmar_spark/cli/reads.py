@@ -5,6 +5,7 @@ from typer import Typer
 from fmar_spark.cli.declaring import declare_job
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
+from fmar_spark.contracts.deliveries import DISCREPANCIES
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 
@@ -18,7 +19,7 @@ GROUP = Typer()
         "publish_read_model",
         (
             *(ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, FMAR_ASSETS, PORTFOLIO, ENVELOPES),
-            *(AREAS, AREA_CAPABILITY, AREA_AVAILABILITY, SYSTEM_HEALTH, METER_POINTS, LEGAL_BASES, LABELS),
+            *(AREAS, AREA_CAPABILITY, AREA_AVAILABILITY, SYSTEM_HEALTH, DISCREPANCIES, METER_POINTS, LEGAL_BASES, LABELS),
         ),
         needs_lake=True,
     ),

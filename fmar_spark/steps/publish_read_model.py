@@ -36,13 +36,12 @@ READS: Final = (
     AREA_CAPABILITY,
     AREA_AVAILABILITY,
     SYSTEM_HEALTH,
+    DISCREPANCIES,
     METER_POINTS,
     LEGAL_BASES,
     LABELS,
 )
 WRITES: Final[tuple[TableContract, ...]] = ()
-FURTHER: Final = (DISCREPANCIES,)
-"""Read as well where it is there."""
 _LABELLED: Final = (Kind.SEMI_SYNTHETIC, Kind.SIMULATED, Kind.REAL)
 _ELIGIBLE: Final = "mpan_id IN (SELECT mpan_id FROM consent_checks WHERE refusal IS NULL)"
 """Of every row of a meter: without consent, or for a household without a legal basis on that day, none is published."""
@@ -88,9 +87,9 @@ def run(lake: str, folder: Path, run: Run, checked_on: date | None) -> Written:
 
 def publish(lake: str, folder: Path, checked_on: date | None) -> Manifest:
     """The manifest of a file with the tables' newest versions."""
-    tables = LakeRows(Path(lake), checked_on, FURTHER, lake if is_address(lake) else "")
+    tables = LakeRows(Path(lake), checked_on, (), lake if is_address(lake) else "")
     newest = tables.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
-    return write_model(folder, tables, describe_tables(), (*READS, *FURTHER), newest)
+    return write_model(folder, tables, describe_tables(), READS, newest)
 
 
 def publish_if_changed(lake: str, folder: Path) -> bool:
@@ -99,7 +98,7 @@ def publish_if_changed(lake: str, folder: Path) -> bool:
         known = read_manifest(folder).versions
     except InputError:
         known = {}
-    paths = {table.full_name: f"{lake.rstrip('/')}/{table.layer}/{table.name}" for table in (*READS, *FURTHER)}
+    paths = {table.full_name: f"{lake.rstrip('/')}/{table.layer}/{table.name}" for table in READS}
     newest = {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
     if newest and newest != known:
         publish(lake, folder, None)

@@ -48,14 +48,6 @@ def choose_format(accept: str | None, offered: Sequence[Format] = tuple(Format))
     return best[2]
 
 
-def is_same(if_none_match: str | None, etag: str) -> bool:
-    """Whether the caller has the answer already (RFC 9110, 13.1.2: compared weakly)."""
-    if not if_none_match:
-        return False
-    known = {one.strip().removeprefix("W/") for one in if_none_match.split(",")}
-    return "*" in known or etag.removeprefix("W/") in known
-
-
 def encode_json(document: object) -> bytes:
     """JSON; a number that is none becomes null."""
     return msgspec.json.encode(document)

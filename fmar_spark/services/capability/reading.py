@@ -21,7 +21,6 @@ from fmar_spark.services.capability.answers import (
     choose_format,
     encode_json,
     encode_rows,
-    is_same,
     list_rows,
     stream_rows,
 )
@@ -32,6 +31,7 @@ from fmar_spark.services.capability.served_model import ModelSource, ServedModel
 from fmar_spark.services.web.access import Caller, ServiceParts, authenticate
 from fmar_spark.services.web.models import PageQuery
 from fmar_spark.services.web.problems import MissingError
+from fmar_spark.services.web.replies import is_same
 
 _PAGING: Final = frozenset(PageQuery.model_fields)
 _ETAG_CHARACTERS: Final = 32

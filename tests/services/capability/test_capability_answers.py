@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reads_world import ALPHAS, PUBLISHED, ServedReads
 
-from fmar_spark.services.capability.answers import Format, choose_format, is_same
+from fmar_spark.services.capability.answers import Format, choose_format
 from fmar_spark.services.web.problems import NotAcceptableError
+from fmar_spark.services.web.replies import is_same
 
 ARROW = "application/vnd.apache.arrow.stream"
 
