@@ -75,7 +75,7 @@ def find_branches(nodes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _merge_nodes(files: NetworkFiles, known: pd.DataFrame, faults: list[str]) -> pd.DataFrame:
-    old = known[list(KNOWN_COLUMNS)].assign(line=0)
+    old = known[list(KNOWN_COLUMNS)].assign(line=0).astype({"latitude": np.float64, "longitude": np.float64})
     if files.nodes is None:
         return old.reset_index(drop=True)
     name = files.names["nodes"]
