@@ -252,7 +252,11 @@ class GatewaySettings(Section):
     proxies: tuple[str, ...] = Field((), description="proxy: addresses or networks whose X-Client-Verify is believed.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest body; a larger one answers 413.")
     body_seconds: float = Field(30.0, gt=0, description="Time for a body, plus what 16 kB/s take for what has arrived; then 408.")
-    max_waiting_bytes: int = Field(128 * 2**20, ge=1024, description="Bytes that wait for the disk; more answer 503 with Retry-After.")
+    head_seconds: float = Field(10.0, gt=0, description="A connection on which no whole request head arrives in time is closed.")
+    max_connections: int = Field(500, ge=1, description="Connections that are held at once; more answer 503.")
+    max_waiting_bytes: int = Field(
+        128 * 2**20, ge=1024, description="Bytes of bodies that arrive or wait for the disk; more answer 503 with Retry-After."
+    )
     batch_bytes: int = Field(8 * 2**20, ge=1024, description="Bodies are joined in one landing file up to this size.")
     linger_seconds: float = Field(0.005, ge=0, le=1, description="How long a landing file waits for further bodies.")
     least_free_bytes: int = Field(2**30, ge=0, description="Room on the disk below which nothing more is taken.")

@@ -14,7 +14,13 @@ from fmar_spark.kernels.window import Sizes
 from fmar_spark.simulate.truth import TrueAssets
 
 PACKAGE = Path(__file__).resolve().parents[2] / "fmar_spark"
-LISTS_OF_CLASSES = {"domain/assets.py", "kernels/examination.py", "simulate/fleet.py", "simulate/population.py"}
+LISTS_OF_CLASSES = {
+    "domain/assets.py",
+    "kernels/examination.py",
+    "simulate/behaviours/catalogue.py",
+    "simulate/fleet.py",
+    "simulate/population.py",
+}
 """The registry, the detectors and the simulator; facts of classes stand nowhere else."""
 
 

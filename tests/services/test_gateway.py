@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.dip.rules import DecodeRules
-from fmar_spark.services.gateway.gateway_app import Answers, GatewayParts, build_gateway
+from fmar_spark.services.gateway.gateway_app import Answers, GatewayParts, Room, build_gateway
 from fmar_spark.services.gateway.landing_writer import LandingWriter, WriterLimits
 from fmar_spark.services.gateway.operation import build_watch, check_settings, open_gateway
 from fmar_spark.services.gateway.receipts import join_bodies, receive
@@ -143,6 +143,7 @@ def test_a_body_with_faults_keeps_a_file_of_its_own(sender: Sender, tmp_path: Pa
         (SIGNATURE, "", 400, "unsigned"),
         (DATE, "", 400, "unsigned"),
         (DATE, "yesterday", 400, "unsigned"),
+        (DATE, "Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 400, "unsigned"),
         (DATE, "2026-03-01T00:00:00", 400, "unsigned"),
         (DATE, "2026-03-01T00:00:00+00:00", 403, "out-of-date"),
         (CONTENT_HASH, "AAAA", 403, "content-changed"),
@@ -358,8 +359,47 @@ def test_bad_messages_take_no_good_one_with_them() -> None:
     assert (received.accepted, received.rejected, received.status, received.is_joinable) == (50, 3, 207, False)
 
 
-def test_a_writer_that_is_busy_says_so(tmp_path: Path) -> None:
+def test_bytes_that_arrive_are_counted_before_they_are_there(tmp_path: Path) -> None:
     writer = LandingWriter(tmp_path, LIMITS._replace(waiting_bytes=10))
+    first, second = Room(writer), Room(writer)
+    first.hold(6)
+    first.hold(8)
     with pytest.raises(BusyError):
-        asyncio.run(writer.write("c", b"x" * 11, is_joinable=False))
+        second.hold(3)
+    first.release()
+    second.hold(10)
+    second.release()
+    assert writer.waiting_bytes == 0
     writer.stop()
+
+
+def test_nothing_is_held_after_an_answer(sender: Sender) -> None:
+    body = join([text for _, text in messages_of(2)])
+    for headers in (sender.heads(body), sender.heads(b"another")):
+        sender.http.post(URL, content=body, headers=headers)
+        sender.http.post(URL, content=iter([body[:100], body[100:]]), headers=headers)
+    assert sender.parts.writer.waiting_bytes == 0
+
+
+def test_a_signature_spelt_in_another_way_is_the_same_request(sender: Sender, tmp_path: Path) -> None:
+    body = join([text for _, text in messages_of(1)])
+    heads = sender.heads(body)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    text = heads[SIGNATURE]
+    last = text.rstrip("=")[-1]
+    other = text.rstrip("=")[:-1] + letters[letters.index(last) + 1] + "=" * (len(text) - len(text.rstrip("=")))
+    assert sender.http.post(URL, content=body, headers=heads).status_code == 201
+    assert sender.http.post(URL, content=body, headers=heads | {SIGNATURE: other}).status_code == 201
+    assert len(landed(tmp_path / "landing")) == 1
+
+
+def test_a_failure_is_answered_and_its_text_logged_nowhere(
+    sender: Sender, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("1900012374324")
+
+    monkeypatch.setattr(sender.parts.signatures, "check", fail)
+    answer = sender.post(b"[]")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:fmar:problem:failed")
+    assert "1900012374324" not in answer.text + caplog.text

@@ -15,13 +15,15 @@ from typing import Any, Final
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fmar_spark import __version__
 from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.services.gateway.landing_writer import LandingWriter
 from fmar_spark.services.gateway.receipts import Received, receive
-from fmar_spark.services.gateway.signatures import SIGNATURE, SIGNED_HEADERS, SignatureCheck, SignedRequest
+from fmar_spark.services.gateway.signatures import SIGNED_HEADERS, SignatureCheck, SignedRequest
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.metrics import Metrics
 from fmar_spark.services.web.problems import (
@@ -106,7 +108,7 @@ def build_gateway(parts: GatewayParts) -> FastAPI:
     app.include_router(router)
     app.add_exception_handler(ServiceError, _answer_refusal)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(Exception, _answer_failure)
+    app.add_middleware(_Guard, parts=parts)
     return app
 
 
@@ -127,17 +129,47 @@ async def take_messages(channel: str, request: Request) -> Response:
     _check_heads(request)
     _check_peer(request, parts.settings)
     _check_key(channel, request, parts.settings)
-    body = await _read_body(request, parts)
+    room = Room(parts.writer)
+    try:
+        return await _store(channel, request, parts, await _read_body(request, parts, room))
+    finally:
+        room.release()
+
+
+class Room:
+    """What one request holds of the bytes that may wait."""
+
+    def __init__(self, writer: LandingWriter) -> None:
+        """None yet."""
+        self._writer = writer
+        self._held = 0
+
+    def hold(self, length: int) -> None:
+        """Hold so many bytes in all.
+
+        Raises:
+            BusyError: there is no room for them.
+        """
+        more = max(length - self._held, 0)
+        self._writer.reserve(more)
+        self._held += more
+
+    def release(self) -> None:
+        """Give everything back."""
+        self._writer.release(self._held)
+        self._held = 0
+
+
+async def _store(channel: str, request: Request, parts: GatewayParts, body: bytes) -> Response:
+    """The answer to a body that the DIP signed, once it is on the disk."""
+    is_small = len(body) <= _INLINE_BYTES
     signed = SignedRequest("POST", _signed_url(request, parts.settings), _take_headers(request), body)
-    if len(body) <= _INLINE_BYTES:
-        parts.signatures.check(signed)
-    else:
-        await run_in_threadpool(parts.signatures.check, signed)
-    key = hashlib.sha256(signed.headers[SIGNATURE].encode()).digest()
+    signature = parts.signatures.check(signed) if is_small else await run_in_threadpool(parts.signatures.check, signed)
+    key = hashlib.sha256(signature).digest()
     if (earlier := parts.answers.find(key)) is not None:
         parts.metrics.messages.labels(channel, "repeated").inc()
         return earlier
-    received = receive(body, parts.rules) if len(body) <= _INLINE_BYTES else await run_in_threadpool(receive, body, parts.rules)
+    received = receive(body, parts.rules) if is_small else await run_in_threadpool(receive, body, parts.rules)
     await parts.writer.write(channel, body, is_joinable=received.is_joinable)
     answer = Response(received.answer, received.status, media_type="application/json")
     parts.answers.keep(key, answer)
@@ -181,14 +213,14 @@ def _check_key(channel: str, request: Request, settings: GatewaySettings) -> Non
         raise MissingError("no-such-channel", "no such channel")
 
 
-async def _read_body(request: Request, parts: GatewayParts) -> bytes:
+async def _read_body(request: Request, parts: GatewayParts, room: Room) -> bytes:
     """The bytes as they arrived, as long as there is room for them."""
     most = parts.settings.max_body_bytes
     too_large = TooLargeError("body-too-large", f"at most {most} bytes are taken", headers=_CLOSE)
     declared = request.headers.get("content-length", "0")
     if not (declared.isascii() and declared.isdigit()) or int(declared[:18]) > most:
         raise too_large
-    parts.writer.require_room(int(declared))
+    room.hold(int(declared))
     pieces: list[bytes] = []
     size, began = 0, time.monotonic()
     stream = request.stream().__aiter__()
@@ -203,6 +235,7 @@ async def _read_body(request: Request, parts: GatewayParts) -> bytes:
         size += len(piece)
         if size > most:
             raise too_large
+        room.hold(size)
         pieces.append(piece)
 
 
@@ -240,10 +273,25 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return await _answer_refusal(request, refusal)
 
 
-async def _answer_failure(request: Request, error: Exception) -> Response:
-    """Not the error's text: it may repeat a message, and with it an MPAN."""
-    _log.error("request failed: %s", type(error).__name__)
-    return await _answer_refusal(request, ServiceError("failed", "the gateway failed; send it again later", headers={"Retry-After": "5"}))
+class _Guard:
+    """Around the whole application: a failure is answered, and its text logged nowhere: it may repeat a message, and an MPAN with it."""
+
+    def __init__(self, app: ASGIApp, parts: GatewayParts) -> None:
+        self._app = app
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through; whoever has hung up is answered nothing."""
+        try:
+            await self._app(scope, receive, send)
+        except ClientDisconnect:
+            self._parts.metrics.problems.labels("disconnected").inc()
+        except Exception as error:
+            _log.error("request failed: %s", type(error).__name__)
+            self._parts.metrics.problems.labels("failed").inc()
+            failed = ServiceError("failed", "the gateway failed; send it again later", headers={"Retry-After": "5"})
+            document = describe_problem(failed, new_id())
+            await JSONResponse(document, failed.status, failed.headers, media_type=PROBLEM_MEDIA_TYPE)(scope, receive, send)
 
 
 def describe_health(parts: GatewayParts) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class LandingWriter:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that arrived and are not durable yet."""
+        """Bytes of requests that are not answered yet."""
         return self._waiting_bytes
 
     def is_ready(self) -> bool:
@@ -88,24 +88,27 @@ class LandingWriter:
         _write_durably(probe, b"", self._folder)
         probe.unlink()
 
-    def require_room(self, length: int) -> None:
-        """Nothing, if so many bytes more may wait.
+    def reserve(self, length: int) -> None:
+        """Count bytes that arrive, until they are released.
 
         Raises:
-            BusyError: they may not.
+            BusyError: more would wait than the settings allow.
         """
         if self._waiting_bytes + length > self._limits.waiting_bytes:
             raise BusyError("backlog", "more arrives than the disk takes; send it again later", headers=_AGAIN)
+        self._waiting_bytes += length
+
+    def release(self, length: int) -> None:
+        """Bytes that were reserved are on the disk or refused."""
+        self._waiting_bytes -= length
 
     async def write(self, channel: str, body: bytes, *, is_joinable: bool) -> None:
         """Return once the body is on the disk.
 
         Raises:
-            BusyError: too much is waiting, or the disk refused it; nothing of the body is visible then.
+            BusyError: the disk refused it; nothing of the body is visible then.
         """
-        self.require_room(len(body))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting_bytes += len(body)
         self._waiting.put(_Waiting(channel, body, is_joinable, done))
         try:
             await asyncio.shield(done)
@@ -164,7 +167,6 @@ class LandingWriter:
 
     def _finish(self, members: list[_Waiting], error: OSError | None) -> None:
         for one in members:
-            self._waiting_bytes -= len(one.body)
             if one.done.done():
                 continue
             if error is None:

@@ -17,6 +17,7 @@ from fmar_spark.intake.dip.rules import read_rules
 from fmar_spark.services.gateway.gateway_app import Answers, GatewayMetrics, GatewayParts, build_gateway, describe_health
 from fmar_spark.services.gateway.landing_writer import LandingWriter, WriterLimits
 from fmar_spark.services.gateway.signatures import SignatureCheck, load_certificates
+from fmar_spark.services.web.server import protocol_with
 from fmar_spark.settings.sections import GatewaySettings, Settings
 
 _UNTRUSTING: Final = frozenset({"local", "test"})
@@ -90,7 +91,9 @@ def configure(app: FastAPI, own: GatewaySettings, host: str, port: int) -> uvico
         log_level="warning",
         server_header=False,
         ws="none",
+        http=protocol_with(own.head_seconds, own.body_seconds),
         proxy_headers=False,
+        limit_concurrency=own.max_connections,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         **secure,

@@ -71,8 +71,8 @@ class SignatureCheck:
         self._now = now
         self._signers: OrderedDict[str, _Signer] = OrderedDict()
 
-    def check(self, request: SignedRequest) -> None:
-        """Nothing, if the request is signed as it must be.
+    def check(self, request: SignedRequest) -> bytes:
+        """The signature, if the request is signed as it must be.
 
         Raises:
             UnreadableError: a header is missing or is not what its format wants.
@@ -88,17 +88,19 @@ class SignatureCheck:
             raise ForbiddenError("content-changed", f"{CONTENT_HASH}: not the hash of the body that arrived")
         signer = self._find_signer(request.headers[CERTIFICATE])
         text = signed_text(request.method, request.url, request.headers[DATE], request.headers[CONTENT_HASH])
+        signature = _decode(SIGNATURE, request.headers[SIGNATURE])
         try:
-            signer.key.verify(_decode(SIGNATURE, request.headers[SIGNATURE]), text, PKCS1v15(), SHA256())
+            signer.key.verify(signature, text, PKCS1v15(), SHA256())
         except InvalidSignature as error:
             raise ForbiddenError("signature-wrong", f"{SIGNATURE}: does not fit method, URL, date, content hash and certificate") from error
+        return signature
 
     def _check_date(self, text: str) -> None:
         try:
-            at = parse_date(text)
-        except ValueError as error:
+            distance = abs(parse_date(text) - self._now())
+        except (ValueError, OverflowError) as error:
             raise UnreadableError("unsigned", f"{DATE}: an ISO 8601 or HTTP date with its zone wanted") from error
-        if abs(at - self._now()) > self._window:
+        if distance > self._window:
             raise ForbiddenError("out-of-date", f"{DATE}: more than {int(self._window.total_seconds())} s from this machine's clock")
 
     def _find_signer(self, header: str) -> _Signer:

@@ -29,7 +29,7 @@ def configure(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> 
         log_level="warning",
         server_header=False,
         ws="none",
-        http=_protocol_with(settings),
+        http=protocol_with(settings.request_head_seconds, settings.answer_read_seconds),
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         limit_concurrency=settings.max_connections,
@@ -101,6 +101,6 @@ class _PatientProtocol(H11Protocol):
             self.transport.abort()
 
 
-def _protocol_with(settings: ServiceSettings) -> type[asyncio.Protocol]:
-    times = {"head_seconds": settings.request_head_seconds, "read_seconds": settings.answer_read_seconds}
-    return type("PatientProtocol", (_PatientProtocol,), times)
+def protocol_with(head_seconds: float, read_seconds: float) -> type[asyncio.Protocol]:
+    """The protocol with its two times: for a request's head to arrive, and for an answer to be read."""
+    return type("PatientProtocol", (_PatientProtocol,), {"head_seconds": head_seconds, "read_seconds": read_seconds})
