@@ -1,5 +1,6 @@
 """The distribution network: its levels, its operators, and where Great Britain is."""
 
+import re
 from enum import StrEnum
 from typing import Final
 
@@ -59,6 +60,9 @@ class AreaLevel(StrEnum):
     """Constraint zone."""
 
 
+MOST_KW: Final = 1e9
+"""Beyond any connection, and any network, of Great Britain."""
+_AREA_ID: Final = re.compile(r"[!-.0-~ ]{1,100}")
 WHOLE_AREA: Final = "GB"
 """The one area of level gb."""
 
@@ -100,3 +104,8 @@ DNO_OF_GSP_GROUP: Final = {
 }
 DNO_OF_DISTRIBUTOR: Final = {number: DNO_OF_GSP_GROUP[group] for number, group in GSP_GROUP_OF_DISTRIBUTOR.items()}
 """By the first two digits of an MPAN; 24 and above are independent networks."""
+
+
+def is_area_id(text: str) -> bool:
+    """Whether a path of the API can name a node or zone of this id: 1 to 100 printable ASCII characters, no slash, not . or .. alone."""
+    return _AREA_ID.fullmatch(text) is not None and text not in {".", ".."}

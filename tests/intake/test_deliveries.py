@@ -144,6 +144,14 @@ def test_settlement_periods_are_local_and_a_day_has_46_48_or_50(tmp_path: Path) 
         ("QQQ|1\n", {"p0282_record_unknown": 1}),
         ("MSP|1|\n", {"p0282_fields": 1}),
         ("MSJ|123|\nMSP|1|1\n", {"mpan_format": 1, "p0282_record_missing": 1}),
+        ("ASJ|1900012374324|\nASP|\u00b2|0.001|\n", {"period_out_of_day": 1}),
+        (f"MSP|{'1' * 5000}|0.001|\n", {"period_out_of_day": 1}),
+        ("MSP|1_0|0.001|\n", {"period_out_of_day": 1}),
+        ("MSP|2|1_0|\nMSP|2|inf|\nMSP|2|\u0661|\n", {"delivered_not_a_number": 3}),
+        ("MSA|99991231|\n", {"p0282_fields": 1}),
+        ("MSA|00010101|\nMSP|1|1\n", {"p0282_fields": 1, "p0282_record_missing": 1}),
+        ("MSA|2025\u0661001|\n", {"p0282_fields": 1}),
+        ("ZHV|F1|P0282002|VTPX|X|SVAA|C|99991231235959\n", {}),
     ],
 )
 def test_a_flow_with_a_missing_or_broken_record_loses_what_hangs_on_it_alone(tmp_path: Path, records: str, broken: dict[str, int]) -> None:

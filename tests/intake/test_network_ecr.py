@@ -89,6 +89,33 @@ def test_a_row_that_breaks_a_rule_is_rejected_with_its_line_and_the_others_are_p
     assert found.rows_read == found.rows_parsed + len(found.faults) == 2
 
 
+@pytest.mark.parametrize("text", ["1e308", "1e304", "1_0", "inf", "nan", "\u0661", "-1", "1000001"])
+@pytest.mark.parametrize("field", ["max_export_mw", "storage_mwh_1", "poc_voltage_kv"])
+def test_a_number_beyond_any_connection_or_in_no_decimal_digits_is_rejected(field: str, text: str, tmp_path: Path) -> None:
+    found = read_register(write(tmp_path, [GOOD, GOOD | {field: text}]))
+    assert [(fault.line, fault.rule, fault.found.strip()) for fault in found.faults] == [(3, "number_unreadable", text)]
+
+
+@pytest.mark.parametrize("text", ["inf", "1_0", "nan"])
+def test_coordinates_are_decimal_numbers(text: str, tmp_path: Path) -> None:
+    assert read_register(write(tmp_path, [GOOD | {"eastings": text}])).broken == {"number_unreadable": 1}
+
+
+def test_a_stray_quote_or_an_endless_field_is_named_by_file_and_line(tmp_path: Path) -> None:
+    path = write(tmp_path, [GOOD, GOOD])
+    whole = path.read_text(encoding="utf-8-sig")
+    contents = {
+        "a quote that is not closed": whole + '"stray,a\r\n' + "a,b\r\n" * 3,
+        "field larger than field limit": whole + '"stray,a\r\n' + "a,b\r\n" * 40_000,
+        "cannot be read: field larger": whole + "x" * 140_000 + ",b\r\n",
+    }
+    for said, content in contents.items():
+        path.write_text(content, encoding="utf-8", newline="")
+        with pytest.raises(InputError, match=rf"^ecr\.csv line 4: .*{said}|^ecr\.csv line 4: {said}") as raised:
+            read_register(path)
+        assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize("text", ["2024-11-19", "19/11/2024", "19/11/2024 00:00", "2024-11-19T00:00:00"])
 def test_dates_of_all_groups_are_read(text: str, tmp_path: Path) -> None:
     found = read_register(write(tmp_path, [GOOD | {"date_connected": text}]))

@@ -8,6 +8,7 @@ import pytest
 
 from fmar_spark.domain.coast import is_in_britain
 from fmar_spark.domain.gsp_groups import GSP_GROUPS
+from fmar_spark.domain.network import is_area_id
 from fmar_spark.errors import InputError
 from fmar_spark.intake.network.files import read_network_files
 from fmar_spark.intake.network.topology import KNOWN_COLUMNS, Topology, check_topology, find_branches
@@ -60,6 +61,15 @@ CONTRADICTIONS = {
     "a node that is not there": ([GSP], "2000056535971,Z", "", "members.csv line 2: node 'Z' is not a known node"),
     "no MPAN": ([GSP], "2.00006E+12,G", "", "mpan_id '2.00006E.12' found, 13 digits"),
     "a meter at two nodes": ([GSP, PRIMARY], "2000056535971,G\n2000056535971,P", "", "one meter point at two nodes, G and P"),
+    "an id with a slash": (["A/B,gsp,Grid,NPG_NE,,,"], "", "", "nodes.csv line 2: A/B found, an id of at most 100 printable ASCII"),
+    "an id with an accent": (["\u0177,gsp,Grid,NPG_NE,,,"], "", "", "nodes.csv line 2: \u0177 found, an id of"),
+    "an id that is too long": ([GSP, f"{'L' * 101},gsp,Grid,NPG_NE,,,"], "", "", "nodes.csv line 3: L{101} found, an id of"),
+    "an id with a line break": (['"A\nB",gsp,Grid,NPG_NE,,,'], "", "", "nodes.csv line 2: A.B found, an id of"),
+    "an id with NUL": (["A\0B,gsp,Grid,NPG_NE,,,"], "", "", "nodes.csv line 2: A.B found, an id of"),
+    "an id that a path resolves": (["..,gsp,Grid,NPG_NE,,,"], "", "", r"nodes.csv line 2: \.\. found, an id of"),
+    "a zone with a slash": ([GSP], "2000056535971,G", "Z/1,Zone,G", "zones.csv line 2: zone Z/1 found, an id of"),
+    "a latitude in words": (["G,gsp,Grid,NPG_NE,,54.9N,-1.6"], "", "", "line 2: latitude '54.9N' found, a number of degrees"),
+    "an infinite longitude": (["G,gsp,Grid,NPG_NE,,54.9,inf"], "", "", "line 2: longitude 'inf' found, a number of degrees"),
     "a zone of no meters": ([GSP, PRIMARY], "2000056535971,G", "Z,Zone,P", "zone Z has no meter points"),
 }
 
@@ -91,17 +101,43 @@ def test_members_may_state_the_terms_of_their_connection(tmp_path: Path) -> None
         check_topology(files, NONE_KNOWN, NO_MEMBERS)
 
 
+def read_members(folder: Path, *rows: str) -> pd.DataFrame:
+    """The members that some lines with an import limit make, at one node."""
+    (folder / "nodes.csv").write_text(f"{HEADER}\n{GSP}\n", encoding="utf-8")
+    (folder / "members.csv").write_text("\n".join(["mpan_id,node_id,max_import_kw", *rows, ""]), encoding="utf-8")
+    return check_topology(read_network_files(folder / "nodes.csv", folder / "members.csv", None), NONE_KNOWN, NO_MEMBERS).members
+
+
+@pytest.mark.parametrize("text", ["inf", "Infinity", "1_0", "nan", "1e10", "\u0661"])
+def test_a_limit_that_is_no_finite_decimal_number_is_rejected_by_line(text: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"members.csv line 2: max_import_kw '{text}' found, a number of kW from 0 to 1,000,000,000"):
+        read_members(tmp_path, f"2000056535971,G,{text}")
+
+
+def test_a_meter_point_with_different_terms_is_a_contradiction_and_the_same_row_again_is_none(tmp_path: Path) -> None:
+    same = read_members(tmp_path, "2000056535971,G,5", "2000056535971,G,5.0")
+    assert same.to_numpy().tolist() == [["2000056535971", "G", "5"]]
+    said = "members.csv lines 2 and 3: meter point 2000056535971 with different terms, max_import_kw 5 and 9"
+    with pytest.raises(InputError, match=said):
+        read_members(tmp_path, "2000056535971,G,5", "2000056535971,G,9")
+    with pytest.raises(InputError, match="lines 2 and 3: meter point 2000056535971 with different terms"):
+        read_members(tmp_path, "2000056535971,G,5", "2000056535971,G,")
+
+
 def test_northern_powergrid_s_topology_is_recognised_by_its_headings(tmp_path: Path) -> None:
     (tmp_path / "npg.csv").write_text(
         "Licence,Substation Name,Substation Type in Forecasting Model,Distribution Information,Bulk Supply point (BSP),"
         "Grid Supply Point (GSP),GSP ID\nNPgN,NORTON,GSP,x,NORTON,NORTON,N1\nNPgN,OLD TOWN,BSP,x,OLD TOWN,NORTON,N1\n"
-        "NPgN,ACK,Primary,x,OLD TOWN,NORTON,N1\nNPgN,HART,Primary,x,NORTON,NORTON,N1\n",
+        "NPgN,ACK,Primary,x,OLD TOWN,NORTON,N1\nNPgN,HART,Primary,x,NORTON,NORTON,N1\n"
+        "NPgN,DON B/TH 132/33KV,BSP,x,DON B/TH 132/33KV,NORTON,N1\nNPgN,ELM 33/11KV,Primary,x,DON B/TH 132/33KV,NORTON,N1\n",
         encoding="utf-8-sig",
     )
     topology = check_topology(read_network_files(tmp_path / "npg.csv", None, None), NONE_KNOWN, NO_MEMBERS)
     parents = dict(zip(topology.nodes["name"], topology.nodes["parent_id"], strict=True))
     assert parents["ACK"] == "NPG_NE:bsp:OLD TOWN"
     assert parents["HART"] == "NPG_NE:gsp:NORTON"
+    assert parents["ELM 33/11KV"] == "NPG_NE:bsp:DON B-TH 132-33KV"
+    assert topology.nodes["node_id"].map(is_area_id).all()
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:

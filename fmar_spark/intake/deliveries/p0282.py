@@ -6,6 +6,7 @@ names the sender and the time of the file; without one the BM unit stands for th
 way a positive volume counts is assumed to be less import or more export.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -18,7 +19,10 @@ import pandas as pd
 import pyarrow as pa
 
 from fmar_spark.clock import LONDON
+from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.deliveries.rows import (
+    EARLIEST,
+    LATEST,
     STAMP,
     VOLUME_SCHEMA,
     Checked,
@@ -44,6 +48,8 @@ BELOW: Final = {
 """What a new record of a type ends."""
 KWH_PER_MWH: Final = 1000.0
 SLOT: Final = timedelta(minutes=30)
+_DATE: Final = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PERIOD: Final = re.compile(r"[0-9]{1,2}")
 
 
 class _Volume(NamedTuple):
@@ -111,9 +117,9 @@ class _Reading:
 
     def _find_volume_rule(self, fields: list[str]) -> str:
         day = _parse_date(self.open["MSA"][0])
-        if day is None or not fields[0].isdigit() or not 1 <= int(fields[0]) <= len(_list_periods(day)):
+        if day is None or not _PERIOD.fullmatch(fields[0]) or not 1 <= int(fields[0]) <= len(_list_periods(day)):
             return "period_out_of_day"
-        kwh = _parse_number(fields[1]) * KWH_PER_MWH
+        kwh = parse_decimal(fields[1]) * KWH_PER_MWH
         if not np.isfinite(kwh):
             return "delivered_not_a_number"
         return "delivered_beyond_limit" if abs(kwh) > self.rules.max_kwh_per_slot else ""
@@ -122,7 +128,7 @@ class _Reading:
         day = _parse_date(self.open["MSA"][0]) or date.min
         amsid = self.open["ASJ"][0] if kind == "ASP" else ""
         start = _list_periods(day)[int(fields[0]) - 1]
-        kwh = round(_parse_number(fields[1]) * KWH_PER_MWH, 4)
+        kwh = round(parse_decimal(fields[1]) * KWH_PER_MWH, 4)
         return _Volume(self.open["MSJ"][0], amsid, self.sender or self.open["MSC"][0], start, kwh, line)
 
 
@@ -185,20 +191,15 @@ def _list_periods(day: date) -> tuple[datetime, ...]:
 @lru_cache(maxsize=1024)
 def _parse_date(text: str) -> date | None:
     try:
-        return datetime.strptime(text, "%Y%m%d").date() if len(text) == 8 else date.fromisoformat(text)
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
         return None
+    return day if day and EARLIEST.date() <= day < LATEST.date() else None
 
 
 def _parse_stamp(text: str) -> datetime | None:
     try:
-        return datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC) if len(text) == 14 else None
+        stamp = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC) if len(text) == 14 else None
     except ValueError:
         return None
-
-
-def _parse_number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
+    return stamp if stamp and EARLIEST <= stamp < LATEST else None

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from fmar_spark.domain.mpan import is_mpan
+from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.dip.consumption import BLOCK_MISSING, DAY_MALFORMED, parse_settlement_day
 from fmar_spark.intake.dip.headers import Headers
 from fmar_spark.intake.dip.rules import FaultLog, Rule
@@ -96,10 +97,7 @@ def _read_energy(said: str | float | None) -> float | None:
     text = unmask(said) if isinstance(said, str) else said
     if text is None:
         return None
-    try:
-        energy = float(text)
-    except ValueError as error:
-        raise UnknownValueError(f"annualConsumption {text!r} found, a number wanted") from error
+    energy = parse_decimal(text.strip()) if isinstance(text, str) else float(text)
     if not math.isfinite(energy):
         raise UnknownValueError(f"annualConsumption {text!r} found, a number wanted")
     return energy

@@ -1,5 +1,6 @@
 """Reads the small files that a user may add: where the sites are, what is known of them, which meters are meant."""
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from fmar_spark.clock import LONDON
 from fmar_spark.domain.assets import ASSET_FACTS, LABEL_OF_CLASS, SIZE_LABELS, AssetClass
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
 from fmar_spark.intake.intervals.rows import check_columns
 
@@ -216,10 +218,9 @@ def _read_number(place: str, row: dict[str, str], name: str, limit: float) -> fl
     text = row.get(name, "")
     if not text:
         return None
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise ConfigError(f"{place}: {name} is {text!r}, a number wanted") from error
+    number = parse_decimal(text)
+    if math.isnan(number):
+        raise ConfigError(f"{place}: {name} is {text!r}, a number wanted")
     if not abs(number) <= limit:
         raise ConfigError(f"{place}: {name} is {text}, {-limit:g} to {limit:g} wanted")
     return number

@@ -7,6 +7,7 @@ from open-source readers of them (UrbanChain/uc_dbt_maps, the client library bes
 
 import csv
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -16,14 +17,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-import numpy as np
 import pandas as pd
 from pyproj import Transformer
 
 from fmar_spark.domain.coast import is_in_britain
 from fmar_spark.domain.fmar import ConnectionStatus, Firmness
 from fmar_spark.domain.mpan import has_valid_check_digit
+from fmar_spark.domain.network import MOST_KW
 from fmar_spark.errors import InputError
+from fmar_spark.intake.decimals import parse_decimal
 
 HEADER_LINES: Final = 5
 """Lines among which the header is looked for: titles and a row of groups may stand above it."""
@@ -45,7 +47,7 @@ RULES: Final = MappingProxyType(
         "mpan_scientific": "all 13 digits: a number in scientific notation has lost its check digit",
         "mpan_invalid": "13 digits with a right check digit",
         "mpan_repeated": "one row a meter point: another row of the file has it",
-        "number_unreadable": "a number that is not negative, or a word for not available",
+        "number_unreadable": f"a number, of MW, MWh or kV from 0 to {MOST_KW / KW_PER_MW:,.0f}, or a word for not available",
         "date_unreadable": "YYYY-MM-DD or DD/MM/YYYY, or a word for not available",
         "status_unknown": "Connected or Accepted to Connect",
         "flag_unknown": "Yes or No",
@@ -105,20 +107,18 @@ def read_register(path: Path) -> Register:
     """Every row of the file, parsed or with its fault: rows read = rows parsed + faults.
 
     Raises:
-        InputError: it is no text, or no header of a capacity register is among its first lines.
+        InputError: it is no text, no header of a capacity register is among its first lines, a quote is not closed, or a field is too long.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path.name}: cannot be read: {error}; CSV in UTF-8 wanted") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    fields, unknown = _find_header(path, reader)
+    records = _list_records(path, text)
+    fields, unknown = _find_header(path, records)
     faults: list[Fault] = []
     parsed: list[dict[str, object]] = []
     rows_read = 0
-    before = reader.line_num
-    for cells in reader:
-        line, before = before + 1, reader.line_num
+    for line, cells in records:
         if not any(cell.strip() for cell in cells):
             continue
         rows_read += 1
@@ -139,9 +139,26 @@ def read_crosswalk() -> dict[str, str]:
     return {row["heading"]: row["field"] for row in csv.DictReader(io.StringIO(text))}
 
 
-def _find_header(path: Path, reader: Iterator[list[str]]) -> tuple[list[str | None], list[str]]:
+def _list_records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Every record and the line on which it begins."""
+    lines = list(io.StringIO(text, newline=""))
+    reader = csv.reader(lines)
+    before = 0
+    wanted = f"every quote closed and at most {csv.field_size_limit():,} characters in a field wanted"
+    try:
+        for cells in reader:
+            is_long = reader.line_num - before > 1
+            if is_long and reader.line_num == len(lines) and "".join(lines[before:]).count('"') % 2:
+                raise InputError(f"{path.name} line {before + 1}: a quote that is not closed found; {wanted}")
+            yield before + 1, cells
+            before = reader.line_num
+    except csv.Error as error:
+        raise InputError(f"{path.name} line {before + 1}: cannot be read: {error}; {wanted}") from error
+
+
+def _find_header(path: Path, records: Iterator[tuple[int, list[str]]]) -> tuple[list[str | None], list[str]]:
     crosswalk = read_crosswalk()
-    for _, cells in zip(range(HEADER_LINES), reader, strict=False):
+    for _, (_, cells) in zip(range(HEADER_LINES), records, strict=False):
         fields = [crosswalk.get(re.sub(r"[^a-z0-9]+", "", cell.lower())) for cell in cells]
         if len(set(fields) - {None}) >= LEAST_HEADINGS:
             return fields, [cell.strip() for cell, field in zip(cells, fields, strict=True) if field is None and cell.strip()]
@@ -198,11 +215,8 @@ def _read_number(text: str) -> float | None:
     cleaned = text.strip().replace(",", "")
     if cleaned not in {"0"} and _is_null(cleaned):
         return None
-    try:
-        number = float(cleaned)
-    except ValueError as error:
-        raise _RowError("number_unreadable", text) from error
-    if not (np.isfinite(number) and number >= 0):
+    number = parse_decimal(cleaned)
+    if not 0 <= number <= MOST_KW / KW_PER_MW:
         raise _RowError("number_unreadable", text)
     return number
 
@@ -210,10 +224,10 @@ def _read_number(text: str) -> float | None:
 def _read_coordinate(text: str) -> float | None:
     if _is_null(text):
         return None
-    try:
-        return float(text.replace(",", ""))
-    except ValueError as error:
-        raise _RowError("number_unreadable", text) from error
+    number = parse_decimal(text.strip().replace(",", ""))
+    if math.isnan(number):
+        raise _RowError("number_unreadable", text)
+    return number
 
 
 def _read_voltage(text: str) -> float | None:

@@ -1,5 +1,6 @@
 """Reads the files that say how the network is built: nodes, members and zones."""
 
+import re
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ NORTHERN_POWERGRID: Final = (
     "grid supply point (gsp)",
 )
 """Headings of Northern Powergrid's topology (Data Mill North; Northern Powergrid Open Data Licence)."""
+_NOT_IN_ID: Final = re.compile(r"[^!-.0-~ ]")
 DNO_OF_LICENCE: Final = {"NPgN": "NPG_NE", "NPgY": "NPG_YK"}
 
 
@@ -86,7 +88,8 @@ def read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] =
 def convert_northern_powergrid(rows: pd.DataFrame) -> pd.DataFrame:
     """Nodes of that operator's topology.
 
-    It names substations by name alone, so ids are the licence area and the name. A primary whose bulk supply point is named
+    It names substations by name alone, so ids are the licence area, the level and the name, with a hyphen for every character that
+    no id may have, as in 132/33KV. A primary whose bulk supply point is named
     like a grid supply point is fed by that directly.
     """
     dno = rows["licence"].map(DNO_OF_LICENCE).fillna(rows["licence"])
@@ -99,16 +102,20 @@ def convert_northern_powergrid(rows: pd.DataFrame) -> pd.DataFrame:
     kind = pd.Series("gsp", index=rows.index).where(~((level == "primary") & pd.Series(has_bsp, index=rows.index)), "bsp")
     return pd.DataFrame(
         {
-            "node_id": dno + ":" + level + ":" + rows["substation name"],
+            "node_id": _derive_ids(dno + ":" + level + ":" + rows["substation name"]),
             "level": level,
             "name": rows["substation name"],
             "dno_code": dno,
-            "parent_id": (dno + ":" + kind + ":" + above).where(level != "gsp", ""),
+            "parent_id": _derive_ids(dno + ":" + kind + ":" + above).where(level != "gsp", ""),
             "latitude": "",
             "longitude": "",
             "line": rows["line"],
         }
     )
+
+
+def _derive_ids(texts: pd.Series) -> pd.Series:
+    return texts.str.replace(_NOT_IN_ID, "-", regex=True)
 
 
 def _trim(rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,8 +9,9 @@ import pandas as pd
 from fmar_spark.domain.coast import is_in_britain
 from fmar_spark.domain.fmar import Firmness
 from fmar_spark.domain.mpan import has_valid_check_digit
-from fmar_spark.domain.network import LEVELS, DnoCode, Level
+from fmar_spark.domain.network import LEVELS, MOST_KW, DnoCode, Level, is_area_id
 from fmar_spark.errors import InputError
+from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.network.files import MEMBER_TERMS, NetworkFiles
 
 KNOWN_COLUMNS: Final = ("node_id", "level", "name", "dno_code", "parent_id", "latitude", "longitude")
@@ -18,6 +19,9 @@ RANK: Final = {level.value: rank for rank, level in enumerate(LEVELS)}
 WORDS: Final = {"standard": ("G98", "G99", "G100"), "firmness": tuple(Firmness)}
 INDEPENDENT: Final = "IDNO_"
 MOST_SHOWN: Final = 10
+MOST_CHARS: Final = 300
+"""Of a contradiction in a message."""
+ID_WANTED: Final = "an id of at most 100 printable ASCII characters without a slash wanted"
 
 
 class Topology(NamedTuple):
@@ -51,7 +55,7 @@ def check_topology(files: NetworkFiles, known: pd.DataFrame, known_members: pd.S
     zones = _check_zones(files, nodes, pd.concat([members["node_id"], known_members]), faults)
     if faults:
         more = f"; and {len(faults) - MOST_SHOWN:,} more" if len(faults) > MOST_SHOWN else ""
-        raise InputError(f"nothing was loaded: {'; '.join(faults[:MOST_SHOWN])}{more}")
+        raise InputError(f"nothing was loaded: {'; '.join(map(_show, faults[:MOST_SHOWN]))}{more}")
     return Topology(nodes[list(KNOWN_COLUMNS)], nodes["line"] > 0, members, zones)
 
 
@@ -74,6 +78,10 @@ def find_branches(nodes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(branch, columns=[f"{level}_id" for level in LEVELS]).assign(node_id=ids, dno_code=nodes["dno_code"].to_numpy())
 
 
+def _show(fault: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in fault[:MOST_CHARS])
+
+
 def _merge_nodes(files: NetworkFiles, known: pd.DataFrame, faults: list[str]) -> pd.DataFrame:
     old = known[list(KNOWN_COLUMNS)].assign(line=0).astype({"latitude": np.float64, "longitude": np.float64})
     if files.nodes is None:
@@ -88,7 +96,11 @@ def _merge_nodes(files: NetworkFiles, known: pd.DataFrame, faults: list[str]) ->
     for node_id, rows in twice.groupby("node_id", sort=False):
         faults += _describe_twice(name, str(node_id), rows)
     for axis in ("latitude", "longitude"):
-        new[axis] = pd.to_numeric(new[axis], errors="coerce")
+        given = new[axis]
+        new[axis] = given.map(parse_decimal).astype(np.float64)
+        unread = (new[axis].isna() & (given != "")).to_numpy()
+        lines = zip(new.loc[unread, "line"], given[unread], strict=True)
+        faults += [f"{name} line {line}: {axis} {text!r} found, a number of degrees wanted" for line, text in lines]
     is_off = (new["latitude"].notna() | new["longitude"].notna()) & ~is_in_britain(
         new["latitude"].to_numpy(np.float64), new["longitude"].to_numpy(np.float64)
     )
@@ -106,6 +118,8 @@ def _odd_nodes(nodes: pd.DataFrame) -> Iterator[tuple[Any, str]]:
     for row in nodes.itertuples():
         if not row.node_id or not row.name:
             yield row, "has no id or no name"
+        elif not is_area_id(str(row.node_id)):
+            yield row, f"found, {ID_WANTED}"
         elif row.level not in RANK:
             yield row, f"is of level {row.level!r}, one of {', '.join(LEVELS)} wanted"
         elif row.dno_code and row.dno_code not in operators and not str(row.dno_code).startswith(INDEPENDENT):
@@ -173,23 +187,36 @@ def _check_members(files: NetworkFiles, nodes: pd.DataFrame, faults: list[str]) 
     ]
     unknown = rows[~rows["node_id"].isin(nodes["node_id"])]
     faults += [f"{name} line {row.line}: node {row.node_id!r} is not a known node" for row in unknown.itertuples()]
-    once = rows.drop_duplicates(["mpan_id", "node_id"])
-    twice = once[once.duplicated("mpan_id", keep=False)]
-    for _, two in twice.groupby("mpan_id", sort=False):
-        faults.append(f"{name} lines {' and '.join(map(str, two['line']))}: one meter point at two nodes, {' and '.join(two['node_id'])}")
     terms = [column for column in MEMBER_TERMS if column in rows.columns]
     for column in terms:
-        odd = ~once[column].isin([*WORDS[column], ""]) if column in WORDS else (once[column] != "") & ~is_capacity(once[column])
-        wanted = f"one of {', '.join(WORDS[column])}" if column in WORDS else "a number of kW that is not negative"
+        odd = ~rows[column].isin([*WORDS[column], ""]) if column in WORDS else (rows[column] != "") & ~_is_capacity(rows[column])
+        wanted = f"one of {', '.join(WORDS[column])}" if column in WORDS else f"a number of kW from 0 to {MOST_KW:,.0f}"
         faults += [
-            f"{name} line {line}: {column} {text!r} found, {wanted} wanted" for line, text in once.loc[odd, ["line", column]].to_numpy()
+            f"{name} line {line}: {column} {text!r} found, {wanted} wanted" for line, text in rows.loc[odd, ["line", column]].to_numpy()
         ]
-    return once[["mpan_id", "node_id", *terms]].reset_index(drop=True)
+    faults += [f"{name} {what}" for what in _describe_repeats(rows, terms)]
+    return rows.drop_duplicates("mpan_id")[["mpan_id", "node_id", *terms]].reset_index(drop=True)
 
 
-def is_capacity(texts: pd.Series) -> pd.Series:
-    """Which texts are numbers that are not negative."""
-    return pd.to_numeric(texts, errors="coerce") >= 0
+def _describe_repeats(rows: pd.DataFrame, terms: list[str]) -> Iterator[str]:
+    """Meter points that stand at several nodes, or at one with different terms; the same row again says nothing new."""
+    said = rows[["mpan_id", "node_id", "line"]].copy()
+    for column in terms:
+        said[column] = rows[column] if column in WORDS else rows[column].map(parse_decimal).astype(np.float64)
+    once = said.drop_duplicates(["mpan_id", "node_id", *terms])
+    twice = once[once.duplicated("mpan_id", keep=False)]
+    for mpan_id, two in twice.groupby("mpan_id", sort=False):
+        lines = f"lines {' and '.join(map(str, two['line']))}"
+        nodes = two["node_id"].unique()
+        if len(nodes) > 1:
+            yield f"{lines}: one meter point at two nodes, {' and '.join(nodes)}"
+            continue
+        stated = [f"{column} {' and '.join(rows.loc[two.index, column])}" for column in terms if two[column].nunique(dropna=False) > 1]
+        yield f"{lines}: meter point {mpan_id} with different terms, {', '.join(stated)}"
+
+
+def _is_capacity(texts: pd.Series) -> pd.Series:
+    return texts.map(parse_decimal).between(0, MOST_KW)
 
 
 def _check_zones(files: NetworkFiles, nodes: pd.DataFrame, members: pd.Series, faults: list[str]) -> pd.DataFrame:
@@ -201,6 +228,8 @@ def _check_zones(files: NetworkFiles, nodes: pd.DataFrame, members: pd.Series, f
     faults += [f"{name} line {row.line}: node {row.node_id!r} is not a known node" for row in unknown.itertuples()]
     nameless = rows[(rows["zone_id"] == "") | (rows["name"] == "")]
     faults += [f"{name} line {row.line}: a zone_id and a name wanted" for row in nameless.itertuples()]
+    unnamed = rows[(rows["zone_id"] != "") & ~rows["zone_id"].map(is_area_id).astype(bool)]
+    faults += [f"{name} line {row.line}: zone {row.zone_id} found, {ID_WANTED}" for row in unnamed.itertuples()]
     fed = _nodes_with_meters(nodes, members)
     for zone_id, of_zone in rows.groupby("zone_id", sort=False):
         if of_zone["name"].nunique() > 1:
