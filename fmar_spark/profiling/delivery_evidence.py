@@ -176,7 +176,7 @@ def _describe(rule: str | None, found: AssetVerdicts, at: int, sums: list[NDArra
     if not assessable:
         return ASSET_RULES["no_assessable_event"]
     shares = found.shares
-    numbers = f"{sums[0][at]:.3g} kWh declared and {sums[1][at]:.3g} kWh observed over {assessable} events"
+    numbers = f"{_write_kwh(sums[0][at])} kWh declared and {_write_kwh(sums[1][at])} kWh observed over {assessable} events"
     told = f"; share delivered {shares.share[at]:.2f} (95 % interval {shares.lower[at]:.2f} to {shares.upper[at]:.2f})"
     together = f"; the meter's evidence against all its assets together is {found.meter_evidence.e_value[at]:.3g}"
     said = {
@@ -186,3 +186,7 @@ def _describe(rule: str | None, found: AssetVerdicts, at: int, sums: list[NDArra
         "events_never_differ": together + ", and their events never differ in time",
     }
     return numbers + said.get(rule or "", told)
+
+
+def _write_kwh(kwh: float) -> str:
+    return f"{kwh:,.0f}" if abs(kwh) >= 100 else f"{kwh:.3g}"

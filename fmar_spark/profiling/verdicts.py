@@ -87,7 +87,7 @@ def name_statuses(characterised: Bools, unobservable: Bools, sufficiency: Suffic
     reasons: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = np.full(characterised.shape, None, dtype=object)
     for meter, position in zip(*np.nonzero(unobservable), strict=True):
         needs = ASSET_FACTS[ASSET_CLASSES[position]].needs
-        reasons[meter, position] = f"not shown by {int(sufficiency.days_seen[meter])} days read: {needs} wanted"
+        reasons[meter, position] = f"not shown by {int(sufficiency.days_seen[meter])} days read; it takes {needs}"
     for meter in np.flatnonzero(sufficiency.verdict != SUFFICIENT):
         reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {int(sufficiency.days_seen[meter])} days read"
     return list(statuses.ravel()), list(reasons.ravel())

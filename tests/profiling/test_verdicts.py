@@ -104,7 +104,7 @@ def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
     unobservable = np.array([[False, True, False, False, False]])
     statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT))
     assert statuses == [Status.NOT_OBSERVABLE if place == 1 else Status.CHARACTERISED for place in range(5)]
-    assert reasons[1] == "not shown by 0 days read: 40 days of winter, or temperatures of cold and of mild days wanted"
+    assert reasons[1] == "not shown by 0 days read; it takes 40 days of winter, or temperatures of cold and of mild days"
     assert [reasons[place] for place in (0, 2, 3, 4)] == [None] * 4
 
 
