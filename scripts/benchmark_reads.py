@@ -23,12 +23,24 @@ import duckdb
 import numpy as np
 from benchmark_register import load, peak_megabytes, start_service
 
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.table import Column
 from fmar_spark.domain.markets import Market, Role
 from fmar_spark.engine.model_file import FOLDER, MANIFEST, Manifest, digest_file
-from fmar_spark.services.capability.access import load_matrix, view_of
+from fmar_spark.services.capability.access import Scope, load_matrix, view_of
 from fmar_spark.services.capability.queries import Part, ask
-from fmar_spark.services.capability.resources import AREA, ASSET, CAPABILITY_OF_AREA, HELD, RESOURCES, Resource
+from fmar_spark.services.capability.resources import (
+    AREA,
+    ASSET,
+    AVAILABILITY_OF_AREA,
+    CAPABILITY_OF_AREA,
+    ENVELOPE,
+    FLAGGED,
+    HEALTH,
+    HELD,
+    RESOURCES,
+    Resource,
+)
 from fmar_spark.services.capability.rights import LiveRights
 from fmar_spark.services.capability.served_model import ServedModel
 from fmar_spark.services.register.access import EVERYTHING
@@ -136,6 +148,10 @@ def generate(lake: Path, rows: int) -> Manifest:
         name = "asset_sizes" if resource is HELD else resource.table
         connection.execute(f"CREATE TABLE made.{name} AS {select_rows(resource, rows, count)}")
         counts[name] = count
+    for resource in (AVAILABILITY_OF_AREA, FLAGGED, ENVELOPE, HEALTH):
+        connection.execute(f"CREATE TABLE made.{resource.table} AS {select_rows(resource, rows, 0)}")
+    unread = ", ".join(f"{empty(column)} AS {column.name}" for column in ASSET_DETECTIONS.columns)
+    connection.execute(f"CREATE TABLE made.asset_detections AS SELECT {unread} LIMIT 0")
     places = ", ".join(f"{PLACE.get(column.name, empty(column))} AS {column.name}" for column in AREA.columns)
     connection.execute(f"CREATE TABLE made.areas AS SELECT {places}, ['20'] AS distributor_ids FROM range({AREAS}) AS r(i)")
     connection.execute("CREATE TABLE made.origins AS SELECT 'simulated' AS origin, 1 AS meters")
@@ -167,7 +183,7 @@ def select_rows(resource: Resource, rows: int, count: int) -> str:
     if resource is CAPABILITY_OF_AREA:
         own = {"area_level": "'primary'", "area_id": "printf('P%05d', i // 4)", "kw_p50": "i % 500", "is_suppressed": "FALSE"}
     columns = [f"{own.get(column.name) or GIVEN.get(column.name) or empty(column)} AS {column.name}" for column in resource.columns]
-    columns += ["['20'] AS distributor_ids"] if resource is CAPABILITY_OF_AREA else []
+    columns += ["['20'] AS distributor_ids"] if Scope.OWN_NETWORKS in resource.scopes else []
     return f"SELECT {', '.join(columns)} FROM range({count}) AS r(i)"
 
 

@@ -17,7 +17,7 @@ from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.sample import describe_sample, prepare_sample
 from fmar_spark.services.web.server import run_server
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
-from fmar_spark.settings.run_options import RunOptions, is_address
+from fmar_spark.settings.run_options import RunOptions, is_address, require_lake
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps import publish_read_model
 
@@ -29,7 +29,7 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
     """Set up and serve until stopped.
 
     Raises:
-        ConfigError: no such issuer, a development issuer outside local, or no register answers.
+        ConfigError: no such issuer, a development issuer outside local, no such lake, or no register answers.
     """
     if issuer not in ISSUERS:
         raise ConfigError(f"--issuer: {issuer!r} found, one of {', '.join(ISSUERS)} wanted")
@@ -38,6 +38,8 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
         logging.getLogger(name).setLevel(logging.WARNING)
     developing = DevelopmentIssuer(options.env) if issuer == "development" else None
     settings = choose_settings(options, database)
+    if options.lake:
+        require_lake(options.lake)
     development = None
     if developing is not None:
         has_lake = bool(options.lake) or (Path(settings.lake.root) / ASSET_DETECTIONS.layer / ASSET_DETECTIONS.name).is_dir()
@@ -50,7 +52,7 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
         print(describe_reads(f"http://{host}:{port}"), flush=True)
     else:
         open_register(settings.agreements).close()
-    app = build_app(settings, options.env, developing)
+    app = build_app(settings, options.env, developing, hosts=(f"[{host}]" if ":" in host else host.lower(),))
     add_reads(app, settings, development)
     run_server(app, settings.agreements, host, port)
     return 0

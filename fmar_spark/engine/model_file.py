@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
@@ -133,8 +133,9 @@ def check_manifest(folder: Path, manifest: Manifest, served: Manifest | None, no
         InputError: it is of a day to come, older than what is served, or not the file that was published.
     """
     path = folder / manifest.file
-    if manifest.published_at > now or (manifest.as_of_date is not None and manifest.as_of_date > now.date()):
-        said = f"published {manifest.published_at:%Y-%m-%d %H:%M} UTC as of {manifest.as_of_date}"
+    is_of_later_day = manifest.as_of_date is not None and manifest.as_of_date > now.date()
+    if manifest.published_at > now or is_of_later_day or manifest.checked_on_date > now.date() + timedelta(days=1):
+        said = f"published {manifest.published_at:%Y-%m-%d %H:%M} UTC as of {manifest.as_of_date}, consent of {manifest.checked_on_date}"
         raise InputError(f"{path}: {said}, which lies ahead of this machine's clock ({now:%Y-%m-%d %H:%M} UTC)")
     if served is not None and manifest.published_at < served.published_at:
         raise InputError(

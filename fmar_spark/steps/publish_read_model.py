@@ -55,6 +55,7 @@ _ORIGINS: Final = f"""
     GROUP BY ALL ORDER BY origin
 """
 """Examined meters by where their readings come from, so that a page can say what is simulated."""
+_DERIVED: Final = tuple(table for table in READS if table.layer == "gold")
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +89,7 @@ def run(lake: str, folder: Path, run: Run, checked_on: date | None) -> Written:
 def publish(lake: str, folder: Path, checked_on: date | None) -> Manifest:
     """The manifest of a file with the tables' newest versions."""
     tables = LakeRows(Path(lake), checked_on, (), lake if is_address(lake) else "")
+    _report_missing(tables.versions)
     newest = tables.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
     return write_model(folder, tables, describe_tables(), READS, newest)
 
@@ -102,7 +104,19 @@ def publish_if_changed(lake: str, folder: Path) -> bool:
     newest = {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
     if newest and newest != known:
         publish(lake, folder, None)
+    elif newest:
+        _report_missing(newest)
     return bool(newest)
+
+
+def _report_missing(versions: Mapping[str, int]) -> None:
+    """One line for the derived tables that the lake lacks, with the jobs that fill them."""
+    missing = [table for table in _DERIVED if table.full_name not in versions]
+    if missing:
+        names, jobs = (
+            ", ".join(dict.fromkeys(found)) for found in zip(*((one.full_name, f"jobs/{one.job}.py") for one in missing), strict=True)
+        )
+        _log.warning("publish_read_model: %s: not in the lake, so that what rests on them is empty; run %s first", names, jobs)
 
 
 def describe_tables() -> dict[str, str]:

@@ -1,15 +1,17 @@
 """A published file is whole, and one that is not, or is of another time, is refused with one line."""
 
 import json
+import shutil
 import threading
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from reads_world import write_reads_lake
 
-from fmar_spark.engine.model_file import FOLDER, MANIFEST, check_manifest, find_folder, read_manifest
+from fmar_spark.engine.model_file import FOLDER, MANIFEST, check_manifest, digest_file, find_folder, read_manifest
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.web.problems import BusyError
@@ -53,6 +55,18 @@ def test_two_files_are_kept_and_none_is_left_half_made(lake: Path, folder: Path)
 
 def test_consent_is_checked_on_the_day_of_the_run(lake: Path) -> None:
     assert publish(str(lake), lake / FOLDER, date(2026, 2, 2)).checked_on_date == date(2026, 2, 2)
+
+
+def test_tables_that_the_lake_lacks_are_named_with_their_jobs(lake: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.copytree(lake / "gold" / "asset_detections", tmp_path / "gold" / "asset_detections")
+    for _ in range(2):
+        caplog.clear()
+        publish_if_changed(str(tmp_path), tmp_path / FOLDER)
+        (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert "gold.fmar_assets" in line
+        assert "jobs/build_audiences.py" in line
+        assert "gold.asset_detections" not in line
+    assert read_manifest(tmp_path / FOLDER).rows["assets"] == 0
 
 
 def test_a_folder_that_is_no_lake_is_refused(tmp_path: Path) -> None:
@@ -102,6 +116,30 @@ def refuse_other_content(folder: Path) -> None:
     change_manifest(folder, published_at=datetime.now(UTC).isoformat())
 
 
+def change_file(folder: Path, statement: str, **changes: Any) -> None:
+    """With a manifest that fits it."""
+    path = folder / read_manifest(folder).file
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(statement)
+    change_manifest(folder, sha256=digest_file(path), bytes=path.stat().st_size, **changes)
+
+
+def refuse_column_less(folder: Path) -> None:
+    change_file(folder, "ALTER TABLE envelopes DROP COLUMN asset_category")
+
+
+def refuse_column_of_scope_less(folder: Path) -> None:
+    change_file(folder, "ALTER TABLE system_health DROP COLUMN distributor_ids")
+
+
+def refuse_table_less(folder: Path) -> None:
+    change_file(folder, "DROP TABLE asset_sizes", rows={})
+
+
+def refuse_consent_to_come(folder: Path) -> None:
+    change_manifest(folder, checked_on_date=(datetime.now(UTC).date() + timedelta(days=2)).isoformat())
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -114,6 +152,10 @@ def refuse_other_content(folder: Path) -> None:
         (refuse_missing, "cannot be read: No such file"),
         (refuse_truncated, "another checksum"),
         (refuse_other_content, "another checksum"),
+        (refuse_column_less, "another layout"),
+        (refuse_column_of_scope_less, "another layout"),
+        (refuse_table_less, "another layout"),
+        (refuse_consent_to_come, "lies ahead of this machine's clock"),
     ],
 )
 def test_a_file_that_cannot_be_served_is_refused_and_the_old_one_stays(

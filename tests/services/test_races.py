@@ -78,9 +78,11 @@ def test_the_same_key_at_once_makes_one_agreement(served: Served) -> None:
     assert len({answer.json()["agreement_id"] for answer in answers}) == 1
 
 
-def test_different_assets_at_once_keep_one_chain(served: Served) -> None:
-    headers = served.headers("ALPHA")
-    bodies = [agreement(amsid=f"A{number}") for number in range(40)]
-    calls = [lambda body=body: served.http.post("/v1/agreements", json=body, headers=headers) for body in bodies]
-    assert {answer.status_code for answer in run_together(calls)} == {201}
+def test_different_assets_at_once_keep_one_chain(served: Served, url: str) -> None:
+    bodies = [agreement(amsid=f"A{number}") for number in range(2 * CLIENTS)]
+    service = serve(served.database, url, max_requests_at_once=len(bodies), lock_timeout_seconds=60.0)
+    headers = service.headers("ALPHA")
+    with service.http:
+        calls = [lambda body=body: service.http.post("/v1/agreements", json=body, headers=headers) for body in bodies]
+        assert {answer.status_code for answer in run_together(calls)} == {201}
     assert verify_ledger(served.database).breaks == ()

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from register_world import OPERATOR, one_issuer, settings_of
 from report_world import write_table
 
-from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, SYSTEM_HEALTH
+from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.deliveries import DISCREPANCIES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
@@ -146,6 +146,7 @@ def list_tables() -> Iterator[tuple[TableContract, list[Row]]]:
         ],
     )
     yield FMAR_ASSETS, [record(meter) for meter in METERS_OF_WORLD]
+    yield PORTFOLIO, []
     yield ENVELOPES, [envelop(meter) for meter in METERS_OF_WORLD]
     yield AREAS, list_areas()
     yield AREA_CAPABILITY, [row for area in list_areas() for row in list_area_rows(area)]
@@ -361,6 +362,6 @@ def serve_reads(lake: Path, file: Path) -> ServedReads:
         lake=LakeSettings(root=str(lake)),
         reads=ReadSettings(check_seconds=0, rights_seconds=0),
     )
-    app = build_app(settings, "local", one_issuer())
+    app = build_app(settings, "local", one_issuer(), hosts=("testserver",))
     add_reads(app, settings)
     return ServedReads(TestClient(app, raise_server_exceptions=False), one_issuer(), database, lake)

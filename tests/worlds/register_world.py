@@ -131,7 +131,7 @@ def one_issuer() -> DevelopmentIssuer:
 
 def serve(database: RegisterDatabase, url: str, **changes: Any) -> Served:
     issuer, derived = one_issuer(), FixedDerived()
-    app = build_app(Settings(agreements=settings_of(url, **changes)), "local", issuer, derived)
+    app = build_app(Settings(agreements=settings_of(url, **changes)), "local", issuer, derived, ("testserver",))
     return Served(TestClient(app, raise_server_exceptions=False), issuer, database, derived)
 
 

@@ -95,6 +95,7 @@ def read_cursor(cursor: str | None, caller: Caller, resource: Resource, filters:
     try:
         text = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True).decode()
         key = json.loads(text[_MARK_CHARACTERS:])
+        json.dumps(key, ensure_ascii=False).encode()  # JSON can hold half a character, which no database takes
     except (ValueError, binascii.Error, RecursionError) as error:
         raise bad_cursor() from error
     if text[:_MARK_CHARACTERS] != _mark(caller, resource, filters) or not isinstance(key, list) or len(key) != len(resource.key):

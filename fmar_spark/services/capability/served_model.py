@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from fmar_spark.engine.model_file import MANIFEST, Manifest, check_manifest, read_manifest
 from fmar_spark.errors import InputError
+from fmar_spark.services.capability.layout import check_layout
 from fmar_spark.services.web.problems import BusyError
 
 _LOCK: Final = "SET GLOBAL TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
@@ -28,18 +29,15 @@ class ServedModel:
         """Opens the file.
 
         Raises:
-            InputError: DuckDB cannot read it, or it lacks a table that the manifest names.
+            InputError: DuckDB cannot read it, or it lacks a table or column that is served.
         """
         self.manifest = manifest
         try:
             self._connection = duckdb.connect(str(path), read_only=True, config={"threads": str(threads)})
             self._connection.execute(_LOCK)
-            found = {name for (name,) in self._connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         except duckdb.Error as error:
             raise InputError(f"{path}: DuckDB cannot read it: {str(error).splitlines()[0]}") from error
-        missing = sorted(set(manifest.rows) - found)
-        if missing:
-            raise InputError(f"{path}: no table {', '.join(missing)}; publish it again")
+        check_layout(path, self._connection)
         self._at_hand = threading.local()
 
     def read(self, query: str, parameters: Mapping[str, object], relations: Mapping[str, pa.Table] | None = None) -> pa.Table:

@@ -1,6 +1,9 @@
 """Puts the register together as one ASGI application."""
 
 import threading
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -31,9 +34,16 @@ from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import Settings
 
 _ROUTES = (routes_agreements, routes_uploads, routes_overrides, routes_confirmations, routes_evidence, routes_parties)
+_LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
-def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | None = None, derived: Derived | None = None) -> FastAPI:
+def build_app(
+    settings: Settings,
+    environment: str,
+    issuer: DevelopmentIssuer | None = None,
+    derived: Derived | None = None,
+    hosts: Collection[str] = (),
+) -> FastAPI:
     """The register over HTTP.
 
     Args:
@@ -41,6 +51,7 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         environment: ``local``, ``test`` or a deployment's name.
         issuer: trusted instead of the configured one; exists in ``local`` alone.
         derived: where derived values come from, if not from the lake.
+        hosts: further names of this machine that are answered with ``issuer``, whose tokens anyone may take who reaches it.
 
     Raises:
         ConfigError: settings that cannot be served with.
@@ -53,14 +64,6 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
     watched = RegisterDatabase(agreements.model_copy(update={"pool_size": 1}))
     metrics = Metrics("register")
 
-    def close() -> None:
-        database.close()
-        watched.close()
-
-    def find(client_id: str) -> Caller | None:
-        with database.reading(NOTHING) as connection:
-            return find_caller(connection, client_id)
-
     parts = ServiceParts(
         settings=agreements,
         tokens=TokenVerifier(agreements, SigningKeys(fetch, agreements)),
@@ -68,7 +71,7 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         anonymous=RateLimit(agreements.anonymous_requests_per_minute, agreements.anonymous_request_burst),
         metrics=metrics,
         audit=RequestAudit(AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING)), metrics, agreements),
-        find_caller=find,
+        find_caller=_find_in(database),
         readiness=Readiness(watched.is_ready),
     )
     app = build_service(
@@ -78,8 +81,9 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
             summary="Who holds dispatch rights on which asset, when, and who knew it when.",
             routers=tuple(module.router for module in _ROUTES),
             large_bodies={routes_uploads.PATH: agreements.max_upload_bytes},
-            close=close,
+            close=partial(_close, database, watched),
             examples=EXAMPLES,
+            hosts=frozenset((*_LOCAL_HOSTS, *hosts)) if issuer is not None else None,
         ),
     )
     app.state.service = Service(
@@ -92,3 +96,18 @@ def build_app(settings: Settings, environment: str, issuer: DevelopmentIssuer | 
         upload_rows=metrics.count("upload_rows", "Rows of uploads by outcome.", "outcome"),
     )
     return app
+
+
+def _find_in(database: RegisterDatabase) -> Callable[[str], Caller | None]:
+    """Finds the party that a client speaks for."""
+
+    def find(client_id: str) -> Caller | None:
+        with database.reading(NOTHING) as connection:
+            return find_caller(connection, client_id)
+
+    return find
+
+
+def _close(*databases: RegisterDatabase) -> None:
+    for database in databases:
+        database.close()

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import logging
+import re
 import time
 import traceback
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -22,6 +25,7 @@ from fmar_spark.services.web.problems import (
     OVERLOADED,
     PROBLEM_MEDIA_TYPE,
     BusyError,
+    InvalidError,
     MediaTypeError,
     ServiceError,
     TooLargeError,
@@ -36,6 +40,8 @@ _PLAIN: Final = {"Accept-Encoding": "identity", **_CLOSE}
 _RETRY: Final = {"Retry-After": "1"}
 _SLOWEST_BYTES_PER_SECOND: Final = 16_384
 _POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
+_HOST: Final = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
+_MOST_FAULTS: Final = 20
 _UNKNOWN_ROUTE: Final = "(none)"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = logging.getLogger(__name__)
@@ -44,11 +50,19 @@ _log = logging.getLogger(__name__)
 class RequestGuard:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, parts: ServiceParts, large_bodies: Mapping[str, int]) -> None:
-        """Wraps the application; ``large_bodies`` are bytes by path, where a path takes more than others."""
+    def __init__(self, app: ASGIApp, parts: ServiceParts, large_bodies: Mapping[str, int], hosts: frozenset[str] | None = None) -> None:
+        """Wraps the application.
+
+        Args:
+            app: the application.
+            parts: of the service.
+            large_bodies: bytes by path, where a path takes more than others.
+            hosts: names in the header Host that are answered, at any port; None = all.
+        """
         self._app = app
         self._parts = parts
         self._large_bodies = large_bodies
+        self._hosts = hosts
         self._work = _Work(parts.settings.max_requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +76,7 @@ class RequestGuard:
         if scope["method"] == "HEAD":
             scope["method"] = "GET"
         try:
+            exchange.check_head(self._hosts)
             bounded = exchange.bounded(receive, most_bytes, turn)
             if scope["path"] not in health.PATHS and not exchange.has_body:
                 turn.begin()
@@ -133,6 +148,22 @@ class _Exchange:
         """Whether a body follows the head."""
         headers = Headers(scope=self._scope)
         return headers.get("content-length", "0").strip("0") != "" or "transfer-encoding" in headers
+
+    def check_head(self, hosts: frozenset[str] | None) -> None:
+        """Nothing, if the request names a host that is answered, and each parameter of its query once.
+
+        Raises:
+            UnreadableError: the header Host names no host, or none that is answered: a page elsewhere can give this machine a name.
+            InvalidError: a parameter is given more than once.
+        """
+        host = Headers(scope=self._scope).get("host", "")
+        named = _HOST.fullmatch(host)
+        if (named is None and host) or (hosts is not None and (named is None or named["name"].lower() not in hosts)):
+            raise UnreadableError("unknown-host", "the header Host names none that this service answers for", headers=_CLOSE)
+        names = Counter(name for name, _ in parse_qsl(self._scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        errors = [{"pointer": f"/query/{name}", "detail": "one value is required"} for name, times in names.items() if times > 1]
+        if errors:
+            raise InvalidError("invalid-request", "a parameter is given more than once", {"errors": errors[:_MOST_FAULTS]})
 
     def bounded(self, receive: Receive, most: int, turn: _Turn) -> Receive:
         """The request's body, up to so many bytes; with its end the request takes its turn."""

@@ -44,6 +44,8 @@ class Api(NamedTuple):
     """Gives back what the service holds, when it ends."""
     examples: Mapping[str, object]
     """Values that OpenAPI shows, by the names of fields and parameters."""
+    hosts: frozenset[str] | None = None
+    """Names in the header Host that are answered, at any port; None = all."""
 
 
 def build_service(parts: ServiceParts, api: Api) -> FastAPI:
@@ -65,7 +67,7 @@ def build_service(parts: ServiceParts, api: Api) -> FastAPI:
     app.add_exception_handler(ServiceError, _answer_refusal)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
-    app.add_middleware(RequestGuard, parts=parts, large_bodies=api.large_bodies)
+    app.add_middleware(RequestGuard, parts=parts, large_bodies=api.large_bodies, hosts=api.hosts)
     return app
 
 

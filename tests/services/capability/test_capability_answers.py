@@ -130,7 +130,7 @@ def test_a_cursor_of_another_party_or_question_is_refused(reads: ServedReads) ->
     assert reads.get("MARKET", f"/v1/assets?limit=2&tier=high&cursor={cursor}").status_code == 422
     assert reads.get("MARKET", f"/v1/envelopes?limit=2&cursor={cursor}").status_code == 422
     mark = base64.urlsafe_b64decode(cursor).decode()[:16]
-    for key in ("[1]", '["a","b"]', "{}", "null", '["' + "x" * 201 + '"]', "[[]]", "[true]"):
+    for key in ("[1]", '["a","b"]', "{}", "null", '["' + "x" * 201 + '"]', "[[]]", "[true]", r'["\ud800"]'):
         assert reads.get("MARKET", f"/v1/assets?limit=2&cursor={cursor_of(mark + key)}").status_code == 422
 
 
@@ -138,6 +138,8 @@ def test_a_cursor_of_another_party_or_question_is_refused(reads: ServedReads) ->
     "path",
     [
         "/v1/assets?limit=0",
+        "/v1/assets?limit=1&limit=2",
+        "/v1/assets?tier=&tier=high",
         "/v1/assets?limit=1001",
         "/v1/assets?limit=1e3",
         "/v1/assets?gsp_group_id=_C'--",

@@ -81,10 +81,20 @@ def test_a_sign_in_leads_nowhere_else(following: str) -> None:
 
 def test_a_form_of_another_site_is_refused(reads: ServedReads) -> None:
     for path in ("/sign-in", "/sign-out", "/portfolio/answers"):
-        answer = visit(reads, "ALPHA", path, method="POST", headers={"Origin": "https://evil.example"}, data={"party": "NESO"})
-        assert answer.status_code == 403
+        for origin in ("https://evil.example", "http://[", "null", "testserver", "http://testserver@evil.example"):
+            answer = visit(reads, "ALPHA", path, method="POST", headers={"Origin": origin}, data={"party": "NESO"})
+            assert answer.status_code == 403
     assert visit(reads, "ALPHA", "/portfolio/answers", method="POST", json={}).status_code == 415
     assert visit(reads, "ALPHA", "/portfolio/answers", method="POST", data={"mpan_id": "1"}).status_code == 422
+
+
+@pytest.mark.parametrize("host", ["evil.example:8000", "[", "a b", "testserver.evil.example", ""])
+def test_a_page_elsewhere_cannot_reach_this_machine_under_a_name_of_its_own(reads: ServedReads, host: str) -> None:
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    answer = visit(reads, "ALPHA", "/sign-in", method="POST", headers=headers, data={"party": "NESO"})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:fmar:problem:unknown-host")
+    for own in ("testserver", "TESTSERVER:80", "localhost:8000", "127.0.0.1:9", "[::1]:8000"):
+        assert visit(reads, "ALPHA", "/portfolio", headers={"Host": own}).status_code == 200
 
 
 def test_the_portfolio_page_has_the_figures_of_the_api(reads: ServedReads) -> None:

@@ -10,15 +10,18 @@ from reads_world import write_reads_lake
 from register_world import settings_of
 from sqlalchemy import func, select
 
+from fmar_spark.commands import serve
 from fmar_spark.commands.serve import prepare_reads
 from fmar_spark.domain.markets import ClaimState
 from fmar_spark.engine.model_file import FOLDER, read_manifest
+from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.sample import describe_reads, list_guests
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import find_claims
 from fmar_spark.services.register.sample import SAMPLE_PARTIES, prepare_sample
 from fmar_spark.services.register.tables import AGREEMENTS, LEDGER
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
+from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import LakeSettings, Settings
 
 
@@ -65,6 +68,12 @@ def test_a_second_start_publishes_only_what_is_new(settings: Settings) -> None:
 def test_a_folder_without_a_lake_is_left_alone(settings: Settings, tmp_path: Path) -> None:
     prepare_reads(settings.model_copy(update={"lake": LakeSettings(root=str(tmp_path))}))
     prepare_reads(settings.model_copy(update={"lake": LakeSettings(root="abfss://lake@x.dfs.core.windows.net")}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lake_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^--lake: .*missing: no lake there"):
+        serve.run(RunOptions(lake=str(tmp_path / "missing")), "127.0.0.1", 1, "development", f"sqlite:///{tmp_path / 'register.db'}")
     assert list(tmp_path.iterdir()) == []
 
 

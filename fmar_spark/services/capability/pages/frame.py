@@ -21,6 +21,7 @@ from fmar_spark.domain.network import AreaLevel
 from fmar_spark.domain.words import Direction
 from fmar_spark.report.provenance import Kind
 from fmar_spark.services.capability.access import may_see
+from fmar_spark.services.capability.layout import ORIGINS
 from fmar_spark.services.capability.reading import reads_of
 from fmar_spark.services.capability.resources import CAPABILITY_OF_AREA, ENVELOPE, HEALTH, HELD, Resource
 from fmar_spark.services.web.access import Caller, limit_anonymous
@@ -133,7 +134,7 @@ def render(request: Request, template: str, caller: Caller | None, status: int =
     if caller is not None:
         try:
             model = reads.models.current()
-            manifest, origins = model.manifest, model.rows("SELECT origin, meters FROM origins")
+            manifest, origins = model.manifest, model.rows(ORIGINS)
         except BusyError:
             manifest = None
     places = [place for place in PLACES if caller is not None and may_see(reads.matrix, place.resource, caller)]

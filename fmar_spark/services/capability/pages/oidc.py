@@ -137,7 +137,8 @@ async def end(
 def _read_flow(cookie: str) -> tuple[str, str, str]:
     """State, verifier and path of a sign-in that began; empty where the cookie holds none."""
     try:
-        state, verifier, following = json.loads(base64.urlsafe_b64decode(cookie.encode()))
+        state, verifier, following = flow = json.loads(base64.urlsafe_b64decode(cookie.encode()))
+        json.dumps(flow, ensure_ascii=False).encode()
     except (ValueError, TypeError, RecursionError):
         return "", "", ""
     return (state, verifier, local_path(following)) if all(isinstance(one, str) for one in (state, verifier, following)) else ("", "", "")
