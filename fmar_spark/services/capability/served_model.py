@@ -18,6 +18,8 @@ from fmar_spark.services.web.problems import BusyError
 
 _LOCK: Final = "SET GLOBAL TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
 """No query can reach any other file, or change that."""
+_IS_LOCKED: Final = "SELECT current_setting('lock_configuration')"
+"""A process has one instance of DuckDB for a file: whoever opens one that is open already finds it locked."""
 _ROWS_AT_ONCE: Final = 2_000
 _log = logging.getLogger(__name__)
 
@@ -34,7 +36,8 @@ class ServedModel:
         self.manifest = manifest
         try:
             self._connection = duckdb.connect(str(path), read_only=True, config={"threads": str(threads)})
-            self._connection.execute(_LOCK)
+            if self._connection.execute(_IS_LOCKED).fetchone() != (True,):
+                self._connection.execute(_LOCK)
         except duckdb.Error as error:
             raise InputError(f"{path}: DuckDB cannot read it: {str(error).splitlines()[0]}") from error
         check_layout(path, self._connection)
