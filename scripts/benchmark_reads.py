@@ -280,7 +280,7 @@ async def run_clients(port: int, token: str, measure: Measure, connections: int,
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while time.perf_counter() < until:
             began = time.perf_counter()
-            writer.write(f"GET {measure.path(chance)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+            writer.write(f"GET {measure.path(chance)} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
             is_answered = await read_answer(reader)
             taken.append(time.perf_counter() - began if is_answered else np.nan)
         writer.close()

@@ -74,12 +74,12 @@ def test_connections_without_a_whole_request_are_closed(served: Served) -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=20) as silent:
             assert silent.recv(1) == b""
         with socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
-            slow.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n")
+            slow.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n")
             assert slow.recv(1) == b""
         assert 0.9 < time.monotonic() - began < 10
         with socket.create_connection(("127.0.0.1", port), timeout=20) as kept:
             for _ in range(3):
-                kept.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+                kept.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 assert read_until(kept, b'{"status":"live"}').startswith(b"HTTP/1.1 200")
                 time.sleep(0.3)
             kept.sendall(b"GET /health")
@@ -89,7 +89,7 @@ def test_connections_without_a_whole_request_are_closed(served: Served) -> None:
 def test_a_body_that_does_not_arrive_in_time_is_answered_408(database: RegisterDatabase, url: str) -> None:
     served = serve(database, url, request_body_seconds=0.5)
     token = served.headers("ALPHA")["Authorization"].encode()
-    head = b"POST /v1/agreements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: " + token
+    head = b"POST /v1/agreements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nAuthorization: " + token
     with listening(served) as port:
         began = time.monotonic()
         answer = speak(port, head + b"\r\nContent-Length: 100\r\n\r\n{")
@@ -100,7 +100,7 @@ def test_a_body_that_does_not_arrive_in_time_is_answered_408(database: RegisterD
 
 def test_bodies_that_are_on_their_way_keep_no_place_among_the_requests_at_work(database: RegisterDatabase, url: str) -> None:
     served = serve(database, url, max_requests_at_once=1)
-    head = b"POST /v1/agreements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    head = b"POST /v1/agreements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     with listening(served) as port, ExitStack() as opened:
         for _ in range(3):
             opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)).sendall(head)
@@ -113,7 +113,8 @@ def test_one_client_has_few_files_on_their_way(database: RegisterDatabase, url: 
     served = serve(database, url, max_uploads_on_the_way=2)
     token = served.headers("ALPHA")["Authorization"].encode()
     head = (
-        b"POST /v1/uploads HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 100\r\nAuthorization: " + token + b"\r\n\r\nx"
+        b"POST /v1/uploads HTTP/1.1\r\nHost: [::1]\r\nContent-Type: text/csv\r\nContent-Length: 100\r\n"
+        b"Authorization: " + token + b"\r\n\r\nx"
     )
     with listening(served) as port:
         with ExitStack() as opened:
@@ -142,11 +143,11 @@ def test_a_caller_that_does_not_read_its_answer_is_cut_off() -> None:
         is_over.set()
 
     with hosting(stream, answer_read_seconds=0.5) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as mute:
-        mute.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        mute.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert is_over.wait(15)
         assert len(read_all(mute)) < parts * 65536
     with hosting(stream, answer_read_seconds=0.5) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
-        slow.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
         received = 0
         while block := slow.recv(2**20):
             received += len(block)
@@ -155,7 +156,7 @@ def test_a_caller_that_does_not_read_its_answer_is_cut_off() -> None:
 
 
 def test_lengths_that_contradict_each_other_are_refused_on_the_wire(served: Served) -> None:
-    start = b"POST /v1/agreements HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    start = b"POST /v1/agreements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     tricks = (
         b"Content-Length: 4\r\nContent-Length: 40\r\n\r\n",
         b"Content-Length: +4\r\n\r\n",
@@ -168,14 +169,14 @@ def test_lengths_that_contradict_each_other_are_refused_on_the_wire(served: Serv
     )
     with listening(served, request_head_seconds=0.5) as port:
         for trick in tricks:
-            answer = speak(port, start + trick + b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = speak(port, start + trick + b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert (answer.count(b"HTTP/1.1 200"), answer[:10]) == (0, b"HTTP/1.1 4") or answer.startswith(b"HTTP/1.1 501"), (trick, answer)
 
 
 def test_a_length_beside_chunks_is_refused_on_the_wire(served: Served) -> None:
-    head = b"POST /v1/agreements HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /v1/agreements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
     with listening(served) as port:
-        answer = speak(port, head + b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = speak(port, head + b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert (answer.count(b"HTTP/1.1"), answer[:12]) == (1, b"HTTP/1.1 400"), answer
 
 
