@@ -10,14 +10,20 @@ import re
 import sys
 from pathlib import Path
 
+from packaging.markers import Marker
+
 CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
 OWN = "fmar-spark"
 
 
 def read_pins(text: str) -> dict[str, tuple[str, int]]:
-    """Version and number of hashes of every package of a compiled constraints file."""
-    blocks = re.findall(r"^([\w.-]+)==(\S+)([^\n]*(?:\n +[^\n]*)*)", text, re.MULTILINE)
-    return {normalise(name): (version, block.count("--hash=sha256:")) for name, version, block in blocks}
+    """Version and number of hashes of every package of a compiled constraints file that this Python on this system wants."""
+    blocks = re.findall(r"^([\w.-]+)==(\S+)(?: ; ([^\n\\]+))?([^\n]*(?:\n +[^\n]*)*)", text, re.MULTILINE)
+    return {
+        normalise(name): (version, block.count("--hash=sha256:"))
+        for name, version, marker, block in blocks
+        if not marker or Marker(marker).evaluate()
+    }
 
 
 def normalise(name: str) -> str:

@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "audit_packages.py"
-PINS = "one-thing==1.2 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\nother_thing==3 ; sys_platform == 'win32'\n"
+PINS = "one-thing==1.2 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+PINS += "other_thing==3 ; python_version >= '3.11'\nother_thing==2 ; python_version < '3.11'\nthird==1 ; sys_platform == 'win32'\n"
 CONTENT = b"pass"
 
 
