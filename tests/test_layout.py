@@ -35,9 +35,6 @@ DEPENDENCY_OF_MODULE = {
     "py4j": "pyspark",
 }
 RUN_BY_NAME = {
-    "cryptography",
-    "jinja2",
-    "pyproj",
     "setuptools",
     "ruff",
     "mypy",
