@@ -1,6 +1,6 @@
 """SQL over the newest version of a lake's tables, without Spark; readings only of meters that pass the consent check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -51,14 +51,13 @@ class LakeRows:
     customer opted out, and the boundary's attributes). Energies cannot be read in any other way.
     """
 
-    def __init__(self, root: Path, checked_on: date | None = None, further: Sequence[TableContract] = (), address: str = "") -> None:
+    def __init__(self, root: Path, checked_on: date | None = None, address: str = "") -> None:
         """The versions are pinned here, so that everything read afterwards belongs together.
 
         Args:
             root: the lake.
             checked_on: day on which consent and legal basis must hold; default today, or the day that the lake's answers stand for
                 where that is later.
-            further: tables that the catalogue does not list yet.
             address: where the tables lie, if not in that folder: ``abfss://...`` as delta-rs knows it.
 
         Raises:
@@ -71,7 +70,7 @@ class LakeRows:
         self._address = address.rstrip("/") or str(root)
         if not address and not root.is_dir():
             raise ConfigError(f"{root}: no lake there; run scripts/demo or a job of jobs/ first")
-        for contract in dict.fromkeys((*ALL_TABLES, *further)):
+        for contract in ALL_TABLES:
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.layer}")
             self._declare(contract)
         if not self.versions:

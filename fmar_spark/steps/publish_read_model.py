@@ -88,7 +88,7 @@ def run(lake: str, folder: Path, run: Run, checked_on: date | None) -> Written:
 
 def publish(lake: str, folder: Path, checked_on: date | None) -> Manifest:
     """The manifest of a file with the tables' newest versions."""
-    tables = LakeRows(Path(lake), checked_on, (), lake if is_address(lake) else "")
+    tables = LakeRows(Path(lake), checked_on, lake if is_address(lake) else "")
     _report_missing(tables.versions)
     newest = tables.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
     return write_model(folder, tables, describe_tables(), READS, newest)

@@ -2,12 +2,12 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium_world import find_chromium
 from playwright.sync_api import Page, sync_playwright
 
 from fmar_spark.cli import main
@@ -33,12 +33,9 @@ def written(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def page(written: Path) -> Iterator[Page]:
     """The page in a headless Chromium, with what went wrong in ``page.problems``."""
-    found = subprocess.run([str(ROOT / "scripts" / "chromium_for_tests")], capture_output=True, text=True, check=False)
-    if found.returncode == 3:
-        pytest.skip(f"no Chromium: {found.stderr.strip().splitlines()[-1]}")
-    assert found.returncode == 0, found.stderr
+    path = find_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         opened = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-GB")
         problems: list[str] = []
         opened.on("console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None)

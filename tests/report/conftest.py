@@ -2,12 +2,12 @@
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium_world import find_chromium
 from playwright.sync_api import Browser, sync_playwright
 from report_browser import FLAGS
 from report_world import write_lake
@@ -53,11 +53,8 @@ def data(report: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, or the reason why there is none; its event loop must not outlive the tests of pages."""
-    found = subprocess.run([str(ROOT / "scripts" / "chromium_for_tests")], capture_output=True, text=True, check=False)
-    if found.returncode == 3:
-        pytest.skip(f"no Chromium: {found.stderr.strip().splitlines()[-1]}")
-    assert found.returncode == 0, found.stderr
+    path = find_chromium()
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield running
         running.close()

@@ -1,7 +1,6 @@
 """Pages as they are used: in a browser that reaches nothing but the service, by mouse, keyboard and on a telephone."""
 
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from chromium_world import find_chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 from reads_world import ALPHAS, ServedReads, serve_reads
-from register_world import ROOT, settings_of
+from register_world import settings_of
 
 from fmar_spark.services.capability.pages.frame import format_kw
 from fmar_spark.services.web.server import configure
@@ -31,12 +31,9 @@ PAGES_OF = {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium, or the reason why there is none."""
-    found = subprocess.run([str(ROOT / "scripts" / "chromium_for_tests")], capture_output=True, text=True, check=False)
-    if found.returncode == 3:
-        pytest.skip(f"no Chromium: {found.stderr.strip().splitlines()[-1]}")
-    assert found.returncode == 0, found.stderr
+    path = find_chromium()
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS)
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield running
         running.close()
 
