@@ -33,6 +33,8 @@ DEPENDENCY_OF_MODULE = {
     "delta": "delta-spark",
     "starlette": "fastapi",
     "py4j": "pyspark",
+    "databricks": "databricks-bundles",
+    "PIL": "pillow",
 }
 RUN_BY_NAME = {
     "setuptools",
@@ -43,9 +45,8 @@ RUN_BY_NAME = {
     "pandas-stubs",
     "scipy-stubs",
     "types-pyyaml",
-    "databricks-bundles",
 }
-"""Tools, types for mypy, and a namespace package."""
+"""Tools, and types for mypy."""
 EXTRAS_OF_ROOM = {
     "app": {"spark"},
     "commands": {"spark", "train", "report", "serve"},
@@ -280,6 +281,18 @@ def test_the_wheel_asks_for_every_package_that_a_room_imports() -> None:
         for root in imported_roots(path) - set(sys.stdlib_module_names) - {"fmar_spark", ""}:
             if DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() not in known:
                 missing.append(f"{relative(path)}: {root}")
+    assert missing == []
+
+
+def test_setup_asks_for_every_package_that_a_test_or_script_imports() -> None:
+    required = set().union(*read_requirements().values())
+    own = {"fmar_spark", "", *(path.stem for path in SOURCES), *(path.parent.name for path in SOURCES)}
+    missing = [
+        f"{relative(path)}: {root}"
+        for path in SOURCES
+        for root in imported_roots(path) - set(sys.stdlib_module_names) - own
+        if DEPENDENCY_OF_MODULE.get(root, root).replace("_", "-").lower() not in required
+    ]
     assert missing == []
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import pytest
 from register_world import Served, agreement, serve
 
@@ -138,7 +138,7 @@ def test_openapi_names_shows_and_secures_every_operation(served: Served) -> None
 def check_example(document: dict[str, Any], schema: dict[str, Any], example: object, place: str) -> None:
     """The example is what the schema takes."""
     whole = {**schema, "components": document["components"]}
-    faults = [error.message for error in jsonschema.Draft202012Validator(whole).iter_errors(example)]
+    faults = [error.message for error in jsonschema_rs.Draft202012Validator(whole).iter_errors(example)]
     assert (place, faults) == (place, [])
 
 
