@@ -32,6 +32,7 @@ from fmar_spark.services.capability.queries import Part, ask
 from fmar_spark.services.capability.resources import (
     AREA,
     ASSET,
+    ASSETS,
     AVAILABILITY_OF_AREA,
     CAPABILITY_OF_AREA,
     ENVELOPE,
@@ -52,7 +53,7 @@ from fmar_spark.services.register.sample import fill_register
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
 from fmar_spark.settings.overlays import find_conf_dir
-from fmar_spark.settings.sections import RegisterSettings
+from fmar_spark.settings.sections import ReadSettings, RegisterSettings
 
 DAY: Final = date(2026, 1, 31)
 AREAS: Final = 4_000
@@ -110,7 +111,9 @@ def main(argv: list[str]) -> int:
         database = fill(folder, arguments.rows)
         measures = list_measures(arguments.rows, database)
         measure_bare(ServedModel(folder / "lake" / FOLDER / manifest.file, manifest, 1), measures, arguments.seconds)
-        measure_service(str(database.engine.url), folder, measures, arguments.seconds)
+        for answers_bytes in (0, ReadSettings().answers_bytes):
+            print(f"the service keeps {answers_bytes / 2**20:.0f} MB of answers", flush=True)
+            measure_service(str(database.engine.url), folder, measures, arguments.seconds, answers_bytes)
         database.close()
     return 0
 
@@ -121,9 +124,10 @@ def measure_bare(model: ServedModel, measures: list[Measure], seconds: float) ->
         report("DuckDB", measure.name, connections, run_bare(model, measure, connections, seconds))
 
 
-def measure_service(url: str, folder: Path, measures: list[Measure], seconds: float) -> None:
-    """The questions to a service of its own process."""
-    with start_service(url, folder) as (base, tokens, process):
+def measure_service(url: str, folder: Path, measures: list[Measure], seconds: float, answers_bytes: int) -> None:
+    """The questions to a service of its own process, which takes 40 requests at once."""
+    changed = (f"reads.answers_bytes={answers_bytes}", "agreements.max_requests_at_once=40")
+    with start_service(url, folder, changed) as (base, tokens, process):
         port = int(base.rpartition(":")[2])
         for measure, connections in itertools.product(measures, CONNECTIONS):
             taken = asyncio.run(run_clients(port, tokens[measure.party_id], measure, connections, seconds))
@@ -141,7 +145,7 @@ def generate(lake: Path, rows: int) -> Manifest:
             return known
     made = folder / "made.duckdb"
     made.unlink(missing_ok=True)
-    connection = duckdb.connect()
+    connection = duckdb.connect(config={"memory_limit": "4GB"})
     connection.execute(f"ATTACH '{made}' AS made (ROW_GROUP_SIZE 10240)")
     counts = {}
     for resource, count in ((ASSET, rows), (HELD, rows), (CAPABILITY_OF_AREA, AREAS * 4)):
@@ -150,8 +154,10 @@ def generate(lake: Path, rows: int) -> Manifest:
         counts[name] = count
     for resource in (AVAILABILITY_OF_AREA, FLAGGED, ENVELOPE, HEALTH):
         connection.execute(f"CREATE TABLE made.{resource.table} AS {select_rows(resource, rows, 0)}")
+    connection.execute("CREATE INDEX asset_sizes_by_mpan_id ON made.asset_sizes (mpan_id)")
     unread = ", ".join(f"{empty(column)} AS {column.name}" for column in ASSET_DETECTIONS.columns)
-    connection.execute(f"CREATE TABLE made.asset_detections AS SELECT {unread} LIMIT 0")
+    connection.execute(f"CREATE TABLE made.medium_detections AS SELECT {unread} LIMIT 0")
+    connection.execute("CREATE TABLE made.asset_ids AS SELECT mpan_id, asset_class, asset_id FROM made.assets ORDER BY ALL")
     places = ", ".join(f"{PLACE.get(column.name, empty(column))} AS {column.name}" for column in AREA.columns)
     connection.execute(f"CREATE TABLE made.areas AS SELECT {places}, ['20'] AS distributor_ids FROM range({AREAS}) AS r(i)")
     connection.execute("CREATE TABLE made.origins AS SELECT 'simulated' AS origin, 1 AS meters")
@@ -220,10 +226,11 @@ def list_measures(rows: int, database: RegisterDatabase) -> list[Measure]:
     views = {
         "asset": view_of(matrix, ASSET, platform),
         "portfolio": view_of(matrix, HELD, fsp),
+        "own assets": view_of(matrix, ASSETS, fsp),
         "area": view_of(matrix, CAPABILITY_OF_AREA, dno),
     }
     rights = LiveRights(database, 3600).of(fsp)
-    held = rights["verified_claims"].column("mpan_id").to_pylist()
+    held = rights.mpan_ids
 
     def pick_asset(chance: random.Random) -> str:
         number = chance.randrange(rows)
@@ -231,20 +238,26 @@ def list_measures(rows: int, database: RegisterDatabase) -> list[Measure]:
 
     def find_asset(model: ServedModel, chance: random.Random) -> object:
         question = ask(views["asset"], ASSET, {"asset_id": pick_asset(chance)})
-        return model.read(question.text, question.parameters).to_pylist()
+        return model.find(question.text, question.parameters)
 
     def find_portfolio(model: ServedModel, chance: random.Random) -> object:
         question = ask(views["portfolio"], HELD, {}, Part(None, PAGE + 1, held[:PAGE]))
-        return model.read(question.text, question.parameters, rights).to_pylist()
+        return model.find(question.text, question.parameters, rights.relations)
+
+    def find_own(model: ServedModel, chance: random.Random) -> object:
+        part = Part(None, PAGE + 1, model.find_asset_ids(rights)[:PAGE])
+        question = ask(views["own assets"], ASSETS, {"is_present": True}, part)
+        return model.find(question.text, question.parameters, rights.relations)
 
     def find_area(model: ServedModel, chance: random.Random) -> object:
         filters = {"area_level": "primary", "area_id": f"P{chance.randrange(AREAS):05d}"}
         question = ask(views["area"], CAPABILITY_OF_AREA, filters, Part(None, PAGE + 1))
-        return model.read(question.text, question.parameters).to_pylist()
+        return model.find(question.text, question.parameters)
 
     return [
         Measure("one asset", "MARKET", lambda chance: f"/v1/assets/{pick_asset(chance)}", find_asset),
         Measure("portfolio page", "ALPHA", lambda chance: f"/v1/portfolio?limit={PAGE}", find_portfolio),
+        Measure("own assets", "ALPHA", lambda chance: f"/v1/assets?limit={PAGE}", find_own),
         Measure("area", "SOUTHERN", lambda chance: f"/v1/areas/primary/P{chance.randrange(AREAS):05d}/capability", find_area),
     ]
 

@@ -273,8 +273,8 @@ def start_database(name: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def start_service(url: str, folder: Path) -> Iterator[tuple[str, dict[str, str], subprocess.Popen[str]]]:
-    """Address, tokens and process of a service over the database."""
+def start_service(url: str, folder: Path, changed: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, str], subprocess.Popen[str]]]:
+    """Address, tokens and process of a service over the database, with changed settings."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -282,7 +282,8 @@ def start_service(url: str, folder: Path) -> Iterator[tuple[str, dict[str, str],
     command = [sys.executable, "-c", program, "--port", str(port), "--database", url, "--lake", str(folder / "lake")]
     for name in ("requests_per_minute", "request_burst", "anonymous_requests_per_minute", "anonymous_request_burst"):
         command += ["--set", f"agreements.{name}=1000000000"]
-    command += ["--set", "agreements.lock_timeout_seconds=60"]
+    for setting in ("agreements.lock_timeout_seconds=60", *changed):
+        command += ["--set", setting]
     with (folder / "service.log").open("w") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

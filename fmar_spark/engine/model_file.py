@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -65,23 +65,31 @@ def find_folder(lake: str, named: str) -> Path:
     return Path(named) if named else Path(lake) / FOLDER
 
 
-def write_model(
-    folder: Path, lake: LakeRows, tables: Mapping[str, str], sources: Sequence[TableContract], as_of_date: date | None
-) -> Manifest:
+class Layout(NamedTuple):
+    """What goes into a file."""
+
+    tables: Mapping[str, str]
+    """Name of each table in the file, and the query over the lake that fills it."""
+    indexed: Mapping[str, str]
+    """A column by table, where many rows are looked up at once that lie far apart."""
+    sources: Sequence[TableContract]
+    """Tables of the lake that the queries read."""
+
+
+def write_model(folder: Path, lake: LakeRows, layout: Layout, as_of_date: date | None) -> Manifest:
     """The manifest names a new file with what each query found; files older than the one before are gone.
 
     Args:
         folder: where it goes.
         lake: its versions are pinned already, so that all tables belong together.
-        tables: name of each table in the file, and the query over the lake that fills it.
-        sources: tables of the lake that the queries read.
+        layout: what goes into it.
         as_of_date: newest day that any derived row stands for.
     """
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f".building-{os.getpid()}.duckdb"
     made.unlink(missing_ok=True)
     try:
-        rows = lake.write_file(made, tables)
+        rows = lake.write_file(made, layout.tables, layout.indexed)
         digest = digest_file(made)
         published_at = datetime.now(UTC)
         name = f"{_PREFIX}{published_at:%Y%m%dT%H%M%S%f}Z-{digest[:12]}.duckdb"
@@ -99,7 +107,7 @@ def write_model(
         as_of_date=as_of_date,
         checked_on_date=lake.checked_on,
         code_version=__version__,
-        versions={table.full_name: lake.versions[table.full_name] for table in sources if lake.has(table)},
+        versions={table.full_name: lake.versions[table.full_name] for table in layout.sources if lake.has(table)},
         rows=rows,
     )
     _replace(folder / MANIFEST, manifest.model_dump_json(indent=1))

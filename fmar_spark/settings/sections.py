@@ -226,6 +226,7 @@ class ReadSettings(Section):
         5.0, ge=0, le=300, description="How long an FSP's rights are kept while nothing is recorded: terms and evidence end by themselves."
     )
     threads: int = Field(1, ge=1, le=64, description="Threads of one query; many small queries want one.")
+    answers_bytes: int = Field(64 * 2**20, ge=0, description="Memory for answers that may be asked for again: the file does not change.")
     public_url: str = Field("", description="Address under which browsers reach the pages, for signing in through the issuer.")
     oidc_client_id: str = Field("", description="Public client of the pages at the issuer; empty = pages take tokens alone.")
     oidc_authorize_url: str = Field("", description="The issuer's authorisation endpoint; https.")

@@ -16,9 +16,10 @@ from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR
+from fmar_spark.domain.words import Tier
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.lake_writer import LakeWriter
-from fmar_spark.engine.model_file import Manifest, read_manifest, write_model
+from fmar_spark.engine.model_file import Layout, Manifest, read_manifest, write_model
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.errors import InputError
 from fmar_spark.report.provenance import FROM_DIP, Kind
@@ -55,6 +56,8 @@ _ORIGINS: Final = f"""
     GROUP BY ALL ORDER BY origin
 """
 """Examined meters by where their readings come from, so that a page can say what is simulated."""
+INDEXED: Final = {"asset_sizes": "mpan_id", "medium_detections": "mpan_id"}
+"""The meter points of a portfolio lie all over the country: a page of it would otherwise read a part of the file for each."""
 _DERIVED: Final = tuple(table for table in READS if table.layer == "gold")
 _log = logging.getLogger(__name__)
 
@@ -91,7 +94,7 @@ def publish(lake: str, folder: Path, checked_on: date | None) -> Manifest:
     tables = LakeRows(Path(lake), checked_on, lake if is_address(lake) else "")
     _report_missing(tables.versions)
     newest = tables.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
-    return write_model(folder, tables, describe_tables(), READS, newest)
+    return write_model(folder, tables, Layout(describe_tables(), INDEXED, READS), newest)
 
 
 def publish_if_changed(lake: str, folder: Path) -> bool:
@@ -122,8 +125,9 @@ def _report_missing(versions: Mapping[str, int]) -> None:
 def describe_tables() -> dict[str, str]:
     """Name of each table of the file, and the query that fills it, sorted by what is looked up."""
     return {
-        "asset_detections": _copy(ASSET_DETECTIONS, _ELIGIBLE),
+        "medium_detections": _copy(ASSET_DETECTIONS, f"{_ELIGIBLE} AND tier = '{Tier.MEDIUM}' AND status = 'characterised'"),
         "assets": _describe_assets(),
+        "asset_ids": f"SELECT mpan_id, asset_class, asset_id FROM {FMAR_ASSETS.full_name} WHERE {_ELIGIBLE} ORDER BY ALL",
         "asset_sizes": _describe_sizes(),
         "envelopes": _copy(ENVELOPES, f"asset_id IN (SELECT asset_id FROM {FMAR_ASSETS.full_name} WHERE {_ELIGIBLE})"),
         "discrepancies": _copy(DISCREPANCIES, _ELIGIBLE),

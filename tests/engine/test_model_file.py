@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_served_is_refused_and_the_old_one_stays(
     source.look()
     source.look()
     assert source.current() is served
-    assert served.rows("SELECT count(*) AS n FROM assets") == [{"n": 80}]
+    assert served.find("SELECT count(*) AS n FROM assets", {}) == [{"n": 80}]
     lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert len(lines) == 1
     assert said in lines[0]
@@ -202,7 +202,7 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
         while not is_over.is_set():
             try:
                 model = source.current()
-                assert model.rows("SELECT count(*) AS n FROM area_availability") == [{"n": 1344}]
+                assert model.find("SELECT count(*) AS n FROM area_availability", {}) == [{"n": 1344}]
                 seen.add(model.manifest.file)
             except BaseException as error:
                 failures.append(error)
@@ -225,6 +225,6 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
 def test_a_served_file_reaches_no_other(lake: Path, folder: Path) -> None:
     served = ModelSource(lake / FOLDER, 3600).current()
     with pytest.raises(Exception, match="disabled by configuration"):
-        served.rows("SELECT * FROM read_text($path)", path=str(folder / MANIFEST))
+        served.find("SELECT * FROM read_text($path)", {"path": str(folder / MANIFEST)})
     with pytest.raises(InputError, match="no read model there"):
         read_manifest(lake)

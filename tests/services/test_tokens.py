@@ -279,3 +279,21 @@ def test_what_a_caller_without_a_token_gets(served: Served) -> None:
     stranger = served.issuer.sign("stranger", "fmar-register")
     unknown = served.http.get("/v1/agreements", headers={"Authorization": f"Bearer {stranger}"})
     assert (unknown.status_code, unknown.json()["type"]) == (403, "urn:fmar:problem:unknown-client")
+
+
+def test_an_accepted_token_is_remembered_until_it_ends_or_its_key_is_replaced() -> None:
+    published = Published(RSA)
+    moment = [0.0, float(NOW)]
+    tokens = TokenVerifier(SETTINGS, SigningKeys(published.fetch, SETTINGS, lambda: moment[0]), lambda: moment[1])
+    token = sign(claims())
+    assert [asyncio.run(tokens.find_client(token)) for _ in range(2)] == ["alpha-client"] * 2
+    moment[1] = NOW + 331.0
+    with pytest.raises(UnauthenticatedError):
+        asyncio.run(tokens.find_client(token))
+    moment[1] = float(NOW)
+    assert asyncio.run(tokens.find_client(token)) == "alpha-client"
+    replaced = RSAKey.generate_key(2048, parameters={"kid": "rsa"})
+    published.keys = [replaced]
+    moment[0] += SETTINGS.jwks_max_age_seconds + 1
+    with pytest.raises(UnauthenticatedError):
+        asyncio.run(tokens.find_client(token))

@@ -90,6 +90,10 @@ class View(NamedTuple):
     parameters: Mapping[str, object]
     needs_claims: bool
     """The query names the relation ``verified_claims``."""
+    is_by_claims: bool
+    """Every row in scope belongs to a verified claim of the caller."""
+    is_plain: bool
+    """The query ends in a condition on its own fields, to which others can be added."""
 
 
 def load_matrix(conf: Path, resources: Iterable[Resource]) -> Matrix:
@@ -142,7 +146,9 @@ def view_of(matrix: Matrix, resource: Resource, caller: Caller) -> View:
         selected = ", ".join(f"CASE WHEN {' OR '.join(scopes_of[name])} THEN {name} END AS {name}" for name in shown)
         within = " OR ".join(f"_{scope}" for scope in scopes)
         query = f"SELECT {selected} FROM (SELECT t.*, {marks} FROM {resource.table} t) WHERE {within}"
-    return View(shown, query, parameters, "verified_claims" in query)
+    needs_claims = "verified_claims" in query
+    is_plain = len(scopes) == 1
+    return View(shown, query, parameters, needs_claims, is_plain and needs_claims, is_plain)
 
 
 def may_see(matrix: Matrix, resource: Resource, caller: Caller) -> bool:

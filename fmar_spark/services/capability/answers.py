@@ -4,9 +4,11 @@ import csv
 import io
 import math
 import re
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -19,6 +21,9 @@ CACHE_CONTROL: Final = "private, no-cache"
 _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _QUALITY: Final = re.compile(r"q=(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
 _MOST_RANGES: Final = 32
+_SHARE_OF_ONE: Final = 20
+_OVERHEAD: Final = 300
+"""Bytes of a kept answer beside its body."""
 
 
 class Format(StrEnum):
@@ -27,6 +32,47 @@ class Format(StrEnum):
     JSON = "application/json"
     CSV = "text/csv"
     ARROW = "application/vnd.apache.arrow.stream"
+
+
+class Kept(NamedTuple):
+    """An answer that may be given again."""
+
+    body: bytes
+    next_cursor: str | None
+
+
+class AnswerMemory:
+    """The answers given last, by their ETags: each is of one file, one question and one caller's rights, and none ever changes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        """Nothing is kept yet.
+
+        Args:
+            most_bytes: of all bodies together; those that are asked for least recently go first.
+        """
+        self._most_bytes = most_bytes
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._bytes = 0
+        self._turn = threading.Lock()
+
+    def find(self, etag: str) -> Kept | None:
+        """The answer of that ETag, if it is still there."""
+        with self._turn:
+            kept = self._kept.get(etag)
+            if kept is not None:
+                self._kept.move_to_end(etag)
+            return kept
+
+    def keep(self, etag: str, kept: Kept) -> None:
+        """It is there from now on, unless it is so large that many others would go."""
+        if len(kept.body) > self._most_bytes // _SHARE_OF_ONE:
+            return
+        with self._turn:
+            replaced = self._kept.pop(etag, None)
+            self._kept[etag] = kept
+            self._bytes += len(kept.body) + _OVERHEAD - (len(replaced.body) + _OVERHEAD if replaced else 0)
+            while self._bytes > self._most_bytes:
+                self._bytes -= len(self._kept.popitem(last=False)[1].body) + _OVERHEAD
 
 
 def choose_format(accept: str | None, offered: Sequence[Format] = tuple(Format)) -> Format:
@@ -69,10 +115,9 @@ def stream_rows(schema: pa.Schema, batches: Iterable[pa.RecordBatch], format: Fo
         yield _write_csv([_cell(value) for value in row] for row in zip(*columns, strict=True))
 
 
-def list_rows(rows: pa.Table) -> list[dict[str, Any]]:
-    """Dictionaries without numbers that are none."""
-    found: list[dict[str, Any]] = rows.to_pylist()
-    return [{name: _finite(value) for name, value in row.items()} for row in found]
+def clean_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without numbers that are none."""
+    return [{name: _finite(value) for name, value in row.items()} for row in rows]
 
 
 def answer(body: bytes, format: Format, headers: Mapping[str, str]) -> Response:
@@ -80,11 +125,6 @@ def answer(body: bytes, format: Format, headers: Mapping[str, str]) -> Response:
     said = {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", **headers}
     charset = "; charset=utf-8" if format is Format.CSV else ""
     return Response(body, 200, said, media_type=f"{format}{charset}")
-
-
-def answer_unchanged(headers: Mapping[str, str]) -> Response:
-    """304: what the caller has still holds."""
-    return Response(None, 304, {"Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization", **headers})
 
 
 def _match(range_text: str, format: Format) -> tuple[int, float]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fmar_spark.engine.model_file import find_folder
 from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
+from fmar_spark.services.capability.answers import AnswerMemory
 from fmar_spark.services.capability.pages import area_pages, frame, market_pages, oidc, portfolio_pages, session
 from fmar_spark.services.capability.reading import Reads
 from fmar_spark.services.capability.resources import RESOURCES
@@ -41,6 +42,7 @@ def add_reads(app: FastAPI, settings: Settings, development: session.Development
         ),
         rights=LiveRights(register.database, settings.reads.rights_seconds),
         parts=register.parts,
+        answers=AnswerMemory(settings.reads.answers_bytes),
     )
     app.state.reads = reads
     app.state.development = development

@@ -8,11 +8,15 @@ import duckdb
 from fmar_spark.errors import InputError
 from fmar_spark.services.capability.access import CONDITION_OF_SCOPE, Scope
 from fmar_spark.services.capability.resources import RESOURCES, Resource
-from fmar_spark.services.capability.rights import DECLARED_SIZES, VERIFIED_CLAIMS
+from fmar_spark.services.capability.rights import NO_RIGHTS
 
 ORIGINS: Final = "SELECT origin, meters FROM origins"
 """Examined meters by where their readings come from."""
-_NO_RIGHTS: Final = {"verified_claims": VERIFIED_CLAIMS.empty_table(), "declared_sizes": DECLARED_SIZES.empty_table()}
+ASSETS_OF_CLAIMS: Final = """
+    SELECT DISTINCT a.asset_id FROM verified_claims c JOIN asset_ids a ON a.mpan_id = c.mpan_id AND c.asset_class IN ('', a.asset_class)
+    {named} ORDER BY ALL
+"""
+"""Ids of the assets of verified claims, where ``named`` may bound the meter points: assets themselves are sorted by id."""
 _NOBODY: Final = {"party_id": "", "distributor_ids": [""]}
 
 
@@ -24,9 +28,9 @@ def check_layout(path: Path, connection: duckdb.DuckDBPyConnection) -> None:
     """
     cursor = connection.cursor()
     try:
-        for name, rows in _NO_RIGHTS.items():
+        for name, rows in NO_RIGHTS.relations.items():
             cursor.register(name, rows)
-        for query in (ORIGINS, *map(_ask_nothing, RESOURCES)):
+        for query in (ORIGINS, ASSETS_OF_CLAIMS.format(named=""), *map(_ask_nothing, RESOURCES)):
             cursor.execute(f"{query} LIMIT 0", {name: value for name, value in _NOBODY.items() if f"${name}" in query})
     except duckdb.Error as error:
         raise InputError(f"{path}: another layout: {str(error).splitlines()[0]}; publish it again") from error

@@ -2,9 +2,9 @@
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlencode
 
 import pyarrow as pa
@@ -15,29 +15,31 @@ from fmar_spark.engine.model_file import Manifest
 from fmar_spark.services.capability.access import Matrix, View, view_of
 from fmar_spark.services.capability.answers import (
     CACHE_CONTROL,
+    AnswerMemory,
     Format,
+    Kept,
     answer,
-    answer_unchanged,
     choose_format,
+    clean_rows,
     encode_json,
     encode_rows,
-    list_rows,
     stream_rows,
 )
 from fmar_spark.services.capability.queries import Filters, Part, Question, ask, read_cursor, write_cursor
 from fmar_spark.services.capability.resources import Resource
-from fmar_spark.services.capability.rights import LiveRights
-from fmar_spark.services.capability.served_model import ModelSource, ServedModel, describe_moment
+from fmar_spark.services.capability.rights import NO_RIGHTS, LiveRights, Rights
+from fmar_spark.services.capability.served_model import ModelSource, Row, ServedModel, describe_moment
 from fmar_spark.services.web.access import Caller, ServiceParts, authenticate
 from fmar_spark.services.web.models import PageQuery
 from fmar_spark.services.web.problems import MissingError
-from fmar_spark.services.web.replies import is_same
 
 _PAGING: Final = frozenset(PageQuery.model_fields)
 _ETAG_CHARACTERS: Final = 32
-_METERS_AT_ONCE: Final = 100
+_NAMED_AT_ONCE: Final = 100
 _MOST_NAMED: Final = 2_000
-"""Meter points that a query names one by one; a query for more reads all rows once."""
+"""Values of a key that a query names one by one; a query for more reads all rows once."""
+_NOBODYS: Final = ""
+"""Names no row."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Reads:
     models: ModelSource
     rights: LiveRights
     parts: ServiceParts
+    answers: AnswerMemory
 
 
 class Asked(NamedTuple):
@@ -60,11 +63,42 @@ class Asked(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The rows of one page, and what they rest on."""
+    """The rows of one page, and where the next begins."""
 
-    rows: pa.Table
+    rows: list[Row]
     next_cursor: str | None
-    manifest: Manifest
+
+
+class _Sight(NamedTuple):
+    """What a caller sees of an endpoint at this moment: in which file, by which rights."""
+
+    caller: Caller
+    resource: Resource
+    view: View
+    model: ServedModel
+    rights: Rights
+    held: list[str] | None
+    """Values of the key's first column in order, where all rows in scope are known by them."""
+
+    def find(self, question: Question) -> list[Row]:
+        """What the query finds."""
+        return self.model.find(question.text, question.parameters, self.relations)
+
+    @property
+    def relations(self) -> Mapping[str, pa.Table]:
+        """What the view's query names beside the file's tables."""
+        return self.rights.relations if self.view.needs_claims else {}
+
+    @property
+    def whole(self) -> Part:
+        """All rows in scope; a few that are known by name without reading the others."""
+        is_few = self.held is not None and len(self.held) <= _MOST_NAMED
+        return Part(named=(self.held or [_NOBODYS]) if is_few else None)
+
+    def name_answer(self, *parts: object) -> str:
+        """The ETag of what these parts ask: the file never changes, so it is known before anything is read."""
+        seen = (self.model.manifest.sha256, self.resource.name, self.view.query, self.view.parameters, self.rights.mark)
+        return f'"{hashlib.sha256(repr((seen, parts)).encode()).hexdigest()[:_ETAG_CHARACTERS]}"'
 
 
 def reads_of(request: Request) -> Reads:
@@ -73,7 +107,11 @@ def reads_of(request: Request) -> Reads:
     return reads
 
 
-ReadsOf = Annotated[Reads, Depends(reads_of)]
+async def _depend_on_reads(request: Request) -> Reads:
+    return reads_of(request)
+
+
+ReadsOf = Annotated[Reads, Depends(_depend_on_reads)]
 Reader = Annotated[Caller, Depends(authenticate)]
 
 
@@ -90,85 +128,80 @@ def find_page(reads: Reads, caller: Caller, asked: Asked) -> Found:
         ForbiddenError: the endpoint, or a field of a filter, is not the caller's to see.
         InvalidError: the cursor was given for another question, or the page is too large.
     """
-    view = view_of(reads.matrix, asked.resource, caller)
-    return _find(reads, caller, asked, view, reads.models.current())
+    found = _find_page(_look(reads, caller, asked.resource), asked, reads.parts.page_size(asked.limit))
+    return found._replace(rows=clean_rows(found.rows))
 
 
-def find_all(reads: Reads, caller: Caller, resource: Resource, most: int, **filters: object) -> list[dict[str, Any]]:
+def find_all(reads: Reads, caller: Caller, resource: Resource, most: int, **filters: object) -> list[Row]:
     """Rows for a page of the dashboard, without their next page; at most ``most``."""
-    view = view_of(reads.matrix, resource, caller)
-    return list_rows(_read_part(reads, caller, Asked(resource, filters), view, reads.models.current(), Part(None, most)))
+    return clean_rows(_find_part(_look(reads, caller, resource), filters, Part(None, most)))
 
 
-def summarise(reads: Reads, caller: Caller, resource: Resource, selected: str) -> list[dict[str, Any]]:
+def summarise(reads: Reads, caller: Caller, resource: Resource, selected: str) -> list[Row]:
     """Sums over all rows that the caller sees; ``selected`` is what a query says after SELECT, with ``rows`` as the relation's name."""
-    view = view_of(reads.matrix, resource, caller)
-    held = _list_held(reads, caller, resource, view)
-    part = Part(mpan_ids=held if held is not None and len(held) <= _MOST_NAMED else None)
-    question = ask(view, resource, {}, part)
-    return list_rows(
-        _read(
-            reads, caller, view, Question(f"WITH rows AS ({question.text}) SELECT {selected}", question.parameters), reads.models.current()
-        )
-    )
+    sight = _look(reads, caller, resource)
+    question = ask(sight.view, resource, {}, sight.whole)
+    return clean_rows(sight.find(Question(f"WITH rows AS ({question.text}) SELECT {selected}", question.parameters)))
 
 
-def find_one(reads: Reads, caller: Caller, resource: Resource, **key: object) -> tuple[dict[str, Any], Manifest]:
+def find_one(reads: Reads, caller: Caller, resource: Resource, **key: object) -> Row:
     """The row of a key.
 
     Raises:
         MissingError: there is none, or none that the caller may know of.
     """
-    view, model = view_of(reads.matrix, resource, caller), reads.models.current()
-    rows = list_rows(_read(reads, caller, view, ask(view, resource, key, Part(None, 1)), model))
-    if not rows:
-        raise MissingError("no-such-row", f"{resource.title}: there is none of that id")
-    return rows[0], model.manifest
+    return clean_rows([_find_one(_look(reads, caller, resource), key)])[0]
 
 
-def answer_page(reads: Reads, request: Request, caller: Caller, asked: Asked) -> Response:
-    """One page in the format that the caller accepts."""
+def answer_page(reads: Reads, request: Request, caller: Caller, asked: Asked, within: Callable[[], object] | None = None) -> Response:
+    """One page in the format that the caller accepts.
+
+    Args:
+        reads: the read side.
+        request: its headers say which format, and what the caller has already.
+        caller: who asks.
+        asked: for what.
+        within: raises where a page without rows is of something that does not exist.
+    """
     format = choose_format(request.headers.get("Accept"))
-    view, model = view_of(reads.matrix, asked.resource, caller), reads.models.current()
-    headers = headers_of(model.manifest)
-    known = request.headers.get("If-None-Match")
-    if not view.needs_claims:
-        # The file never changes: what was asked of it says what is answered, before anything is read.
-        headers["ETag"] = _etag(model.manifest.sha256, view.query, view.parameters, sorted(asked.filters.items()), asked[2:], format)
-        if is_same(known, headers["ETag"]):
-            read_cursor(asked.cursor, caller, asked.resource, asked.filters)
-            return answer_unchanged(headers)
-    found = _find(reads, caller, asked, view, model)
-    if found.next_cursor:
-        headers["Link"] = f'<{request.url.path}?{_next_query(request, found.next_cursor)}>; rel="next"'
-    if format is Format.JSON:
-        document = {"as_of": describe_moment(found.manifest), "items": list_rows(found.rows), "next_cursor": found.next_cursor}
-        body = encode_json(document)
-    else:
-        body = encode_rows(found.rows, format)
-    if view.needs_claims:
-        headers["ETag"] = _etag(body, format)
-        if is_same(known, headers["ETag"]):
-            return answer_unchanged(headers)
-    return answer(body, format, headers)
+    sight = _look(reads, caller, asked.resource)
+    size = reads.parts.page_size(asked.limit)
+    etag = sight.name_answer(sorted(asked.filters.items()), asked.cursor, size, format)
+    headers = {**headers_of(sight.model.manifest), "ETag": etag}
+    kept = reads.answers.find(etag)
+    if kept is None:
+        found = _find_page(sight, asked, size)
+        if within is not None and not found.rows:
+            within()
+        kept = Kept(_encode_page(sight, asked, found, format), found.next_cursor)
+        reads.answers.keep(etag, kept)
+    if kept.next_cursor:
+        headers["Link"] = f'<{request.url.path}?{_next_query(request, kept.next_cursor)}>; rel="next"'
+    return answer(kept.body, format, headers)
 
 
-def answer_one(request: Request, row: Mapping[str, Any], manifest: Manifest) -> Response:
-    """One row as JSON."""
+def answer_one(reads: Reads, request: Request, caller: Caller, resource: Resource, **key: object) -> Response:
+    """One row as JSON.
+
+    Raises:
+        MissingError: there is none, or none that the caller may know of.
+    """
     choose_format(request.headers.get("Accept"), (Format.JSON,))
-    headers = headers_of(manifest)
-    body = encode_json({"as_of": describe_moment(manifest), **row})
-    headers["ETag"] = _etag(body)
-    if is_same(request.headers.get("If-None-Match"), headers["ETag"]):
-        return answer_unchanged(headers)
-    return answer(body, Format.JSON, headers)
+    sight = _look(reads, caller, resource)
+    etag = sight.name_answer(sorted(key.items()))
+    kept = reads.answers.find(etag)
+    if kept is None:
+        body = encode_json({"as_of": describe_moment(sight.model.manifest), **_find_one(sight, key)})
+        kept = Kept(body, None)
+        reads.answers.keep(etag, kept)
+    return answer(kept.body, Format.JSON, {**headers_of(sight.model.manifest), "ETag": etag})
 
 
 def answer_export(reads: Reads, caller: Caller, asked: Asked, format: Format, name: str) -> Response:
     """Every row that the caller sees and asks for, as a file that is sent while it is read."""
-    view, model = view_of(reads.matrix, asked.resource, caller), reads.models.current()
-    question = ask(view, asked.resource, asked.filters)
-    schema, batches = model.stream(question.text, question.parameters, _relations(reads, caller, view))
+    sight = _look(reads, caller, asked.resource)
+    question, model = ask(sight.view, asked.resource, asked.filters, sight.whole), sight.model
+    schema, batches = model.stream(question.text, question.parameters, sight.relations)
     ending = {Format.JSON: "json", Format.CSV: "csv", Format.ARROW: "arrows"}[format]
     headers = {
         "Cache-Control": CACHE_CONTROL,
@@ -185,55 +218,64 @@ def headers_of(manifest: Manifest) -> dict[str, str]:
     return {"X-As-Of-Date": str(manifest.as_of_date), "X-Model-Id": manifest.model_id}
 
 
-def _find(reads: Reads, caller: Caller, asked: Asked, view: View, model: ServedModel) -> Found:
-    size = reads.parts.page_size(asked.limit)
-    after = read_cursor(asked.cursor, caller, asked.resource, asked.filters)
-    rows = _read_part(reads, caller, asked, view, model, Part(after, size + 1))
-    if rows.num_rows <= size:
-        return Found(rows, None, model.manifest)
-    last = {name: rows.column(name)[size - 1].as_py() for name in asked.resource.key}
-    return Found(rows.slice(0, size), write_cursor(caller, asked.resource, asked.filters, last), model.manifest)
+def _look(reads: Reads, caller: Caller, resource: Resource) -> _Sight:
+    """What the caller sees of an endpoint now.
+
+    Raises:
+        ForbiddenError: nothing of it.
+    """
+    view, model = view_of(reads.matrix, resource, caller), reads.models.current()
+    rights = reads.rights.of(caller) if view.needs_claims else NO_RIGHTS
+    held = None
+    if view.is_by_claims and resource.key[0] in {"mpan_id", "asset_id"}:
+        held = rights.mpan_ids if resource.key[0] == "mpan_id" else model.find_asset_ids(rights)
+    return _Sight(caller, resource, view, model, rights, held)
 
 
-def _read_part(reads: Reads, caller: Caller, asked: Asked, view: View, model: ServedModel, part: Part) -> pa.Table:
-    """Rows in the order of their key; of a portfolio meter point by meter point until there are enough, without reading the fleet."""
-    held = _list_held(reads, caller, asked.resource, view)
-    if held is None or part.limit is None:
-        return _read(reads, caller, view, ask(view, asked.resource, asked.filters, part), model)
-    wanted = asked.filters.get("mpan_id")
-    first = bisect_left(held, str(part.after[0])) if part.after else 0
-    mpan_ids = held[first:] if wanted is None else [mpan_id for mpan_id in held[first:] if mpan_id == wanted]
-    found: list[pa.Table] = []
-    rows = 0
-    for begin in range(0, max(len(mpan_ids), 1), _METERS_AT_ONCE):
-        chosen = Part(part.after, part.limit - rows, mpan_ids[begin : begin + _METERS_AT_ONCE] or [""])
-        found.append(_read(reads, caller, view, ask(view, asked.resource, asked.filters, chosen), model))
-        rows += found[-1].num_rows
-        if rows >= part.limit:
+def _find_page(sight: _Sight, asked: Asked, size: int) -> Found:
+    after = read_cursor(asked.cursor, sight.caller, sight.resource, asked.filters)
+    rows = _find_part(sight, asked.filters, Part(after, size + 1))
+    if len(rows) <= size:
+        return Found(rows, None)
+    return Found(rows[:size], write_cursor(sight.caller, sight.resource, asked.filters, rows[size - 1]))
+
+
+def _find_part(sight: _Sight, filters: Filters, part: Part) -> list[Row]:
+    """Rows in the order of their key; those of claims by their names until there are enough, without reading the fleet."""
+    if sight.held is None or part.limit is None:
+        return sight.find(ask(sight.view, sight.resource, filters, part))
+    wanted = filters.get(sight.resource.key[0])
+    first = bisect_left(sight.held, str(part.after[0])) if part.after else 0
+    names = sight.held[first:] if wanted is None else [name for name in sight.held[first:] if name == wanted]
+    found: list[Row] = []
+    for begin in range(0, max(len(names), 1), _NAMED_AT_ONCE):
+        chosen = Part(part.after, part.limit - len(found), names[begin : begin + _NAMED_AT_ONCE] or [_NOBODYS])
+        found += sight.find(ask(sight.view, sight.resource, filters, chosen))
+        if len(found) >= part.limit:
             break
-    return pa.concat_tables(found)
+    return found
 
 
-def _list_held(reads: Reads, caller: Caller, resource: Resource, view: View) -> list[str] | None:
-    """Meter points of the caller's verified claims in order, where an endpoint lists by them; else None."""
-    if not view.needs_claims or resource.key[0] != "mpan_id":
-        return None
-    return list(dict.fromkeys(reads.rights.of(caller)["verified_claims"].column("mpan_id").to_pylist()))
+def _find_one(sight: _Sight, key: Filters) -> Row:
+    found = sight.find(ask(sight.view, sight.resource, key, Part(None, 1)))
+    if not found:
+        raise MissingError("no-such-row", f"{sight.resource.title}: there is none of that id")
+    return found[0]
 
 
-def _read(reads: Reads, caller: Caller, view: View, question: Question, model: ServedModel) -> pa.Table:
-    return model.read(question.text, question.parameters, _relations(reads, caller, view))
-
-
-def _relations(reads: Reads, caller: Caller, view: View) -> Mapping[str, pa.Table]:
-    return reads.rights.of(caller) if view.needs_claims else {}
+def _encode_page(sight: _Sight, asked: Asked, found: Found, format: Format) -> bytes:
+    if format is Format.JSON:
+        return encode_json({"as_of": describe_moment(sight.model.manifest), "items": found.rows, "next_cursor": found.next_cursor})
+    question = ask(sight.view, asked.resource, asked.filters, Part(None, 0))
+    schema, _ = sight.model.stream(question.text, question.parameters, sight.relations)
+    return encode_rows(pa.Table.from_pylist(found.rows, schema), format)
 
 
 def _stream_json(manifest: Manifest, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
     yield b'{"as_of":' + encode_json(describe_moment(manifest)) + b',"items":['
     is_first = True
     for batch in batches:
-        for row in list_rows(pa.Table.from_batches([batch])):
+        for row in batch.to_pylist():
             yield (b"" if is_first else b",\n") + encode_json(row)
             is_first = False
     yield b"]}"
@@ -242,12 +284,3 @@ def _stream_json(manifest: Manifest, batches: Iterator[pa.RecordBatch]) -> Itera
 def _next_query(request: Request, cursor: str) -> str:
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     return urlencode([*kept, ("cursor", cursor)])
-
-
-def _etag(*parts: object) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part if isinstance(part, bytes) else repr(part).encode()
-        digest.update(len(raw).to_bytes(8, "big"))
-        digest.update(raw)
-    return f'"{digest.hexdigest()[:_ETAG_CHARACTERS]}"'

@@ -117,12 +117,12 @@ HELD: Final = Resource(
 INVITED: Final = Resource(
     "invitations",
     "Invitation to confirm a detection",
-    f"""(
+    """(
     SELECT DISTINCT r.fsp_id, a.mpan_id, r.amsid, a.asset_class, a.is_present, a.present_probability, a.tier, a.evidence, a.model_version,
         a.as_of_date
     FROM verified_claims r
-    JOIN asset_detections a ON a.mpan_id = r.mpan_id AND r.asset_class IN ('', a.asset_class)
-    WHERE a.tier = '{Tier.MEDIUM}' AND a.status = 'characterised' AND NOT list_contains(r.answered_classes, a.asset_class)
+    JOIN medium_detections a ON a.mpan_id = r.mpan_id AND r.asset_class IN ('', a.asset_class)
+    WHERE NOT list_contains(r.answered_classes, a.asset_class)
 )""",
     (
         *(column for column in PORTFOLIO.columns if column.name in ("fsp_id", "mpan_id", "amsid")),

@@ -1,5 +1,6 @@
 """The verified rights of an FSP as the register has them now, in the form in which a query joins them with what was derived."""
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -39,6 +40,36 @@ _CLAIMS_AT_ONCE: Final = 1000
 _MOST_PORTFOLIOS: Final = 200
 
 
+class Rights(NamedTuple):
+    """What an FSP holds, as relations of a query."""
+
+    relations: Mapping[str, pa.Table]
+    """``verified_claims`` and ``declared_sizes``."""
+    mark: str
+    """Digest of their content."""
+
+    @property
+    def mpan_ids(self) -> list[str]:
+        """Meter points of the verified claims, each once, in order."""
+        return list(dict.fromkeys(self.relations["verified_claims"].column("mpan_id").to_pylist()))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
+
+
+def _as_relations(rights: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[str, Any]]) -> Rights:
+    relations = {"verified_claims": _table(rights, VERIFIED_CLAIMS), "declared_sizes": _table(sizes, DECLARED_SIZES)}
+    digest = hashlib.sha256()
+    for rows in relations.values():
+        for batch in rows.to_batches():
+            digest.update(batch.serialize())
+    return Rights(relations, digest.hexdigest())
+
+
+NO_RIGHTS: Final = _as_relations((), ())
+
+
 class LiveRights:
     """Reads an FSP's rights from the register, again as soon as the register has changed or some seconds have passed."""
 
@@ -54,10 +85,10 @@ class LiveRights:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, caller: Caller) -> Mapping[str, pa.Table]:
-        """The relations ``verified_claims`` and ``declared_sizes`` of the caller's party; empty ones where it is no FSP."""
+    def of(self, caller: Caller) -> Rights:
+        """What the caller's party holds; nothing where it is no FSP."""
         if Role.FSP not in caller.roles:
-            return {"verified_claims": VERIFIED_CLAIMS.empty_table(), "declared_sizes": DECLARED_SIZES.empty_table()}
+            return NO_RIGHTS
         reach = Reach(fsp_id=caller.party_id)
         with self._database.reading(reach) as connection:
             seq = int(connection.execute(select(LEDGER_HEAD.c.seq)).scalar_one())
@@ -67,7 +98,7 @@ class LiveRights:
                 now = self._database.now(connection)
                 known = _Known(seq, read_at, _read(self._database, connection, reach, now))
                 self._keep(caller.party_id, known)
-        return known.relations
+        return known.rights
 
     def _keep(self, party_id: str, known: "_Known") -> None:
         with self._lock:
@@ -80,10 +111,10 @@ class LiveRights:
 class _Known(NamedTuple):
     seq: int
     read_at: float
-    relations: Mapping[str, pa.Table]
+    rights: Rights
 
 
-def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now: datetime) -> Mapping[str, pa.Table]:
+def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now: datetime) -> Rights:
     terms = _current(connection, AGREEMENT, reach, now)
     entitled: set[Claim] = set()
     for first in range(0, len(terms), _CLAIMS_AT_ONCE):
@@ -106,8 +137,8 @@ def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now:
         if row["parameter"] == Parameter.RATED_KW and claim_of(row) in entitled:
             sizes[(row["mpan_id"], row["amsid"], row["asset_class"], row["direction"])] = row["value"]
     sized = [dict(zip(DECLARED_SIZES.names, (*place, value), strict=True)) for place, value in sizes.items()]
-    rights.sort(key=lambda row: (row["mpan_id"], row["amsid"]))
-    return {"verified_claims": _table(rights, VERIFIED_CLAIMS), "declared_sizes": _table(sized, DECLARED_SIZES)}
+    rights.sort(key=lambda row: (row["mpan_id"], row["amsid"], row["agreement_id"]))
+    return _as_relations(rights, sized)
 
 
 def _current(connection: Connection, subject: Subject, reach: Reach, moment: datetime | None) -> list[Row]:
@@ -116,7 +147,3 @@ def _current(connection: Connection, subject: Subject, reach: Reach, moment: dat
     if moment is not None:
         wanted = wanted.where(valid_at(subject, moment))
     return [dict(row) for row in connection.execute(wanted).mappings()]
-
-
-def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)

@@ -1,5 +1,6 @@
 """What areas can do together, for network and system operators."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -35,9 +36,9 @@ def show_capability(
     level: Level, area_id: AreaId, request: Request, caller: Reader, reads: ReadsOf, query: Annotated[AreaCapabilityQuery, Query()]
 ) -> Response:
     """What the assets of an area can do together, by class and direction: kW of the portfolio, tiers, and how much is unanswered."""
-    find_one(reads, caller, AREA, area_level=level.value, area_id=area_id)
-    filters = filters_of(query, area_level=level.value, area_id=area_id)
-    return answer_page(reads, request, caller, Asked(CAPABILITY_OF_AREA, filters, query.cursor, query.limit))
+    key = {"area_level": level.value, "area_id": area_id}
+    asked = Asked(CAPABILITY_OF_AREA, filters_of(query, **key), query.cursor, query.limit)
+    return answer_page(reads, request, caller, asked, partial(find_one, reads, caller, AREA, **key))
 
 
 @router.get("/{level}/{area_id}/availability", **describe_list(AVAILABILITY_OF_AREA, "getAreaAvailability", "Availability of one area"))
@@ -45,6 +46,6 @@ def show_availability(
     level: Level, area_id: AreaId, request: Request, caller: Reader, reads: ReadsOf, query: Annotated[AreaAvailabilityQuery, Query()]
 ) -> Response:
     """Power of an area's assets together by season, weekday and half-hour."""
-    find_one(reads, caller, AREA, area_level=level.value, area_id=area_id)
-    filters = filters_of(query, area_level=level.value, area_id=area_id)
-    return answer_page(reads, request, caller, Asked(AVAILABILITY_OF_AREA, filters, query.cursor, query.limit))
+    key = {"area_level": level.value, "area_id": area_id}
+    asked = Asked(AVAILABILITY_OF_AREA, filters_of(query, **key), query.cursor, query.limit)
+    return answer_page(reads, request, caller, asked, partial(find_one, reads, caller, AREA, **key))

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from fmar_spark.services.capability.answers import choose_format
 from fmar_spark.services.capability.documents import describe_export, describe_list, describe_one
-from fmar_spark.services.capability.reading import Asked, Reader, ReadsOf, answer_export, answer_one, answer_page, filters_of, find_one
+from fmar_spark.services.capability.reading import Asked, Reader, ReadsOf, answer_export, answer_one, answer_page, filters_of
 from fmar_spark.services.capability.resources import ASSET, ASSETS, ENVELOPE
 from fmar_spark.services.capability.schemas import EXAMPLES, AssetsQuery, EnvelopesQuery
 
@@ -30,8 +30,7 @@ def export_assets(request: Request, caller: Reader, reads: ReadsOf, query: Annot
 @router.get("/assets/{asset_id}", **describe_one(ASSET, "getAsset", "One asset with its evidence"))
 def show_asset(asset_id: AssetId, request: Request, caller: Reader, reads: ReadsOf) -> Response:
     """FMAR's record of an asset, where each attribute comes from, what it can do, when it runs, and what the detection rests on."""
-    row, manifest = find_one(reads, caller, ASSET, asset_id=asset_id)
-    return answer_one(request, row, manifest)
+    return answer_one(reads, request, caller, ASSET, asset_id=asset_id)
 
 
 @router.get("/envelopes", **describe_list(ENVELOPE, "listEnvelopes", "List capability envelopes"))

@@ -64,7 +64,7 @@ def describe_reads(url: str) -> str:
 
 def fill_from_model(database: RegisterDatabase, model: ServedModel) -> int:
     """ALPHA and BRAVO hold agreements on assets of the file, one in ten without evidence; a second time changes nothing. How many."""
-    rows = model.rows(_DETECTED)
+    rows = model.find(_DETECTED, {})
     for place, row in enumerate(rows):
         fsp_id = "BRAVO" if place % 3 == 2 else "ALPHA"
         caller = Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ())

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,7 +14,8 @@ import pyarrow as pa
 
 from fmar_spark.engine.model_file import MANIFEST, Manifest, check_manifest, read_manifest
 from fmar_spark.errors import InputError
-from fmar_spark.services.capability.layout import check_layout
+from fmar_spark.services.capability.layout import ASSETS_OF_CLAIMS, check_layout
+from fmar_spark.services.capability.rights import Rights
 from fmar_spark.services.web.problems import BusyError
 
 _LOCK: Final = "SET GLOBAL TimeZone = 'UTC'; SET enable_external_access = false; SET lock_configuration = true"
@@ -21,6 +23,9 @@ _LOCK: Final = "SET GLOBAL TimeZone = 'UTC'; SET enable_external_access = false;
 _IS_LOCKED: Final = "SELECT current_setting('lock_configuration')"
 """A process has one instance of DuckDB for a file: whoever opens one that is open already finds it locked."""
 _ROWS_AT_ONCE: Final = 2_000
+_MOST_NAMED: Final = 1_000
+_MOST_PORTFOLIOS: Final = 50
+Row = dict[str, Any]
 _log = logging.getLogger(__name__)
 
 
@@ -42,9 +47,11 @@ class ServedModel:
             raise InputError(f"{path}: DuckDB cannot read it: {str(error).splitlines()[0]}") from error
         check_layout(path, self._connection)
         self._at_hand = threading.local()
+        self._ids_of_rights: OrderedDict[str, list[str]] = OrderedDict()
+        self._turn = threading.Lock()
 
-    def read(self, query: str, parameters: Mapping[str, object], relations: Mapping[str, pa.Table] | None = None) -> pa.Table:
-        """What a query finds.
+    def find(self, query: str, parameters: Mapping[str, object], relations: Mapping[str, pa.Table] | None = None) -> list[Row]:
+        """What a query finds, a dictionary a row: for a few rows half the work of an Arrow table.
 
         Args:
             query: ``$name`` in it stands for the parameter of that name.
@@ -55,10 +62,27 @@ class ServedModel:
         for name, rows in (relations or {}).items():
             cursor.register(name, rows)
         try:
-            return cursor.execute(query, dict(parameters)).fetch_arrow_table()
+            found = cursor.execute(query, dict(parameters))
+            names = [column[0] for column in found.description]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         finally:
             for name in relations or {}:
                 cursor.unregister(name)
+
+    def find_asset_ids(self, rights: Rights) -> list[str]:
+        """Ids of the assets of verified claims, in order; kept as long as neither changes."""
+        with self._turn:
+            known = self._ids_of_rights.get(rights.mark)
+        if known is None:
+            mpan_ids = rights.mpan_ids
+            few = {f"mpan_{place}": mpan_id for place, mpan_id in enumerate(mpan_ids)} if len(mpan_ids) <= _MOST_NAMED else {}
+            named = f"WHERE a.mpan_id IN ({', '.join(f'${name}' for name in few)})" if few else ""
+            known = [row["asset_id"] for row in self.find(ASSETS_OF_CLAIMS.format(named=named), few, rights.relations)]
+            with self._turn:
+                self._ids_of_rights[rights.mark] = known
+                if len(self._ids_of_rights) > _MOST_PORTFOLIOS:
+                    self._ids_of_rights.popitem(last=False)
+        return known
 
     def stream(
         self, query: str, parameters: Mapping[str, object], relations: Mapping[str, pa.Table]
@@ -76,11 +100,6 @@ class ServedModel:
                 cursor.close()
 
         return reader.schema, read_on()
-
-    def rows(self, query: str, **parameters: object) -> list[dict[str, Any]]:
-        """The same, a dictionary a row."""
-        found: list[dict[str, Any]] = self.read(query, parameters).to_pylist()
-        return found
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """One for each thread: a cursor runs one query at a time."""

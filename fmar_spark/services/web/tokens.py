@@ -1,8 +1,9 @@
 """Which client a bearer token speaks for, if it can be trusted: signature, issuer, audience and times."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -11,11 +12,12 @@ from joserfc.jwt import JWTClaimsRegistry
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.web.problems import UnauthenticatedError
-from fmar_spark.services.web.signing_keys import SigningKeys
+from fmar_spark.services.web.signing_keys import PublicKey, SigningKeys
 from fmar_spark.settings.sections import ServiceSettings
 
 _MOST_TOKEN_CHARACTERS: Final = 8192
 _MOST_CLIENT_CHARACTERS: Final = 128
+_MOST_KNOWN: Final = 10_000
 _ASYMMETRIC: Final = {
     "RS256": "RSA",
     "RS384": "RSA",
@@ -26,6 +28,16 @@ _ASYMMETRIC: Final = {
     "ES256": "EC",
     "ES384": "EC",
 }
+
+
+class _Known(NamedTuple):
+    """A token that was accepted."""
+
+    client_id: str
+    key_id: str
+    key: PublicKey
+    until: float
+    """Seconds since 1970."""
 
 
 class TokenVerifier:
@@ -46,6 +58,7 @@ class TokenVerifier:
         self._settings = settings
         self._keys = keys
         self._clock = clock
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def find_client(self, token: str) -> str:
         """The client id of a token that can be trusted.
@@ -54,6 +67,10 @@ class TokenVerifier:
             UnauthenticatedError: it cannot; the detail says why in general, never what the token held.
             BusyError: the issuer's keys cannot be fetched.
         """
+        known = self._known.get(token)
+        if known is not None and self._clock() < known.until and await self._keys.find(known.key_id) is known.key:
+            self._known.move_to_end(token)
+            return known.client_id
         algorithm, key_id = self._read_header(token)
         key = await self._keys.find(key_id)
         if key.key_type != _ASYMMETRIC[algorithm]:
@@ -66,8 +83,15 @@ class TokenVerifier:
         for name in self._settings.client_claims:
             client = claims.get(name)
             if isinstance(client, str) and 0 < len(client) <= _MOST_CLIENT_CHARACTERS and client.isprintable():
+                self._remember(token, _Known(client, key_id, key, claims["exp"]))
                 return client
         raise _refuse("the token names no client")
+
+    def _remember(self, token: str, known: _Known) -> None:
+        """A signature that was checked stays good until the token ends or its key is replaced."""
+        self._known[token] = known
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
 
     def _read_header(self, token: str) -> tuple[str, str]:
         if len(token) > _MOST_TOKEN_CHARACTERS:

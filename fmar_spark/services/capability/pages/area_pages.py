@@ -111,7 +111,7 @@ def show_area(
 ) -> Response:
     """One area: kW by class, a day of each season, and the areas below."""
     key = {"area_level": level.value, "area_id": area_id}
-    area, _ = find_one(reads, caller, AREA, **key)
+    area = find_one(reads, caller, AREA, **key)
     rows = find_all(reads, caller, CAPABILITY_OF_AREA, 100, **key)
     chosen, flow = _choose(rows, asset_class, direction)
     own = next((row for row in rows if (row["asset_class"], row["direction"]) == (chosen, flow)), None)

@@ -134,7 +134,7 @@ def render(request: Request, template: str, caller: Caller | None, status: int =
     if caller is not None:
         try:
             model = reads.models.current()
-            manifest, origins = model.manifest, model.rows(ORIGINS)
+            manifest, origins = model.manifest, model.find(ORIGINS, {})
         except BusyError:
             manifest = None
     places = [place for place in PLACES if caller is not None and may_see(reads.matrix, place.resource, caller)]

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from fastapi import Path, Query, Request, Response
 from pydantic import ValidationError
 
-from fmar_spark.services.capability.answers import Format, list_rows
+from fmar_spark.services.capability.answers import Format
 from fmar_spark.services.capability.pages.charts import draw_measures
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import Visitor
@@ -38,7 +38,7 @@ def search_envelopes(request: Request, caller: Visitor, reads: ReadsOf) -> Respo
         request,
         "envelopes.html",
         caller,
-        rows=list_rows(found.rows),
+        rows=found.rows,
         given=kept,
         selection=urlencode(kept),
         next_link=f"/envelopes?{urlencode({**kept, 'cursor': found.next_cursor})}" if found.next_cursor else "",

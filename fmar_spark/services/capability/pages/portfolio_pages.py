@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
 from fmar_spark.domain.words import SEASONS, Direction, Tier
-from fmar_spark.services.capability.answers import Format, list_rows
+from fmar_spark.services.capability.answers import Format
 from fmar_spark.services.capability.pages.charts import WEEKDAYS, draw_week
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
@@ -80,7 +80,7 @@ def show_portfolio(
         totals=totals,
         import_kw=sum(row["rated_kw"] or 0 for row in totals if row["direction"] == Direction.IMPORT),
         export_kw=sum(row["rated_kw"] or 0 for row in totals if row["direction"] == Direction.EXPORT),
-        rows=list_rows(held.rows),
+        rows=held.rows,
         next_cursor=held.next_cursor,
         is_first=cursor is None,
         mpan_id=mpan_id,
@@ -117,7 +117,7 @@ def answer_invitation(caller: Visitor, register: ServiceOf, form: FormOf) -> Res
 @router.get("/assets/{asset_id}")
 def show_asset(asset_id: AssetId, request: Request, caller: Visitor, reads: ReadsOf) -> Response:
     """One asset: the answer and its evidence, what it can do, when it runs, and FMAR's record with where each attribute comes from."""
-    row, _ = find_one(reads, caller, ASSET, asset_id=asset_id)
+    row = find_one(reads, caller, ASSET, asset_id=asset_id)
     order = {str(season): place for place, season in enumerate(SEASONS)}
     seasons = [
         {**season, "figure": draw_week(season["probability"], row["asset_class"]), "best": _find_best(season["probability"])}

@@ -1,0 +1,48 @@
+"""How answers are found: kept ones, and those of a portfolio without reading the country."""
+
+from reads_world import ALPHAS, ServedReads
+
+from fmar_spark.domain.markets import Role
+from fmar_spark.engine.model_file import FOLDER
+from fmar_spark.services.capability.answers import AnswerMemory, Kept
+from fmar_spark.services.capability.rights import LiveRights
+from fmar_spark.services.capability.served_model import ModelSource
+from fmar_spark.services.web.access import Caller
+
+
+def test_answers_asked_for_least_recently_go_first() -> None:
+    memory = AnswerMemory(20_000)
+    for name in "abcd":
+        memory.keep(name, Kept(b"x" * 900, None))
+    assert memory.find("a") == Kept(b"x" * 900, None)
+    for place in range(14):
+        memory.keep(f"more {place}", Kept(b"x" * 900, None))
+    assert [name for name in "abcd" if memory.find(name)] == ["a", "d"]
+    memory.keep("large", Kept(b"x" * 1_001, None))
+    assert memory.find("large") is None
+
+
+def test_nothing_is_kept_where_no_memory_is_given() -> None:
+    memory = AnswerMemory(0)
+    memory.keep("a", Kept(b"", None))
+    assert memory.find("a") is None
+
+
+def test_an_answer_that_is_kept_is_the_same_answer(reads: ServedReads) -> None:
+    for path in ("/v1/portfolio?limit=3", "/v1/assets?limit=3", f"/v1/assets/{ALPHAS[1].asset_id}"):
+        first, again = reads.get("ALPHA", path), reads.get("ALPHA", path)
+        assert (again.content, again.headers["ETag"], again.headers.get("Link")) == (
+            first.content,
+            first.headers["ETag"],
+            first.headers.get("Link"),
+        )
+        assert reads.get("BRAVO", path).content != first.content
+
+
+def test_an_fsps_assets_are_looked_up_by_their_ids(reads: ServedReads) -> None:
+    folder = reads.lake / FOLDER
+    rights = LiveRights(reads.database, 0).of(Caller("ALPHA", "alpha-client", frozenset({Role.FSP}), ()))
+    model = ModelSource(folder, 0).current()
+    assert model.find_asset_ids(rights) == sorted(meter.asset_id for meter in ALPHAS)
+    shown = [row["asset_id"] for row in reads.get("ALPHA", "/v1/assets?limit=1000").json()["items"]]
+    assert shown == sorted(meter.asset_id for meter in ALPHAS if meter.tier != "low")
