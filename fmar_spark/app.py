@@ -20,7 +20,7 @@ from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.engine.interrupts import leave_out_interrupts, plain_signals, settle
 from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
-from fmar_spark.engine.runs import Run, Written, describe_counts, start_run, tell_error
+from fmar_spark.engine.runs import Run, Written, describe_counts, describe_error, start_run
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import DONE, FAILED, INTERRUPTED, ConfigError, FmarError
@@ -122,7 +122,7 @@ class App:
             if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
                 record_run(store, run, None, error)
         except SPARK_ERRORS as another:
-            error.add_note(f"{run.step}: not in {RUN_JOURNAL.full_name}: {tell_error(another)}")
+            error.add_note(f"{run.step}: not in {RUN_JOURNAL.full_name}: {describe_error(another)}")
 
     def _show_progress(self, store: TableStore, step: str) -> AbstractContextManager[object]:
         is_watched = self.settings.spark.show_progress and sys.stderr.isatty()
@@ -133,7 +133,7 @@ def describe_failure(step: str, at_hand: str, error: BaseException) -> str:
     """Which step failed at which table and why, and what that means for the lake: stands last below a traceback."""
     place = f" while {at_hand}" if at_hand else ""
     after = "correct the cause and run the same command again (docs/operations.md)"
-    return f"{step}: failed{place}: {tell_error(error)}\n{step}: what was written before stands; {after}"
+    return f"{step}: failed{place}: {describe_error(error)}\n{step}: what was written before stands; {after}"
 
 
 def run_job(job: Job, settings: Settings, run_date: date | None, body: Callable[[App], None]) -> int:

@@ -166,7 +166,7 @@ def kill_under(
 
 
 def repeat_until(load: Load, messages: Iterator[list[tuple[str, bytes]]], is_over: threading.Event) -> None:
-    """Post until told to stop; every second body a second time, as after an answer that was lost."""
+    """Post until stopped; every second body a second time, as after an answer that was lost."""
     with load.connect() as client:
         while not is_over.is_set():
             with _SHARED:

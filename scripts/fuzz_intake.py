@@ -62,7 +62,7 @@ class Found(NamedTuple):
 
     files: int
     messages: int
-    """Rows that it made: two where one is cut in two, one where two cannot be told apart."""
+    """Rows that it made: two where one is cut in two, one where two cannot be distinguished."""
     accepted: int
     rules: Counter[str]
     """Rejected messages by rule."""
@@ -156,11 +156,11 @@ def write_damaged(chance: random.Random) -> tuple[bytes, bool]:
     mpan, day = chance.choice(MPANS), f"2026-0{chance.randint(1, 3)}-{chance.randint(1, 28):02d}"
     if chance.random() < 0.8:
         energies = tuple(chance.randint(0, 3000) for _ in range(48))
-        told = f"{day}T23:00:00+00:00"
-        text = write_message(DayMessage(mpan, "_C", "AI", day, energies, "W", "2020-01-01", told, version=chance.getrandbits(40)))
+        reported_at = f"{day}T23:00:00+00:00"
+        text = write_message(DayMessage(mpan, "_C", "AI", day, energies, "W", "2020-01-01", reported_at, version=chance.getrandbits(40)))
     else:
-        told = f"{day}T00:00:{chance.randint(0, 59):02d}+00:00"
-        text = write_standing_message(StandingMessage(mpan, "_C", "I", True, 3000.0, "", "H", "W", "2020-01-01", told))
+        reported_at = f"{day}T00:00:{chance.randint(0, 59):02d}+00:00"
+        text = write_standing_message(StandingMessage(mpan, "_C", "I", True, 3000.0, "", "H", "W", "2020-01-01", reported_at))
     whole = damaged = text.encode()
     for _ in range(chance.choice((0, 1, 1, 1, 1, 2, 2, 5))):
         damaged = damage(chance, damaged)

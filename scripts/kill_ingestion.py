@@ -72,9 +72,9 @@ class Watcher:
             except OSError:
                 return
             with line:
-                told = line.recv(8192).decode().strip()
-                self.seen.append(told)
-                self.answer(len(self.seen) - 1, told)
+                operation = line.recv(8192).decode().strip()
+                self.seen.append(operation)
+                self.answer(len(self.seen) - 1, operation)
                 line.sendall(b".")
 
     def close(self) -> None:
@@ -151,7 +151,7 @@ def try_batch(settings: Settings, folder: Path, before: Path | None, files: tupl
                 shutil.copytree(lake, folder / f"copy-{number:05d}", symlinks=True)
 
     seen = run_watched(settings, lake, files, copy)
-    kinds = Counter(told.partition(" ")[0] for told in seen)
+    kinds = Counter(operation.partition(" ")[0] for operation in seen)
     named = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     print(f"{folder.name} batch: {len(seen)} file operations ({named}), {len(states)} different states of the lake", flush=True)
     is_different = report("  watched", {"to its end": lake}, wanted)
@@ -163,9 +163,9 @@ def try_batch(settings: Settings, folder: Path, before: Path | None, files: tupl
     killed = {}
     for at in (len(seen) * (number + 1) // (given.kills + 1) for number in range(given.kills)):
         lake = begin(f"killed-{at}")
-        told = run_watched(settings, lake, files, None, at)
+        operation = run_watched(settings, lake, files, None, at)
         ingest(settings, lake, landing)
-        killed[f"{at} {told[-1]}"] = lake
+        killed[f"{at} {operation[-1]}"] = lake
     return report("  ended by kill -9 before", killed, wanted) or is_different
 
 
@@ -193,9 +193,9 @@ def run_watched(settings: Settings, lake: Path, files: tuple[Path, Path], copy: 
     place = lake.with_suffix(".socket")
     started: list[subprocess.Popen[bytes]] = []
 
-    def answer(number: int, told: str) -> None:
+    def answer(number: int, operation: str) -> None:
         if copy is not None:
-            copy(number, told)
+            copy(number, operation)
         if number == kill_at:
             os.killpg(started[0].pid, signal.SIGKILL)
 

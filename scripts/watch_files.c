@@ -20,7 +20,7 @@
 #define MOST_FILES 65536
 static char watched[MOST_FILES];
 
-static void tell(const char *operation, const char *path) {
+static void report(const char *operation, const char *path) {
     const char *folder = getenv("WATCH_FOLDER"), *place = getenv("WATCH_SOCKET");
     if (!folder || !place || !path) return;
     if (strncmp(path, folder, strlen(folder)) != 0) return;
@@ -61,7 +61,7 @@ static int opened(int file, const char *path, int flags) {
         va_start(rest, flags);                                                                \
         int mode = va_arg(rest, int);                                                         \
         va_end(rest);                                                                         \
-        if (flags & (O_CREAT | O_TRUNC)) tell("create", path);                                \
+        if (flags & (O_CREAT | O_TRUNC)) report("create", path);                                \
         int (*next)(const char *, int, ...) = dlsym(RTLD_NEXT, #name);                        \
         return opened(next(path, flags, mode), path, flags);                                  \
     }
@@ -76,7 +76,7 @@ OPEN(open64)
         int mode = va_arg(rest, int);                                                         \
         va_end(rest);                                                                         \
         const char *full = whole(at, path, room);                                             \
-        if (flags & (O_CREAT | O_TRUNC)) tell("create", full);                                \
+        if (flags & (O_CREAT | O_TRUNC)) report("create", full);                                \
         int (*next)(int, const char *, int, ...) = dlsym(RTLD_NEXT, #name);                   \
         return opened(next(at, path, flags, mode), full, flags);                              \
     }
@@ -90,7 +90,7 @@ static void writing(int file) {
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return;
     path[length] = 0;
-    tell("write", path);
+    report("write", path);
 }
 
 ssize_t write(int file, const void *content, size_t length) {
@@ -112,7 +112,7 @@ int close(int file) {
 
 #define ONE_PATH(name, kinds, ...)                                                            \
     int name kinds {                                                                          \
-        tell(#name, path);                                                                    \
+        report(#name, path);                                                                    \
         int(*next) kinds = dlsym(RTLD_NEXT, #name);                                           \
         return next(__VA_ARGS__);                                                             \
     }
@@ -125,13 +125,13 @@ ONE_PATH(remove, (const char *path), path)
 
 int unlinkat(int at, const char *path, int flags) {
     char room[PATH_MAX];
-    tell("unlink", whole(at, path, room));
+    report("unlink", whole(at, path, room));
     int (*next)(int, const char *, int) = dlsym(RTLD_NEXT, "unlinkat");
     return next(at, path, flags);
 }
 int renameat(int at, const char *path, int onto_at, const char *onto) {
     char room[PATH_MAX];
-    tell("rename", whole(at, path, room));
+    report("rename", whole(at, path, room));
     int (*next)(int, const char *, int, const char *) = dlsym(RTLD_NEXT, "renameat");
     return next(at, path, onto_at, onto);
 }

@@ -26,7 +26,7 @@ NOTHING_LEARNT = {
     "notebooks/01_explore_readings_and_quarantine.py": "counts of days, gaps and quality codes over all meters",
     "fmar_spark/commands/summary.py": "counts meter-days",
 }
-"""Reads that tell nothing about any meter's consumption."""
+"""Reads that show nothing of any meter's consumption."""
 
 
 def find_readers() -> Iterator[str]:

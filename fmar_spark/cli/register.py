@@ -28,7 +28,7 @@ def serve(
     """Serve the register, the read API and its pages on this machine.
 
     By default with sample parties in var/, on the lake of the settings where there is one (else on a sample of derived values), and
-    with a development issuer that prints ready tokens and curl lines: that issuer is refused in any environment but local. With
+    with a development issuer that prints ready tokens and curl lines: that issuer works in the environment local alone. With
     --issuer configured the issuer of the settings is trusted, and nothing is filled in.
     """
 

@@ -39,7 +39,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def say_what_the_database_refused(body: Callable[P, R]) -> Callable[P, R]:
+def report_database_errors(body: Callable[P, R]) -> Callable[P, R]:
     """An error of the database is one line without its statement, which may hold personal data."""
 
     @functools.wraps(body)
@@ -47,7 +47,7 @@ def say_what_the_database_refused(body: Callable[P, R]) -> Callable[P, R]:
         try:
             return body(*given, **named)
         except SQLAlchemyError as error:
-            raise FmarError(f"the database refused ({type(error).__name__}); is it reachable, and the URL right?") from error
+            raise FmarError(f"the database reports {type(error).__name__}; is it reachable, and the URL right?") from error
 
     return run
 
@@ -58,7 +58,7 @@ def choose_settings(options: RunOptions, database: str | None) -> RegisterSettin
     return settings.model_copy(update={"database_url": database}) if database else settings
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_migrate(options: RunOptions, database: str | None, yes: bool) -> int:
     """Run pending steps."""
     register = RegisterDatabase(choose_settings(options, database))
@@ -72,7 +72,7 @@ def run_migrate(options: RunOptions, database: str | None, yes: bool) -> int:
     return DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_verify(options: RunOptions, anchor: list[str] | None, database: str | None) -> int:
     """Verify and print the end of the chain."""
     found = verify_ledger(open_register(choose_settings(options, database)), tuple(parse_anchor(text) for text in anchor or ()))
@@ -82,7 +82,7 @@ def run_verify(options: RunOptions, anchor: list[str] | None, database: str | No
     return FAILED if found.breaks else DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bool, database: str | None, yes: bool) -> int:
     """Take a file and report."""
     settings = choose_settings(options, database)
@@ -92,15 +92,15 @@ def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bo
         return NOT_AGREED
     with Progress(TextColumn("rows"), MofNCompleteColumn(), TimeElapsedColumn(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("rows", total=None)
-        upload, refused = import_agreements(register, settings, fsp, file, order, lambda number: bar.update(task, completed=number))
-    for row in refused:
+        upload, rejected = import_agreements(register, settings, fsp, file, order, lambda number: bar.update(task, completed=number))
+    for row in rejected:
         print(f"line {row['line']}: {row['rule']}: {row['detail']}")
-    counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "valid", "refused"))
+    counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "valid", "rejected"))
     print(f"{upload['state']}: {upload['rows_read']} rows, {counts}; report {upload['upload_id']}")
-    return FAILED if upload["rows_refused"] else DONE
+    return FAILED if upload["rows_rejected"] else DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_export(options: RunOptions, kind: str, out: Path | None, database: str | None, yes: bool) -> int:
     """Write a CSV."""
     if kind not in KINDS:
@@ -117,27 +117,27 @@ def run_export(options: RunOptions, kind: str, out: Path | None, database: str |
     return DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_load_evidence(options: RunOptions, file: Path, dry_run: bool, database: str | None, yes: bool) -> int:
     """Record a file of evidence and report."""
     settings = choose_settings(options, database)
     register = open_register(settings)
     if not dry_run and not agrees(yes, f"load {file} as evidence"):
         return NOT_AGREED
-    counts, refused = load_evidence(register, settings, file, operator(), dry_run)
-    for row in refused:
+    counts, rejected = load_evidence(register, settings, file, operator(), dry_run)
+    for row in rejected:
         print(f"line {row.line}: {'; '.join(f'{fault.rule}: {fault.detail}' for fault in row.faults)}")
     print(f"{'checked' if dry_run else 'loaded'}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}")
-    return FAILED if counts["refused"] else DONE
+    return FAILED if counts["rejected"] else DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_approve(options: RunOptions, fsp_id: str, mpan_id: str, amsid: str, reference: str, database: str | None, yes: bool) -> int:
     """Approve one claim."""
     return record_decision(open_register(choose_settings(options, database)), Claim(fsp_id, mpan_id, amsid), Basis.APPROVAL, reference, yes)
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_dispute(options: RunOptions, fsp_id: str, mpan_id: str, amsid: str, reference: str, database: str | None, yes: bool) -> int:
     """Dispute one claim."""
     return record_decision(open_register(choose_settings(options, database)), Claim(fsp_id, mpan_id, amsid), Basis.DISPUTE, reference, yes)
@@ -151,7 +151,7 @@ def record_decision(register: RegisterDatabase, claim: Claim, basis: Basis, refe
     return DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_claims(options: RunOptions, state: ClaimState | None, database: str | None) -> int:
     """List claims."""
     for claim, found in find_claims(open_register(choose_settings(options, database)), state):
@@ -159,7 +159,7 @@ def run_claims(options: RunOptions, state: ClaimState | None, database: str | No
     return DONE
 
 
-@say_what_the_database_refused
+@report_database_errors
 def run_add_party(
     options: RunOptions,
     party_id: str,

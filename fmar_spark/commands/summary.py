@@ -163,7 +163,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     show_rejected(console, lake)
     sql = LakeRows(lake.root)
     define_meters(sql)
-    passing = [row["mpan_id"] for row in sql.rows("SELECT mpan_id FROM consent_checks WHERE refusal IS NULL")]
+    passing = [row["mpan_id"] for row in sql.rows("SELECT mpan_id FROM consent_checks WHERE rejection IS NULL")]
     detections = lake.read(ASSET_DETECTIONS, DETECTION_COLUMNS)
     detections = detections[detections["mpan_id"].isin(passing)]
     if len(detections):

@@ -145,7 +145,7 @@ DELIVERY_EVIDENCE: Final = TableContract(
             "Evidence against the declarations so far; 1 / e_value bounds the probability of a false flag, whenever it is looked at.",
         ),
         Column("verdict", "string", "consistent, suspect, one_of_several_suspect or not_assessable.", nullable=False),
-        Column("size_spreads", "double", "Declared energy over the spread of the expectation: below 0.5 hardly anything can be told."),
+        Column("size_spreads", "double", "Declared energy over the spread of the expectation: below 0.5 hardly anything can be concluded."),
         Column("suspect_since_date", "date", "Local day of the event with which the evidence first sufficed."),
         Column("suspect_with", "array<string>", "AMSIDs of the meter among which at least one is suspect.", nullable=False),
         Column(

@@ -35,7 +35,7 @@ def _version_key(id_name: str, doc: str) -> tuple[Column, ...]:
 AGREEMENTS: Final = TableContract(
     name="agreements",
     layer=Layer.SILVER,
-    doc="Every version of every dispatch right, as the register tells it: what was true when, and what was known when.",
+    doc="Every version of every dispatch right, as the register records it: what was true when, and what was known when.",
     key=("agreement_id", "version"),
     columns=(
         *_version_key("agreement_id", "Id that the register gave."),

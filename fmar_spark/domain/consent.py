@@ -15,7 +15,7 @@ METER_ATTRIBUTES: Final = (
 """Columns of silver.meter_points that the rows of a meter carry; those of the boundary."""
 
 
-class Refusal(NamedTuple):
+class Rejection(NamedTuple):
     """Why a meter point must not be examined."""
 
     name: str
@@ -24,32 +24,32 @@ class Refusal(NamedTuple):
     reason: str
 
 
-OWN_REFUSALS: Final = (
-    Refusal("de_energised", "NOT coalesce({point}.is_energised, TRUE)", "the connection is de-energised"),
-    Refusal(
+OWN_REJECTIONS: Final = (
+    Rejection("de_energised", "NOT coalesce({point}.is_energised, TRUE)", "the connection is de-energised"),
+    Rejection(
         "unmetered",
         "coalesce({point}.market_segment = 'U', FALSE) OR coalesce({point}.connection_type = 'U', FALSE)",
         "the supply is unmetered",
     ),
-    Refusal(
+    Rejection(
         "no_half_hourly_consent",
         "{point}.source = 'dip' AND NOT coalesce({point}.consent_granularity = 'H', NOT {household})",
         "no consent to half-hourly readings",
     ),
-    Refusal("no_legal_basis", "{household} AND NOT {basis}", "no legal basis on record for that day"),
+    Rejection("no_legal_basis", "{household} AND NOT {basis}", "no legal basis on record for that day"),
 )
 """In order: the first that applies is named. A premise of unknown kind is a household. A business need not have consented, but its
-refusal counts."""
-BOUNDARY_UNKNOWN: Final = Refusal("boundary_unknown", "{point}.mpan_id IS NULL", "no import meter is known at its boundary")
-BOUNDARY_REFUSED: Final = Refusal("boundary_refused", "", "the import meter of its boundary must not be examined")
-REFUSALS: Final = (BOUNDARY_UNKNOWN, *OWN_REFUSALS, BOUNDARY_REFUSED)
+rejection counts."""
+BOUNDARY_UNKNOWN: Final = Rejection("boundary_unknown", "{point}.mpan_id IS NULL", "no import meter is known at its boundary")
+BOUNDARY_REJECTED: Final = Rejection("boundary_rejected", "", "the import meter of its boundary must not be examined")
+REJECTIONS: Final = (BOUNDARY_UNKNOWN, *OWN_REJECTIONS, BOUNDARY_REJECTED)
 
 
 def render_consent_check(meter_points: str, legal_bases: str, day: date) -> str:
-    """A query that checks every meter point: ``refusal`` is null where it may be examined, else the name of the first of ``REFUSALS``.
+    """A query that checks every meter point: ``rejection`` is null where it may be examined, else the name of the first of ``REJECTIONS``.
 
     An export meter point inherits premises and legal basis from its boundary, and passes only if the boundary passes too. Columns:
-    mpan_id, boundary_mpan_id, refusal, and the boundary's ``METER_ATTRIBUTES``.
+    mpan_id, boundary_mpan_id, rejection, and the boundary's ``METER_ATTRIBUTES``.
 
     Args:
         meter_points: relation of silver.meter_points, as the query names it.
@@ -69,13 +69,13 @@ def render_consent_check(meter_points: str, legal_bases: str, day: date) -> str:
         SELECT p.mpan_id, p.boundary_mpan_id, CASE
             WHEN {BOUNDARY_UNKNOWN.applies.format(point="b")} THEN '{BOUNDARY_UNKNOWN.name}'
             WHEN {own} IS NOT NULL THEN {own}
-            WHEN {of_boundary} IS NOT NULL THEN '{BOUNDARY_REFUSED.name}'
-            END AS refusal, {attributes}
+            WHEN {of_boundary} IS NOT NULL THEN '{BOUNDARY_REJECTED.name}'
+            END AS rejection, {attributes}
         FROM points p LEFT JOIN points b ON b.mpan_id = p.boundary_mpan_id
     """
 
 
 def _render_case(point: str, household: str, basis: str) -> str:
-    """Name of the first own refusal that applies to a row, null where none does."""
-    cases = (f"WHEN {one.applies.format(point=point, household=household, basis=basis)} THEN '{one.name}'" for one in OWN_REFUSALS)
+    """Name of the first own rejection that applies to a row, null where none does."""
+    cases = (f"WHEN {one.applies.format(point=point, household=household, basis=basis)} THEN '{one.name}'" for one in OWN_REJECTIONS)
     return f"(CASE {' '.join(cases)} END)"

@@ -27,13 +27,13 @@ def plain_signals(numbers: Sequence[signal.Signals] = ENDING_SIGNALS) -> Iterato
         yield
         return
     before = {number: signal.signal(number, _interrupt) for number in (*numbers, signal.SIGALRM)}
-    tell = sys.unraisablehook
-    sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, KeyboardInterrupt) else tell(lost)
+    report = sys.unraisablehook
+    sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, KeyboardInterrupt) else report(lost)
     try:
         yield
     finally:
         settle()
-        sys.unraisablehook = tell
+        sys.unraisablehook = report
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -38,7 +38,7 @@ _ELIGIBLE: Final = f"""
             ELSE list_transform(list_zip(r.kwh, r.opted_out), x -> CASE WHEN NOT coalesce(x[2], FALSE) THEN x[1] END) END AS kwh,
         {", ".join(f"c.{name}" for name in METER_ATTRIBUTES)}
     FROM {{readings}} r JOIN consent_checks c USING (mpan_id)
-    WHERE c.refusal IS NULL AND r.quantity IN ('{Quantity.AI}', '{Quantity.AE}')
+    WHERE c.rejection IS NULL AND r.quantity IN ('{Quantity.AI}', '{Quantity.AE}')
 """
 Row = dict[str, Any]
 
@@ -46,7 +46,7 @@ Row = dict[str, Any]
 class LakeRows:
     """Every declared table as a view ``layer.name``; one that was not written yet has no rows.
 
-    Two more: ``consent_checks``, one row a meter point (mpan_id, boundary_mpan_id, refusal, the boundary's attributes), and
+    Two more: ``consent_checks``, one row a meter point (mpan_id, boundary_mpan_id, rejection, the boundary's attributes), and
     ``eligible_readings``, the active energy of those that pass (mpan_id of the boundary, utc_date, quantity, kwh with null where the
     customer opted out, and the boundary's attributes). Energies cannot be read in any other way.
     """

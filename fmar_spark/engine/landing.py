@@ -93,7 +93,7 @@ class Folder(NamedTuple):
         Raises:
             ConfigError: no such folder.
         """
-        found = _list_remote(spark, self.identity) if is_address(self.path) else list(_walk(self.identity))
+        found = _list_remote(spark, self.identity) if is_address(self.path) else list(_list_files(self.identity))
         return sorted(found, key=lambda file: (file.modified_at, file.path))
 
     def read_files(self, spark: SparkSession, files: list[Landed], decoding: Decoding) -> DataFrame:
@@ -304,7 +304,7 @@ def read_file(folder: str, path: str, max_bytes: int) -> dict[str, object]:
         os.close(opened)
 
 
-def _walk(folder: str) -> Iterator[Landed]:
+def _list_files(folder: str) -> Iterator[Landed]:
     """The files below a folder of this machine; links are listed and not followed."""
     root = os.fsencode(folder)
     if not os.path.isdir(root):

@@ -51,14 +51,14 @@ class ProgressLine:
                 return
             passed = time.monotonic() - self.begun_at
             if passed >= PATIENCE_SECONDS:
-                self._write(tell_progress(self.step, self.store.at_hand, (done, parts), passed))
+                self._write(describe_progress(self.step, self.store.at_hand, (done, parts), passed))
 
     def _write(self, line: str) -> None:
         self.out.write(CLEAR_LINE + line)
         self.out.flush()
 
 
-def tell_progress(step: str, at_hand: str, parts: tuple[int, int], seconds: float) -> str:
+def describe_progress(step: str, at_hand: str, parts: tuple[int, int], seconds: float) -> str:
     """The line: ``characterise: writing silver.meter_profiles, 3 of 8 parts, 1:05``.
 
     Args:

@@ -56,7 +56,7 @@ def describe_run(
         "step": run.step,
         "run_date": run.run_date,
         "status": "failed" if error else "done",
-        "error": None if error is None else tell_error(error),
+        "error": None if error is None else describe_error(error),
         "code_version": __version__,
         "settings_hash": run.settings_hash,
         "tables_read": dict(versions_read),
@@ -74,7 +74,7 @@ def describe_counts(written: Written) -> str:
     return json.dumps(written.counts, separators=(", ", "=")).strip("{}").replace('"', "")
 
 
-def tell_error(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Kind and sentence of what went wrong, on one line.
 
     Where Python knows only which call failed: the JVM's sentence with its first cause, or that of the Python worker.

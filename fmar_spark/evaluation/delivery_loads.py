@@ -69,7 +69,7 @@ def read_recorded(readings: Path, weather: Path | None, sites: Path | None, unwa
     frame = pd.read_parquet(readings) if readings.suffix == ".parquet" else pd.read_csv(readings)
     frame = frame[~frame["series_id"].isin(unwanted)]
     zones = {name: site.time_zone for name, site in read_sites(sites).items() if site.time_zone} if sites else {}
-    return _lay_out(pa.Table.from_pandas(frame, preserve_index=False), read_weather(weather) if weather else None, zones)
+    return _build_loads(pa.Table.from_pandas(frame, preserve_index=False), read_weather(weather) if weather else None, zones)
 
 
 def read_london_homes(package: Path) -> list[Loads]:
@@ -92,7 +92,7 @@ def read_london_homes(package: Path) -> list[Loads]:
         stamped = pd.read_csv(path)
         stamped[["timestamp_utc", "temp_c"]].to_csv(path, index=False)
         weather = read_weather(path)
-    return _lay_out(pa.Table.from_pandas(pd.concat(frames), preserve_index=False), weather, {})
+    return _build_loads(pa.Table.from_pandas(pd.concat(frames), preserve_index=False), weather, {})
 
 
 def simulate_loads(meters: int, days: int, seed: int) -> list[Loads]:
@@ -111,7 +111,7 @@ def simulate_loads(meters: int, days: int, seed: int) -> list[Loads]:
     return [_take_window(tuple(f"simulated {meter}" for meter in range(meters)), window)]
 
 
-def _lay_out(readings: pa.Table, weather: WeatherFile | None, time_zones: dict[str, str]) -> list[Loads]:
+def _build_loads(readings: pa.Table, weather: WeatherFile | None, time_zones: dict[str, str]) -> list[Loads]:
     """The series of a table, grouped by calendar."""
     intake = import_table(readings, ReadingRules(time_zones))
     facts = intake.intake.series

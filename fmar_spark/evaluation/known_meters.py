@@ -90,7 +90,7 @@ def gather_labels(lake: LakeRows, paths: Sequence[Path]) -> KnownMeters:
     if not sources:
         raise InputError(f"{lake.root}: no labels in {LABELS.full_name}; name a file with --labels (series_id, has_ev, ...)")
     known = {row["series_id"]: row["mpan_id"] for row in lake.rows("SELECT series_id, mpan_id FROM silver.series")}
-    may_be_scored = {row["mpan_id"]: row["refusal"] is None for row in lake.rows("SELECT mpan_id, refusal FROM consent_checks")}
+    may_be_scored = {row["mpan_id"]: row["rejection"] is None for row in lake.rows("SELECT mpan_id, rejection FROM consent_checks")}
     return _join_sources(lake, sources, (known, may_be_scored), truths)
 
 

@@ -108,7 +108,7 @@ def _read_energies(file: str, mpan_id: str, rows: pd.DataFrame) -> list[TrueRuns
     parts: dict[AssetClass, list[tuple[Episodes, Ints]]] = {}
     for name in columns:
         asset, is_import = ENERGIES[name]
-        slot, kwh = _lay_half_hours(ordered["minutes"].to_numpy(), ordered[name].to_numpy(dtype=np.float64), step)
+        slot, kwh = _place_half_hours(ordered["minutes"].to_numpy(), ordered[name].to_numpy(dtype=np.float64), step)
         known = ~np.isnan(kwh)
         parts.setdefault(asset, []).append((_find_runs(slot[known], kwh[known], is_import), slot[known]))
     return [
@@ -163,7 +163,7 @@ def _to_energies(column: pd.Series) -> Floats:
     return kwh
 
 
-def _lay_half_hours(minutes: Ints, kwh: Floats, step: int) -> tuple[Ints, Floats]:
+def _place_half_hours(minutes: Ints, kwh: Floats, step: int) -> tuple[Ints, Floats]:
     """Energy of each half-hour: hours are split into halves, quarters of an hour summed."""
     slot = minutes // SLOT_MINUTES
     if step > SLOT_MINUTES:

@@ -29,7 +29,7 @@ from fmar_spark.units import SLOT_MINUTES, kwh_from_kw
 WHOLE_HISTORY_MONTHS: Final = 1200
 ASKED_PER_BATCH: Final = 2000
 """Meter-days of one record batch: about 100,000 rows."""
-DAYS_PER_WALK: Final = 16
+DAYS_PER_PASS: Final = 16
 """Meters whose last days lie this close are forecast in one pass: their number changes the cost, never the result."""
 
 
@@ -83,15 +83,15 @@ def score_baselines(window: MeterWindow, net_kw: Floats, sufficiency: Sufficienc
     meters = len(net_kw)
     standing = BaselineStanding(*np.zeros((4, meters), dtype=np.int64), *np.full((4, meters), np.nan))
     last = sufficiency.last_day
-    for group in np.unique(last[last >= 0] // DAYS_PER_WALK):
-        members = np.flatnonzero((last >= 0) & (last // DAYS_PER_WALK == group))
-        part = _score_walk(window, net_kw, members, last[members], rules)
+    for group in np.unique(last[last >= 0] // DAYS_PER_PASS):
+        members = np.flatnonzero((last >= 0) & (last // DAYS_PER_PASS == group))
+        part = _score_pass(window, net_kw, members, last[members], rules)
         for whole, piece in zip(standing, part, strict=True):
             whole[members] = piece
     return standing
 
 
-def _score_walk(window: MeterWindow, net_kw: Floats, members: Ints, last: Ints, rules: ScoreRules) -> BaselineStanding:
+def _score_pass(window: MeterWindow, net_kw: Floats, members: Ints, last: Ints, rules: ScoreRules) -> BaselineStanding:
     """The standing of meters whose last days lie close together."""
     first = np.maximum(last - rules.score_days - rules.warm_up_days + 1, 0)
     targets = np.arange(max(int(last.min()) - rules.score_days + 1, 0), int(last.max()) + 1)

@@ -177,15 +177,15 @@ def _describe(rule: str | None, found: AssetVerdicts, at: int, sums: list[NDArra
         return ASSET_RULES["no_assessable_event"]
     shares = found.shares
     numbers = f"{_write_kwh(sums[0][at])} kWh declared and {_write_kwh(sums[1][at])} kWh observed over {assessable} events"
-    told = f"; share delivered {shares.share[at]:.2f} (95 % interval {shares.lower[at]:.2f} to {shares.upper[at]:.2f})"
+    delivered = f"; share delivered {shares.share[at]:.2f} (95 % interval {shares.lower[at]:.2f} to {shares.upper[at]:.2f})"
     together = f"; the meter's evidence against all its assets together is {found.meter_evidence.e_value[at]:.3g}"
     said = {
         "asset_too_small": f"; the declarations are {found.declared_spreads[at]:.2f} of the expectation's error, 0.5 wanted",
-        "sustained_shortfall": told + f"; evidence {found.evidence.e_value[at]:.3g}",
-        "shortfall_of_the_meter": told + together,
+        "sustained_shortfall": delivered + f"; evidence {found.evidence.e_value[at]:.3g}",
+        "shortfall_of_the_meter": delivered + together,
         "events_never_differ": together + ", and their events never differ in time",
     }
-    return numbers + said.get(rule or "", told)
+    return numbers + said.get(rule or "", delivered)
 
 
 def _write_kwh(kwh: float) -> str:

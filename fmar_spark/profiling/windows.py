@@ -127,7 +127,7 @@ def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> I
     keys = list(zip(attributes.time_zone, attributes.region, south, quarter.tolist(), strict=True))
     for key in sorted(set(keys)):
         members = np.array([position for position, found in enumerate(keys) if found == key])
-        yield _lay_group((rows, kwh), asked, attributes, np.asarray(members), weather)
+        yield _cut_group((rows, kwh), asked, attributes, np.asarray(members), weather)
 
 
 def _find_read(kwh: Floats) -> Bools:
@@ -138,7 +138,7 @@ def _find_read(kwh: Floats) -> Bools:
     return read
 
 
-def _lay_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attributes, members: Ints, weather: WeatherBook) -> MeterGroup:
+def _cut_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attributes, members: Ints, weather: WeatherBook) -> MeterGroup:
     rows, kwh = readings
     place = np.full(len(attributes.ids), -1, dtype=np.int64)
     place[members] = np.arange(len(members))

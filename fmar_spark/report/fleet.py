@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
-from fmar_spark.domain.consent import REFUSALS
+from fmar_spark.domain.consent import REJECTIONS
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.engine.lake_sql import LakeRows, Row
@@ -195,9 +195,9 @@ def _count_connections(lake: LakeRows) -> dict[str, Any]:
         """SELECT (SELECT count(DISTINCT boundary_mpan_id) FROM consent_checks) AS known, (SELECT count(*) FROM meters) AS examined,
             (SELECT count(DISTINCT mpan_id) FROM gold.asset_detections WHERE mpan_id NOT IN (SELECT mpan_id FROM meters)) AS withheld"""
     )[0]
-    rejected = lake.rows("SELECT refusal, count(*) AS meters FROM consent_checks WHERE refusal IS NOT NULL GROUP BY refusal")
-    counted = {row["refusal"]: row["meters"] for row in rejected}
-    return {**counts, "rejected": [[one.reason, counted[one.name]] for one in REFUSALS if one.name in counted]}
+    rejected = lake.rows("SELECT rejection, count(*) AS meters FROM consent_checks WHERE rejection IS NOT NULL GROUP BY rejection")
+    counted = {row["rejection"]: row["meters"] for row in rejected}
+    return {**counts, "rejected": [[one.reason, counted[one.name]] for one in REJECTIONS if one.name in counted]}
 
 
 def _count_readings(lake: LakeRows) -> dict[str, Any]:

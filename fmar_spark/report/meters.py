@@ -49,7 +49,7 @@ _METERS: Final = f"""
         points.interval_minutes, points.time_zone, points.latitude, points.longitude, points.weather_area,
         known.* EXCLUDE (mpan_id), profiles.verdict, profiles.missing_share, profiles.has_export, profiles.has_weather
     FROM examined
-    JOIN consent_checks checks ON checks.mpan_id = examined.mpan_id AND checks.refusal IS NULL
+    JOIN consent_checks checks ON checks.mpan_id = examined.mpan_id AND checks.rejection IS NULL
     LEFT JOIN silver.meter_points points ON points.mpan_id = examined.mpan_id
     LEFT JOIN known ON known.mpan_id = examined.mpan_id
     LEFT JOIN named ON named.mpan_id = examined.mpan_id

@@ -56,7 +56,7 @@ class Calendar(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _lay_out(first_date: date, days: int) -> Calendar:
+def _build_calendar(first_date: date, days: int) -> Calendar:
     slots = days * SLOTS_PER_DAY
     index = local_slot_index(first_date, days + 1, LONDON, first_date)
     shift = np.arange(days + 1, dtype=np.int64) * SLOTS_PER_DAY + 24 - np.where(index[:, 24] == NO_SLOT, 0, index[:, 24])
@@ -78,4 +78,4 @@ def _lay_out(first_date: date, days: int) -> Calendar:
 
 def build_calendar(plan: FleetPlan) -> Calendar:
     """The local calendar of the plan's days; a day of clock change has the offset of its noon."""
-    return _lay_out(plan.first_date, plan.days)
+    return _build_calendar(plan.first_date, plan.days)

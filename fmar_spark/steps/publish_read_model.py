@@ -44,7 +44,7 @@ READS: Final = (
 )
 WRITES: Final[tuple[TableContract, ...]] = ()
 _LABELLED: Final = (Kind.SEMI_SYNTHETIC, Kind.SIMULATED, Kind.REAL)
-_ELIGIBLE: Final = "mpan_id IN (SELECT mpan_id FROM consent_checks WHERE refusal IS NULL)"
+_ELIGIBLE: Final = "mpan_id IN (SELECT mpan_id FROM consent_checks WHERE rejection IS NULL)"
 """Of every row of a meter: without consent, or for a household without a legal basis on that day, none is published."""
 _ORIGINS: Final = f"""
     SELECT CASE {" ".join(f"WHEN starts_with(lower(trim(l.provenance)), '{kind}') THEN '{kind}'" for kind in _LABELLED)}
@@ -212,8 +212,8 @@ def _describe_sizes() -> str:
 
 def _struct(contract: TableContract) -> str:
     """Columns of a table that say something of an asset, as one value."""
-    told = [name for name in contract.names if name not in {"mpan_id", "asset_class", "run_id", "as_of_date"}]
-    return "{" + ", ".join(f"'{name}': {name}" for name in told) + "}"
+    given = [name for name in contract.names if name not in {"mpan_id", "asset_class", "run_id", "as_of_date"}]
+    return "{" + ", ".join(f"'{name}': {name}" for name in given) + "}"
 
 
 def _render_case(column: str, value_of_distributor: Mapping[str, str]) -> str:

@@ -178,9 +178,9 @@ def _check_events(
     )
     meters = check_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date).drop("boundary_mpan_id")
     placed = marked.join(F.broadcast(meters), "mpan_id", "left").withColumn(
-        "refusal", F.when(F.col("time_zone").isNull(), "meter_unknown").when(F.col("refusal").isNotNull(), "not_examined")
+        "rejection", F.when(F.col("time_zone").isNull(), "meter_unknown").when(F.col("rejection").isNotNull(), "not_examined")
     )
-    rows = _build_rows(store, placed.where(F.col("refusal").isNull()), days, (first - history, last + near))
+    rows = _build_rows(store, placed.where(F.col("rejection").isNull()), days, (first - history, last + near))
     passed = VerificationPass(
         weather=weather,
         rules=_read_rules(settings),
@@ -192,9 +192,9 @@ def _check_events(
     checked = map_whole_keys(
         rows, "mpan_id", passed, DELIVERY_CHECKS, settings.characterise.meters_per_chunk, settings.characterise.partitions
     )
-    refused = placed.where(F.col("refusal").isNotNull() & F.col("is_wanted"))
+    rejected = placed.where(F.col("rejection").isNotNull() & F.col("is_wanted"))
     unasked = _name_unasked(dispatches.unasked.where(F.col("event_date").isin(*wanted_days)))
-    return checked.unionByName(_build_plain(refused, "refusal", run, days)).unionByName(_build_plain(unasked, "refusal", run, days))
+    return checked.unionByName(_build_plain(rejected, "rejection", run, days)).unionByName(_build_plain(unasked, "rejection", run, days))
 
 
 def _build_rows(store: TableStore, events: DataFrame, days: RunDays, reach: tuple[date, date]) -> DataFrame:
@@ -236,7 +236,7 @@ def _name_unasked(unasked: DataFrame) -> DataFrame:
     return unasked.withColumns(
         {
             "event_id": F.concat_ws("-", F.lit(NO_EVENT), F.col("event_date").cast("string")),
-            "refusal": F.lit("volumes_without_event"),
+            "rejection": F.lit("volumes_without_event"),
             "market": F.lit(None).cast("string"),
             "product": F.lit(None).cast("string"),
             "dispatch_direction": F.lit("down"),
@@ -274,11 +274,11 @@ def _forget(store: TableStore, run: Run, days: RunDays) -> int:
         return 0
     eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date)
     derived = store.read(DELIVERY_CHECKS).where(F.col("net_kwh").isNotNull() | F.col("baseline_kwh").isNotNull())
-    lost = derived.join(eligible, "mpan_id", "left_anti").withColumn("refusal", F.lit("not_examined"))
+    lost = derived.join(eligible, "mpan_id", "left_anti").withColumn("rejection", F.lit("not_examined"))
     if lost.isEmpty():
         return 0
     declared = lost.drop(*(name for name in DELIVERY_CHECKS.names if name.endswith(("_kwh", "_value")) and name != "declared_kwh"))
-    return store.merge(_build_plain(declared, "refusal", run, days), DELIVERY_CHECKS)
+    return store.merge(_build_plain(declared, "rejection", run, days), DELIVERY_CHECKS)
 
 
 def _weigh_evidence(store: TableStore, run: Run, settings: Settings, days: RunDays) -> dict[str, int]:

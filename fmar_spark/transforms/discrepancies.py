@@ -88,8 +88,8 @@ def list_deliveries(evidence: DataFrame, markets: DataFrame, rules: FlagRules) -
         markets: mpan_id, amsid, fsp_id and the market of its newest event.
         rules: from when.
     """
-    told = evidence.where(F.col("verdict") != "not_assessable").join(markets, ["mpan_id", "amsid", "fsp_id"], "left")
-    measured = told.select(
+    assessed = evidence.where(F.col("verdict") != "not_assessable").join(markets, ["mpan_id", "amsid", "fsp_id"], "left")
+    measured = assessed.select(
         F.lit("delivery").alias("kind"),
         "mpan_id",
         "amsid",
@@ -133,7 +133,7 @@ def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, dateti
         "updated_at",
         F.struct("severity", "is_sustained", "is_material").alias("before"),
         F.col("evidence").alias("evidence_before"),
-        F.col("recipients").alias("told"),
+        F.col("recipients").alias("former_recipients"),
         F.lit(True).alias("is_open"),
     )
     joined = found.join(stored, list(SUBJECT), "left").where(F.col("is_divergent") | F.col("is_open"))
@@ -150,7 +150,7 @@ def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, dateti
             "opened_at": F.coalesce("opened_at", now),
             "updated_at": F.when(is_new | is_changed | is_cleared, now).otherwise(F.col("updated_at")),
             "cleared_at": F.when(is_cleared, now),
-            "recipients": F.when(is_cleared, F.col("told")).otherwise(_list_recipients()),
+            "recipients": F.when(is_cleared, F.col("former_recipients")).otherwise(_list_recipients()),
             "run_id": F.lit(run_id),
         }
     )

@@ -39,7 +39,7 @@ def eligible_meter_days(
         is_broadcast: send the meters' attributes to every worker, so that the readings are not shuffled here. Switch
             off above some ten million meters: the readings are then shuffled once, by meter.
     """
-    admitted = check_meters(meter_points, legal_bases, days.consent_date).where(F.col("refusal").isNull()).drop("refusal")
+    admitted = check_meters(meter_points, legal_bases, days.consent_date).where(F.col("rejection").isNull()).drop("rejection")
     is_wanted = F.col("utc_date").between(F.lit(clock.FIRST_DAY), F.lit(days.until_date))
     wanted = readings.where(F.col("quantity").isin(*ACTIVE_QUANTITIES) & is_wanted)
     meters = F.broadcast(admitted) if is_broadcast else admitted
@@ -54,7 +54,7 @@ def eligible_meter_days(
 
 def eligible_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date) -> DataFrame:
     """``mpan_id`` of every boundary whose meters may be examined on that day: whatever was derived of another is to be forgotten."""
-    admitted = check_meters(meter_points, legal_bases, day).where(F.col("refusal").isNull())
+    admitted = check_meters(meter_points, legal_bases, day).where(F.col("rejection").isNull())
     return admitted.select(F.col("boundary_mpan_id").alias("mpan_id")).distinct()
 
 

@@ -42,9 +42,9 @@ def test_a_wrong_argument_is_one_line_and_status_2(
 ) -> None:
     monkeypatch.setenv("FMAR_CONF", str(ROOT / "conf"))
     assert main(["characterise", *arguments]) == 2
-    refused = capsys.readouterr().err
-    assert refused.startswith(f"characterise: {said}")
-    assert len(refused.splitlines()) == 1
+    rejected = capsys.readouterr().err
+    assert rejected.startswith(f"characterise: {said}")
+    assert len(rejected.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_package_that_is_not_installed_names_the_extra_that_brings_it(
 
 
 def test_without_java_the_line_says_how_to_get_it(tmp_path: Path) -> None:
-    refused = start("build_readings", "--lake", str(tmp_path), PATH=str(tmp_path), JAVA_HOME=str(tmp_path))
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("build_readings: java: not found; install Java 17")
-    assert len(refused.stderr.splitlines()) == 1
+    rejected = start("build_readings", "--lake", str(tmp_path), PATH=str(tmp_path), JAVA_HOME=str(tmp_path))
+    assert rejected.returncode == 2
+    assert rejected.stderr.startswith("build_readings: java: not found; install Java 17")
+    assert len(rejected.stderr.splitlines()) == 1
 
 
 @pytest.mark.spark
@@ -84,9 +84,9 @@ def test_a_jar_that_cannot_be_had_is_said_last(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "conf", conf)
     defaults = (conf / "spark-defaults.conf").read_text(encoding="utf-8")
     (conf / "spark-defaults.conf").write_text(re.sub(r"io\.delta:\S+", "no.such:package:0", defaults), encoding="utf-8")
-    refused = start("build_readings", "--lake", str(tmp_path), FMAR_CONF=str(conf))
-    assert refused.returncode == 2
-    assert refused.stderr.splitlines()[-1].startswith(
+    rejected = start("build_readings", "--lake", str(tmp_path), FMAR_CONF=str(conf))
+    assert rejected.returncode == 2
+    assert rejected.stderr.splitlines()[-1].startswith(
         "build_readings: spark: could not start; the jars in conf/spark-defaults.conf come from"
     )
 
@@ -113,11 +113,11 @@ def test_a_register_that_does_not_answer_is_one_line_without_its_password(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, url: str
 ) -> None:
     assert main(["mirror", "--lake", str(tmp_path / "lake"), "--database", url.format(folder=tmp_path)]) == 2
-    refused = capsys.readouterr().err
-    assert refused.startswith("mirror_register: agreements.database_url: no register answers at ")
-    assert refused.endswith("scripts/register migrate --database URL\n")
-    assert len(refused.splitlines()) == 1
-    assert "secret" not in refused
+    rejected = capsys.readouterr().err
+    assert rejected.startswith("mirror_register: agreements.database_url: no register answers at ")
+    assert rejected.endswith("scripts/register migrate --database URL\n")
+    assert len(rejected.splitlines()) == 1
+    assert "secret" not in rejected
     assert not (tmp_path / "lake").exists()
 
 

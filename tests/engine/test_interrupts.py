@@ -48,12 +48,12 @@ def test_an_interrupt_that_is_swallowed_comes_again(
         body(number)
 
 
-def test_another_error_in_a_finaliser_is_told_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[type[BaseException]] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+def test_another_error_in_a_finaliser_is_reported_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[type[BaseException]] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: reported.append(lost.exc_type))
     with plain_signals():
         finalise(lambda: 1 // 0)
-    assert told == [ZeroDivisionError]
+    assert reported == [ZeroDivisionError]
 
 
 def test_an_interrupt_that_has_arrived_does_not_come_again(monkeypatch: pytest.MonkeyPatch) -> None:

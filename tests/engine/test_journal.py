@@ -1,6 +1,6 @@
 import pytest
 
-from fmar_spark.engine.runs import MAX_ERROR_CHARS, tell_error
+from fmar_spark.engine.runs import MAX_ERROR_CHARS, describe_error
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ from fmar_spark.engine.runs import MAX_ERROR_CHARS, tell_error
     ],
 )
 def test_an_error_is_one_line_that_says_what_is_behind_it(error: BaseException, given: str) -> None:
-    assert tell_error(error) == given
+    assert describe_error(error) == given
 
 
 def test_a_long_error_is_cut() -> None:
-    assert len(tell_error(ValueError("x" * 10_000))) == MAX_ERROR_CHARS
+    assert len(describe_error(ValueError("x" * 10_000))) == MAX_ERROR_CHARS

@@ -35,8 +35,8 @@ def test_the_consent_check_without_spark_says_the_same(tmp_path: Path, name: str
     meters, bases, rejected = FLEETS[name]
     write_rows(tmp_path, METER_POINTS, meters)
     write_rows(tmp_path, LEGAL_BASES, bases)
-    found = LakeRows(tmp_path, UNTIL).rows("SELECT mpan_id, refusal FROM consent_checks")
-    assert {row["mpan_id"]: row["refusal"] for row in found} == rejected
+    found = LakeRows(tmp_path, UNTIL).rows("SELECT mpan_id, rejection FROM consent_checks")
+    assert {row["mpan_id"]: row["rejection"] for row in found} == rejected
 
 
 @pytest.fixture

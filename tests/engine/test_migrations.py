@@ -16,7 +16,7 @@ OLD = TableContract(
     ("mpan_id",),
     (
         Column("mpan_id", "string", "Meter.", nullable=False),
-        Column("told_kw", "double", "Size.", unit="kW", check="told_kw >= 0", nullable=False),
+        Column("former_kw", "double", "Size.", unit="kW", check="former_kw >= 0", nullable=False),
         Column("note", "string", "Note."),
     ),
     "fill_meters",
@@ -25,7 +25,7 @@ NEW = dataclasses.replace(
     OLD,
     columns=(
         OLD.columns[0],
-        Column("declared_kw", "double", "Size.", unit="kW", check="declared_kw >= 0", nullable=False, formerly="told_kw"),
+        Column("declared_kw", "double", "Size.", unit="kW", check="declared_kw >= 0", nullable=False, formerly="former_kw"),
         OLD.columns[2],
     ),
 )

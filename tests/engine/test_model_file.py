@@ -1,4 +1,4 @@
-"""A published file is whole, and one that is not, or is of another time, is refused with one line."""
+"""A published file is whole, and one that is not, or is of another time, is rejected with one line."""
 
 import json
 import shutil
@@ -69,48 +69,48 @@ def test_tables_that_the_lake_lacks_are_named_with_their_jobs(lake: Path, tmp_pa
     assert read_manifest(tmp_path / FOLDER).rows["assets"] == 0
 
 
-def test_a_folder_that_is_no_lake_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_lake_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no table of a lake"):
         publish(str(tmp_path), tmp_path / FOLDER, None)
     assert list(tmp_path.iterdir()) == []
 
 
-def refuse_tomorrow(folder: Path) -> None:
+def reject_tomorrow(folder: Path) -> None:
     change_manifest(folder, published_at=(datetime.now(UTC) + timedelta(days=1)).isoformat())
 
 
-def refuse_a_day_to_come(folder: Path) -> None:
+def reject_a_day_to_come(folder: Path) -> None:
     change_manifest(folder, as_of_date=(datetime.now(UTC).date() + timedelta(days=2)).isoformat())
 
 
-def refuse_older(folder: Path) -> None:
+def reject_older(folder: Path) -> None:
     change_manifest(folder, published_at="2020-01-01T00:00:00Z")
 
 
-def refuse_words(folder: Path) -> None:
+def reject_words(folder: Path) -> None:
     (folder / MANIFEST).write_text("{", encoding="utf-8")
 
 
-def refuse_unknown_format(folder: Path) -> None:
+def reject_unknown_format(folder: Path) -> None:
     change_manifest(folder, format=2)
 
 
-def refuse_another_folder(folder: Path) -> None:
+def reject_another_folder(folder: Path) -> None:
     change_manifest(folder, file="../model-20260101T000000000000Z-000000000000.duckdb")
 
 
-def refuse_missing(folder: Path) -> None:
+def reject_missing(folder: Path) -> None:
     (folder / read_manifest(folder).file).unlink()
     change_manifest(folder, bytes=1)
 
 
-def refuse_truncated(folder: Path) -> None:
+def reject_truncated(folder: Path) -> None:
     path = folder / read_manifest(folder).file
     path.write_bytes(path.read_bytes()[:-100])
     change_manifest(folder, bytes=path.stat().st_size)
 
 
-def refuse_other_content(folder: Path) -> None:
+def reject_other_content(folder: Path) -> None:
     path = folder / read_manifest(folder).file
     path.write_bytes(b"x" * path.stat().st_size)
     change_manifest(folder, published_at=datetime.now(UTC).isoformat())
@@ -124,41 +124,41 @@ def change_file(folder: Path, statement: str, **changes: Any) -> None:
     change_manifest(folder, sha256=digest_file(path), bytes=path.stat().st_size, **changes)
 
 
-def refuse_column_less(folder: Path) -> None:
+def reject_column_less(folder: Path) -> None:
     change_file(folder, "ALTER TABLE envelopes DROP COLUMN asset_category")
 
 
-def refuse_column_of_scope_less(folder: Path) -> None:
+def reject_column_of_scope_less(folder: Path) -> None:
     change_file(folder, "ALTER TABLE system_health DROP COLUMN distributor_ids")
 
 
-def refuse_table_less(folder: Path) -> None:
+def reject_table_less(folder: Path) -> None:
     change_file(folder, "DROP TABLE asset_sizes", rows={})
 
 
-def refuse_consent_to_come(folder: Path) -> None:
+def reject_consent_to_come(folder: Path) -> None:
     change_manifest(folder, checked_on_date=(datetime.now(UTC).date() + timedelta(days=2)).isoformat())
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (refuse_tomorrow, "lies ahead of this machine's clock"),
-        (refuse_a_day_to_come, "lies ahead of this machine's clock"),
-        (refuse_older, "older than the file that is served"),
-        (refuse_words, "Invalid JSON"),
-        (refuse_unknown_format, "format: Input should be 1"),
-        (refuse_another_folder, "file: String should match pattern"),
-        (refuse_missing, "cannot be read: No such file"),
-        (refuse_truncated, "another checksum"),
-        (refuse_other_content, "another checksum"),
-        (refuse_column_less, "another layout"),
-        (refuse_column_of_scope_less, "another layout"),
-        (refuse_table_less, "another layout"),
-        (refuse_consent_to_come, "lies ahead of this machine's clock"),
+        (reject_tomorrow, "lies ahead of this machine's clock"),
+        (reject_a_day_to_come, "lies ahead of this machine's clock"),
+        (reject_older, "older than the file that is served"),
+        (reject_words, "Invalid JSON"),
+        (reject_unknown_format, "format: Input should be 1"),
+        (reject_another_folder, "file: String should match pattern"),
+        (reject_missing, "cannot be read: No such file"),
+        (reject_truncated, "another checksum"),
+        (reject_other_content, "another checksum"),
+        (reject_column_less, "another layout"),
+        (reject_column_of_scope_less, "another layout"),
+        (reject_table_less, "another layout"),
+        (reject_consent_to_come, "lies ahead of this machine's clock"),
     ],
 )
-def test_a_file_that_cannot_be_served_is_refused_and_the_old_one_stays(
+def test_a_file_that_cannot_be_served_is_rejected_and_the_old_one_stays(
     lake: Path, folder: Path, caplog: pytest.LogCaptureFixture, spoil: Any, said: str
 ) -> None:
     source = ModelSource(lake / FOLDER, 0)

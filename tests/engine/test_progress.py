@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 
 from fmar_spark.engine import progress
-from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine, tell_progress
+from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine, describe_progress
 from fmar_spark.engine.store import TableStore
 
 
 class Tracker:
-    """Stages as Spark tells of them; the second has ended and is not known any more."""
+    """Stages as Spark reports them; the second has ended and is not known any more."""
 
     def getActiveStageIds(self) -> list[int]:  # noqa: N802 - Spark's own name
         return [4, 5, 6]
@@ -28,7 +28,7 @@ class Tracker:
     ],
 )
 def test_the_line_says_what_how_far_and_since_when(at_hand: str, parts: tuple[int, int], seconds: float, line: str) -> None:
-    assert tell_progress("characterise", at_hand, parts, seconds) == line
+    assert describe_progress("characterise", at_hand, parts, seconds) == line
 
 
 def test_the_line_stands_while_the_block_runs_and_is_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:

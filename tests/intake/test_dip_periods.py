@@ -20,14 +20,14 @@ def block(day: str, *periods: tuple[str, str] | dict[str, object]) -> DayBlock:
     return DayBlock(SettlementDay(day, 30), json.dumps(stated).encode())
 
 
-def lay_out(*blocks: tuple[int, DayBlock], rules: DecodeRules = END) -> tuple[DayMatrix, dict[int, str]]:
+def resolve(*blocks: tuple[int, DayBlock], rules: DecodeRules = END) -> tuple[DayMatrix, dict[int, str]]:
     faults = FaultLog()
     days = arrange_days(list(blocks), rules, faults)
     return days, {message: fault.rule.name for message, fault in faults.list_first(ORDER_OF_RULE).items()}
 
 
 def test_a_period_is_named_by_its_end_and_midnight_ends_the_day() -> None:
-    days, broken = lay_out((0, block("2023-01-10", ("00:30", "1.0"), ("23:30", "2.0"), ("00:00", "3.0"))))
+    days, broken = resolve((0, block("2023-01-10", ("00:30", "1.0"), ("23:30", "2.0"), ("00:00", "3.0"))))
     assert broken == {}
     assert days.utc_day.tolist() == [(date(2023, 1, 10) - date(1970, 1, 1)).days]
     assert [(slot, kwh) for slot, kwh in enumerate(days.kwh[0].tolist()) if kwh == kwh] == [(0, 1.0), (46, 2.0), (47, 3.0)]
@@ -35,7 +35,7 @@ def test_a_period_is_named_by_its_end_and_midnight_ends_the_day() -> None:
 
 
 def test_a_period_is_named_by_its_start_where_the_settings_say_so() -> None:
-    days, broken = lay_out((0, block("2023-01-10", ("00:00", "1.0"), ("00:30", "2.0"), ("23:30", "3.0"))), rules=START)
+    days, broken = resolve((0, block("2023-01-10", ("00:00", "1.0"), ("00:30", "2.0"), ("23:30", "3.0"))), rules=START)
     assert broken == {}
     assert [(slot, kwh) for slot, kwh in enumerate(days.kwh[0].tolist()) if kwh == kwh] == [(0, 1.0), (1, 2.0), (47, 3.0)]
 
@@ -44,23 +44,23 @@ def test_a_day_whose_order_is_that_of_the_other_label_is_rejected_and_a_shuffled
     starts = block("2023-01-10", ("00:00", "1.0"), ("00:30", "2.0"), ("01:00", "3.0"))
     shuffled = block("2023-01-10", ("01:00", "3.0"), ("00:00", "1.0"), ("00:30", "2.0"))
     half_and_half = block("2023-01-10", ("00:00", "1.0"), ("00:30", "1.0"), ("23:30", "1.0"), ("00:00", "1.0"))
-    _, broken = lay_out((0, starts), (1, shuffled), (2, half_and_half))
+    _, broken = resolve((0, starts), (1, shuffled), (2, half_and_half))
     assert broken == {0: "period_label_mixed", 2: "ecs_1006_period_twice"}
     ends = block("2023-01-10", ("23:30", "1.0"), ("00:00", "2.0"))
-    assert lay_out((0, ends), rules=START)[1] == {0: "period_label_mixed"}
+    assert resolve((0, ends), rules=START)[1] == {0: "period_label_mixed"}
 
 
 @pytest.mark.parametrize(("periods", "rule"), [(46, None), (48, None), (50, "period_count")])
 def test_a_day_has_at_most_48_periods_in_utc(periods: int, rule: str | None) -> None:
     labels = [f"{slot // 2 % 24:02d}:{slot % 2 * 30:02d}" for slot in range(1, periods + 1)]
-    _, broken = lay_out((0, block("2023-10-29", *((label, "1.0") for label in labels))))
+    _, broken = resolve((0, block("2023-10-29", *((label, "1.0") for label in labels))))
     assert broken.get(0) == rule
 
 
 def test_blocks_of_one_day_share_a_row_and_the_days_of_a_message_are_in_order() -> None:
     later, sooner = block("2023-01-11", ("00:30", "1.0")), block("2023-01-10", ("00:30", "2.0"))
     rest = block("2023-01-11", ("01:00", "3.0"))
-    days, broken = lay_out((0, later), (0, sooner), (0, rest), (1, later))
+    days, broken = resolve((0, later), (0, sooner), (0, rest), (1, later))
     assert broken == {}
     assert days.message.tolist() == [0, 0, 1]
     assert np.diff(days.utc_day).tolist() == [1, 0]
@@ -69,8 +69,8 @@ def test_blocks_of_one_day_share_a_row_and_the_days_of_a_message_are_in_order() 
 
 def test_amendments_and_reasons_stand_with_their_slot_wherever_the_message_lies() -> None:
     amended = block("2023-01-10", {"sp": "00:30", "v": "1.0", "q": "E5", "e": 9, "arc": "C1"}, ("01:00", "1.0"))
-    alone, broken = lay_out((0, amended))
-    after_another, _ = lay_out((0, block("2023-01-09", ("00:30", "1.0"))), (1, amended))
+    alone, broken = resolve((0, amended))
+    after_another, _ = resolve((0, block("2023-01-09", ("00:30", "1.0"))), (1, amended))
     assert broken == {}
     assert alone.amendment[0] == after_another.amendment[1] != ""
     assert alone.reason[0, :3].tolist() == [9, -1, -1]
@@ -78,7 +78,7 @@ def test_amendments_and_reasons_stand_with_their_slot_wherever_the_message_lies(
 
 
 def test_no_blocks_give_no_days() -> None:
-    days, broken = lay_out()
+    days, broken = resolve()
     assert days.kwh.shape == (0, 48)
     assert broken == {}
 
@@ -103,7 +103,7 @@ def test_what_is_found_of_a_message_does_not_depend_on_the_others(order: list[in
     ]
 
     def rules_of(numbers: list[int]) -> dict[int, str | None]:
-        _, broken = lay_out(*((place, every[number]) for place, number in enumerate(numbers)))
+        _, broken = resolve(*((place, every[number]) for place, number in enumerate(numbers)))
         return {number: broken.get(place) for place, number in enumerate(numbers)}
 
     assert rules_of(order) == rules_of(other)

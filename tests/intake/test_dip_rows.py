@@ -22,7 +22,7 @@ ESTIMATED = MESSAGE._replace(version=1, estimated=(3, 4), reason=2, is_replay=Tr
 GAPPED = MESSAGE._replace(version=2, watt_hours=(-1, *range(1, 48)))
 
 
-def tell(message: DayMessage) -> Json:
+def as_bytes(message: DayMessage) -> Json:
     stated: Json = json.loads(write_message(message))
     return stated
 
@@ -40,7 +40,7 @@ def custom(message: Json) -> Json:
 
 
 def test_a_message_is_a_row_with_all_that_it_says() -> None:
-    (row,) = decode(tell(MESSAGE))
+    (row,) = decode(as_bytes(MESSAGE))
     assert row["transaction_id"] == MESSAGE.transaction_id
     assert row["transaction_at"] == datetime(2023, 1, 11, 6, tzinfo=UTC)
     assert (row["interface_id"], row["event_code"], row["quantity"]) == ("PUB-021", "[ActivePower]", "AI")
@@ -53,7 +53,7 @@ def test_a_message_is_a_row_with_all_that_it_says() -> None:
 
 
 def test_qualities_and_reasons_are_spelt_out_where_a_slot_is_not_plain_or_not_stated() -> None:
-    estimated, gapped = decode(tell(ESTIMATED), tell(GAPPED))
+    estimated, gapped = decode(as_bytes(ESTIMATED), as_bytes(GAPPED))
     assert estimated["day"]["quality"][2:6] == ["A", "E", "E", "A"]
     assert estimated["day"]["reason"][2:6] == [None, 2, 2, None]
     assert gapped["day"]["quality"][:2] == [None, "A"]
@@ -62,10 +62,10 @@ def test_qualities_and_reasons_are_spelt_out_where_a_slot_is_not_plain_or_not_st
 
 
 def test_several_days_stand_in_a_list_in_their_order() -> None:
-    several = tell(MESSAGE)
+    several = as_bytes(MESSAGE)
     blocks = custom(several)["B900"]["settlementDayConsumptionPeriods"]
     blocks.append(json.loads(json.dumps(blocks[0]).replace("2023-01-10", "2023-01-09")))
-    one, row, other = decode(tell(ESTIMATED), several, tell(MESSAGE))
+    one, row, other = decode(as_bytes(ESTIMATED), several, as_bytes(MESSAGE))
     assert row["day"] is None
     assert [day["utc_date"] for day in row["days"]] == [date(2023, 1, 9), date(2023, 1, 10)]
     assert row["days"][0]["quality"] == ["A"] * 48
@@ -74,7 +74,7 @@ def test_several_days_stand_in_a_list_in_their_order() -> None:
 
 
 def test_both_forms_of_the_message_say_the_same() -> None:
-    forms = [tell(MESSAGE) for _ in range(4)]
+    forms = [as_bytes(MESSAGE) for _ in range(4)]
     custom(forms[1])["B900List"] = [custom(forms[1]).pop("B900")]
     custom(forms[2])["B900List"] = custom(forms[2]).pop("B900")
     forms[3]["payload"]["CommonBlock"]["S1"] = {"senderID": "other keys"}
@@ -85,7 +85,7 @@ def test_both_forms_of_the_message_say_the_same() -> None:
 
 
 def change(path: str, value: object) -> Json:
-    message = tell(MESSAGE)
+    message = as_bytes(MESSAGE)
     *parents, last = path.split(".")
     part: Any = message["payload"]
     for key in parents:
@@ -119,7 +119,7 @@ PERIOD = "CustomBlock.B900.settlementDayConsumptionPeriods.0.consumptionPeriods.
     ],
 )
 def test_the_digest_covers_what_is_said_and_not_how_it_was_delivered(path: str, value: object, is_same: bool) -> None:
-    first, second = decode(tell(MESSAGE), change(path, value))
+    first, second = decode(as_bytes(MESSAGE), change(path, value))
     assert second["rule"] is None
     assert (first["content_hash"] == second["content_hash"]) is is_same
 
@@ -152,7 +152,7 @@ STANDING = {
     "B067": {"connectionTypeIndicator": "H", "connectionTypeEffectiveFromDate": "2020-02-03"},
     "B068": {"consentGranularity": "H"},
 }
-TOLD = {
+REPORTED = {
     "connection_type": "W",
     "energy_direction": "I",
     "is_energised": False,
@@ -165,8 +165,8 @@ TOLD = {
 }
 
 
-def tell_standing(interface: str = "IF-036", **blocks: object) -> Json:
-    message = tell(MESSAGE)
+def standing_message(interface: str = "IF-036", **blocks: object) -> Json:
+    message = as_bytes(MESSAGE)
     message["payload"]["CommonBlock"]["S0"] |= {"interfaceID": interface, "eventCode": "[Appointment]"}
     message["payload"]["CustomBlock"] = STANDING | blocks
     return message
@@ -174,8 +174,8 @@ def tell_standing(interface: str = "IF-036", **blocks: object) -> Json:
 
 @pytest.mark.parametrize("interface", ["IF-036", "PUB-036", "IF-018", "PUB-018"])
 def test_standing_data_come_by_four_interfaces(interface: str) -> None:
-    (row,) = decode(tell_standing(interface))
-    assert row["standing"] == TOLD
+    (row,) = decode(standing_message(interface))
+    assert row["standing"] == REPORTED
     assert (row["quantity"], row["day"], row["days"]) == (None, None, None)
 
 
@@ -190,13 +190,13 @@ def test_standing_data_come_by_four_interfaces(interface: str) -> None:
     ],
 )
 def test_the_linked_meter_point_is_found_under_any_likely_key(links: object) -> None:
-    assert decode(tell_standing(B035List=links))[0]["standing"]["linked_mpan_id"] == "1900012374324"
+    assert decode(standing_message(B035List=links))[0]["standing"]["linked_mpan_id"] == "1900012374324"
 
 
 @pytest.mark.parametrize("masked", ["*****", None])
 def test_masked_standing_data_are_not_stated(masked: str | None) -> None:
     row, *_ = decode(
-        tell_standing(
+        standing_message(
             B023={"connectionTypeIndicator": masked, "energyDirection": masked},
             B025={"energisationStatus": masked},
             B026={"marketSegmentIndicator": masked},
@@ -212,7 +212,7 @@ def test_masked_standing_data_are_not_stated(masked: str | None) -> None:
 
 
 def test_consumption_and_standing_data_keep_their_rows_apart() -> None:
-    rows = decode(tell_standing(), tell(MESSAGE), tell_standing(B028={"domesticPremiseIndicator": False}), tell(ESTIMATED))
+    rows = decode(standing_message(), as_bytes(MESSAGE), standing_message(B028={"domesticPremiseIndicator": False}), as_bytes(ESTIMATED))
     assert [row["standing"] and row["standing"]["is_domestic"] for row in rows] == [True, None, False, None]
     assert [row["day"] is not None for row in rows] == [False, True, False, True]
     assert [row["days"] for row in rows] == [None] * 4
@@ -243,7 +243,7 @@ def message_sets(draw: st.DrawFn) -> list[str]:
     odd = [
         write_message(ESTIMATED),
         write_message(GAPPED),
-        json.dumps(tell_standing()),
+        json.dumps(standing_message()),
         json.dumps(change(f"{PERIOD}.v", draw(st.sampled_from(["-1.000", "1e5", "x", "60000.000"])))),
         json.dumps(change("CommonBlock.M0.MPANCore", "2000056535972")),
         '{"payload":[1]}',

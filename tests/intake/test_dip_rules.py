@@ -76,7 +76,7 @@ def array(*messages: Json) -> bytes:
     return json.dumps(messages).encode()
 
 
-def judge(content: bytes, rules: DecodeRules | None = None) -> list[Json]:
+def decoded(content: bytes, rules: DecodeRules | None = None) -> list[Json]:
     """One row for every message of a file, as it leaves the decoder."""
     rules = rules or DecodeRules()
     return [row for batch in decode_units(list(read_units("f.json", content, rules)), rules) for row in batch.to_pylist()]
@@ -295,7 +295,7 @@ IN_AN_ARRAY = [case for case in EVERY_CASE if case[1].startswith(b"[{") and case
 
 @pytest.mark.parametrize(("rule", "content", "rules"), EVERY_CASE)
 def test_what_breaks_a_rule_is_rejected_by_its_name(rule: str, content: bytes, rules: DecodeRules) -> None:
-    rows = judge(content, rules)
+    rows = decoded(content, rules)
     assert [(row["rule"], bool(row["reason"])) for row in rows] == [(rule, True)]
 
 
@@ -307,8 +307,8 @@ def test_every_rule_is_broken_by_some_case() -> None:
 
 @pytest.mark.parametrize(("rule", "content", "rules"), IN_AN_ARRAY)
 def test_a_rejected_message_takes_none_of_its_neighbours_with_it(rule: str, content: bytes, rules: DecodeRules) -> None:
-    alone = judge(array(say()), rules)
-    between = judge(b"[" + array(say())[1:-1] + b"," + content[1:-1] + b"," + array(say())[1:-1] + b"]", rules)
+    alone = decoded(array(say()), rules)
+    between = decoded(b"[" + array(say())[1:-1] + b"," + content[1:-1] + b"," + array(say())[1:-1] + b"]", rules)
     good = [row for row in between if row["rule"] is None]
     assert [{**row, "source": None} for row in good] == [{**row, "source": None} for row in alone * 2 if row["rule"] is None]
     assert rule in [row["rule"] for row in between]
@@ -316,27 +316,27 @@ def test_a_rejected_message_takes_none_of_its_neighbours_with_it(rule: str, cont
 
 def test_the_first_broken_rule_in_the_order_of_the_rules_is_named() -> None:
     message = say_period(v="-1.000", q="QQ", sp="00:17")
-    assert [row["rule"] for row in judge(array(message))] == ["ecs_1005_period_misaligned"]
+    assert [row["rule"] for row in decoded(array(message))] == ["ecs_1005_period_misaligned"]
     message["payload"]["CommonBlock"]["M0"]["MPANCore"] = "1"
-    assert [row["rule"] for row in judge(array(message))] == ["mpan_malformed"]
+    assert [row["rule"] for row in decoded(array(message))] == ["mpan_malformed"]
 
 
 def test_a_failing_check_digit_only_warns_in_a_test_environment() -> None:
-    rows = judge(array(say(**{MPAN: "2000056535972"}), say()), DecodeRules(is_test=True))
+    rows = decoded(array(say(**{MPAN: "2000056535972"}), say()), DecodeRules(is_test=True))
     assert [(row["rule"], row["warnings"]) for row in rows] == [(None, ["mpan_check_digit"]), (None, None)]
 
 
-def test_a_refusal_says_whose_it_was_and_how_it_began() -> None:
-    found = judge(array(say_period(v="a lot"), say(**{MPAN: "12345"})), DecodeRules(max_raw_chars=64))
+def test_a_rejection_says_whose_it_was_and_how_it_began() -> None:
+    found = decoded(array(say_period(v="a lot"), say(**{MPAN: "12345"})), DecodeRules(max_raw_chars=64))
     assert [(row["mpan_id"], row["transaction_id"]) for row in found] == [(GOOD.mpan_id, GOOD.transaction_id), (None, GOOD.transaction_id)]
     assert found[0]["raw"] == json.dumps(say_period(v="a lot"))[:64]
     assert [row["source"] for row in found] == ["f.json#0", "f.json#1"]
-    loose = judge(array(say(CustomBlock=None)))[0]
+    loose = decoded(array(say(CustomBlock=None)))[0]
     assert (loose["mpan_id"], loose["transaction_id"]) == (GOOD.mpan_id, GOOD.transaction_id)
 
 
 def test_an_error_code_leaves_its_half_hour_unread_and_the_rest_of_the_day_as_it_is() -> None:
-    row = judge(array(say_period(3, v="4294.967")))[0]
+    row = decoded(array(say_period(3, v="4294.967")))[0]
     assert (row["rule"], row["warnings"]) == (None, ["value_error_code"])
     assert row["day"]["kwh"] == [0.25] * 3 + [None] + [0.25] * 44
     assert row["day"]["quality"] == ["A"] * 3 + [None] + ["A"] * 44

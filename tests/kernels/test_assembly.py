@@ -26,8 +26,8 @@ def assemble(import_kwh: Floats, first: date, zone: str = LONDON, export_kwh: Fl
     return assemble_window(readings, UtcWeather(temp_c, temp_c * np.nan), (SITE,), first, zone, frozenset())
 
 
-def lay_out_naively(values: Floats, first: date, zone: str) -> Floats:
-    """Walk over the UTC slots backwards, so that of an hour that happened twice the first is what stays."""
+def arrange_naively(values: Floats, first: date, zone: str) -> Floats:
+    """Go over the UTC slots backwards, so that of an hour that happened twice the first is what stays."""
     days = values.shape[1] // 48
     local = np.full((len(values), days, 48), np.nan)
     midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
@@ -46,9 +46,9 @@ def test_slots_land_where_a_naive_loop_over_the_clock_puts_them(zone: str, first
     import_kwh, export_kwh = rng.random((2, 3, 5 * 48))
     import_kwh[rng.random(import_kwh.shape) < 0.2] = np.nan
     window = assemble(import_kwh, first, zone, export_kwh)
-    np.testing.assert_array_equal(window.import_kw, (2 * lay_out_naively(import_kwh, first, zone)).astype(np.float32))
-    np.testing.assert_array_equal(window.export_kw, (2 * lay_out_naively(export_kwh, first, zone)).astype(np.float32))
-    np.testing.assert_array_equal(window.temp_c[0], lay_out_naively(np.arange(240.0)[None], first, zone)[0])
+    np.testing.assert_array_equal(window.import_kw, (2 * arrange_naively(import_kwh, first, zone)).astype(np.float32))
+    np.testing.assert_array_equal(window.export_kw, (2 * arrange_naively(export_kwh, first, zone)).astype(np.float32))
+    np.testing.assert_array_equal(window.temp_c[0], arrange_naively(np.arange(240.0)[None], first, zone)[0])
 
 
 def test_the_hour_that_spring_skips_is_nan_and_has_no_sky() -> None:

@@ -1,4 +1,4 @@
-"""The whole walk: nothing from the future, each meter as if alone, and better than what it is judged against."""
+"""The whole prediction: nothing from the future, each meter as if alone, and better than its yardstick."""
 
 import numpy as np
 import pytest

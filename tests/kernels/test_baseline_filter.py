@@ -31,8 +31,8 @@ def expect_slowly(loads: Floats, loadings: Floats, noise: Floats, signal: float)
     return float(weights @ loads)
 
 
-def walk(loads: Floats, temp_c: Floats, start_number: int = 0) -> tuple[Floats, Floats, DayKinds]:
-    """What the filter tells of the day after the loads (days,), the loadings that it used, and the kinds of days."""
+def run_filter(loads: Floats, temp_c: Floats, start_number: int = 0) -> tuple[Floats, Floats, DayKinds]:
+    """What the filter says of the day after the loads (days,), the loadings that it used, and the kinds of days."""
     kinds = make_kinds()
     skies = lay_skies(np.zeros(1, dtype=int), np.zeros(1, dtype=int), temp_c, kinds)
     one = DayFilter(skies, trace_gains(skies, kinds.noise), start_number)
@@ -49,7 +49,7 @@ def test_both_readings_agree_with_a_gaussian_process_over_days() -> None:
     loads = 5 + rng.normal(0, 1, 33) + 2 * (np.arange(33) % 7 < 5)
     temp_c = rng.normal(9, 6, (1, DAYS, 48))
     for count in (1, 9, 26, 33):
-        views, loadings, kinds = walk(loads[:count], temp_c)
+        views, loadings, kinds = run_filter(loads[:count], temp_c)
         cautious = expect_slowly(loads[:count], loadings, kinds.noise, SIGNALS[CAUTIOUS])
         trusting = expect_slowly(loads[:count], loadings, kinds.noise, SIGNALS[TRUSTING])
         assert np.allclose(views[0, 0], cautious, rtol=2e-4)
@@ -59,7 +59,7 @@ def test_both_readings_agree_with_a_gaussian_process_over_days() -> None:
 def test_shown_parts_add_up_to_the_trusting_forecast_but_for_level_and_holidays() -> None:
     rng = np.random.default_rng(2)
     loads = rng.normal(5, 1, 20)
-    views, _, _ = walk(loads, np.full((1, DAYS, 48), np.nan))
+    views, _, _ = run_filter(loads, np.full((1, DAYS, 48), np.nan))
     shown = views[0, 2:].sum(axis=0)
     trusting = views[0, 0] + views[0, 1]
     assert views.shape == (1, VIEWS, 48)
@@ -70,16 +70,16 @@ def test_shown_parts_add_up_to_the_trusting_forecast_but_for_level_and_holidays(
 def test_where_blocks_of_days_begin_changes_next_to_nothing() -> None:
     loads = np.random.default_rng(3).normal(5, 1, 35)
     temp_c = np.full((1, DAYS, 48), 8.0)
-    views, _, _ = walk(loads, temp_c)
+    views, _, _ = run_filter(loads, temp_c)
     for start_number in (1, BLOCK_DAYS - 1, 20_000):
-        assert np.allclose(walk(loads, temp_c, start_number)[0], views, atol=1e-4)
+        assert np.allclose(run_filter(loads, temp_c, start_number)[0], views, atol=1e-4)
 
 
 def test_days_that_nobody_read_let_the_parts_fade_and_nothing_else() -> None:
     loads = np.array([3.0, 4.0, 5.0, *[np.nan] * 25])
     temp_c = np.full((1, DAYS, 48), np.nan)
-    before, _, _ = walk(loads[:4], temp_c)
-    after, _, _ = walk(loads, temp_c)
+    before, _, _ = run_filter(loads[:4], temp_c)
+    after, _, _ = run_filter(loads, temp_c)
     quick = 2 + SHOWN_PARTS.index("quick")
     assert np.allclose(after[0, quick], before[0, quick] * np.exp(-24 / 3.0), rtol=1e-3)
 

@@ -30,7 +30,7 @@ def test_corrections_are_a_ridge_regression_with_fading_days() -> None:
     stack.correct(25)
     for meter in range(2):
         weight = np.repeat(0.5 ** (np.arange(24, -1, -1) / RULES.half_life_days), HOURS)
-        columns = np.concatenate([laid[meter].T for laid, _ in days]).astype(np.float64)
+        columns = np.concatenate([arranged[meter].T for arranged, _ in days]).astype(np.float64)
         error = np.concatenate([seen[meter] for _, seen in days]).astype(np.float64)
         variance = (weight * error**2).sum() / weight.sum()
         gram = (columns * weight[:, None]).T @ columns + RULES.ridge * variance * np.eye(COLUMNS)

@@ -101,7 +101,7 @@ def test_only_what_lasts_is_held() -> None:
     assert not keep_lasting(np.zeros((0, 2, 28, 48), dtype=bool)).size
 
 
-def test_a_low_base_load_that_comes_and_goes_is_told_by_what_follows(lay_window: WindowMaker) -> None:
+def test_a_low_base_load_that_comes_and_goes_is_recognised_by_what_follows(lay_window: WindowMaker) -> None:
     net_kw = restless_home(2)
     net_kw[0, :, 30:46] = 0.0
     net_kw[1, :, 30:46:2] = 0.0

@@ -70,7 +70,7 @@ def test_a_seldom_car_is_not_removed_after_five_weeks_without_a_charge() -> None
     assert find_changes(mark, ONE).changes.meter.size == 0
 
 
-def test_an_upgrade_is_read_from_the_size_and_not_from_the_habit() -> None:
+def test_an_upgrade_is_read_from_the_size_and_not_from_the_usage() -> None:
     rng = np.random.default_rng(3)
     mark = charging(rng, 0.5)
     steady_kw = np.where(mark > 0, 7.2 * rng.uniform(0.95, 1.02, DAYS), np.nan)

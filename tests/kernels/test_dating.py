@@ -27,7 +27,7 @@ def findings_of(daily: Floats, peak_kw: Floats | None = None) -> Findings:
     return Findings({}, daily, events, unknown_sizes(meters))
 
 
-def habitual(seed: int = 0) -> Floats:
+def regular_use(seed: int = 0) -> Floats:
     """Daily energy of an asset that is used on six days of ten, shape (1, DAYS)."""
     rng = np.random.default_rng(seed)
     return np.where(rng.random((1, DAYS)) < 0.6, rng.gamma(8, 1.5, (1, DAYS)), 0.0)
@@ -37,7 +37,7 @@ def habitual(seed: int = 0) -> Floats:
 def test_an_upgrade_is_read_from_the_episodes_only_of_classes_whose_episodes_have_a_size_of_their_own(asset: AssetClass) -> None:
     peak_kw = np.full((1, DAYS), 3.6)
     peak_kw[:, 200:] = 7.2
-    history = date_asset(findings_of(habitual(), peak_kw), asset, np.array([True]))
+    history = date_asset(findings_of(regular_use(), peak_kw), asset, np.array([True]))
     assert history.changes.kind.tolist() == ([UPGRADED] if asset in CHANGED else [])
     if asset in CHANGED:
         assert abs(int(history.changes.day[0]) - 200) <= 7
@@ -45,7 +45,7 @@ def test_an_upgrade_is_read_from_the_episodes_only_of_classes_whose_episodes_hav
 
 
 @pytest.mark.parametrize("asset", ASSET_CLASSES)
-def test_a_winter_habit_leaves_in_summer_only_for_classes_that_do_not_follow_the_season(asset: AssetClass) -> None:
+def test_a_load_of_winter_leaves_in_summer_only_for_classes_that_do_not_follow_the_season(asset: AssetClass) -> None:
     days = np.arange(DAYS)
     cold = np.maximum(np.cos(2 * np.pi * (days - 10) / 365), 0.0)
     daily = (cold * np.random.default_rng(1).gamma(8, 1.5, DAYS))[None]

@@ -107,7 +107,7 @@ def test_another_assets_energy_is_taken_off_what_is_observed_but_never_off_what_
     assert not concluded.shares.is_separable.any()
 
 
-def test_two_assets_are_told_apart_where_their_events_differ_in_time() -> None:
+def test_two_assets_are_distinguished_where_their_events_differ_in_time() -> None:
     one = dispatch(1, 8.0)
     two = one._replace(asset=np.ones(len(EVENT_DAYS), dtype=np.int64))
     two = two._replace(

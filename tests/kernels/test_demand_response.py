@@ -51,7 +51,7 @@ def test_cheap_hours_do_not_hide_dear_ones(lay_window: WindowMaker) -> None:
     assert set(EVENT_DAYS) <= set((found.events.start_slot // 48).tolist())
 
 
-def test_too_few_days_tell_nothing(lay_window: WindowMaker) -> None:
+def test_too_few_days_show_nothing(lay_window: WindowMaker) -> None:
     load_kw = lay_loads(0.4)[:, :30]
     assert (examine(lay_window(load_kw), load_kw).missing_share == 1).all()
 

@@ -60,7 +60,7 @@ def test_spells_take_what_stands_above_a_mild_day_and_end_at_an_unread_slot(lay_
     assert mine.energy_kwh.sum() == pytest.approx(made_kwh, rel=0.35)
 
 
-def test_too_few_days_tell_nothing(lay_window: WindowMaker) -> None:
+def test_too_few_days_show_nothing(lay_window: WindowMaker) -> None:
     load_kw = heated(winter_and_summer()[:20])
     found = examine(lay_window(load_kw, temp_c=winter_and_summer()[:20]), load_kw)
     assert (found.missing_share == 1).all()

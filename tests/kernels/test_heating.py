@@ -201,7 +201,7 @@ def test_nothing_read_answers_to_no_cold(lay_window: WindowMaker, meters: int, d
     assert np.isnan(fit).all()
 
 
-def test_an_even_temperature_tells_no_slope(lay_window: WindowMaker) -> None:
+def test_an_even_temperature_gives_no_slope(lay_window: WindowMaker) -> None:
     window = lay_window(np.zeros((1, 90, 48)), temp_c=np.full(90, 5.0))
     found = fit_response(np.random.default_rng(1).random((1, 90)), window, describe_climate(window))
     assert np.isnan(found.fit).all()

@@ -184,7 +184,7 @@ def test_availability_agrees_with_a_naive_loop(is_import: bool) -> None:
     np.testing.assert_allclose(found.kw_p50, kw_p50, rtol=1e-5)
 
 
-def test_availability_of_a_daily_habit_is_one_in_its_slots() -> None:
+def test_availability_of_a_daily_pattern_is_one_in_its_slots() -> None:
     days = 28
     events = events_of(*((0, day * SLOTS + 4, day * SLOTS + 8, 3.0) for day in range(days)))
     calendar = calendar_of(days)

@@ -96,7 +96,7 @@ def test_night_unread_slots_and_blocks_without_the_array_generate_nothing(lay_wi
         ([], []),
     ],
 )
-def test_a_block_that_cannot_tell_copies_the_nearest_that_can(presence: list[float], wanted: list[int]) -> None:
+def test_a_block_that_is_not_clear_copies_the_nearest_that_is(presence: list[float], wanted: list[int]) -> None:
     assert spread_presence(np.array([presence])).tolist() == [wanted]
 
 

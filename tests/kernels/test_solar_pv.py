@@ -86,7 +86,7 @@ def test_rows_of_nothing_read_are_unknown(lay_window: WindowMaker) -> None:
     assert not found.findings.events.meter.size
 
 
-def test_lows_that_follow_the_sun_are_told_from_lows_by_the_clock(lay_window: WindowMaker) -> None:
+def test_lows_that_follow_the_sun_are_distinguished_from_lows_by_the_clock(lay_window: WindowMaker) -> None:
     bare = lay_window(np.full((1, 364, 48), 0.4))
     by_sun, by_clock = np.full((364, 48), 0.4), np.full((364, 48), 0.4)
     by_sun[bare.clear_w_m2[0] > 150] = 0.0

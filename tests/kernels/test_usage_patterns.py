@@ -62,7 +62,7 @@ def describe_naively(blocks: Blocks, meter: int, seen: Bools, slots_per_day: int
     }
 
 
-def test_a_nightly_habit_is_described_in_full() -> None:
+def test_a_nightly_pattern_is_described_in_full() -> None:
     blocks = blocks_of(*((0, day * SLOTS + 2, 6 if day % 2 else 8, 7.0) for day in range(0, 60, 2)))
     found = describe_usage(blocks, np.ones((1, 60), dtype=bool), SLOTS)
     assert found.day_share[0] == pytest.approx(0.5)
@@ -74,7 +74,7 @@ def test_a_nightly_habit_is_described_in_full() -> None:
 
 
 @pytest.mark.parametrize("slots_per_day", [48, 24])
-def test_habits_agree_with_a_naive_loop(slots_per_day: int) -> None:
+def test_patterns_agree_with_a_naive_loop(slots_per_day: int) -> None:
     rng = np.random.default_rng(slots_per_day)
     seen = rng.random((12, 90)) < 0.8
     blocks = random_blocks(rng, 12, 90, slots_per_day)
@@ -106,7 +106,7 @@ def test_an_edge_that_was_not_seen_counts_as_a_middling_mismatch() -> None:
 
 
 @pytest.mark.parametrize("seen", [np.ones((0, 9), dtype=bool), np.ones((2, 9), dtype=bool), np.zeros((2, 9), dtype=bool)])
-def test_without_blocks_there_is_no_habit(seen: Bools) -> None:
+def test_without_blocks_there_is_no_pattern(seen: Bools) -> None:
     found = describe_usage(blocks_of(), seen, SLOTS)
     assert all(column.shape == seen.shape[:1] for column in found)
     assert np.isnan(found.hours_mean).all()

@@ -12,7 +12,7 @@ def of(load_kw: Floats, name: str) -> Floats:
     return describe_winter(load_kw, load_kw.mean(axis=2), np.zeros(DAYS, dtype=int))[f"heat_pump_winter_{name}"]
 
 
-def test_a_night_load_that_lasts_with_the_weather_is_told_from_one_that_comes_and_goes() -> None:
+def test_a_night_load_that_lasts_with_the_weather_is_distinguished_from_one_that_comes_and_goes() -> None:
     rng = np.random.default_rng(1)
     weather = 1.0 + 0.5 * np.sin(np.arange(DAYS) / 4.0)
     lasting = np.repeat(weather[:, None], 48, axis=1)

@@ -24,8 +24,8 @@ def make_examples(seed: int = 0, meters: int = METERS) -> Examples:
     rng = np.random.default_rng(seed)
     count, classes = meters * WINDOWS, len(ASSET_CLASSES)
     features = rng.standard_normal((count, len(FEATURES))).astype(np.float32)
-    telling = [FEATURES.index(DETECTORS[asset].features[0].name) for asset in ASSET_CLASSES]
-    labels = (rng.random((count, classes)) < 1 / (1 + np.exp(-2.5 * features[:, telling]))).astype(float)
+    decisive = [FEATURES.index(DETECTORS[asset].features[0].name) for asset in ASSET_CLASSES]
+    labels = (rng.random((count, classes)) < 1 / (1 + np.exp(-2.5 * features[:, decisive]))).astype(float)
     features[rng.random(features.shape) < 0.05] = np.nan
     labels[rng.random(labels.shape) < 0.05] = np.nan
     level = rng.uniform(0, 1.2, (count, classes))

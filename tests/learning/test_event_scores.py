@@ -50,8 +50,8 @@ def test_an_episode_that_reaches_over_the_edge_counts_inside_only() -> None:
 
 
 def test_a_truth_without_energy_has_no_energy_ratio() -> None:
-    untold = TRUTH._replace(energy_kwh=np.full(3, np.nan))
-    counts = count_half_hours(untold, FOUND, ALL, FIRST)
+    unmeasured = TRUTH._replace(energy_kwh=np.full(3, np.nan))
+    counts = count_half_hours(unmeasured, FOUND, ALL, FIRST)
     assert np.isnan(counts.true_kwh).all()
     assert score_half_hours(counts, np.array([True, True]), DrawRules())["all"]["pooled"]["energy_ratio"] is None
 

@@ -1,4 +1,4 @@
-"""Arrow rows of whole meters laid out as windows."""
+"""Arrow rows of whole meters arranged as windows."""
 
 from datetime import date, timedelta
 from typing import Any

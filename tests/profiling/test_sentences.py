@@ -16,7 +16,7 @@ from fmar_spark.profiling.sentences import describe_evidence, shorten_meaning
 
 @dataclass(frozen=True)
 class Indifferent:
-    """A scorer whose evidence moves nothing but what it is told."""
+    """A scorer whose evidence moves nothing but what it is given."""
 
     moved: dict[str, float] = field(default_factory=dict)
     version: str = "indifferent/1"

@@ -19,7 +19,7 @@ def build_history(import_kw: Floats, export_kw: Floats | None = None) -> History
     return History(meter, MONDAY, import_kw, exports, net_kw, net_kw.reshape(-1) / 2)
 
 
-def test_a_heating_slope_comes_back_and_unknown_days_tell_nothing() -> None:
+def test_a_heating_slope_comes_back_and_unknown_days_show_nothing() -> None:
     temp_c = np.linspace(-5, 25, 90)
     import_kwh = 40 - 2.0 * np.minimum(temp_c, 15.5)
     import_kwh[::7] = np.nan

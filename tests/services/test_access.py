@@ -1,4 +1,4 @@
-"""Every endpoint with every role: what is allowed, what is seen, and that whatever is not listed is refused."""
+"""Every endpoint with every role: what is allowed, what is seen, and that whatever is not listed is rejected."""
 
 from typing import Any, NamedTuple
 
@@ -196,14 +196,14 @@ def test_postgresql_hides_foreign_rows_even_from_a_query_without_conditions(
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_postgresql_refuses_rows_written_for_another_party(served: Served, world: World, database: RegisterDatabase) -> None:
+def test_postgresql_rejects_rows_written_for_another_party(served: Served, world: World, database: RegisterDatabase) -> None:
     copied = "INSERT INTO override_versions SELECT * FROM override_versions"
     with pytest.raises(DBAPIError, match="row-level security"), database.writing(reach_of(caller_of("SOUTHERN"))) as connection:
         connection.execute(text(copied))
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_postgresql_refuses_an_overlap_even_without_the_rules(served: Served, database: RegisterDatabase) -> None:
+def test_postgresql_rejects_an_overlap_even_without_the_rules(served: Served, database: RegisterDatabase) -> None:
     served.create("ALPHA")
     columns = ", ".join(column.name for column in AGREEMENTS.columns if column.name not in {"agreement_id", "ledger_seq"})
     beside = f"INSERT INTO agreement_versions (agreement_id, ledger_seq, {columns}) SELECT 'other', 99, {columns} FROM agreement_versions"

@@ -163,7 +163,7 @@ def test_a_repeated_request_is_done_once(served: Served) -> None:
     assert len(served.call("ALPHA", "GET", "/v1/agreements").json()["items"]) == 1
 
 
-def test_a_wrong_check_digit_is_refused(served: Served) -> None:
+def test_a_wrong_check_digit_is_rejected(served: Served) -> None:
     answer = served.call("ALPHA", "POST", "/v1/agreements", json=agreement(mpan_id="2000056535972"))
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:fmar:problem:mpan-check-digit")
 

@@ -41,11 +41,11 @@ def test_a_self_asserted_claim_learns_nothing_that_was_derived(served: Served) -
     assert made["claim_state"] == "claimed"
     for asker in ("ALPHA", "SOUTHERN", "OFFICE"):
         assert derived_seen(served, "ALPHA", asker) == [("claimed", None)]
-    refused = served.call("ALPHA", "POST", "/v1/confirmations", json=CONFIRMATION)
-    assert (refused.status_code, refused.json()["type"]) == (403, "urn:fmar:problem:claim-not-verified")
+    rejected = served.call("ALPHA", "POST", "/v1/confirmations", json=CONFIRMATION)
+    assert (rejected.status_code, rejected.json()["type"]) == (403, "urn:fmar:problem:claim-not-verified")
     unasked = served.call("ALPHA", "POST", "/v1/confirmations", json={**CONFIRMATION, "asset_class": "heat_pump"})
-    assert unasked.json()["type"] == refused.json()["type"]  # whatever was detected, the refusal is the same
-    assert "7.1" not in refused.text + unasked.text
+    assert unasked.json()["type"] == rejected.json()["type"]  # whatever was detected, the rejection is the same
+    assert "7.1" not in rejected.text + unasked.text
 
 
 EVIDENCE = {
@@ -214,7 +214,7 @@ def test_a_consent_reference_is_shown_to_its_party_and_the_administrator(served:
         ({"mpan_id": "2000056535972"}, "mpan-check-digit"),
     ],
 )
-def test_evidence_that_proves_nothing_is_refused(served: Served, changes: dict[str, Any], problem: str) -> None:
+def test_evidence_that_proves_nothing_is_rejected(served: Served, changes: dict[str, Any], problem: str) -> None:
     body = {"basis": "approval", "fsp_id": "ALPHA", **PLACE, "reference": "x", **changes}
     answer = served.call("OFFICE", "POST", "/v1/evidence", json={name: value for name, value in body.items() if value is not None})
     assert (answer.status_code, answer.json()["type"]) == (422, f"urn:fmar:problem:{problem}")

@@ -147,7 +147,7 @@ def test_a_body_with_faults_keeps_a_file_of_its_own(sender: Sender, tmp_path: Pa
         ("Content-Encoding", "gzip", 415, "media-type"),
     ],
 )
-def test_a_request_that_is_not_the_dips_is_refused(
+def test_a_request_that_is_not_the_dips_is_rejected(
     sender: Sender, tmp_path: Path, name: str, value: str, status: int, problem: str
 ) -> None:
     body = join([text for _, text in messages_of(1)])
@@ -195,7 +195,7 @@ def test_a_date_in_the_form_of_http_is_read(sender: Sender) -> None:
     assert sender.http.post(URL, content=body, headers=heads).status_code == 201
 
 
-def test_a_header_that_comes_twice_is_refused(sender: Sender) -> None:
+def test_a_header_that_comes_twice_is_rejected(sender: Sender) -> None:
     body = join([text for _, text in messages_of(1)])
     twice = [*sender.heads(body).items(), ("X-API-Key", "wrong")]
     assert sender.http.post(URL, content=body, headers=twice).json()["type"].endswith("repeated-header")
@@ -268,12 +268,14 @@ def test_a_proxys_word_counts_from_its_address_alone(keys: Path, tmp_path: Path)
         ({"tls": "none", "proxies": ["10.0.0.0/8"]}, "test", "gateway.tls"),
     ],
 )
-def test_settings_that_do_not_fit_together_are_refused(keys: Path, tmp_path: Path, changes: dict[str, Any], env: str, setting: str) -> None:
+def test_settings_that_do_not_fit_together_are_an_error(
+    keys: Path, tmp_path: Path, changes: dict[str, Any], env: str, setting: str
+) -> None:
     with pytest.raises(ConfigError, match=setting):
         check_settings(settings_for(keys, tmp_path, **changes).gateway, env)
 
 
-def test_an_issuer_file_without_certificates_is_refused(keys: Path, tmp_path: Path) -> None:
+def test_an_issuer_file_without_certificates_is_rejected(keys: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gateway.signature_issuers"):
         open_gateway(settings_for(keys, tmp_path, signature_issuers=str(keys / "api_key.txt")), "test")
 

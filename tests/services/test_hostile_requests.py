@@ -43,7 +43,7 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("field", sorted(agreement()))
-def test_injections_in_every_field_are_refused_and_change_nothing(served: Served, field: str) -> None:
+def test_injections_in_every_field_are_rejected_and_change_nothing(served: Served, field: str) -> None:
     entries = verify_ledger(served.database).entries
     for attack in INJECTIONS:
         if (field, attack) in [("valid_to_at", None), ("is_exclusive", True)]:
@@ -54,7 +54,7 @@ def test_injections_in_every_field_are_refused_and_change_nothing(served: Served
 
 
 @pytest.mark.parametrize("name", ["mpan_id", "amsid", "fsp_id", "market", "valid_at", "known_at", "cursor", "limit"])
-def test_injections_in_every_look_up_are_refused(served: Served, name: str) -> None:
+def test_injections_in_every_look_up_are_rejected(served: Served, name: str) -> None:
     served.create("ALPHA")
     for attack in INJECTIONS:
         if not isinstance(attack, str):

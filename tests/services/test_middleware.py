@@ -242,13 +242,13 @@ def test_browsers_may_load_nothing_but_what_the_page_of_endpoints_needs(served: 
     assert served.http.get("/redoc").status_code == 404
 
 
-def test_a_length_beside_chunks_is_refused(served: Served) -> None:
+def test_a_length_beside_chunks_is_rejected(served: Served) -> None:
     headers = {"Content-Length": "2", "Transfer-Encoding": "chunked", "Content-Type": "application/json"}
     answer = served.call("ALPHA", "POST", "/v1/agreements", content=b"{}", headers=headers)
     assert (answer.status_code, answer.json()["type"], answer.headers["Connection"]) == (400, "urn:fmar:problem:two-lengths", "close")
 
 
-def test_bodies_that_are_too_large_or_lie_about_their_length_are_refused(served: Served) -> None:
+def test_bodies_that_are_too_large_or_lie_about_their_length_are_rejected(served: Served) -> None:
     headers = {"Content-Type": "application/json"}
     assert served.call("ALPHA", "POST", "/v1/agreements", content=b"{" + b" " * 70_000, headers=headers).status_code == 413
     streamed = (b" " * 10_000 for _ in range(10))

@@ -23,7 +23,7 @@ from fmar_spark.services.register.overrides import declare_override
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
 
-STEPS = ("0001_tables", "0002_guards", "0003_evidence", "0004_uploads", "0005_audit_retention", "0006_row_faults")
+STEPS = ("0001_tables", "0002_guards", "0003_evidence", "0004_uploads", "0005_audit_retention", "0006_row_faults", "0007_rejected_rows")
 HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
 
 
@@ -160,9 +160,9 @@ def without_curl(text: str) -> str:
     return f"curl() {{ echo curl; }}\n{text}"
 
 
-def test_serve_prints_tokens_that_work_and_is_refused_outside_local(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_serve_prints_tokens_that_work_and_is_rejected_outside_local(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--env", "azure"]) == 2
-    assert capsys.readouterr().err == "serve: development issuer: refused in environment 'azure'; it is for local alone\n"
+    assert capsys.readouterr().err == "serve: development issuer: rejected in environment 'azure'; it is for local alone\n"
     assert main(["serve", "--env", "azure", "--issuer", "configured"]) == 2
 
     port = 18_431

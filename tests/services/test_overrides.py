@@ -111,13 +111,13 @@ def test_only_ones_own_portfolio_can_be_declared(served: Served, party_id: str, 
         ({"mpan_id": "2000056535972"}, "mpan-check-digit"),
     ],
 )
-def test_impossible_declarations_are_refused(served: Served, changes: dict[str, Any], problem: str) -> None:
+def test_impossible_declarations_are_rejected(served: Served, changes: dict[str, Any], problem: str) -> None:
     served.create("ALPHA")
     answer = served.call("ALPHA", "POST", "/v1/overrides", json=override(**changes))
     assert (answer.status_code, answer.json()["type"]) == (422, f"urn:fmar:problem:{problem}")
 
 
-def test_not_a_number_is_refused(served: Served) -> None:
+def test_not_a_number_is_rejected(served: Served) -> None:
     served.create("ALPHA")
     for number in ("NaN", "Infinity", "1e999"):
         body = f'{{"value": {number}}}'

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from register_world import appoint_parties, caller_of, serve, settings_of
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from fmar_spark.errors import ConfigError
@@ -16,6 +16,8 @@ from fmar_spark.services.register.agreements import find_agreement
 from fmar_spark.services.register.claims import with_states
 from fmar_spark.services.register.database import RegisterDatabase, find_drift, find_pending, migrate
 from fmar_spark.services.register.ledger import GENESIS_HASH, Actor, Fact, hash_entry, verify_ledger
+from fmar_spark.services.register.tables import UPLOADS
+from fmar_spark.services.register.uploads import find_upload_rows
 
 
 def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:
@@ -29,7 +31,7 @@ def test_the_migrated_tables_are_those_that_the_code_declares(url: str) -> None:
 def test_an_empty_database_is_not_ready_until_it_is_migrated(tmp_path: Path) -> None:
     with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'a #folder%' / 'new.db'}"))) as database:
         assert not database.is_ready()
-        assert len(find_pending(database)) == 6
+        assert len(find_pending(database)) == 7
         with pytest.raises(ConfigError, match="no register answers"):
             database.require_ready()
         assert list(tmp_path.iterdir()) == []
@@ -40,6 +42,7 @@ def test_an_empty_database_is_not_ready_until_it_is_migrated(tmp_path: Path) -> 
             "0004_uploads",
             "0005_audit_retention",
             "0006_row_faults",
+            "0007_rejected_rows",
         )
         assert database.is_ready()
         appoint_parties(database)
@@ -48,7 +51,7 @@ def test_an_empty_database_is_not_ready_until_it_is_migrated(tmp_path: Path) -> 
         assert not [path for path in kept if path.stat().st_mode & 0o077]
 
 
-def test_a_file_that_is_no_database_is_refused_and_stays(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_rejected_and_stays(tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("these are notes, and long enough to be read as a header of a database" * 20)
     with closing(RegisterDatabase(settings_of(f"sqlite:///{tmp_path / 'notes.db'}"))) as database:
         with pytest.raises(ConfigError, match="no register answers"):
@@ -81,7 +84,7 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def fill_as_before(database: RegisterDatabase) -> None:
-    """Two versions of an agreement as they were written before there were claims: bodies have eight fields."""
+    """Two versions of an agreement as they were written before there were claims (bodies have eight fields), and a refused upload."""
     body = (
         '{"amsid":"AMS-1","fsp_id":"ALPHA","is_exclusive":true,"market":"dso_local","mpan_id":"2000056535971","primacy_tier":TIER,'
         '"valid_from_at":"2026-01-01T00:00:00.000000Z","valid_to_at":null}'
@@ -105,6 +108,13 @@ def fill_as_before(database: RegisterDatabase) -> None:
                 names = set(re.findall(r":(\w+)", statement)) & set(values)
                 connection.execute(text(statement), {name: value for name, value in values.items() if name in names})
             previous = digest
+        connection.execute(
+            text(
+                "INSERT INTO uploads VALUES ('u-1', 'ALPHA', 'alpha-client', 'partial', false, 'refused', 1, 0, 0, 1, NULL, "
+                "'2026-02-02T00:00:00.000000Z', '2026-02-02T00:00:00.000000Z')"
+            )
+        )
+        connection.execute(text("INSERT INTO upload_rows VALUES ('u-1', 2, 'refused', NULL, 'market', 'no such market')"))
 
 
 def test_a_register_from_before_claims_keeps_its_ledger_and_goes_on(old_url: str) -> None:
@@ -113,6 +123,12 @@ def test_a_register_from_before_claims_keeps_its_ledger_and_goes_on(old_url: str
         assert find_drift(database) == []
         before = verify_ledger(database)
         assert (before.breaks, before.entries) == ((), 2)
+        with database.reading(EVERYTHING) as connection:
+            (upload,) = connection.execute(select(UPLOADS)).mappings()
+            assert [row["line"] for row in find_upload_rows(connection, "u-1", 0, 10, True)] == [2]
+        assert (upload["state"], upload["rows_rejected"]) == ("rejected", 1)
+        with pytest.raises(DBAPIError, match="refused, nothing is rewritten"), database.writing(EVERYTHING) as connection:
+            connection.execute(text("UPDATE upload_rows SET outcome = 'accepted'"))
         appoint_parties(database)
         service = serve(database, old_url)
         with service.http:
@@ -130,7 +146,7 @@ def test_a_register_from_before_claims_keeps_its_ledger_and_goes_on(old_url: str
 
 
 @pytest.mark.parametrize("bad", ["mysql://host/x", "sqlite://", "sqlite:///:memory:", "register.db", "", "oracle9://x"])
-def test_other_databases_are_refused(bad: str) -> None:
+def test_other_databases_are_rejected(bad: str) -> None:
     with pytest.raises(ConfigError, match="sqlite:///FILE or postgresql"):
         RegisterDatabase(settings_of(bad))
 
@@ -147,7 +163,7 @@ REWRITES = [
 
 
 @pytest.mark.parametrize("statement", REWRITES)
-def test_the_database_itself_refuses_to_rewrite(database: RegisterDatabase, statement: str) -> None:
+def test_the_database_itself_prevents_rewriting(database: RegisterDatabase, statement: str) -> None:
     with pytest.raises(DBAPIError, match="refused, nothing is rewritten or deleted"), database.writing(EVERYTHING) as connection:
         connection.execute(text(statement))
 

@@ -155,7 +155,7 @@ def test_a_caller_that_does_not_read_its_answer_is_cut_off() -> None:
         assert received > parts * 65536
 
 
-def test_lengths_that_contradict_each_other_are_refused_on_the_wire(served: Served) -> None:
+def test_lengths_that_contradict_each_other_are_rejected_on_the_wire(served: Served) -> None:
     start = b"POST /v1/agreements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     tricks = (
         b"Content-Length: 4\r\nContent-Length: 40\r\n\r\n",
@@ -173,7 +173,7 @@ def test_lengths_that_contradict_each_other_are_refused_on_the_wire(served: Serv
             assert (answer.count(b"HTTP/1.1 200"), answer[:10]) == (0, b"HTTP/1.1 4") or answer.startswith(b"HTTP/1.1 501"), (trick, answer)
 
 
-def test_a_length_beside_chunks_is_refused_on_the_wire(served: Served) -> None:
+def test_a_length_beside_chunks_is_rejected_on_the_wire(served: Served) -> None:
     head = b"POST /v1/agreements HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
     with listening(served) as port:
         answer = speak(port, head + b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")

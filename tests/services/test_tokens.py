@@ -135,10 +135,10 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("token", FORGERIES.values(), ids=FORGERIES.keys())
-def test_forgeries_are_refused(token: str) -> None:
-    with pytest.raises(UnauthenticatedError) as refused:
+def test_forgeries_are_rejected(token: str) -> None:
+    with pytest.raises(UnauthenticatedError) as rejected:
         accepted(token)
-    assert "alpha" not in refused.value.detail
+    assert "alpha" not in rejected.value.detail
 
 
 def test_an_unknown_key_id_fetches_once_an_interval_and_a_new_key_is_found_then() -> None:
@@ -250,7 +250,7 @@ def test_symmetric_and_unreadable_keys_of_a_document_are_passed_over() -> None:
             asyncio.run(keys.find(name))
 
 
-def test_settings_that_would_accept_anyone_are_refused() -> None:
+def test_settings_that_would_accept_anyone_are_rejected() -> None:
     keys = SigningKeys(Published().fetch, SETTINGS)
     with pytest.raises(ConfigError, match="HS256"):
         TokenVerifier(SETTINGS.model_copy(update={"algorithms": ("RS256", "HS256")}), keys)
@@ -263,7 +263,7 @@ def test_settings_that_would_accept_anyone_are_refused() -> None:
 
 
 @pytest.mark.parametrize("environment", ["azure", "test", "production", ""])
-def test_the_development_issuer_is_refused_outside_local(environment: str) -> None:
+def test_the_development_issuer_is_rejected_outside_local(environment: str) -> None:
     with pytest.raises(ConfigError, match="development issuer"):
         DevelopmentIssuer(environment)
 

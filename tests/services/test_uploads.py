@@ -60,19 +60,19 @@ def stored(served: Served) -> list[str]:
 MIXED = "\n".join([HEADER, line("A1"), line("A2", market="dso"), line("A1"), "", line("A3", mpan_id=LONDON_MPAN)]) + "\n"
 
 
-def test_all_or_nothing_stores_nothing_when_one_row_is_refused(served: Served) -> None:
+def test_all_or_nothing_stores_nothing_when_one_row_is_rejected(served: Served) -> None:
     answer = send(served, MIXED, headers={"Idempotency-Key": "mixed"})
     problem = answer.json()
     assert (answer.status_code, problem["type"], answer.headers["Content-Type"]) == (
         422,
-        "urn:fmar:problem:upload-refused",
+        "urn:fmar:problem:upload-rejected",
         "application/problem+json",
     )
-    assert problem["detail"].startswith("1 of 4 rows refused, so nothing was stored; ")
+    assert problem["detail"].startswith("1 of 4 rows rejected, so nothing was stored; ")
     upload = problem["upload"]
-    counts = {name: upload[f"rows_{name}"] for name in ("read", "accepted", "unchanged", "valid", "refused")}
-    assert (upload["state"], counts) == ("refused", {"read": 4, "accepted": 0, "unchanged": 1, "valid": 2, "refused": 1})
-    assert report(served, upload) == [(2, "valid", None), (3, "refused", "market"), (4, "unchanged", None), (6, "valid", None)]
+    counts = {name: upload[f"rows_{name}"] for name in ("read", "accepted", "unchanged", "valid", "rejected")}
+    assert (upload["state"], counts) == ("rejected", {"read": 4, "accepted": 0, "unchanged": 1, "valid": 2, "rejected": 1})
+    assert report(served, upload) == [(2, "valid", None), (3, "rejected", "market"), (4, "unchanged", None), (6, "valid", None)]
     assert stored(served) == []
     again = send(served, MIXED, headers={"Idempotency-Key": "mixed"})
     assert (again.status_code, again.json(), again.headers["Location"]) == (422, problem, answer.headers["Location"])
@@ -83,13 +83,13 @@ def test_partial_stores_what_the_rules_allow_and_the_same_file_again_changes_not
     served.create("BRAVO", amsid="A3", mpan_id=LONDON_MPAN)
     upload = send(served, MIXED, mode="partial").json()
     assert upload["state"] == "partly_applied"
-    assert report(served, upload)[-1] == (6, "refused", "exclusive_overlap")
+    assert report(served, upload)[-1] == (6, "rejected", "exclusive_overlap")
     assert "BRAVO" not in served.call("ALPHA", "GET", f"/v1/uploads/{upload['upload_id']}/rows").text
     assert stored(served) == ["A3", "A1"]
     again = send(served, MIXED, mode="partial").json()
-    assert (again["rows_accepted"], again["rows_unchanged"], again["rows_refused"]) == (0, 2, 2)
-    refused = served.call("ALPHA", "GET", f"/v1/uploads/{again['upload_id']}/rows", params={"only_refused": True}).json()["items"]
-    assert [row["line"] for row in refused] == [3, 6]
+    assert (again["rows_accepted"], again["rows_unchanged"], again["rows_rejected"]) == (0, 2, 2)
+    rejected = served.call("ALPHA", "GET", f"/v1/uploads/{again['upload_id']}/rows", params={"only_rejected": True}).json()["items"]
+    assert [row["line"] for row in rejected] == [3, 6]
     assert verify_ledger(served.database).breaks == ()
 
 
@@ -104,11 +104,11 @@ def test_a_dry_run_checks_and_stores_nothing(served: Served, mode: str) -> None:
     items = served.call("ALPHA", "GET", f"/v1/uploads/{upload['upload_id']}/rows").json()["items"]
     assert [(row["outcome"], row["agreement_id"]) for row in items] == [
         ("accepted", None),
-        ("refused", None),
+        ("rejected", None),
         ("unchanged", None),
         ("accepted", None),
     ]
-    assert upload["problem"] == ("1 of 4 rows refused, so nothing would be stored" if mode == "all_or_nothing" else None)
+    assert upload["problem"] == ("1 of 4 rows rejected, so nothing would be stored" if mode == "all_or_nothing" else None)
 
 
 @pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
@@ -197,7 +197,7 @@ def test_what_changed_between_the_check_and_the_storing_counts(served: Served, m
         assert served.call("BRAVO", "GET", f"/v1/agreements/{taken[0]['agreement_id']}").json()["change"] == "displaced"
         return
     assert answer.status_code == 422
-    assert report(served, answer.json()["upload"]) == [(2, "valid", None), (3, "refused", "exclusive_overlap"), (4, "valid", None)]
+    assert report(served, answer.json()["upload"]) == [(2, "valid", None), (3, "rejected", "exclusive_overlap"), (4, "valid", None)]
     assert stored(served) == ["A2"]
 
 
@@ -206,12 +206,12 @@ def test_rows_of_one_file_are_held_against_each_other_across_chunks(served: Serv
     for changes in ({"dry_run": True}, {}):
         answer = send(served, content, **changes)
         body = answer.json()
-        assert report_of_refused(served, body.get("upload", body)) == [(2003, "exclusive_overlap")]
+        assert report_of_rejected(served, body.get("upload", body)) == [(2003, "exclusive_overlap")]
 
 
-def report_of_refused(served: Served, upload: dict[str, Any]) -> list[tuple[int, str]]:
+def report_of_rejected(served: Served, upload: dict[str, Any]) -> list[tuple[int, str]]:
     path = f"/v1/uploads/{upload['upload_id']}/rows"
-    return [(row["line"], row["rule"]) for row in served.call("ALPHA", "GET", path, params={"only_refused": "true"}).json()["items"]]
+    return [(row["line"], row["rule"]) for row in served.call("ALPHA", "GET", path, params={"only_rejected": "true"}).json()["items"]]
 
 
 def test_a_whole_good_file_is_applied_once_under_its_key(served: Served) -> None:
@@ -270,7 +270,7 @@ HOSTILE_ROWS = [
 
 
 @pytest.mark.parametrize(("row", "rule"), HOSTILE_ROWS, ids=range(len(HOSTILE_ROWS)))
-def test_hostile_rows_are_refused_by_name(row: str, rule: str) -> None:
+def test_hostile_rows_are_rejected_by_name(row: str, rule: str) -> None:
     rows = list(read_rows(io.BytesIO(f"{HEADER}\n{row}\n{line('GOOD')}\n".encode()), True))
     assert [([fault.rule for fault in found.faults], found.values is None) for found in rows] == [([rule], True), ([], False)]
     assert rows[0].line == 2
@@ -285,11 +285,11 @@ def test_flags_may_stand_in_a_spreadsheets_capitals() -> None:
 def test_rows_of_commas_alone_are_no_rows(served: Served) -> None:
     blanks = ",,,,,,\n , ,\t,,,,\n\n"
     upload = send(served, f"{HEADER}\n{line('A1')}\n{blanks}{line('A2')}\n{blanks}").json()
-    assert (upload["state"], upload["rows_read"], upload["rows_refused"]) == ("applied", 2, 0)
+    assert (upload["state"], upload["rows_read"], upload["rows_rejected"]) == ("applied", 2, 0)
     assert [row[0] for row in report(served, upload)] == [2, 6]
 
 
-def test_an_open_quote_refuses_the_rest_and_keeps_its_line() -> None:
+def test_an_open_quote_rejects_the_rest_and_keeps_its_line() -> None:
     content = f'{HEADER}\n{line("A1")}\n"{"x" * 200_000}'.encode()
     found = list(read_rows(io.BytesIO(content), True))
     assert [(row.line, [fault.rule for fault in row.faults]) for row in found] == [(2, []), (3, ["unreadable"])]
@@ -310,7 +310,7 @@ HOSTILE_FILES = {
 
 
 @pytest.mark.parametrize("content", HOSTILE_FILES.values(), ids=HOSTILE_FILES.keys())
-def test_hostile_files_are_refused_whole(served: Served, content: bytes) -> None:
+def test_hostile_files_are_rejected_whole(served: Served, content: bytes) -> None:
     answer = send(served, content)
     assert (answer.status_code, answer.json()["type"].rpartition(":")[2] in {"csv-encoding", "csv-header"}) == (422, True), answer.text
 
@@ -323,7 +323,7 @@ def test_a_byte_order_mark_windows_lines_and_any_order_of_columns_are_fine() -> 
     assert [found.values["amsid"] for found in read_rows(io.BytesIO(content), True) if found.values] == ["A1"]
 
 
-def test_too_much_is_refused(database: RegisterDatabase, url: str) -> None:
+def test_too_much_is_rejected(database: RegisterDatabase, url: str) -> None:
     small = serve(database, url, max_upload_rows=3, max_upload_bytes=1024)
     with small.http:
         assert send(small, "\n".join([HEADER, *(line(f"A{number}") for number in range(4))]) + "\n").status_code == 413
@@ -380,7 +380,7 @@ def test_kill_9_in_the_middle_leaves_nothing_half_written(database: RegisterData
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
 def test_after_an_upload_postgresql_knows_how_large_the_table_is(served: Served, mode: str) -> None:
-    """Without statistics it walks every current version for a look-up of one meter point."""
+    """Without statistics it reads every current version for a look-up of one meter point."""
     content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(1500))]) + "\n"
     assert send(served, content, mode=mode).json()["state"] == "applied"
     with served.database.reading(EVERYTHING) as connection:

@@ -196,7 +196,7 @@ def malformed(messages: list[DayMessage]) -> dict[str, RawFile]:
 
 
 @pytest.mark.parametrize("what", list(BROKEN))
-def test_each_malformed_message_is_broken_in_the_one_way_that_the_ledger_tells(
+def test_each_malformed_message_is_broken_in_the_one_way_that_the_ledger_names(
     messages: list[DayMessage], malformed: dict[str, RawFile], what: str
 ) -> None:
     file = malformed["messages.json"]

@@ -87,7 +87,7 @@ def test_without_faults_no_transaction_comes_twice_and_each_file_is_named_after_
     assert not (tmp_path / TRUTH_FOLDER / "faults").exists()
 
 
-def test_the_ledger_tells_every_fault_by_message(landing: tuple[Path, LandingSummary]) -> None:
+def test_the_ledger_names_every_fault_by_message(landing: tuple[Path, LandingSummary]) -> None:
     folder, summary = landing
     ledger = pq.read_table(folder / TRUTH_FOLDER / "faults").to_pylist()
     assert Counter(entry["fault"] for entry in ledger) == summary.injected

@@ -15,7 +15,7 @@ def test_the_same_block_has_the_same_permissions(plan: FleetPlan, fleet: Fleet, 
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_only_homes_refuse_opt_out_or_lack_a_basis(plan: FleetPlan, fleet: Fleet, share: float) -> None:
+def test_only_homes_opt_out_or_lack_a_basis(plan: FleetPlan, fleet: Fleet, share: float) -> None:
     mix = mix_from({"no_half_hourly_consent": share, "opted_out": share, "no_legal_basis": share})
     permissions = draw_permissions(plan._replace(mix=mix), 0, fleet)
     homes = fleet.is_domestic

@@ -30,7 +30,7 @@ class Answer(NamedTuple):
 
 
 class Receiver:
-    """Takes notices until it is told to fail or to die."""
+    """Takes notices until it is set to fail or to die."""
 
     recipients = ("fsp:ALPHA", "dno:20")
 

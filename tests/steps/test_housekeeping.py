@@ -65,11 +65,11 @@ def test_old_readings_of_households_go_and_small_files_are_joined(store: TableSt
     for day in (OLD, YOUNG, date(2026, 3, 28)):
         append(store, READINGS, [reading(mpan, day) for mpan in (HOME, SHOP, OWN, EXPORT)])
     append(store, QUARANTINE, [rejected("old", "x", datetime(2025, 1, 1, tzinfo=UTC)), rejected("new", "x", NOW)])
-    foreseen = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP, is_dry=True)
+    forecast = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP, is_dry=True)
     assert count_by_meter(store) == dict.fromkeys((HOME, SHOP, OWN, EXPORT), 3)
     done = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
     assert count_by_meter(store) == {HOME: 2, EXPORT: 2, SHOP: 3, OWN: 3}
-    assert (foreseen.counts["rows_deleted_readings"], done.counts["rows_deleted_readings"]) == (2, 2)
+    assert (forecast.counts["rows_deleted_readings"], done.counts["rows_deleted_readings"]) == (2, 2)
     assert [row["quarantine_id"] for row in store.read(QUARANTINE).collect()] == ["new"]
     assert done.counts["files_after"] < done.counts["files_before"]
     again = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)

@@ -29,7 +29,7 @@ from fmar_spark.simulate.deliveries import DeliveryFleet
 from fmar_spark.simulate.truth_tables import tabulate_weather
 from fmar_spark.steps import load_deliveries, verify_delivery
 
-UNKNOWN, REFUSED = "2000056535971", "1900012374324"
+UNKNOWN, REJECTED = "2000056535971", "1900012374324"
 ODD_DAY = date(2025, 10, 20)
 
 
@@ -80,7 +80,7 @@ def fill_lake(store: TableStore, made: DeliveryFleet, folder: Path) -> None:
             readings.append(
                 {"mpan_id": mpan, "utc_date": FIRST + timedelta(days=day), "quantity": "AI", "kwh": values, "reported_at": now} | marks
             )
-    groups = dict(zip(made.fleet.mpan_id, made.fleet.gsp_group, strict=True)) | {REFUSED: "_C"}
+    groups = dict(zip(made.fleet.mpan_id, made.fleet.gsp_group, strict=True)) | {REJECTED: "_C"}
     place = {
         "interval_minutes": 30,
         "time_zone": "Europe/London",
@@ -90,7 +90,7 @@ def fill_lake(store: TableStore, made: DeliveryFleet, folder: Path) -> None:
         "source": "import",
     }
     points = [
-        place | {"mpan_id": mpan, "boundary_mpan_id": mpan, "is_domestic": mpan == REFUSED, "weather_area": group, "gsp_group_id": group}
+        place | {"mpan_id": mpan, "boundary_mpan_id": mpan, "is_domestic": mpan == REJECTED, "weather_area": group, "gsp_group_id": group}
         for mpan, group in groups.items()
     ]
     put(store, folder, READINGS, readings)
@@ -114,7 +114,7 @@ def write_declarations(made: DeliveryFleet, folder: Path) -> None:
         base | {"event_id": "overlap-1", "mpan_id": mpans[3], "start_utc": stamp % "12:00", "end_utc": stamp % "13:00"},
         base | {"event_id": "overlap-2", "mpan_id": mpans[3], "start_utc": stamp % "12:30", "end_utc": stamp % "13:30"},
         base | {"event_id": "unknown", "mpan_id": UNKNOWN},
-        base | {"event_id": "refused", "mpan_id": REFUSED},
+        base | {"event_id": "rejected", "mpan_id": REJECTED},
         base | {"event_id": "turned", "mpan_id": mpans[4], "start_utc": stamp % "12:00", "end_utc": stamp % "13:00"},
         base | {"event_id": "huge", "mpan_id": mpans[5], "start_utc": stamp % "12:00", "end_utc": stamp % "13:00"},
     ]
@@ -175,7 +175,7 @@ def test_dishonest_fsps_are_suspect_and_honest_ones_are_not(world: World) -> Non
         ("silent", "missing_declaration"),
         ("overlap-2", "overlapping_events"),
         ("unknown", "meter_unknown"),
-        ("refused", "not_examined"),
+        ("rejected", "not_examined"),
         ("turned", "sign_suspected"),
         (f"{NO_EVENT}-{ODD_DAY}", "volumes_without_event"),
     ],

@@ -30,7 +30,7 @@ def checked(spark: SparkSession, meters: list[dict[str, Any]], bases: list[dict[
     rows = check_meters(
         spark.createDataFrame(meters, struct_type(METER_POINTS)), spark.createDataFrame(bases, struct_type(LEGAL_BASES)), UNTIL
     )
-    return {row["mpan_id"]: row["refusal"] for row in rows.collect()}
+    return {row["mpan_id"]: row["rejection"] for row in rows.collect()}
 
 
 def let_through(

@@ -26,7 +26,7 @@ HOME: Final[dict[str, Any]] = {
 SHOP: Final = HOME | {"is_domestic": False, "consent_granularity": None}
 EXPORT: Final = HOME | {"energy_direction": "E"}
 
-# name, meter, does it hold a basis, refusal
+# name, meter, does it hold a basis, rejection
 CASES: Final[list[tuple[str, dict[str, Any], bool, str | None]]] = [
     ("a home with consent and basis", HOME, True, None),
     ("a home without a basis", HOME, False, "no_legal_basis"),
@@ -72,7 +72,7 @@ def number(place: int) -> str:
 
 MANY: Final = [meter(number(place), attributes) for place, (_, attributes, _, _) in enumerate(CASES)]
 MANY_BASES: Final = [basis(number(place)) for place, case in enumerate(CASES) if case[2]]
-MANY_REFUSED: Final = {number(place): case[3] for place, case in enumerate(CASES)}
+MANY_REJECTED: Final = {number(place): case[3] for place, case in enumerate(CASES)}
 DATED: Final = [meter(name, HOME) for name in ("open", "ended", "to_come", "first_day", "last_day")]
 DATED_BASES: Final = [
     basis("open"),
@@ -81,27 +81,27 @@ DATED_BASES: Final = [
     basis("first_day", valid_from=UNTIL),
     basis("last_day", valid_to=date(2026, 4, 1)),
 ]
-DATED_REFUSED: Final = {name: "no_legal_basis" if name in ("ended", "to_come") else None for name in (one["mpan_id"] for one in DATED)}
+DATED_REJECTED: Final = {name: "no_legal_basis" if name in ("ended", "to_come") else None for name in (one["mpan_id"] for one in DATED)}
 EXPORTS: Final = [
     meter("home", HOME),
     meter("home_export", EXPORT, "home"),
     meter("rejected", HOME | {"consent_granularity": "N"}),
     meter("rejected_export", EXPORT, "rejected"),
-    meter("lone_export", EXPORT, "never_told"),
+    meter("lone_export", EXPORT, "never_reported"),
     meter("shy_export", EXPORT | {"consent_granularity": "M"}, "home"),
 ]
 EXPORT_BASES: Final = [basis("home"), basis("rejected"), basis("lone_export")]
-EXPORTS_REFUSED: Final = {
+EXPORTS_REJECTED: Final = {
     "home": None,
     "home_export": None,
     "rejected": "no_half_hourly_consent",
-    "rejected_export": "boundary_refused",
+    "rejected_export": "boundary_rejected",
     "lone_export": "boundary_unknown",
     "shy_export": "no_half_hourly_consent",
 }
 FLEETS: Final = {
-    "every kind": (MANY, MANY_BASES, MANY_REFUSED),
-    "dated bases": (DATED, DATED_BASES, DATED_REFUSED),
-    "exports": (EXPORTS, EXPORT_BASES, EXPORTS_REFUSED),
+    "every kind": (MANY, MANY_BASES, MANY_REJECTED),
+    "dated bases": (DATED, DATED_BASES, DATED_REJECTED),
+    "exports": (EXPORTS, EXPORT_BASES, EXPORTS_REJECTED),
 }
-"""Meter points, their legal bases, and the refusal of each."""
+"""Meter points, their legal bases, and the rejection of each."""

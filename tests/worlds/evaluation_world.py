@@ -26,7 +26,7 @@ from fmar_spark.simulate.permissions import draw_permissions
 from fmar_spark.simulate.truth_tables import tabulate_assets, tabulate_events, tabulate_labels, tabulate_meters, tabulate_weather
 
 PLAN: Final = FleetPlan(24, date(2023, 1, 1), date(2023, 5, 31), 5)
-TOLD_AT: Final = datetime(2023, 6, 1, tzinfo=UTC)
+MOMENT: Final = datetime(2023, 6, 1, tzinfo=UTC)
 HOMES: Final = 5
 """The last meters of the fleet stand in the lake as a user's own series ``home0`` .. ."""
 
@@ -34,11 +34,11 @@ HOMES: Final = 5
 def write_table(root: Path, contract: TableContract, columns: Mapping[str, Any]) -> None:
     """The columns as the table; what they leave out is null."""
     rows = len(next(iter(columns.values())))
-    laid = {}
+    columns = {}
     for field in plain_schema(contract):
         given = columns.get(field.name)
-        laid[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
-    write_deltalake(str(root / contract.layer / contract.name), pa.table(laid))
+        columns[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
+    write_deltalake(str(root / contract.layer / contract.name), pa.table(columns))
 
 
 def write_world(folder: Path) -> Path:
@@ -63,19 +63,19 @@ def write_world(folder: Path) -> Path:
         "longitude": [-1.0] * count,
         "weather_area": weather_area,
         "consent_granularity": ["H"] * count,
-        "reported_at": [TOLD_AT] * count,
+        "reported_at": [MOMENT] * count,
     }
-    bases = {"mpan_id": fleet.mpan_id, "basis": ["public task"] * count, "source": ["a test"] * count, "recorded_at": [TOLD_AT] * count}
+    bases = {"mpan_id": fleet.mpan_id, "basis": ["public task"] * count, "source": ["a test"] * count, "recorded_at": [MOMENT] * count}
     write_table(lake, LEGAL_BASES, bases)
     write_table(lake, METER_POINTS, points)
     write_table(
         lake,
         READINGS,
-        {**readings, "quality": [["A"] * 48] * len(readings["mpan_id"]), "reported_at": [TOLD_AT] * len(readings["mpan_id"])},
+        {**readings, "quality": [["A"] * 48] * len(readings["mpan_id"]), "reported_at": [MOMENT] * len(readings["mpan_id"])},
     )
     write_table(lake, WEATHER, weather.to_pydict())
     homes = fleet.mpan_id[-HOMES:]
-    write_table(lake, SERIES, {"series_id": [f"home{place}" for place in range(HOMES)], "mpan_id": homes, "imported_at": [TOLD_AT] * HOMES})
+    write_table(lake, SERIES, {"series_id": [f"home{place}" for place in range(HOMES)], "mpan_id": homes, "imported_at": [MOMENT] * HOMES})
     labels = {name: values[: count - HOMES] for name, values in tabulate_labels(fleet).to_pydict().items()}
     write_table(lake, LABELS, labels)
     characterise(lake, pa.table(readings), points, build_weather_book(weather))

@@ -138,7 +138,7 @@ def predict_days(
     """
     rules = rules or BaselineRules()
     targets = np.asarray(target_days, dtype=np.int64)
-    found = lay_out_days(len(net_kwh), len(targets))
+    found = allocate_days(len(net_kwh), len(targets))
     if not found.model.size:
         return found
     first_day = find_first_day(net_kwh, rules.first_slots)
@@ -163,7 +163,7 @@ def find_first_day(net_kwh: Floats, least_slots: int) -> Ints:
     return first
 
 
-def lay_out_days(meters: int, targets: int) -> BaselineDays:
+def allocate_days(meters: int, targets: int) -> BaselineDays:
     """Forecasts of nothing yet."""
     predicted, p10, p90 = np.full((3, meters, targets, 48), np.nan, dtype=np.float32)
     return BaselineDays(predicted, p10, p90, np.full((meters, targets), NONE), np.full((meters, targets), -1))

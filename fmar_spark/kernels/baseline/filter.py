@@ -36,7 +36,7 @@ class DayFilter:
         self.skies = skies
         self.gains = gains
         self.start_number = start_number
-        self.keep = np.tile(_lay_parts()[0], 2)
+        self.keep = np.tile(_arrange_parts()[0], 2)
         self.keep_block = np.repeat(self.keep**BLOCK_DAYS, 48).astype(np.float32)
         self.states = np.zeros((len(skies.of_meter), WIDTH, 48), dtype=np.float32)
         self.change = np.empty_like(self.states)
@@ -86,7 +86,7 @@ def _trace_sky(loadings_bytes: bytes, noise_bytes: bytes, first_day: int) -> Flo
     """Gains of one sky, shape (days, 2 * STATES). Kept from call to call: all meters of an area that were read long enough share them."""
     loadings = np.frombuffer(loadings_bytes, dtype=np.float32).reshape(-1, STATES).astype(np.float64)
     noise = np.frombuffer(noise_bytes, dtype=np.float64)
-    keep, drift, prior = _lay_parts()
+    keep, drift, prior = _arrange_parts()
     keep_pairs = keep[:, None] * keep
     diagonal = np.arange(STATES)
     covariance = np.eye(STATES) * prior[:, :, None]
@@ -102,7 +102,7 @@ def _trace_sky(loadings_bytes: bytes, noise_bytes: bytes, first_day: int) -> Flo
     return gains
 
 
-def _lay_parts() -> tuple[Floats, Floats, Floats]:
+def _arrange_parts() -> tuple[Floats, Floats, Floats]:
     """Share of every state that a day keeps, shape (STATES,), and by reading its daily new variance and its first variance."""
     days = np.concatenate([np.full(part.width, part.days) for part in PARTS])
     variance = np.concatenate([np.full(part.width, part.variance) for part in PARTS])

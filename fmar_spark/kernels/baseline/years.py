@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fmar_spark.kernels.baseline.day_ahead import BaselineDays, BaselineRules, lay_out_days, predict_days
+from fmar_spark.kernels.baseline.day_ahead import BaselineDays, BaselineRules, allocate_days, predict_days
 from fmar_spark.kernels.window import Floats, Ints, LocalCalendar
 
 YEARS_BACK = 1
@@ -17,7 +17,7 @@ def predict_by_year(
     So a forecast looks back one to two years, the same whichever days are asked for beside it.
     """
     targets = np.asarray(target_days, dtype=np.int64)
-    found = lay_out_days(len(net_kwh), len(targets))
+    found = allocate_days(len(net_kwh), len(targets))
     years = (calendar.start_date + targets).astype("datetime64[Y]")
     for year in np.unique(years):
         places = np.flatnonzero(years == year)

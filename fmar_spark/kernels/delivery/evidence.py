@@ -139,7 +139,7 @@ class _Days(NamedTuple):
 
 
 def _score_days(p_value: Floats, declared_spreads: Floats, start: Ints, rules: EvidenceRules) -> Floats:
-    """E-value of each day by missing share, shape (days, shares), from its events; ``start`` tells each day's first event."""
+    """E-value of each day by missing share, shape (days, shares), from its events; ``start`` marks each day's first event."""
     missing = np.asarray(rules.missing_shares)
     if not len(start):
         return np.zeros((0, len(missing)))

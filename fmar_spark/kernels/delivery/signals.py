@@ -21,7 +21,7 @@ class SignalRules(NamedTuple):
     after_slots: int = 8
     """Length of the rebound."""
     look_back_days: int = 60
-    """Days whose same half-hours tell what is usual."""
+    """Days whose same half-hours show what is usual."""
     least_days: int = 14
 
 

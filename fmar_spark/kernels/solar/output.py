@@ -164,8 +164,8 @@ def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: 
     usual_kw = np.where(weekend, _average_near(own_kw, weekend), _average_near(own_kw, ~weekend))
     mark_kw = (dip_kw - usual_kw) / np.maximum(lit, _LEAST_SUN)
     bound_kw = np.maximum(fit.scale_kw, 1e-3)[:, None, None]
-    can_tell = (lit > _LEAST_SUN) & (fit.correlation > 0)[:, None, None]
-    marked = np.where(can_tell, np.clip(mark_kw, -2 * bound_kw, 3 * bound_kw), np.nan)
+    is_clear = (lit > _LEAST_SUN) & (fit.correlation > 0)[:, None, None]
+    marked = np.where(is_clear, np.clip(mark_kw, -2 * bound_kw, 3 * bound_kw), np.nan)
     state = _settle_states(fit.presence)[..., None]
     marked = np.where(state == 1.0, np.maximum(marked, _SURE_MARK * bound_kw), marked)
     marked = np.where(state == 0.0, np.minimum(marked, 0.0), marked)

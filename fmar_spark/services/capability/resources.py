@@ -23,7 +23,7 @@ class Resource(NamedTuple):
     """Relation of the read model, or a query over it in brackets; it has every field, and what the scopes ask for."""
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    """Orders the rows and tells them apart."""
+    """Orders the rows, and is unique among them."""
     scopes: tuple[str, ...]
     """Row scopes that its relation can be limited to."""
 

@@ -106,7 +106,7 @@ def build_gateway(parts: GatewayParts) -> FastAPI:
     app = FastAPI(title="FMAR DIP gateway", version=__version__, lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.parts = parts
     app.include_router(router)
-    app.add_exception_handler(ServiceError, _answer_refusal)
+    app.add_exception_handler(ServiceError, _answer_rejection)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_middleware(_Guard, parts=parts)
     return app
@@ -256,21 +256,21 @@ def _count(metrics: GatewayMetrics, channel: str, received: Received, length: in
     metrics.bytes.labels(channel).inc(length)
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:
-    refusal = error if isinstance(error, ServiceError) else ServiceError("failed", "the gateway failed")
-    request.app.state.parts.metrics.problems.labels(refusal.name).inc()
+async def _answer_rejection(request: Request, error: Exception) -> Response:
+    rejection = error if isinstance(error, ServiceError) else ServiceError("failed", "the gateway failed")
+    request.app.state.parts.metrics.problems.labels(rejection.name).inc()
     request_id = new_id()
-    _log.info("request %s refused: %s", request_id, refusal.name)
-    return JSONResponse(describe_problem(refusal, request_id), refusal.status, refusal.headers, media_type=PROBLEM_MEDIA_TYPE)
+    _log.info("request %s rejected: %s", request_id, rejection.name)
+    return JSONResponse(describe_problem(rejection, request_id), rejection.status, rejection.headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     names = {404: "no-such-resource", 405: "method-not-allowed", 408: "request-too-slow"}
-    refusal = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
-    refusal.status = status if status in TITLES else 400
-    refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-    return await _answer_refusal(request, refusal)
+    rejection = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
+    rejection.status = status if status in TITLES else 400
+    rejection.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    return await _answer_rejection(request, rejection)
 
 
 class _Guard:

@@ -1,4 +1,4 @@
-"""Bodies become landing files that survive a loss of power before anybody is told that they arrived.
+"""Bodies become landing files that survive a loss of power before their arrival is confirmed.
 
 One thread writes. While it waits for the disk, further bodies collect, and the next file takes all of them: the cost of making
 a file durable is shared by whoever waits for it (group commit).
@@ -99,14 +99,14 @@ class LandingWriter:
         self._waiting_bytes += length
 
     def release(self, length: int) -> None:
-        """Bytes that were reserved are on the disk or refused."""
+        """Bytes that were reserved are on the disk or given up."""
         self._waiting_bytes -= length
 
     async def write(self, channel: str, body: bytes, *, is_joinable: bool) -> None:
         """Return once the body is on the disk.
 
         Raises:
-            BusyError: the disk refused it; nothing of the body is visible then.
+            BusyError: the disk does not take it; nothing of the body is visible then.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.put(_Waiting(channel, body, is_joinable, done))
@@ -175,7 +175,7 @@ class LandingWriter:
                 one.done.set_exception(error)
 
     def _remove_abandoned(self) -> None:
-        """Files that an earlier run was killed over; nobody was told that they had arrived."""
+        """Files that an earlier run was killed over; their arrival was never confirmed."""
         for path in self._folder.rglob(f"{UNFINISHED}*"):
             if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)

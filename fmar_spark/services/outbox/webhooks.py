@@ -1,4 +1,4 @@
-"""Posts notices to webhooks, signed so that a receiver can tell who sent them and that nothing was changed."""
+"""Posts notices to webhooks, signed so that a receiver can verify who sent them and that nothing was changed."""
 
 import hashlib
 import hmac

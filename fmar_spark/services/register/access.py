@@ -63,7 +63,7 @@ ACTIONS_OF_ROLE: Final[ActionsOfRole] = {
         }
     ),
 }
-"""What is not listed is refused."""
+"""What is not listed is denied."""
 
 PRIVATE_FIELDS: Final = frozenset({"recorded_by_client_id", "consent_reference"})
 """Which of a party's clients recorded a version, and whose consent it relies on, is shown to that party and the administrator alone."""

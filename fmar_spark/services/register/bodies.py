@@ -253,7 +253,7 @@ class Client(Version):
     is_active: bool
 
 
-UploadState = Literal["running", "applied", "partly_applied", "refused", "checked", "interrupted"]
+UploadState = Literal["running", "applied", "partly_applied", "rejected", "checked", "interrupted"]
 
 
 class Upload(AnswerModel):
@@ -266,8 +266,8 @@ class Upload(AnswerModel):
     rows_read: int
     rows_accepted: int = Field(description="Stored; in a trial: would be.")
     rows_unchanged: int
-    rows_valid: int = Field(description="Nothing is wrong with them, and they are not stored because others are refused.")
-    rows_refused: int
+    rows_valid: int = Field(description="Nothing is wrong with them, and they are not stored because others are rejected.")
+    rows_rejected: int
     problem: str | None
     started_at: datetime
     touched_at: datetime
@@ -284,7 +284,7 @@ class UploadRowResult(AnswerModel):
     """What became of one row."""
 
     line: int
-    outcome: str = Field(description="accepted, unchanged, valid (not stored because others are refused) or refused.")
+    outcome: str = Field(description="accepted, unchanged, valid (not stored because others are rejected) or rejected.")
     agreement_id: str | None = Field(description="Null where the row became none.")
     rule: str | None = Field(description="Of the first fault.")
     detail: str | None = Field(description="Of the first fault.")
@@ -345,7 +345,7 @@ class ConfirmationSearch(PageQuery):
 class UploadQuery(RequestModel):
     """How a file is to be taken."""
 
-    mode: str = Field("all_or_nothing", pattern="^(all_or_nothing|partial)$", description="Whether one bad row refuses the whole file.")
+    mode: str = Field("all_or_nothing", pattern="^(all_or_nothing|partial)$", description="Whether one bad row rejects the whole file.")
     dry_run: QueryFlag = Field(False, description="Check every row and store nothing but the report.")
 
 
@@ -360,4 +360,4 @@ class ReportQuery(RequestModel):
 
     cursor: Cursor = None
     limit: Limit = None
-    only_refused: QueryFlag = False
+    only_rejected: QueryFlag = False

@@ -184,9 +184,9 @@ def _read(connection: Connection, rows: Sequence[Any], moment: datetime) -> _Kno
     for found in connection.execute(wanted).mappings():
         evidence.setdefault(found["amsid"], []).append(dict(found))
     names = (AGREEMENTS.c.consent_reference, AGREEMENTS.c.displaced_by_id)
-    telling = or_(*(name.is_not(None) for name in names))
+    is_named = or_(*(name.is_not(None) for name in names))
     columns = (AGREEMENTS.c.fsp_id, AGREEMENTS.c.mpan_id, AGREEMENTS.c.amsid, AGREEMENTS.c.known_to_at, *names)
-    said = connection.execute(select(*columns).where(AGREEMENTS.c.amsid.in_(amsids), telling)).mappings()
+    said = connection.execute(select(*columns).where(AGREEMENTS.c.amsid.in_(amsids), is_named)).mappings()
     current = [row for row in said if row["known_to_at"] is None]
     references: dict[Claim, set[str]] = {}
     for row in (*current, *rows):

@@ -1,4 +1,4 @@
-"""Reads rows from CSV as they come: whatever a spreadsheet can do to a file, each row is taken or refused with its reason."""
+"""Reads rows from CSV as they come: whatever a spreadsheet can do to a file, each row is taken or rejected with its reason."""
 
 import codecs
 import csv
@@ -65,7 +65,7 @@ class UploadRow(NamedTuple):
     line: int
     """Of the file, 1 = header."""
     values: dict[str, Any] | None
-    """Its fields; None where the row is refused."""
+    """Its fields; None where the row is rejected."""
     faults: tuple[RowFault, ...] = ()
     """Everything that is wrong with it."""
 

@@ -140,7 +140,7 @@ class RegisterDatabase:
             return False
 
     def require_ready(self) -> None:
-        """Refuse a database that does not answer or has no tables yet, for those who cannot ask again in a moment.
+        """Raise for a database that does not answer or has no tables yet, for those who cannot ask again in a moment.
 
         Raises:
             ConfigError: with its address, without a password.
@@ -255,7 +255,7 @@ def _answering_busy() -> Iterator[None]:
 
 
 def _is_passing(error: OperationalError) -> bool:
-    """Whether the same statement may work later: locks, lost or refused connections."""
+    """Whether the same statement may work later: locks, lost or denied connections."""
     sqlite_name = getattr(error.orig, "sqlite_errorname", None)
     if sqlite_name is not None:
         return str(sqlite_name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))

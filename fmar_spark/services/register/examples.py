@@ -45,7 +45,7 @@ EXAMPLES: Final[dict[str, object]] = {
     "next_cursor": None,
     "limit": 100,
     "state": "applied",
-    "outcome": "refused",
+    "outcome": "rejected",
     "problem": None,
     "rule": "market",
     "detail": "Input should be 'dso_local', 'neso_ancillary', 'neso_bm' or 'wholesale'",

@@ -30,7 +30,7 @@ from fmar_spark.services.web.problems import InvalidError, MissingError, Service
 from fmar_spark.settings.sections import RegisterSettings
 
 OPERATOR: Final = "operator"
-_REFUSALS_SHOWN: Final = 100
+_REJECTIONS_SHOWN: Final = 100
 _CLAIMS_AT_ONCE: Final = 1000
 
 
@@ -91,7 +91,7 @@ def set_party(database: RegisterDatabase, plan: PartyPlan, actor: Actor) -> Row:
 def import_agreements(
     database: RegisterDatabase, settings: RegisterSettings, fsp_id: str, path: Path, order: Order, report: Callable[[int], None]
 ) -> tuple[Row, list[Row]]:
-    """Take a file on behalf of an FSP, as an upload by it would be; how it stands, and the first refused rows.
+    """Take a file on behalf of an FSP, as an upload by it would be; how it stands, and the first rejected rows.
 
     Raises:
         InputError: the FSP does not take part, or the file cannot be read as a whole.
@@ -107,7 +107,7 @@ def import_agreements(
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     with database.reading(reach_of(caller)) as connection:
-        return upload, find_upload_rows(connection, upload["upload_id"], 0, _REFUSALS_SHOWN, True)
+        return upload, find_upload_rows(connection, upload["upload_id"], 0, _REJECTIONS_SHOWN, True)
 
 
 def load_evidence(
@@ -118,8 +118,8 @@ def load_evidence(
     Raises:
         InputError: the file cannot be read as a whole.
     """
-    counts = Counter({"created": 0, "amended": 0, "unchanged": 0, "refused": 0})
-    refused: list[UploadRow] = []
+    counts = Counter({"created": 0, "amended": 0, "unchanged": 0, "rejected": 0})
+    rejected: list[UploadRow] = []
     try:
         with path.open("rb") as file:
             check_file(file, settings.max_upload_rows, EVIDENCE_COLUMNS)
@@ -127,12 +127,12 @@ def load_evidence(
             while part := list(islice(rows, settings.upload_chunk_rows)):
                 loaded = _load_part(database, part, actor, is_dry_run)
                 counts.update(Counter(outcome for outcome, _ in loaded))
-                refused += [bad for _, bad in loaded if bad]
+                rejected += [bad for _, bad in loaded if bad]
     except ServiceError as error:
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    return counts, refused[:_REFUSALS_SHOWN]
+    return counts, rejected[:_REJECTIONS_SHOWN]
 
 
 def decide(database: RegisterDatabase, claim: Claim, basis: Basis, reference: str, actor: Actor) -> ClaimState:
@@ -211,11 +211,11 @@ def _load_part(database: RegisterDatabase, part: list[UploadRow], actor: Actor, 
 
 def _load_row(change: Change, row: UploadRow) -> tuple[str, UploadRow | None]:
     if row.values is None:
-        return "refused", row
+        return "rejected", row
     try:
         _, outcome = record_evidence(change, {**row.values, "valid_from_at": row.values["valid_from_at"] or EARLIEST})
     except InvalidError as error:
-        return "refused", UploadRow(row.line, None, (RowFault(error.name, error.detail),))
+        return "rejected", UploadRow(row.line, None, (RowFault(error.name, error.detail),))
     return outcome, None
 
 

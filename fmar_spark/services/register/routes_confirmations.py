@@ -36,7 +36,7 @@ def confirm(body: NewConfirmation, request: Request, caller: Writer, service: Se
     service.check_mpan(body.mpan_id)
 
     def act(change: Change) -> Reply:
-        # The portfolio first: nobody learns of detections behind other meters from the difference of the refusals.
+        # The portfolio first: nobody learns of detections behind other meters from the difference of the rejections.
         answer = Answer(body.mpan_id, body.amsid, body.asset_class, body.is_present)
         row = record_confirmation(change, caller, answer, lambda: find_invited(service.derived, body.mpan_id, body.asset_class))
         return reply_with(201 if row["version"] == 1 else 200, Confirmation, caller, row, f"/v1/confirmations/{row['confirmation_id']}")

@@ -41,7 +41,7 @@ router = APIRouter(prefix=PATH, tags=["uploads"])
 Writer = Annotated[Caller, Depends(allowed(Action.WRITE_AGREEMENTS))]
 UploadId = Annotated[str, Path(pattern=ID_PATTERN)]
 _IN_MEMORY_BYTES: Final = 2**20
-_REFUSED: Final = "upload-refused"
+_REJECTED: Final = "upload-rejected"
 _CSV: Final = (
     "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at,valid_to_at\n2000056535971,AMS-1,dso_local,1,true,2026-01-01T00:00:00Z,\n"
 )
@@ -124,7 +124,7 @@ def report(upload_id: UploadId, caller: Writer, service: ServiceOf, query: Annot
         raise bad_cursor()
     with service.database.reading(reach_of(caller)) as connection:
         _find(service, connection, caller, upload_id)
-        rows = find_upload_rows(connection, upload_id, int(after), size + 1, query.only_refused)
+        rows = find_upload_rows(connection, upload_id, int(after), size + 1, query.only_rejected)
     shown, cursor = page_of(rows, size, "line")
     items = [UploadRowResult.model_validate({**row, "faults": _list_faults(row)}) for row in shown]
     return respond(Reply(200, Page[UploadRowResult](items=items, next_cursor=cursor).model_dump_json()))
@@ -160,7 +160,7 @@ def _take(service: Service, request: Request, intent: Intent, query: UploadQuery
         if reply is None:
             reply = _run(service, Opened(caller, upload_id, order, intent, request.state.request_id), file)
     if reply.status >= 400:
-        request.state.problem = _REFUSED
+        request.state.problem = _REJECTED
     return respond(reply)
 
 
@@ -184,7 +184,7 @@ def _run(service: Service, opened: Opened, file: IO[bytes]) -> Reply:
 
     task = Task(service.database, opened.caller, opened.upload_id, opened.order, finish)
     row = run_upload(task, read_rows(file, service.settings.is_check_digit_enforced))
-    for outcome in ("accepted", "unchanged", "valid", "refused"):
+    for outcome in ("accepted", "unchanged", "valid", "rejected"):
         service.upload_rows.labels(outcome).inc(row[f"rows_{outcome}"])
     return replies[0]
 
@@ -212,8 +212,8 @@ def _reply_of(row: Row, request_id: str) -> Reply:
     upload = Upload.model_validate(row)
     if row["problem"] is None:
         return Reply(200 if row["is_dry_run"] else 201, upload.model_dump_json(), location=location)
-    detail = f"{row['problem']}; {location}/rows?only_refused=true says why"
-    error = InvalidError(_REFUSED, detail, {"upload": upload.model_dump(mode="json")})
+    detail = f"{row['problem']}; {location}/rows?only_rejected=true says why"
+    error = InvalidError(_REJECTED, detail, {"upload": upload.model_dump(mode="json")})
     return Reply(error.status, json.dumps(describe_problem(error, request_id)), location=location)
 
 

@@ -197,7 +197,7 @@ UPLOADS: Final = Table(
     Column("rows_accepted", Integer, nullable=False),
     Column("rows_unchanged", Integer, nullable=False),
     Column("rows_valid", Integer, nullable=False),
-    Column("rows_refused", Integer, nullable=False),
+    Column("rows_rejected", Integer, nullable=False),
     Column("problem", String(500)),
     Column("started_at", UtcDateTime, nullable=False),
     Column("touched_at", UtcDateTime, nullable=False),

@@ -56,7 +56,7 @@ def check_rows(
     states = find_states(database, connection, reach, [*candidates, *found], now)
     checked = Checked([], [], [])
     for row in chunk:
-        outcome = {"line": row.line, "outcome": "refused", "agreement_id": None, **_describe_faults(row.faults)}
+        outcome = {"line": row.line, "outcome": "rejected", "agreement_id": None, **_describe_faults(row.faults)}
         if row.values is not None:
             values = {**row.values, "fsp_id": caller.party_id, "agreement_id": new_id(), "line": row.line}
             others = standing.setdefault(values["amsid"], [])

@@ -35,7 +35,7 @@ _PAUSE_SECONDS: Final = 0.01
 T = TypeVar("T")
 RUNNING: Final = "running"
 INTERRUPTED: Final = "interrupted"
-REFUSED: Final = "refused"
+REJECTED: Final = "rejected"
 
 
 class Mode(StrEnum):
@@ -89,7 +89,7 @@ class _Tally:
     """Counts rows by outcome."""
 
     def __init__(self) -> None:
-        self.counts = dict.fromkeys(("read", "accepted", "unchanged", "valid", "refused"), 0)
+        self.counts = dict.fromkeys(("read", "accepted", "unchanged", "valid", "rejected"), 0)
         self.touched = time.monotonic()
 
     def add(self, outcomes: list[Row]) -> None:
@@ -181,11 +181,11 @@ def find_uploads(connection: Connection, caller: Caller, stale_before: datetime,
     return [dict(row) for row in connection.execute(wanted.order_by(UPLOADS.c.upload_id).limit(asked.size)).mappings()]
 
 
-def find_upload_rows(connection: Connection, upload_id: str, after_line: int, size: int, only_refused: bool) -> list[Row]:
+def find_upload_rows(connection: Connection, upload_id: str, after_line: int, size: int, only_rejected: bool) -> list[Row]:
     """A page of the report."""
     wanted = select(UPLOAD_ROWS).where(UPLOAD_ROWS.c.upload_id == upload_id, UPLOAD_ROWS.c.line > after_line)
-    if only_refused:
-        wanted = wanted.where(UPLOAD_ROWS.c.outcome == REFUSED)
+    if only_rejected:
+        wanted = wanted.where(UPLOAD_ROWS.c.outcome == REJECTED)
     return [dict(row) for row in connection.execute(wanted.order_by(UPLOAD_ROWS.c.line).limit(size)).mappings()]
 
 
@@ -199,7 +199,7 @@ def _check_then_store(task: Task, rows: Iterable[UploadRow], scratch: Scratch) -
         scratch.keep(checked)
         tally.add(checked.outcomes)
         _show_progress(task, tally)
-    if not (task.order.is_dry_run or tally.counts[REFUSED]):
+    if not (task.order.is_dry_run or tally.counts[REJECTED]):
         try:
             return _store_whole(task, scratch, since, tally)
         except _UndoError:
@@ -240,7 +240,7 @@ def _find_changed(change: Change, since: int) -> set[str]:
 
 def _check_again(task: Task, change: Change, drafts: list[Row], again: list[UploadRow], scratch: Scratch) -> Checked:
     checked = check_rows(task.database, change.connection, task.caller, again, ())
-    if any(outcome["outcome"] == REFUSED for outcome in checked.outcomes):
+    if any(outcome["outcome"] == REJECTED for outcome in checked.outcomes):
         scratch.keep(checked)
         raise _UndoError
     lines = {row.line for row in again}
@@ -256,7 +256,7 @@ def _report_unstored(task: Task, scratch: Scratch, tally: _Tally) -> Row:
             _store_report(change.connection, task.upload_id, [_unstored(outcome, task.order) for outcome in outcomes])
         time.sleep(_PAUSE_SECONDS)
     with task.change() as change:
-        state = "checked" if task.order.is_dry_run else REFUSED
+        state = "checked" if task.order.is_dry_run else REJECTED
         row = _touch(change.connection, task.upload_id, state, change.now, tally, _explain(task.order, tally))
         task.finish(change.connection, row)
         return row
@@ -269,19 +269,19 @@ def _unstored(outcome: Row, order: Order) -> Row:
     return {**outcome, "agreement_id": None} if outcome.get(REPEATS) else outcome
 
 
-def _is_refused(order: Order, tally: _Tally) -> bool:
+def _is_rejected(order: Order, tally: _Tally) -> bool:
     """Whether nothing of the file is, or in a trial would be, taken."""
     if order.mode == Mode.PARTIAL:
-        return tally.counts[REFUSED] > 0 and not (tally.counts["accepted"] or tally.counts["unchanged"])
-    return tally.counts[REFUSED] > 0
+        return tally.counts[REJECTED] > 0 and not (tally.counts["accepted"] or tally.counts["unchanged"])
+    return tally.counts[REJECTED] > 0
 
 
 def _explain(order: Order, tally: _Tally) -> str | None:
-    refused = tally.counts[REFUSED]
-    if not _is_refused(order, tally):
+    rejected = tally.counts[REJECTED]
+    if not _is_rejected(order, tally):
         return None
     outcome = "would be stored" if order.is_dry_run else "was stored"
-    return f"{refused} of {tally.counts['read']} rows refused, so nothing {outcome}"
+    return f"{rejected} of {tally.counts['read']} rows rejected, so nothing {outcome}"
 
 
 def _store_in_chunks(task: Task, rows: Iterable[UploadRow]) -> Row:
@@ -296,8 +296,8 @@ def _store_in_chunks(task: Task, rows: Iterable[UploadRow]) -> Row:
         time.sleep(_PAUSE_SECONDS)
     with task.change() as change:
         change.database.refresh_statistics(change.connection)
-        partly = REFUSED if _is_refused(task.order, tally) else "partly_applied"
-        state = partly if tally.counts[REFUSED] else "applied"
+        partly = REJECTED if _is_rejected(task.order, tally) else "partly_applied"
+        state = partly if tally.counts[REJECTED] else "applied"
         row = _touch(change.connection, task.upload_id, state, change.now, tally, _explain(task.order, tally))
         task.finish(change.connection, row)
         return row

@@ -34,7 +34,7 @@ class Caller(NamedTuple):
 
 
 ActionsOfRole = Mapping[Role, frozenset[StrEnum]]
-"""What each role may do in one service; what is not listed is refused."""
+"""What each role may do in one service; what is not listed is denied."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Own code where the package `limits` could stand: its store in memory keeps every caller that it ever saw until a thread of its own
 removes them, starts that thread anew for each request (0.8 ms where requests come apart, against 3 microseconds here), and offers
-windows alone, so that a refused caller is sent away for a whole window. Here at most 10,000 callers are remembered.
+windows alone, so that a rejected caller is sent away for a whole window. Here at most 10,000 callers are remembered.
 """
 
 import math

@@ -12,7 +12,7 @@ class Metrics:
         self._service = service
         self.requests = self.count("requests", "Requests by route and status.", "method", "route", "status")
         self.seconds = Histogram(f"fmar_{service}_request_seconds", "Time to answer.", ("method", "route"), registry=self.registry)
-        self.problems = self.count("problems", "Refusals by kind.", "problem")
+        self.problems = self.count("problems", "Rejections by kind.", "problem")
         self.audit_rows_skipped = self.count("audit_rows_skipped", "Requests without a token that were counted and left no audit row.")
         self.audit_rows_lost = self.count("audit_rows_lost", "Audit rows that could not be stored.")
 

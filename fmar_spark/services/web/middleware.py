@@ -82,14 +82,14 @@ class RequestGuard:
                 turn.begin()
             await self._app(scope, bounded, exchange.send)
         except BusyError as error:
-            await exchange.refuse(error)
+            await exchange.reject(error)
         except ServiceError as error:
-            await exchange.refuse(exchange.limited(error))
+            await exchange.reject(exchange.limited(error))
         except Exception as error:
             # Not the message: database errors repeat values, and no MPAN belongs in a log.
             frames = "".join(traceback.format_tb(error.__traceback__))
             _log.error("request %s failed: %s\n%s", exchange.request_id, type(error).__name__, frames)
-            await exchange.refuse(ServiceError("failed", "the service failed; quote the instance when you report it"))
+            await exchange.reject(ServiceError("failed", "the service failed; quote the instance when you report it"))
         finally:
             turn.end()
             exchange.record()
@@ -204,7 +204,7 @@ class _Exchange:
         return receive_some
 
     def limited(self, error: ServiceError) -> ServiceError:
-        """The refusal, or that its address asks too often."""
+        """The rejection, or that its address asks too often."""
         try:
             limit_anonymous(Request(self._scope))
         except TooManyError as too_many:
@@ -237,7 +237,7 @@ class _Exchange:
         is_read = self._method in {"GET", "HEAD"} and status == 200 and "etag" in headers
         return is_read and is_same(Headers(scope=self._scope).get("if-none-match"), headers["etag"])
 
-    async def refuse(self, error: ServiceError) -> None:
+    async def reject(self, error: ServiceError) -> None:
         """A problem document, unless the answer has begun."""
         if self._is_answered:
             return

@@ -143,7 +143,7 @@ def read_cursor(cursor: str | None) -> str:
 
 
 def bad_cursor() -> InvalidError:
-    """The refusal of a cursor that was not made here."""
+    """The rejection of a cursor that was not made here."""
     return InvalidError("bad-cursor", "the cursor was not given by this service")
 
 

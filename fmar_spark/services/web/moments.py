@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return dialect.type_descriptor(String(27) if dialect.name == "sqlite" else DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse moments without a zone."""
+        """Reject moments without a zone."""
         if value is None:
             return None
         if value.tzinfo is None:

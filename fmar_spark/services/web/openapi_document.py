@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI derives from the routes, with examples, headers and the refusals that can happen at each."""
+"""The OpenAPI document: what FastAPI derives from the routes, with examples, headers and the rejections that can happen at each."""
 
 from collections.abc import Mapping
 from typing import Any, Final

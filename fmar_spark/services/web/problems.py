@@ -1,4 +1,4 @@
-"""What services refuse, each with the status and the problem type (RFC 9457) that its caller gets."""
+"""What services reject, each with the status and the problem type (RFC 9457) that its caller gets."""
 
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ TITLES: Final = {
 
 
 class ServiceError(FmarError):
-    """A refusal that a caller can act upon.
+    """A rejection that a caller can act upon.
 
     Args:
         name: what kind of problem, as in ``urn:fmar:problem:<name>``.

@@ -64,7 +64,7 @@ def build_service(parts: ServiceParts, api: Api) -> FastAPI:
     app.openapi = _describe_once(app, api)  # type: ignore[method-assign]  # as FastAPI documents it
     for router in (*api.routers, health.router, openapi_page.router):
         app.include_router(router)
-    app.add_exception_handler(ServiceError, _answer_refusal)
+    app.add_exception_handler(ServiceError, _answer_rejection)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_middleware(RequestGuard, parts=parts, large_bodies=api.large_bodies, hosts=api.hosts)
@@ -95,7 +95,7 @@ def _lifespan(parts: ServiceParts, api: Api) -> Any:
     return run
 
 
-async def _answer_refusal(request: Request, error: Exception) -> Response:
+async def _answer_rejection(request: Request, error: Exception) -> Response:
     return _problem(request, error if isinstance(error, ServiceError) else ServiceError("failed", "the service failed"))
 
 
@@ -107,9 +107,9 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
         return _problem(request, MediaTypeError("json-wanted", "Content-Type: application/json is required", headers=wanted))
     named = [{"pointer": "/" + "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in faults[:_MOST_FAULTS]]
     is_unreadable = any(fault["type"] == "json_invalid" for fault in faults)
-    refusal = ServiceError("invalid-request", "the request does not have the required format", {"errors": named})
-    refusal.status = 400 if is_unreadable else 422
-    return _problem(request, refusal)
+    rejection = ServiceError("invalid-request", "the request does not have the required format", {"errors": named})
+    rejection.status = 400 if is_unreadable else 422
+    return _problem(request, rejection)
 
 
 def _is_json(request: Request) -> bool:
@@ -128,17 +128,17 @@ def _list_methods(request: Request) -> str:
 async def _answer_http(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     names = {404: "no-such-resource", 405: "method-not-allowed", 408: "request-too-slow", 413: "body-too-large", 503: OVERLOADED}
-    refusal = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
-    refusal.status = status if status in TITLES else 400
-    refusal.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    rejection = ServiceError(names.get(status, "bad-request"), TITLES.get(status, "The request cannot be read"))
+    rejection.status = status if status in TITLES else 400
+    rejection.headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 405:
-        refusal.headers["Allow"] = _list_methods(request)
+        rejection.headers["Allow"] = _list_methods(request)
     try:
         if status in {404, 405} and not hasattr(request.state, "client_id"):
             limit_anonymous(request)
     except TooManyError as too_many:
-        refusal = too_many
-    return _problem(request, refusal)
+        rejection = too_many
+    return _problem(request, rejection)
 
 
 def _problem(request: Request, error: ServiceError) -> Response:

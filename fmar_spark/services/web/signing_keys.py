@@ -94,7 +94,7 @@ class DevelopmentIssuer:
             ConfigError: the environment is not local.
         """
         if environment != LOCAL:
-            raise ConfigError(f"development issuer: refused in environment {environment!r}; it is for {LOCAL} alone")
+            raise ConfigError(f"development issuer: rejected in environment {environment!r}; it is for {LOCAL} alone")
         self._key = RSAKey.generate_key(2048, parameters={"kid": _DEVELOPMENT_KEY_ID, "use": "sig", "alg": "RS256"})
 
     async def fetch(self) -> dict[str, Any]:

@@ -52,9 +52,9 @@ class TokenVerifier:
         section = settings.section_name
         if not settings.issuer or not settings.audience:
             raise ConfigError(f"{section}.issuer and {section}.audience: both wanted")
-        refused = sorted(set(settings.algorithms) - set(_ASYMMETRIC))
-        if refused or not settings.algorithms:
-            raise ConfigError(f"{section}.algorithms: {', '.join(refused) or 'nothing'} found, of {', '.join(_ASYMMETRIC)} wanted")
+        rejected = sorted(set(settings.algorithms) - set(_ASYMMETRIC))
+        if rejected or not settings.algorithms:
+            raise ConfigError(f"{section}.algorithms: {', '.join(rejected) or 'nothing'} found, of {', '.join(_ASYMMETRIC)} wanted")
         self._settings = settings
         self._keys = keys
         self._clock = clock
@@ -74,18 +74,18 @@ class TokenVerifier:
         algorithm, key_id = self._read_header(token)
         key = await self._keys.find(key_id)
         if key.key_type != _ASYMMETRIC[algorithm]:
-            raise _refuse("the token's algorithm does not suit its key")
+            raise _reject("the token's algorithm does not suit its key")
         try:
             claims = jwt.decode(token, key, algorithms=[algorithm]).claims
             self._claims_registry().validate(claims)
         except (JoseError, ValueError, TypeError) as error:
-            raise _refuse(f"the token cannot be trusted ({getattr(error, 'error', 'malformed')})") from error
+            raise _reject(f"the token cannot be trusted ({getattr(error, 'error', 'malformed')})") from error
         for name in self._settings.client_claims:
             client = claims.get(name)
             if isinstance(client, str) and 0 < len(client) <= _MOST_CLIENT_CHARACTERS and client.isprintable():
                 self._remember(token, _Known(client, key_id, key, claims["exp"]))
                 return client
-        raise _refuse("the token names no client")
+        raise _reject("the token names no client")
 
     def _remember(self, token: str, known: _Known) -> None:
         """A signature that was checked stays good until the token ends or its key is replaced."""
@@ -95,16 +95,16 @@ class TokenVerifier:
 
     def _read_header(self, token: str) -> tuple[str, str]:
         if len(token) > _MOST_TOKEN_CHARACTERS:
-            raise _refuse("the token is too long")
+            raise _reject("the token is too long")
         try:
             header = extract_compact(token.encode("ascii")).headers()
         except (JoseError, ValueError, TypeError, AttributeError) as error:
-            raise _refuse("the token is not a signed JWT") from error
+            raise _reject("the token is not a signed JWT") from error
         algorithm, key_id = header.get("alg"), header.get("kid")
         if algorithm not in self._settings.algorithms:
-            raise _refuse("the token's algorithm is not one that is accepted")
+            raise _reject("the token's algorithm is not one that is accepted")
         if not isinstance(key_id, str) or "crit" in header:
-            raise _refuse("the token's header lacks a key id, or names an extension that is not supported")
+            raise _reject("the token's header lacks a key id, or names an extension that is not supported")
         return str(algorithm), key_id
 
     def _claims_registry(self) -> JWTClaimsRegistry:
@@ -117,5 +117,5 @@ class TokenVerifier:
         )
 
 
-def _refuse(detail: str) -> UnauthenticatedError:
+def _reject(detail: str) -> UnauthenticatedError:
     return UnauthenticatedError("invalid-token", detail)

@@ -12,7 +12,7 @@ the two differ.
 
 Shares are assumptions: how often a behaviour is drawn within its class or look-alike, not how common it is in Great Britain. "Elsewhere" is
 at businesses, of batteries at sites without generation. Off-peak hours and the share of nights come from the same ranges for a class and
-for its look-alikes, so that regularity alone never tells one from the other. Look-alikes of one behaviour each (hot tubs, electric
+for its look-alikes, so that regularity alone never distinguishes them. Look-alikes of one behaviour each (hot tubs, electric
 showers, storage and direct heating, air conditioning, ovens, dryers, empty and second homes, loads that are off by day and others) stand
 in `fmar_spark/simulate/lookalikes.py` with their shares in `population.py`.
 

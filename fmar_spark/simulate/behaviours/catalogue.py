@@ -2,7 +2,7 @@
 
 Shares are assumptions within the class or the look-alike: they say how often a behaviour is drawn, not how common it is in Great Britain.
 Off-peak hours and the share of nights come from the same ranges for a class and for its look-alikes, so that regularity alone never
-tells one from the other.
+distinguishes the two.
 """
 
 from enum import StrEnum

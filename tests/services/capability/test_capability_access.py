@@ -165,11 +165,11 @@ def test_households_without_a_legal_basis_appear_nowhere(reads: ServedReads) -> 
     withheld = [meter for meter in METERS_OF_WORLD if not meter.is_published]
     assert withheld
     for party_id in PARTIES:
-        told = "".join(
+        answered = "".join(
             reads.get(party_id, path if "/assets/" in path else f"{path}?limit=1000").text
             for path in (*PATHS.values(), "/v1/assets/export")
         )
-        assert not [meter for meter in withheld if meter.mpan_id in told or meter.asset_id in told]
+        assert not [meter for meter in withheld if meter.mpan_id in answered or meter.asset_id in answered]
     for meter in withheld[:3]:
         assert reads.get("OFFICE", f"/v1/assets/{meter.asset_id}").status_code == 404
 
@@ -200,7 +200,7 @@ def test_a_party_without_a_role_that_reads_sees_nothing() -> None:
         (lambda rules: rules.pop("assets"), "endpoints: assets: on one side only"),
     ],
 )
-def test_a_matrix_that_leaves_something_open_is_refused(tmp_path: Path, change: Any, said: str) -> None:
+def test_a_matrix_that_leaves_something_open_is_rejected(tmp_path: Path, change: Any, said: str) -> None:
     content = json.loads(json.dumps(yaml.safe_load((ROOT / "conf" / "access.yaml").read_text(encoding="utf-8"))))
     change(content["endpoints"])
     (tmp_path / "access.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")

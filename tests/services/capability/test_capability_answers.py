@@ -118,12 +118,12 @@ HOSTILE_CURSORS = [
 
 
 @pytest.mark.parametrize("cursor", HOSTILE_CURSORS)
-def test_a_cursor_that_was_not_given_here_is_refused(reads: ServedReads, cursor: str) -> None:
+def test_a_cursor_that_was_not_given_here_is_rejected(reads: ServedReads, cursor: str) -> None:
     answer = reads.http.get("/v1/assets", params={"cursor": cursor}, headers={"Authorization": f"Bearer {reads.token('MARKET')}"})
     assert answer.status_code == 422
 
 
-def test_a_cursor_of_another_party_or_question_is_refused(reads: ServedReads) -> None:
+def test_a_cursor_of_another_party_or_question_is_rejected(reads: ServedReads) -> None:
     cursor = reads.get("MARKET", "/v1/assets?limit=2").json()["next_cursor"]
     assert reads.get("MARKET", f"/v1/assets?limit=5&cursor={cursor}").status_code == 200
     assert reads.get("OFFICE", f"/v1/assets?limit=2&cursor={cursor}").status_code == 422

@@ -60,8 +60,8 @@ def test_without_a_token_every_page_leads_to_the_sign_in_and_back(reads: ServedR
 
 
 def test_a_token_signs_in_and_out(reads: ServedReads) -> None:
-    refused = reads.http.post("/sign-in", data={"token": "x.y.z", "next": "/portfolio"}, follow_redirects=False)
-    assert (refused.status_code, "Not signed in" in refused.text) == (401, True)
+    rejected = reads.http.post("/sign-in", data={"token": "x.y.z", "next": "/portfolio"}, follow_redirects=False)
+    assert (rejected.status_code, "Not signed in" in rejected.text) == (401, True)
     answer = reads.http.post("/sign-in", data={"token": reads.token("ALPHA"), "next": "/portfolio"}, follow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/portfolio")
     cookie = answer.headers["Set-Cookie"]
@@ -79,7 +79,7 @@ def test_a_sign_in_leads_nowhere_else(following: str) -> None:
     assert local_path(following) == ""
 
 
-def test_a_form_of_another_site_is_refused(reads: ServedReads) -> None:
+def test_a_form_of_another_site_is_rejected(reads: ServedReads) -> None:
     for path in ("/sign-in", "/sign-out", "/portfolio/answers"):
         for origin in ("https://evil.example", "http://[", "null", "testserver", "http://testserver@evil.example"):
             answer = visit(reads, "ALPHA", path, method="POST", headers={"Origin": origin}, data={"party": "NESO"})

@@ -80,7 +80,7 @@ def test_the_issuer_s_code_becomes_a_session(reads: ServedReads, issuer: Issuer)
 
 
 @pytest.mark.parametrize("case", ["other-state", "no-cookie", "no-code", "spoilt-cookie"])
-def test_an_answer_that_no_browser_of_ours_asked_for_is_refused(reads: ServedReads, issuer: Issuer, case: str) -> None:
+def test_an_answer_that_no_browser_of_ours_asked_for_is_rejected(reads: ServedReads, issuer: Issuer, case: str) -> None:
     state, cookie = begin(reads, issuer)
     query = {"code": "" if case == "no-code" else "good", "state": "other" if case == "other-state" else state}
     given = {"no-cookie": "x=y", "spoilt-cookie": f"{FLOW_COOKIE}=W10"}.get(case, cookie)
@@ -108,6 +108,6 @@ def test_without_an_issuer_there_is_no_such_way(reads: ServedReads) -> None:
     ("change", "said"),
     [({"oidc_token_url": ""}, "reads.oidc_token_url: empty"), ({"public_url": "http://x"}, "reads.public_url: 'http://x' found")],
 )
-def test_half_a_configuration_is_refused(change: dict[str, str], said: str) -> None:
+def test_half_a_configuration_is_rejected(change: dict[str, str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         open_client(SETTINGS.model_copy(update=change))

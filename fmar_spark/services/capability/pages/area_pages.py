@@ -69,7 +69,7 @@ def map_areas(
         rows=sorted(shown.values(), key=lambda row: (row["is_suppressed"], -(row["kw_p50"] or 0))),
         chosen=chosen,
         flow=flow,
-        finding=_tell_finding(rows, whole, chosen, flow),
+        finding=_find_finding(rows, whole, chosen, flow),
         whole=whole,
         whole_figure=draw_classes(whole),
         measures=_find_measures(reads, caller, ""),
@@ -137,7 +137,7 @@ def show_area(
         below=_add_figures(reads, caller, below, chosen, flow),
         class_figure=draw_classes(rows),
         day_figure=draw_day(cells, chosen),
-        finding=_tell_finding(rows, rows, chosen, flow),
+        finding=_find_finding(rows, rows, chosen, flow),
         measures=_find_measures(reads, caller, area_id) if level is AreaLevel.GSP_GROUP else spread_measures([]),
     )
 
@@ -171,7 +171,7 @@ def _draw_tile(gsp_group_id: str, shown: dict[str, Row], visible: set[str]) -> R
     }
 
 
-def _tell_finding(rows: list[Row], whole: list[Row], chosen: str, flow: str) -> Row | None:
+def _find_finding(rows: list[Row], whole: list[Row], chosen: str, flow: str) -> Row | None:
     """The figures of the first sentence: of the whole where it is seen, else of the largest area."""
     fitting = [row for row in whole or rows if (row["asset_class"], row["direction"]) == (chosen, flow) and not row["is_suppressed"]]
     if not fitting:

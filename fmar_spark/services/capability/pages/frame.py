@@ -144,7 +144,7 @@ def render(request: Request, template: str, caller: Caller | None, status: int =
 
 
 def render_problem(request: Request, error: ServiceError) -> HTMLResponse:
-    """A refusal as a page."""
+    """A rejection as a page."""
     request.state.problem = error.name
     page = render(request, "problem.html", None, error.status, title=TITLES[error.status], detail=error.detail, id=request.state.request_id)
     page.headers.update(error.headers)
@@ -155,8 +155,8 @@ def describe_origins(origins: list[dict[str, Any]]) -> str:
     """One line on what is not measured; empty where all is."""
     meters = {row["origin"]: row["meters"] for row in origins}
     total = sum(meters.values())
-    told = [(Kind.SIMULATED, "simulated"), (Kind.SEMI_SYNTHETIC, "measured with a simulated asset added")]
-    parts = [f"{meters[kind]:,} are {words}" for kind, words in told if meters.get(kind)]
+    named = [(Kind.SIMULATED, "simulated"), (Kind.SEMI_SYNTHETIC, "measured with a simulated asset added")]
+    parts = [f"{meters[kind]:,} are {words}" for kind, words in named if meters.get(kind)]
     return f"Of {total:,} examined meters, {' and '.join(parts)}." if parts else ""
 
 
