@@ -107,7 +107,7 @@ def test_generated_requests_over_the_whole_schema_get_declared_answers(served: S
         @settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(mode, path_parameters=fixed))
         def probe(case: Any) -> None:
-            answer = case.call(headers=headers)
+            answer = case.call(headers=headers, timeout=120)
             seen[answer.status_code] += 1
             case.validate_response(answer, checks=CHECKS)
 

@@ -39,6 +39,6 @@ def test_generated_requests_get_declared_answers(reads: ServedReads, party_id: s
         @hypothesis.settings(max_examples=6, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @hypothesis.given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
         def ask(case: schemathesis.Case) -> None:
-            case.call_and_validate(headers=headers, checks=CHECKS)
+            case.call_and_validate(headers=headers, checks=CHECKS, timeout=120)
 
         ask()
