@@ -12,7 +12,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import Direction
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import check_columns
+from fmar_spark.intake.intervals.rows import RULES, check_columns
 from fmar_spark.intake.intervals.values import NAIVE, NO_SECOND, TimeReading, read_times
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.event_scores import Episodes, join_episodes
@@ -84,7 +84,8 @@ def _read_rows(file: InputFile) -> pd.DataFrame:
     parts = []
     for block in read_blocks(file, tuple(columns), ()):
         if block.broken:
-            raise ConfigError(f"--truth: {file.origin.place(block.broken[0][0])}: as many fields as the header wanted")
+            line, _, rule = block.broken[0]
+            raise ConfigError(f"--truth: {file.origin.place(line)}: {RULES[rule]} wanted")
         parts.append(block.columns.to_pandas().set_axis([file.origin.place(line) for line in block.line.tolist()]))
     rows = pd.concat(parts) if parts else pd.DataFrame()
     if rows.empty:

@@ -1,11 +1,10 @@
 """What every meter was expected to do on each wanted local day, from readings before that day only."""
 
 import logging
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,6 +17,8 @@ from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.intervals.files import InputFile, list_columns, read_blocks
+from fmar_spark.intake.intervals.rows import RULES
 from fmar_spark.profiling.baselines import PredictionPass, check_reach, read_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
@@ -147,24 +148,35 @@ def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
 
 
 def _parse_days(path: Path) -> tuple[list[tuple[str, date]], str]:
-    """The distinct rows of a CSV file of days, and whether its meters are called by mpan_id or series_id.
+    """The distinct rows of a file of days, and whether its meters are called by mpan_id or series_id.
 
     Raises:
         InputError: the file cannot be read, lacks a column, has no rows, or holds what is no date.
     """
-    try:
-        listed = pd.read_csv(path, dtype=str)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
-    name = next((column for column in ("mpan_id", "series_id") if column in listed.columns), None)
-    if name is None or "date" not in listed.columns:
-        raise InputError(f"{path}: columns {', '.join(listed.columns)} found; series_id or mpan_id, and date wanted")
-    parsed = pd.to_datetime(listed["date"], format="%Y-%m-%d", errors="coerce")
-    if parsed.isna().any():
-        line = int(parsed.isna().to_numpy().argmax()) + 2
-        raise InputError(f"{path}: line {line}: date {listed['date'].iloc[line - 2]!r} found, YYYY-MM-DD wanted")
-    if listed[name].isna().any():
-        raise InputError(f"{path}: line {int(listed[name].isna().to_numpy().argmax()) + 2}: no {name} found")
-    if listed.empty:
+    file = InputFile(path, path.name)
+    found = list_columns(file)
+    name = next((column for column in ("mpan_id", "series_id") if column in found), None)
+    if name is None or "date" not in found:
+        raise InputError(f"{path}: columns {', '.join(found)} found; series_id or mpan_id, and date wanted")
+    days = set()
+    for block in read_blocks(file, (name, "date")):
+        for line, text, rule in block.broken:
+            raise InputError(f"{path}: line {line}: {text!r} found, {RULES[rule]} wanted")
+        for line, meter, written in zip(
+            block.line.tolist(), *(block.columns[column].to_pylist() for column in (name, "date")), strict=True
+        ):
+            if not meter and not written:
+                continue
+            if not meter:
+                raise InputError(f"{path}: line {line}: no {name} found")
+            days.add((str(meter).strip(), _parse_day(f"{path}: line {line}", str(written or ""))))
+    if not days:
         raise InputError(f"{path}: no days listed")
-    return sorted({(str(meter), stamp.date()) for meter, stamp in zip(listed[name], parsed, strict=True)}), name
+    return sorted(days), name
+
+
+def _parse_day(place: str, text: str) -> date:
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()
+    except ValueError as error:
+        raise InputError(f"{place}: date {text!r} found, YYYY-MM-DD wanted") from error

@@ -24,6 +24,8 @@ from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.intervals import companions
+from fmar_spark.intake.intervals.files import InputFile, list_columns
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, SizingRules
 from fmar_spark.kernels.window import Floats
@@ -154,16 +156,17 @@ def read_labels(store: TableStore, labels_from: str) -> pd.DataFrame:
 
     Raises:
         InputError: the file or the table has no usable label.
+        ConfigError: a row of the file cannot be read, or contradicts another; the message names its line.
     """
     if labels_from == MEMORY_TABLE:
         labels = store.read(LABELS).toPandas().set_index("mpan_id")
     else:
-        try:
-            listed = pd.read_csv(labels_from, dtype={"series_id": str})
-        except (ValueError, OSError) as error:
-            raise InputError(f"{labels_from}: cannot be read as CSV: {str(error).splitlines()[0]}") from error
-        if "series_id" not in listed:
-            raise InputError(f"{labels_from}: column series_id wanted")
+        path = Path(labels_from)
+        found = list_columns(InputFile(path, path.name)) if path.is_file() else []
+        if "series_id" not in found:
+            raise InputError(f"{labels_from}: {'column series_id' if found else 'a file of labels'} wanted")
+        listed = companions.read_labels(path).to_pandas()
+        listed = listed.drop(columns=[name for name in LABEL_OF_CLASS.values() if name not in found])
         known = {row["series_id"]: row["mpan_id"] for row in store.read_or_empty(SERIES).select("series_id", "mpan_id").collect()}
         labels = listed.set_index(listed["series_id"].map(lambda name: known.get(name, name)))
     missing = [name for name in LABEL_OF_CLASS.values() if name not in labels]

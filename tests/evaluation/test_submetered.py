@@ -95,7 +95,7 @@ def test_what_cannot_be_understood_is_one_line(tmp_path: Path) -> None:
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,inf\n", r"a.csv:2: ev_kwh is 'inf', a number wanted"),
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n,1\n", r"a.csv:3: timestamp_utc is empty, a time wanted"),
         ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n05/08/2023 00:30,1\n", r"a.csv:3: timestamp_utc is '05/08/2023 00:30', ISO 8601"),
-        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1,9\n", r"a.csv:2: as many fields as the header wanted"),
+        ("timestamp_utc,ev_kwh\n2023-01-01T00:00,1,9\n", r"a.csv:2: as many fields as the header has wanted"),
         ("timestamp_utc,ev_kwh,ev_kwh\n2023-01-01T00:00,1,9\n", "column ev_kwh stands twice"),
         (
             "timestamp_utc,ev_kwh\n2023-01-01T00:00,1\n2023-01-01T00:30,0\n2023-01-01T00:00,2\n",

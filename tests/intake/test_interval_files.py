@@ -114,7 +114,10 @@ def test_a_decimal_comma_is_named_and_read_where_it_is_stated(tmp_path: Path, te
         assert kept(stated) == {"h": pytest.approx(float(text.replace(".", "").replace(",", ".")))}
 
 
-FIELD = st.text(st.sampled_from('ab1 ,;"\n'), max_size=6)
+FIELD = st.text(st.sampled_from('ab1 ,;"'), max_size=6) | st.text(st.sampled_from('ab1 ;"\n'), max_size=6)
+"""Commas and line breaks in one field may look like rows behind a stray quote."""
+STRAY_ROWS, STRAY_FIELDS = 12, 3
+STRAY = st.tuples(st.integers(0, STRAY_ROWS - 1), st.integers(0, STRAY_FIELDS - 1), st.booleans())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -133,6 +136,41 @@ def test_every_row_and_its_line_are_those_of_the_standard_reader(
     assert [row["a"] or "" for row in found] == frame["a"].to_list()
     lines = [line for one in blocks for line in one.line.tolist()]
     assert all(text.split("\n")[line - 1].startswith(f"n{place},") for place, line in enumerate(lines))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(STRAY, min_size=1, max_size=4), st.sampled_from([",", ";"]), st.integers(30, 400))
+def test_stray_quotes_take_no_row_with_them_and_no_line_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quotes: list[tuple[int, int, bool]], delimiter: str, block: int
+) -> None:
+    rows = [[f"n{row}", f"t{row}", f"{row}"] for row in range(STRAY_ROWS)]
+    for row, field, is_at_start in quotes:
+        rows[row][field] = f'"{rows[row][field]}' if is_at_start else f'{rows[row][field]}"'
+    path = tmp_path / "stray.csv"
+    path.write_text("\n".join(map(delimiter.join, [["s", "t", "k"], *rows])) + "\n")
+    monkeypatch.setattr(csv_records, "BLOCK_BYTES", block)
+    blocks = list(read_csv_blocks(path, read_heading(path), ["s", "t", "k"]))
+    read = {line: row for one in blocks for line, row in zip(one.line.tolist(), one.columns.to_pylist(), strict=True)}
+    broken = {line for one in blocks for line, _, _ in one.broken}
+    assert sorted([*read, *broken]) == list(range(2, STRAY_ROWS + 2))
+    touched = {row for row, _, _ in quotes}
+    for row in set(range(STRAY_ROWS)) - touched:
+        assert list(read[row + 2].values()) == [f"n{row}", f"t{row}", f"{row}"]
+
+
+@pytest.mark.parametrize("note", ["two\nlines", "a, b\nand c", 'said ""x""\n\nand left', "\n"])
+def test_notes_over_lines_are_read_beside_a_stray_quote(tmp_path: Path, note: str) -> None:
+    rows = [f'h,{day},1,"{note}"' for day in range(3)] + ['h,3,1,"open', "h,4,1,x"]
+    path = tmp_path / "notes.csv"
+    path.write_text("\n".join(["s,t,k,note", *rows]) + "\n")
+    blocks = list(read_blocks(InputFile(path, path.name), ("s", "t", "k")))
+    assert [row["t"] for one in blocks for row in one.columns.to_pylist()] == ["0", "1", "2", "4"]
+    assert [rule for one in blocks for _, _, rule in one.broken] == ["row_quote"]
+
+
+def test_a_quote_left_open_above_the_rows_is_named_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^homes.csv line 2: a quote that is not closed"):
+        take(write(tmp_path, 'My home\n"series_id,timestamp_utc,kwh_import\nh,2024-01-01T00:00:00Z,1\n'))
 
 
 def plain_table() -> dict[str, Any]:
@@ -218,15 +256,23 @@ def test_a_delta_table_is_read_in_its_newest_version(tmp_path: Path) -> None:
         (b"s,t,k\r\na,1,2\ra,3,4\r\na,5,6\r\n", 1, {2: "row_fields"}),
         (b"s,t,k\na,1,2\xff,3\na,\xff,4\nb,5,6\n", 1, {2: "row_fields", 3: "text_undecodable"}),
         (b's,t,k\na;"b,1,2\na,3,4\na;"b,5,6\n', 3, {}),
-        (b's,t,k\na"b,1,2\n"a\nb,3,4\n', 2, {3: "row_fields"}),
-        (b's,t,k\na"b,1,2\n"a,3,4\nc,5,6\n', 2, {3: "row_fields"}),
+        (b's,t,k\na"b,1,2\n"a\nb,3,4\n', 2, {3: "row_quote"}),
+        (b's,t,k\na"b,1,2\n"a,3,4\nc,5,6\n', 2, {3: "row_quote"}),
+        (b's,t,k\n"a,1,2\nb,3,4\nc",5,6\nd,7,8\n', 3, {2: "row_quote"}),
     ],
-    ids=["a stray return", "bytes that are no text", "quotes behind another mark", "a quote that never ends", "a quote over lines"],
+    ids=[
+        "a stray return",
+        "bytes that are no text",
+        "quotes behind another mark",
+        "a quote that never ends",
+        "a quote over a row",
+        "two quotes over rows",
+    ],
 )
 def test_a_damaged_line_takes_no_other_with_it(tmp_path: Path, content: bytes, kept: int, broken: dict[int, str]) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    (block,) = read_blocks(InputFile(path, path.name), ("s", "t", "k"))
-    assert block.columns.num_rows == len(block.line) == kept
-    assert {line: rule for line, _, rule in block.broken} == broken
-    assert all("\ufdd0" not in text for _, text, _ in block.broken)
+    blocks = list(read_blocks(InputFile(path, path.name), ("s", "t", "k")))
+    assert sum(block.columns.num_rows for block in blocks) == sum(len(block.line) for block in blocks) == kept
+    assert {line: rule for block in blocks for line, _, rule in block.broken} == broken
+    assert all("\ufdd0" not in text for block in blocks for _, text, _ in block.broken)

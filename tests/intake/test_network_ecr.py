@@ -101,6 +101,16 @@ def test_coordinates_are_decimal_numbers(text: str, tmp_path: Path) -> None:
     assert read_register(write(tmp_path, [GOOD | {"eastings": text}])).broken == {"number_unreadable": 1}
 
 
+def test_two_stray_quotes_with_rows_between_are_named_by_the_line_of_the_first(tmp_path: Path) -> None:
+    path = write(tmp_path, [GOOD] * 4)
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    plain = [line.replace('"', "") for line in lines[1:]]
+    lines[1:] = [plain[0], f'"{plain[1]}', plain[2], f'"{plain[3]}']
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"^ecr\.csv line 3: a quote that takes whole rows with it found"):
+        read_register(path)
+
+
 def test_a_stray_quote_or_an_endless_field_is_named_by_file_and_line(tmp_path: Path) -> None:
     path = write(tmp_path, [GOOD, GOOD])
     whole = path.read_text(encoding="utf-8-sig")

@@ -265,7 +265,6 @@ HOSTILE_ROWS = [
     (line("A1", valid_to_at="2026-01-01T00:00:00Z"), "term"),
     (line("A1") + ",extra", "cells"),
     (MPAN, "cells"),
-    (line("A1").replace("A1", '"A1\nA2"'), "amsid"),
 ]
 
 
@@ -289,10 +288,19 @@ def test_rows_of_commas_alone_are_no_rows(served: Served) -> None:
     assert [row[0] for row in report(served, upload)] == [2, 6]
 
 
-def test_an_open_quote_rejects_the_rest_and_keeps_its_line() -> None:
-    content = f'{HEADER}\n{line("A1")}\n"{"x" * 200_000}'.encode()
+@pytest.mark.parametrize("stray", ['"', f'"{"x" * 200_000}', '"A" '])
+def test_a_stray_quote_rejects_its_line_and_no_other(stray: str) -> None:
+    content = "\n".join([HEADER, line("A1"), stray + line("A2"), line("A3"), line("A4") + '"', line("A5"), ""]).encode()
     found = list(read_rows(io.BytesIO(content), True))
-    assert [(row.line, [fault.rule for fault in row.faults]) for row in found] == [(2, []), (3, ["unreadable"])]
+    assert [row.line for row in found] == [2, 3, 4, 5, 6]
+    assert [row.faults[0].rule if row.faults else "" for row in found][:3] == ["", "unreadable", ""]
+    assert found[4].values is not None
+
+
+def test_a_cell_over_two_lines_rejects_both() -> None:
+    content = "\n".join([HEADER, line("A1").replace("A1", '"A1\nA2"'), line("A3"), ""]).encode()
+    found = [(row.line, [fault.rule for fault in row.faults]) for row in read_rows(io.BytesIO(content), True)]
+    assert found == [(2, ["unreadable"]), (3, ["cells"]), (4, [])]
 
 
 HOSTILE_FILES = {

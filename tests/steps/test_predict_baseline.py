@@ -213,6 +213,7 @@ def test_an_impossible_day_of_one_meter_changes_nothing(answered: TableStore) ->
         (["series_id,date", "the shop,2025-05-20", "the shop,20/05/2025"], "line 3"),
         (["series_id,date", ",2025-05-20"], "line 2: no series_id"),
         (["series_id,date"], "no days listed"),
+        (["series_id,date", '"the shop,2025-05-20', "the shop,2025-05-21", '"the shop,2025-05-22'], "line 2: .*every quote closed"),
         (["mpan_id,date", "1200000000001,2025-05-20", "1200000000002,2025-05-20"], "none of its 2 meters is in silver.meter_points"),
         (["series_id,date", "nobody,2025-05-20"], "none of its 1 meters is in silver.series"),
     ],

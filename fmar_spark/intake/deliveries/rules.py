@@ -4,6 +4,7 @@ from typing import Final
 
 RULES: Final = {
     "row_fields": "as many fields as the header has",
+    "row_quote": "every quote closed, at the end of its field",
     "text_undecodable": "text in UTF-8",
     "file_unreadable": "a whole CSV, Parquet or P0282 file",
     "file_columns": "the columns of events or volumes",

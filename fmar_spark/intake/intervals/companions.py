@@ -15,7 +15,7 @@ from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import check_columns
+from fmar_spark.intake.intervals.rows import RULES, check_columns
 
 AssetDays = tuple[date | None, date | None]
 """Appeared and removed."""
@@ -197,9 +197,8 @@ def _read_rows(path: Path, optional: tuple[str, ...], key: str = "series_id") ->
         check_columns(file.name, (key,), list_columns(file))
         for block in read_blocks(file, (key,), optional):
             if block.broken:
-                raise ConfigError(
-                    f"{file.origin.place(block.broken[0][0])}: {block.broken[0][1]!r} found, as many fields as the header wanted"
-                )
+                line, text, rule = block.broken[0]
+                raise ConfigError(f"{file.origin.place(line)}: {text!r} found, {RULES[rule]} wanted")
             columns = block.columns.rename_columns({key: "series_id"}) if key != "series_id" else block.columns
             found.extend(_name_fields(file, columns, block.line.tolist()))
     return found

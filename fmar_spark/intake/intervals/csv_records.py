@@ -15,6 +15,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from fmar_spark.errors import InputError
+from fmar_spark.intake.intervals.csv_quotes import divide, is_regular, read_record
 from fmar_spark.intake.intervals.rows import RawBlock
 
 BLOCK_BYTES: Final = 16 * 2**20
@@ -53,6 +54,8 @@ class _Records(NamedTuple):
     """Line on which each record begins."""
     has_breaks: bool
     """Whether line breaks stand within quotes."""
+    stray: Ints
+    """Of the lines, those that leave a quote open."""
 
 
 def read_heading(path: Path) -> Heading:
@@ -66,25 +69,28 @@ def read_heading(path: Path) -> Heading:
     if start.startswith(_UTF16):
         raise InputError(f"{path.name}: text in UTF-16 found; UTF-8 wanted (in Excel: save as CSV UTF-8)")
     skipped = len(_BOM) if start.startswith(_BOM) else 0
-    records = _split(start[skipped:].replace(b"\r", b"\n") if _has_old_breaks(start) else start[skipped:], 1, is_last=True)
-    edges = _find_record_starts(records) if len(records.line) else np.zeros(1, dtype=np.int64)
-    first, found = 0, None
-    for number in range(min(TITLE_LINES, len(edges) - 1)):
-        text = records.content[edges[number] : edges[number + 1]].decode("utf-8", errors="replace").strip("\r\n")
+    start = start[skipped:].replace(b"\r", b"\n") if _has_old_breaks(start) else start[skipped:]
+    at = line = end = lines_above = 0
+    found = None
+    for _ in range(TITLE_LINES):
+        record = read_record(start, at, DELIMITERS)
+        if record is None:
+            raise InputError(f"{path.name} line {line + 1}: a quote that is not closed found above the rows; every quote closed wanted")
+        text = start[at : record.end].decode("utf-8", errors="replace").strip("\r\n")
+        line += start.count(b"\n", at, record.end)
+        at = record.end
         if text.count("\ufffd") + text.count("\0") > MOST_UNREADABLE * len(text):
             raise InputError(f"{path.name}: cannot be read: bytes that are no text found, CSV in UTF-8 wanted")
         delimiter = _find_delimiter(text)
         fields = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
         filled = sum(bool(field.strip()) for field in fields)
         if filled > 1 or (found is None and filled):
-            found, first = ([field.strip().lower() for field in fields], delimiter), number
-        if filled > 1:
+            found, end, lines_above = ([field.strip().lower() for field in fields], delimiter), at, line
+        if filled > 1 or not record.is_ended:
             break
     if found is None:
         raise InputError(f"{path.name}: empty, a header with the names of its columns wanted")
-    above = skipped + int(edges[first + 1])
-    after = int(records.line[first + 1]) if first + 1 < len(records.line) else int(records.line[first]) + 1
-    return Heading(*found, above, after - 1)
+    return Heading(*found, skipped + end, lines_above)
 
 
 def read_csv_blocks(path: Path, heading: Heading, names: list[str]) -> Iterator[RawBlock]:
@@ -125,7 +131,7 @@ def _read_records(path: Path, heading: Heading) -> Iterator[_Records]:
         while True:
             read = stream.read(BLOCK_BYTES)
             content = rest + (read.replace(b"\r", b"\n") if is_old else read)
-            records = _split(content, line, is_last=not read)
+            records = _split(content, line, heading, is_last=not read)
             if len(records.line):
                 yield records
             if not read:
@@ -134,43 +140,29 @@ def _read_records(path: Path, heading: Heading) -> Iterator[_Records]:
             line += records.content.count(b"\n")
 
 
-def _split(content: bytes, line: int, *, is_last: bool) -> _Records:
+def _split(content: bytes, line: int, heading: Heading, *, is_last: bool) -> _Records:
     """The whole records at the beginning of some content that begins with a record."""
     codes = np.frombuffer(content, dtype=np.uint8)
     breaks = np.flatnonzero(codes == _NEWLINE)
     ends = breaks
-    has_breaks = False
     if b'"' in content:
-        quotes = np.flatnonzero(codes == _QUOTE)
-        if _is_paired(codes, quotes):
-            ends = breaks[np.searchsorted(quotes, breaks) % 2 == 0]
-            has_breaks = len(ends) < len(breaks)
+        if not is_regular(content, heading.delimiter, len(heading.names), is_last=is_last):
+            starts, stray, stop = divide(content, heading.delimiter, len(heading.names), is_last=is_last)
+            has_breaks = len(starts) < content.count(b"\n", 0, stop)
+            return _Records(content[:stop], line + starts, has_breaks, line + stray)
+        ends = breaks[np.searchsorted(np.flatnonzero(codes == _QUOTE), breaks) % 2 == 0]
     stop = len(content) if is_last else (int(ends[-1]) + 1 if len(ends) else 0)
     ends = ends[ends < stop]
     starts = np.concatenate([[0], ends + 1])
     starts = starts[starts < stop]
-    return _Records(content[:stop], line + np.searchsorted(breaks, starts), has_breaks)
-
-
-def _is_paired(codes: NDArray[np.uint8], quotes: Ints) -> bool:
-    """Whether every quote that opens stands at the beginning of a field: a stray one within a text opens nothing."""
-    outside = np.frombuffer((DELIMITERS + '\n\r"').encode(), dtype=np.uint8)
-    opening = quotes[::2]
-    before = codes[np.maximum(opening - 1, 0)]
-    return bool(np.isin(before[opening > 0], outside).all())
-
-
-def _find_record_starts(records: _Records) -> Ints:
-    """Where each record begins, and where the last one ends."""
-    breaks = np.flatnonzero(np.frombuffer(records.content, dtype=np.uint8) == _NEWLINE)
-    before = (records.line - records.line[0])[: TITLE_LINES + 1]
-    starts = np.where(before == 0, 0, breaks[np.maximum(before - 1, 0)] + 1) if len(breaks) else np.zeros(1, dtype=np.int64)
-    return starts if len(records.line) > len(before) else np.append(starts, len(records.content))
+    return _Records(content[:stop], line + np.searchsorted(breaks, starts), len(ends) < len(breaks), np.zeros(0, dtype=np.int64))
 
 
 def _parse(records: _Records, delimiter: str, header: list[str], names: list[str]) -> RawBlock:
     skipped: dict[int, str] = {}
     content = _mark_undecodable(STRAY_RETURN.sub(b" ", records.content))
+    if len(records.stray):
+        return _drop_undecodable(_parse_one_by_one(content, records, delimiter, (header, names)))
 
     def note(row: arrow_csv.InvalidRow) -> str:
         skipped[int(row.number) - 1] = row.text
@@ -187,24 +179,28 @@ def _parse(records: _Records, delimiter: str, header: list[str], names: list[str
         ),
     )
     if table.num_rows + len(skipped) != len(records.line):
-        return _drop_undecodable(_parse_line_by_line(content, int(records.line[0]), delimiter, (header, names)))
+        return _drop_undecodable(_parse_one_by_one(content, records, delimiter, (header, names)))
     broken = [(int(records.line[number]), text, "row_fields") for number, text in skipped.items()]
     return _drop_undecodable(RawBlock(table, np.delete(records.line, list(skipped)), broken))
 
 
-def _parse_line_by_line(content: bytes, first: int, delimiter: str, columns: tuple[list[str], list[str]]) -> RawBlock:
-    """What a block with stray quotes holds, where every line is a record: of all columns the wanted ones."""
+def _parse_one_by_one(content: bytes, records: _Records, delimiter: str, columns: tuple[list[str], list[str]]) -> RawBlock:
+    """What a block with stray quotes holds, record by record: of all columns the wanted ones."""
     header, names = columns
+    texts = content.decode().split("\n")
+    stray = set(records.stray.tolist())
     broken: list[tuple[int, str, str]] = []
     lines: list[int] = []
     rows: list[list[str]] = []
-    for line, text in enumerate(content.decode().removesuffix("\n").split("\n"), first):
-        fields = next(csv.reader([text.rstrip("\r")], delimiter=delimiter), [])
-        if len(fields) == len(header):
+    edges = (records.line - records.line[0]).tolist()
+    for line, begin, end in zip(records.line.tolist(), edges, [*edges[1:], len(texts)], strict=True):
+        text = "\n".join(texts[begin:end]).rstrip("\r\n")
+        fields = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+        if line not in stray and len(fields) == len(header):
             rows.append(fields)
             lines.append(line)
         else:
-            broken.append((line, text, "row_fields"))
+            broken.append((line, text, "row_quote" if line in stray else "row_fields"))
     wanted = {name: [row[header.index(name)] or None for row in rows] for name in names}
     table = pa.table({name: pa.array(values, pa.string()) for name, values in wanted.items()})
     return RawBlock(table, np.asarray(lines, dtype=np.int64), broken)

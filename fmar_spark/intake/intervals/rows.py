@@ -24,6 +24,7 @@ STAMPED_AT_END, RUNNING_TOTAL, DAILY, POWER = 8, 16, 32, 64
 
 RULES: Final = {
     "row_fields": "as many fields as the header has",
+    "row_quote": "every quote closed, at the end of its field",
     "text_undecodable": "text in UTF-8",
     "series_missing": "a name in series_id",
     "series_shortened": "every digit of the name (a spreadsheet has shortened it: export the column as text)",

@@ -121,6 +121,10 @@ def read_register(path: Path) -> Register:
     for line, cells in records:
         if not any(cell.strip() for cell in cells):
             continue
+        if any("\n" in cell and cell.count(",") >= len(fields) - 1 for cell in cells):
+            raise InputError(
+                f"{path.name} line {line}: a quote that takes whole rows with it found; every quote closed in its field wanted"
+            )
         rows_read += 1
         try:
             parsed.append(_parse_row(cells, fields) | {"line": line, "raw": ",".join(cells)})

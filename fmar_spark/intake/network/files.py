@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from fmar_spark.errors import InputError
 from fmar_spark.intake.intervals.csv_records import read_csv_blocks, read_heading
+from fmar_spark.intake.intervals.rows import RULES
 
 NODE_COLUMNS: Final = ("node_id", "level", "name", "dno_code", "parent_id", "latitude", "longitude")
 MEMBER_COLUMNS: Final = ("mpan_id", "node_id")
@@ -76,7 +77,8 @@ def read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] =
     parts = []
     for block in read_csv_blocks(path, heading, wanted):
         if block.broken:
-            raise InputError(f"{path.name} line {block.broken[0][0]}: {block.broken[0][1]!r} found, as many fields as the header wanted")
+            line, text, rule = block.broken[0]
+            raise InputError(f"{path.name} line {line}: {text!r} found, {RULES[rule]} wanted")
         parts.append(_trim(block.columns.to_pandas()).assign(line=block.line))
     if not parts:
         raise InputError(f"{path.name}: no rows below the header; at least one wanted")

@@ -98,26 +98,21 @@ def check_file(file: IO[bytes], most_rows: int, columns: Columns = AGREEMENT_COL
 
 
 def read_rows(file: IO[bytes], is_check_digit_enforced: bool, columns: Columns = AGREEMENT_COLUMNS) -> Iterator[UploadRow]:
-    """Every row of a checked file but the blank ones, as they come."""
+    """Every row of a checked file but the blank ones, as they come; a row is a line, for no column holds line breaks."""
     text = TextIOWrapper(file, encoding="utf-8-sig", newline="")
-    reader = csv.reader(text)
-    header = next(reader)
-    line = reader.line_num + 1
-    while True:
+    header = next(csv.reader([text.readline()]))
+    for line, written in enumerate(text, start=2):
         try:
-            cells = next(reader, None)
+            cells = next(csv.reader([written], strict=True), [])
         except csv.Error:
-            yield UploadRow(line, None, (RowFault("unreadable", "from here on the file cannot be read as CSV: a quote left open?"),))
-            break
-        if cells is None:
-            break
+            yield UploadRow(line, None, (RowFault("unreadable", "a quote left open or closed within a text, or a cell too long"),))
+            continue
         if any(cell.strip() for cell in cells):
             yield (
                 _row_of(line, dict(zip(header, cells, strict=True)), columns, is_check_digit_enforced)
                 if len(cells) == len(header)
                 else UploadRow(line, None, (RowFault("cells", f"{len(cells)} cells found, {len(header)} wanted"),))
             )
-        line = reader.line_num + 1
     text.detach()
 
 
