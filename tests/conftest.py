@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
+from scheduling import GroupScheduling, group_of
 
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
@@ -29,20 +31,25 @@ TINY_PLANS = {
 """A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it."""
 FIXTURES_OF_MARK = {"spark": {"spark", "store"}, "browser": {"page", "browser", "chromium"}, "database": {"postgres", "postgres_register"}}
 """Lanes by what a test asks for."""
-SHARING_FOLDERS = {"evaluation", "learning", "notebooks", "report", "services", "simulate"}
-"""Their tests share worlds that take long to make: one worker runs them all."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling | None:
+    """With ``--dist loadgroup`` the groups are ours; see ``scheduling``."""
+    config.option.loadscopereorder = False
+    return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test by what it needs, so that ``-m 'not spark'`` is the quick lane; group those that share a world."""
+    """Mark every test by what it needs, so that ``-m 'not spark'`` is the quick lane; what takes longest comes first."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         for mark, fixtures in FIXTURES_OF_MARK.items():
             if fixtures & names or (mark == "database" and "[postgresql" in item.nodeid):
                 item.add_marker(mark)
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder in SHARING_FOLDERS else item.path.stem))
+    slow = {group_of(item.nodeid) for item in items if item.get_closest_marker("spark") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: group_of(item.nodeid) not in slow)
 
 
 @pytest.fixture(scope="session")

@@ -35,13 +35,13 @@ DEPENDENCY_OF_MODULE = {
     "py4j": "pyspark",
     "databricks": "databricks-bundles",
     "PIL": "pillow",
+    "xdist": "pytest-xdist",
 }
 RUN_BY_NAME = {
     "setuptools",
     "ruff",
     "mypy",
     "import-linter",
-    "pytest-xdist",
     "pandas-stubs",
     "scipy-stubs",
     "types-pyyaml",

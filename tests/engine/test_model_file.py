@@ -23,11 +23,20 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_reads_lake(tmp_path_factory.mktemp("model") / "o'lake")
 
 
+@pytest.fixture(scope="module")
+def published(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder as a first publication left it, and as the next one did."""
+    first, second = (tmp_path_factory.mktemp("published") / name for name in ("first", "second"))
+    publish(str(lake), first, None)
+    shutil.copytree(first, second)
+    publish(str(lake), second, None)
+    return first, second
+
+
 @pytest.fixture
-def folder(lake: Path) -> Path:
+def folder(published: tuple[Path, Path], tmp_path: Path) -> Path:
     """With a file that was published a moment ago."""
-    publish(str(lake), lake / FOLDER, None)
-    return lake / FOLDER
+    return shutil.copytree(published[0], tmp_path / FOLDER)
 
 
 def change_manifest(folder: Path, **changes: Any) -> None:
@@ -46,15 +55,15 @@ def test_a_manifest_says_what_the_file_holds(folder: Path) -> None:
 
 def test_two_files_are_kept_and_none_is_left_half_made(lake: Path, folder: Path) -> None:
     for _ in range(3):
-        publish(str(lake), lake / FOLDER, None)
+        publish(str(lake), folder, None)
     names = sorted(path.name for path in folder.iterdir())
     assert len(names) == 3
     assert names[0] == MANIFEST
     assert names[-1] == read_manifest(folder).file
 
 
-def test_consent_is_checked_on_the_day_of_the_run(lake: Path) -> None:
-    assert publish(str(lake), lake / FOLDER, date(2026, 2, 2)).checked_on_date == date(2026, 2, 2)
+def test_consent_is_checked_on_the_day_of_the_run(lake: Path, tmp_path: Path) -> None:
+    assert publish(str(lake), tmp_path, date(2026, 2, 2)).checked_on_date == date(2026, 2, 2)
 
 
 def test_tables_that_the_lake_lacks_are_named_with_their_jobs(lake: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -159,11 +168,13 @@ def reject_consent_to_come(folder: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_served_is_rejected_and_the_old_one_stays(
-    lake: Path, folder: Path, caplog: pytest.LogCaptureFixture, spoil: Any, said: str
+    published: tuple[Path, Path], folder: Path, caplog: pytest.LogCaptureFixture, spoil: Any, said: str
 ) -> None:
-    source = ModelSource(lake / FOLDER, 0)
+    source = ModelSource(folder, 3600)
     served = source.current()
-    publish(str(lake), lake / FOLDER, None)
+    for looking in [thread for thread in threading.enumerate() if thread.name == "read-model"]:
+        looking.join()
+    shutil.copytree(published[1], folder, dirs_exist_ok=True)
     spoil(folder)
     source.look()
     source.look()
@@ -193,13 +204,13 @@ def test_nothing_is_served_before_anything_is_published(tmp_path: Path) -> None:
 
 
 def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> None:
-    source = ModelSource(lake / FOLDER, 0)
+    source = ModelSource(folder, 0)
     seen: set[str] = set()
     failures: list[BaseException] = []
     is_over = threading.Event()
 
     def ask() -> None:
-        while not is_over.is_set():
+        while not is_over.wait(0.001):
             try:
                 model = source.current()
                 assert model.find("SELECT count(*) AS n FROM area_availability", {}) == [{"n": 1344}]
@@ -212,7 +223,7 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
     for thread in threads:
         thread.start()
     for _ in range(3):
-        newest = publish(str(lake), lake / FOLDER, None)
+        newest = publish(str(lake), folder, None)
     source.look()
     assert source.current().manifest == newest
     is_over.set()
@@ -223,7 +234,7 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
 
 
 def test_a_served_file_reaches_no_other(lake: Path, folder: Path) -> None:
-    served = ModelSource(lake / FOLDER, 3600).current()
+    served = ModelSource(folder, 3600).current()
     with pytest.raises(Exception, match="disabled by configuration"):
         served.find("SELECT * FROM read_text($path)", {"path": str(folder / MANIFEST)})
     with pytest.raises(InputError, match="no read model there"):
