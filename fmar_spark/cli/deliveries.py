@@ -14,7 +14,7 @@ from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.network import CONNECTIONS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
-from fmar_spark.contracts.register import AGREEMENTS, OVERRIDES
+from fmar_spark.contracts.register import AGREEMENTS, DISPUTES, OVERRIDES
 
 GROUP = Typer()
 DECLARED = filled_by("load_deliveries")
@@ -80,7 +80,7 @@ def verify_delivery(
     "flags",
     Job(
         "flag_discrepancies",
-        (OVERRIDES, CAPABILITY, *filled_by("verify_delivery"), DISCREPANCIES, NOTICE_ATTEMPTS),
+        (OVERRIDES, DISPUTES, CAPABILITY, *filled_by("verify_delivery"), DISCREPANCIES, NOTICE_ATTEMPTS),
         filled_by("flag_discrepancies"),
         needs_lake=True,
     ),

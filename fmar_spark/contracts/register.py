@@ -15,7 +15,7 @@ _VALIDITY: Final = (
     Column("valid_to_at", "timestamp", "First moment at which it no longer holds; null = open; equal to the first = never in force."),
 )
 _VERSION: Final = (
-    Column("change", "string", "created, amended, ended or superseded.", nullable=False),
+    Column("change", "string", "created, amended, ended, superseded, displaced or settled.", nullable=False),
     Column("known_from_at", "timestamp", "When the register came to say so (transaction time).", nullable=False),
     Column("known_to_at", "timestamp", "When the next version replaced it; null = current."),
     Column("recorded_by_party_id", "string", "Party that recorded it.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
@@ -90,6 +90,38 @@ CONFIRMATIONS: Final = TableContract(
         Column("model_version", "string", "Classifier that was answered.", nullable=False),
         Column("as_of_date", "date", "Day of the answered detection.", nullable=False),
         Column("provenance", "string", "Where the label comes from: fsp_confirmation.", nullable=False),
+        *_VERSION,
+    ),
+    job="mirror_register",
+)
+
+DISPUTES: Final = TableContract(
+    name="disputes",
+    layer=Layer.SILVER,
+    doc="Every version of every dispute of a record: what a party says is wrong, what shows it, and what was decided.",
+    key=("dispute_id", "version"),
+    columns=(
+        *_version_key("dispute_id", "Id that the register gave."),
+        *_PLACE,
+        Column(
+            "record_kind",
+            "string",
+            "What is disputed: agreement, detection, capability, delivery_check, delivery_evidence or flag.",
+            nullable=False,
+        ),
+        Column(
+            "record_id",
+            "string",
+            "Which one at the meter point: the id of an agreement, event or flag, else class or AMSID.",
+            nullable=False,
+        ),
+        Column("record_run_id", "string", "Run that wrote the disputed record, or the version of an agreement.", nullable=False),
+        Column("alleged_error", "string", "What is said to be wrong.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
+        Column("evidence", "string", "What is said to show it.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
+        Column("raised_by_party_id", "string", "Party that disputes.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
+        Column("parties", "string", "Parties that it concerns, separated by commas.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),
+        Column("outcome", "string", "corrected or no_action_required; null = not settled."),
+        Column("outcome_reason", "string", "Why; null = not settled.", sensitivity=Sensitivity.COMMERCIAL),
         *_VERSION,
     ),
     job="mirror_register",

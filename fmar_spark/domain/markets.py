@@ -58,6 +58,32 @@ class Basis(StrEnum):
     """The administrator knows that the claim is contradicted."""
 
 
+class RecordKind(StrEnum):
+    """What a party can dispute (FMAR, UC-05.03)."""
+
+    AGREEMENT = "agreement"
+    """A dispatch right of the register."""
+    DETECTION = "detection"
+    """Whether an asset of a class is there."""
+    CAPABILITY = "capability"
+    """What an asset of a class can do."""
+    DELIVERY_CHECK = "delivery_check"
+    """What the boundary meter says of one event."""
+    DELIVERY_EVIDENCE = "delivery_evidence"
+    """What all events of an asset say together."""
+    FLAG = "flag"
+    """A declaration that is said to be contradicted."""
+
+
+class Outcome(StrEnum):
+    """How a dispute ends (FMAR, UC-05.03)."""
+
+    CORRECTED = "corrected"
+    """The record was wrong and has a new version, or will have one with the next run."""
+    NO_ACTION_REQUIRED = "no_action_required"
+    """The record stays as it is."""
+
+
 MARKETS_OF_ROLE: Final = {
     Role.DNO: frozenset({Market.DSO_LOCAL}),
     Role.NESO: frozenset({Market.NESO_ANCILLARY, Market.NESO_BM}),

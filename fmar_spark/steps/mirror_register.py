@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, Protocol
 import pyarrow as pa
 from pyspark.sql import functions as F
 
-from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, OVERRIDES
+from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Run, Written
@@ -16,7 +16,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError
 
 READS: Final[tuple[TableContract, ...]] = ()
-WRITES: Final = (AGREEMENTS, OVERRIDES, CONFIRMATIONS)
+WRITES: Final = (AGREEMENTS, OVERRIDES, CONFIRMATIONS, DISPUTES)
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ class RegisterSource(Protocol):
 
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, source: RegisterSource) -> Written:
-    """The three tables hold every version that the register has, and agreements the state of their claims; a second run changes nothing.
+    """The tables hold every version that the register has, and agreements the state of their claims; a second run changes nothing.
 
     Raises:
         InputError: the register's ledger does not continue the one that was mirrored.

@@ -184,6 +184,32 @@ def list_notices(flags: DataFrame, run: tuple[str, datetime]) -> DataFrame:
     )
 
 
+def list_dispute_notices(disputes: DataFrame, run: tuple[str, datetime]) -> DataFrame:
+    """Rows of ops.notices: every party that a dispute concerns hears that it was raised, and how it was settled.
+
+    Args:
+        disputes: silver.disputes.
+        run: id of the run, and when it began.
+    """
+    due = disputes.withColumn("party_id", F.explode(F.split("parties", ",")))
+    change = F.when(F.col("outcome").isNull(), "raised").otherwise("settled")
+    recipient = F.concat(F.lit("party:"), F.col("party_id"))
+    named = due.withColumns({"change": change, "recipient": recipient})
+    named = named.withColumn("notice_id", F.sha2(F.concat_ws("\x1f", "dispute_id", "change", "recipient"), 256))
+    said = ("record_kind", "record_id", "fsp_id", "mpan_id", "amsid", "alleged_error", "evidence", "outcome", "outcome_reason")
+    body = F.to_json(F.struct("notice_id", "dispute_id", "change", "recipient", *said, F.col("known_from_at").alias("recorded_at")))
+    return named.select(
+        "notice_id",
+        F.col("dispute_id").alias("flag_id"),
+        "mpan_id",
+        "recipient",
+        "change",
+        body.alias("body"),
+        F.lit(run[1]).alias("created_at"),
+        F.lit(run[0]).alias("run_id"),
+    )
+
+
 def _grade(rows: DataFrame, rules: FlagRules) -> DataFrame:
     """How long it has lasted, how large it is, and how severe that makes it."""
     days = F.datediff("as_of_date", "since_date")

@@ -27,8 +27,19 @@ EVIDENCE = {"basis": "allocation", "fsp_id": "BRAVO", "mpan_id": MPAN, "amsid": 
 CONFIRMATION = {"mpan_id": MPAN, "amsid": "AMS-1", "asset_class": "ev", "is_present": True}
 
 
+DISPUTE = {
+    "record_kind": "flag",
+    "record_id": "flag-1",
+    "mpan_id": MPAN,
+    "amsid": "AMS-1",
+    "alleged_error": "delivered in full",
+    "evidence": "readings of the asset meter",
+}
+SETTLEMENT = {"outcome": "no_action_required", "outcome_reason": "the boundary meter was read"}
+
+
 class World(NamedTuple):
-    """What ALPHA has in the register: two agreements, an override, a confirmation, an upload."""
+    """What ALPHA has in the register: two agreements, an override, a confirmation, a dispute, an upload."""
 
     ids: dict[str, str]
 
@@ -80,6 +91,10 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/evidence/{evidence}", (403, 403, 403, 403, 200), {}),
     Endpoint("GET", "/v1/evidence/{evidence}/history", (403, 403, 403, 403, 200), {}),
     Endpoint("POST", "/v1/evidence/{evidence}/end", (403, 403, 403, 403, 200), {"json": {}, "headers": match()}),
+    Endpoint("POST", "/v1/disputes", (409, 403, 201, 403, 403), {"json": DISPUTE}),
+    Endpoint("GET", "/v1/disputes/{dispute}", (200, 404, 200, 404, 200), {}),
+    Endpoint("GET", "/v1/disputes/{dispute}/history", (200, 404, 200, 404, 200), {}),
+    Endpoint("POST", "/v1/disputes/{dispute}/settle", (403, 403, 403, 403, 200), {"json": SETTLEMENT, "headers": match()}),
     Endpoint("POST", "/v1/parties", (403, 403, 403, 403, 201), {"json": {"party_id": "NEW", "name": "New", "roles": ["fsp"]}}),
     Endpoint("GET", "/v1/parties", (403, 403, 403, 403, 200), {}),
     Endpoint("GET", "/v1/parties/ALPHA", (403, 403, 403, 403, 200), {}),
@@ -95,6 +110,7 @@ ROWS_SEEN = {
     "/v1/overrides": {"ALPHA": 1, "BRAVO": 0, "SOUTHERN": 1, "NESO": 0, "OFFICE": 1},
     "/v1/confirmations": {"ALPHA": 1, "BRAVO": 0, "OFFICE": 1},
 }
+DISPUTES_SEEN = {"ALPHA": 1, "SOUTHERN": 1, "OFFICE": 1}
 HIDDEN_FROM_BUYERS = {"recorded_by_client_id", "consent_reference"}
 
 
@@ -107,6 +123,7 @@ def world(served: Served) -> World:
         "evidence": served.record()["evidence_id"],
         "override": served.call("ALPHA", "POST", "/v1/overrides", json=OVERRIDE).json()["override_id"],
         "confirmation": served.call("ALPHA", "POST", "/v1/confirmations", json=CONFIRMATION).json()["confirmation_id"],
+        "dispute": served.call("ALPHA", "POST", "/v1/disputes", json=DISPUTE).json()["dispute_id"],
     }
     sent = served.call("ALPHA", "POST", "/v1/uploads", content=ENDPOINTS[8].given["content"], headers={"Content-Type": "text/csv"})
     return World({**made, "upload": sent.json()["upload_id"]})
@@ -131,7 +148,7 @@ def test_the_matrix_knows_every_route(served: Served) -> None:
 def _template(path: str) -> str:
     for name in ("local", "balancing", "elsewhere"):
         path = path.replace(f"{{{name}}}", "{agreement_id}")
-    for name in ("upload", "override", "confirmation", "evidence"):
+    for name in ("upload", "override", "confirmation", "evidence", "dispute"):
         path = path.replace(f"{{{name}}}", f"{{{name}_id}}")
     return path.replace("second", "{client_id}").replace("/ALPHA", "/{party_id}").replace("/BRAVO", "/{party_id}")
 
@@ -180,7 +197,7 @@ def test_the_roles_of_a_party_add_up(served: Served) -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-@pytest.mark.parametrize("path", ROWS_SEEN)
+@pytest.mark.parametrize("path", [*ROWS_SEEN, "/v1/disputes"])
 def test_postgresql_hides_foreign_rows_even_from_a_query_without_conditions(
     served: Served, world: World, database: RegisterDatabase, path: str
 ) -> None:
@@ -192,7 +209,7 @@ def test_postgresql_hides_foreign_rows_even_from_a_query_without_conditions(
 
     assert seen(NOTHING) == 0
     for party_id in EVERYONE:
-        assert seen(reach_of(caller_of(party_id))) == ROWS_SEEN[path].get(party_id, 0), party_id
+        assert seen(reach_of(caller_of(party_id))) == {**ROWS_SEEN, "/v1/disputes": DISPUTES_SEEN}[path].get(party_id, 0), party_id
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

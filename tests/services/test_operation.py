@@ -23,7 +23,16 @@ from fmar_spark.services.register.overrides import declare_override
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.sample import SAMPLE_MPAN, SAMPLE_PARTIES, fill_register, write_sample_lake
 
-STEPS = ("0001_tables", "0002_guards", "0003_evidence", "0004_uploads", "0005_audit_retention", "0006_row_faults", "0007_rejected_rows")
+STEPS = (
+    "0001_tables",
+    "0002_guards",
+    "0003_evidence",
+    "0004_uploads",
+    "0005_audit_retention",
+    "0006_row_faults",
+    "0007_rejected_rows",
+    "0008_disputes",
+)
 HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
 
 

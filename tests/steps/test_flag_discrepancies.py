@@ -10,7 +10,7 @@ import pytest
 
 from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS, NOTICES
-from fmar_spark.contracts.register import OVERRIDES
+from fmar_spark.contracts.register import DISPUTES, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import start_run
@@ -80,7 +80,19 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     size = {"rated_kw": 12.0, "rated_kw_upper": 14.0, "rated_kw_max": 15.0, "events_seen": 40, "confidence": 0.95, "tier": "high"}
     put(store, tmp_path, CAPABILITY, [{"mpan_id": PLACE["mpan_id"], "asset_class": "battery", "direction": "export"} | size])
     put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
+    named = {
+        "dispute_id": "d",
+        "version": 1,
+        "record_kind": "agreement",
+        "record_id": "a",
+        "record_run_id": "version 1",
+        "change": "created",
+    }
+    complaint = {"alleged_error": "e", "evidence": "x", "raised_by_party_id": "ALPHA", "parties": "ALPHA,SOUTHERN", "known_from_at": NOW}
+    put(store, tmp_path, DISPUTES, [PLACE | words | named | complaint])
     delivery, override = flag(store)
+    told = {(row["flag_id"], row["change"], row["recipient"]) for row in store.read(NOTICES).collect() if row["flag_id"] == "d"}
+    assert told == {("d", "raised", "party:ALPHA"), ("d", "raised", "party:SOUTHERN")}
     assert (override["state"], override["severity"], override["declared"], override["observed_upper"]) == ("open", "high", 50.0, 15.0)
     assert override["evidence"] == "rated_kw 50.00 kW declared since 2025-12-31, 12.00 observed and at most 15.00 in 40 events"
     assert override["recipients"] == ["fsp:ALPHA", "dno:20"]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
-from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, FLEET, OVERRIDES
+from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, FLEET, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import start_run
@@ -64,7 +64,7 @@ class FakeRegister:
     """Versions by table, answered as the register does: each once, with the newest entry that touched it."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, list[dict[str, Any]]] = {"agreements": [], "overrides": [], "confirmations": []}
+        self.rows: dict[str, list[dict[str, Any]]] = {"agreements": [], "overrides": [], "confirmations": [], "disputes": []}
         self.asked: list[tuple[str, int]] = []
         self.states: dict[str, str] = {}
 
@@ -74,7 +74,7 @@ class FakeRegister:
 
     def changes(self, table: str, after_seq: int) -> Iterator[pa.Table]:
         self.asked.append((table, after_seq))
-        contract = {"agreements": AGREEMENTS, "overrides": OVERRIDES, "confirmations": CONFIRMATIONS}[table]
+        contract = {"agreements": AGREEMENTS, "overrides": OVERRIDES, "confirmations": CONFIRMATIONS, "disputes": DISPUTES}[table]
         touched = [row for row in self.rows[table] if max(row["ledger_seq"], row["closed_by_seq"] or 0) > after_seq]
         if touched:
             stored = pa.schema([field for field in arrow_schema(contract) if field.name != "claim_state"])
@@ -99,9 +99,9 @@ def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
 def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableStore) -> None:
     register = FakeRegister()
     register.rows["agreements"] = [version(1)]
-    assert mirror(store, register) == {"agreements": 1, "overrides": 0, "confirmations": 0, "claim_states": 1}
+    assert mirror(store, register) == {"agreements": 1, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 1}
     first = rows_of(store, AGREEMENTS)
-    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 0}
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 0}
     assert rows_of(store, AGREEMENTS) == first
 
     later = datetime(2026, 3, 1, tzinfo=UTC)
@@ -110,15 +110,15 @@ def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableS
         version(3, version=2, change="amended", primacy_tier=2, known_from_at=later),
     ]
     register.rows["overrides"] = [version(2)]
-    assert mirror(store, register) == {"agreements": 2, "overrides": 1, "confirmations": 0, "claim_states": 2}
+    assert mirror(store, register) == {"agreements": 2, "overrides": 1, "confirmations": 0, "disputes": 0, "claim_states": 2}
     kept = rows_of(store, AGREEMENTS)
     assert [(row["version"], row["primacy_tier"], row["known_to_at"] is None) for row in kept] == [(1, 1, False), (2, 2, True)]
     assert kept[0]["known_to_at"] == kept[1]["known_from_at"]
-    assert register.asked[-3:] == [("agreements", 1), ("overrides", 0), ("confirmations", 0)]
+    assert register.asked[-4:] == [("agreements", 1), ("overrides", 0), ("confirmations", 0), ("disputes", 0)]
     register.states = {"AMS-1": "verified"}
-    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 2}
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 2}
     assert [row["claim_state"] for row in rows_of(store, AGREEMENTS)] == ["verified", "verified"]
-    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 0}
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 0}
 
 
 def test_another_register_or_a_rewritten_ledger_is_rejected(store: TableStore) -> None:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from fmar_spark.domain.markets import Role
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.derived import Detection
+from fmar_spark.services.register.derived import Detection, Record
 from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.parties import add_party, appoint_client, join_list
 from fmar_spark.services.register.records import change_of
@@ -85,12 +85,20 @@ class FixedDerived:
             (MPAN, Detection("ev", True, 0.78, "medium", "characterised", "model-3", date(2026, 1, 5))),
             (MPAN, Detection("heat_pump", False, 0.04, "high", "characterised", "model-3", date(2026, 1, 5))),
         ]
+        self.records: dict[tuple[str, str, str], list[Record]] = {
+            ("detection", MPAN, "ev"): [Record("", "", "run-1")],
+            ("flag", MPAN, "flag-1"): [Record("AMS-1", "ALPHA", "run-1")],
+            ("delivery_check", MPAN, "event-1"): [Record("AMS-1", "ALPHA", "run-1"), Record("AMS-2", "BRAVO", "run-1")],
+        }
 
     def find_capability(self, mpan_id: str) -> list[dict[str, Any]]:
         return [row for row in self.capability if row["mpan_id"] == mpan_id]
 
     def find_detections(self, mpan_id: str) -> list[Detection]:
         return [detection for place, detection in self.detections if place == mpan_id]
+
+    def find_records(self, kind: str, mpan_id: str, record_id: str) -> list[Record]:
+        return self.records.get((kind, mpan_id, record_id), [])
 
 
 @dataclass

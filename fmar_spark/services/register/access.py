@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, true
+from sqlalchemy import ColumnElement, and_, exists, false, literal, or_, true
 from sqlalchemy.sql.selectable import FromClause
 
 from fmar_spark.domain.markets import MARKETS_OF_ROLE, Market, Role
@@ -30,6 +30,12 @@ class Action(StrEnum):
     """See what supports and contradicts claims."""
     WRITE_EVIDENCE = "write_evidence"
     """Record allocations, consents, approvals and disputes."""
+    READ_DISPUTES = "read_disputes"
+    """See the disputes that concern one."""
+    RAISE_DISPUTES = "raise_disputes"
+    """Say that a record is wrong."""
+    SETTLE_DISPUTES = "settle_disputes"
+    """Decide what becomes of a disputed record."""
     READ_PARTIES = "read_parties"
     """See who takes part."""
     APPOINT = "appoint"
@@ -45,10 +51,12 @@ ACTIONS_OF_ROLE: Final[ActionsOfRole] = {
             Action.WRITE_OVERRIDES,
             Action.READ_CONFIRMATIONS,
             Action.WRITE_CONFIRMATIONS,
+            Action.READ_DISPUTES,
+            Action.RAISE_DISPUTES,
         }
     ),
-    Role.DNO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
-    Role.NESO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES}),
+    Role.DNO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES, Action.READ_DISPUTES, Action.RAISE_DISPUTES}),
+    Role.NESO: frozenset({Action.READ_AGREEMENTS, Action.READ_OVERRIDES, Action.READ_DISPUTES, Action.RAISE_DISPUTES}),
     Role.PLATFORM: frozenset(),
     Role.OFGEM: frozenset(),
     Role.ADMINISTRATOR: frozenset(
@@ -58,6 +66,8 @@ ACTIONS_OF_ROLE: Final[ActionsOfRole] = {
             Action.READ_CONFIRMATIONS,
             Action.READ_EVIDENCE,
             Action.WRITE_EVIDENCE,
+            Action.READ_DISPUTES,
+            Action.SETTLE_DISPUTES,
             Action.READ_PARTIES,
             Action.APPOINT,
         }
@@ -80,6 +90,8 @@ class Reach(NamedTuple):
     """Sees these markets everywhere."""
     is_everything: bool = False
     """Sees all rows."""
+    party_id: str = ""
+    """Sees and raises disputes as this party."""
 
 
 NOTHING: Final = Reach()
@@ -93,12 +105,14 @@ def reach_of(caller: Caller) -> Reach:
         distributor_ids=caller.distributor_ids if Role.DNO in caller.roles else (),
         markets=tuple(sorted(MARKETS_OF_ROLE[Role.NESO])) if Role.NESO in caller.roles else (),
         is_everything=Role.ADMINISTRATOR in caller.roles,
+        party_id=caller.party_id,
     )
 
 
 def visible_to(caller: Caller, row: dict[str, Any]) -> dict[str, Any]:
     """The row without the fields that the caller may not see."""
-    if Role.ADMINISTRATOR in caller.roles or row.get("fsp_id") == reach_of(caller).fsp_id:
+    is_own = row["recorded_by_party_id"] == caller.party_id if "raised_by_party_id" in row else row.get("fsp_id") == reach_of(caller).fsp_id
+    if Role.ADMINISTRATOR in caller.roles or is_own:
         return row
     return {name: value for name, value in row.items() if name not in PRIVATE_FIELDS}
 
@@ -137,3 +151,12 @@ def confirmations_within(reach: Reach, table: FromClause) -> ColumnElement[bool]
     if reach.is_everything:
         return true()
     return table.c.fsp_id == reach.fsp_id if reach.fsp_id else false()
+
+
+def disputes_within(reach: Reach, table: FromClause) -> ColumnElement[bool]:
+    """Those that concern the party."""
+    if reach.is_everything:
+        return true()
+    if not reach.party_id:
+        return false()
+    return literal(",").concat(table.c.parties).concat(",").contains(f",{reach.party_id},", autoescape=True)

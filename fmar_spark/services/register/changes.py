@@ -11,7 +11,7 @@ from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.claims import Claim, find_states
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import read_entries, read_head
-from fmar_spark.services.register.tables import AGREEMENTS, FSP_OWNED, LEDGER, Subject
+from fmar_spark.services.register.tables import AGREEMENTS, LEDGER, MIRRORED, Subject
 
 _ENTRIES_AT_ONCE: Final = 200_000
 _CLAIMS_AT_ONCE: Final = 100_000
@@ -45,7 +45,7 @@ class RegisterChanges:
 
     def changes(self, table: str, after_seq: int) -> Iterator[pa.Table]:
         """Each version once, at the newest entry that touched it; parts cover whole runs of entries, so any may be the last."""
-        subject = next(subject for subject in FSP_OWNED if f"{subject.kind}s" == table)
+        subject = next(subject for subject in MIRRORED if f"{subject.kind}s" == table)
         with self._database.reading(EVERYTHING) as connection:
             head, _ = read_head(connection)
         for first in range(after_seq, head, _ENTRIES_AT_ONCE):

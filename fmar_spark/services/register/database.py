@@ -40,6 +40,7 @@ _IS_WRITE: Final = "fmar_is_write"
 _BUSY_STATES: Final = ("55P03", "57014", "53300", "57P01", "57P03", "40001", "40P01")
 _SET_REACH: Final = text(
     "SELECT set_config('fmar.scope', :scope, true), set_config('fmar.fsp_id', :fsp_id, true), "
+    "set_config('fmar.party_id', :party_id, true), "
     "set_config('fmar.distributor_ids', :distributor_ids, true), set_config('fmar.markets', :markets, true), "
     "set_config('lock_timeout', :lock_timeout, true)"
 )
@@ -166,6 +167,7 @@ class RegisterDatabase:
         session = {
             "scope": "all" if reach.is_everything else "",
             "fsp_id": reach.fsp_id,
+            "party_id": reach.party_id,
             "distributor_ids": ",".join(reach.distributor_ids),
             "markets": ",".join(reach.markets),
             "lock_timeout": f"{int(self._lock_timeout_seconds * 1000)}ms",

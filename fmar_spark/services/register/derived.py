@@ -9,11 +9,33 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
+from fmar_spark.contracts.deliveries import DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.markets import RecordKind
 from fmar_spark.engine.lake_files import open_rows
 
 _log = logging.getLogger(__name__)
 _DETECTION_COLUMNS: Final = ("mpan_id", "asset_class", "present_probability", "is_present", "tier", "status", "model_version", "as_of_date")
+
+RECORDS: Final[dict[str, tuple[TableContract, str]]] = {
+    RecordKind.DETECTION: (ASSET_DETECTIONS, "asset_class"),
+    RecordKind.CAPABILITY: (CAPABILITY, "asset_class"),
+    RecordKind.DELIVERY_CHECK: (DELIVERY_CHECKS, "event_id"),
+    RecordKind.DELIVERY_EVIDENCE: (DELIVERY_EVIDENCE, "amsid"),
+    RecordKind.FLAG: (DISCREPANCIES, "flag_id"),
+}
+"""Derived records that can be disputed: their table, and the column that tells those of one meter point apart."""
+
+
+class Record(NamedTuple):
+    """A derived record that somebody names."""
+
+    amsid: str
+    """Empty where it is of the meter point."""
+    fsp_id: str
+    """Whose declaration it speaks of; empty where of none."""
+    run_id: str
+    """Run that wrote it."""
 
 
 class Detection(NamedTuple):
@@ -36,6 +58,9 @@ class Derived(Protocol):
 
     def find_detections(self, mpan_id: str) -> list[Detection]:
         """The answers of gold.asset_detections for a meter point; none where it was not looked at."""
+
+    def find_records(self, kind: str, mpan_id: str, record_id: str) -> list[Record]:
+        """The derived records of a kind and id at a meter point."""
 
 
 class LakeDerived:
@@ -64,6 +89,12 @@ class LakeDerived:
             )
             for row in rows
         ]
+
+    def find_records(self, kind: str, mpan_id: str, record_id: str) -> list[Record]:
+        """The derived records of a kind and id at a meter point."""
+        contract, name = RECORDS[kind]
+        rows = self._rows(contract, mpan_id, contract.names)
+        return [Record(row.get("amsid", ""), row.get("fsp_id", ""), str(row["run_id"])) for row in rows if row[name] == record_id]
 
     def _rows(self, contract: TableContract, mpan_id: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
         try:

@@ -22,7 +22,7 @@ from fmar_spark.services.register.database import RegisterDatabase, find_pending
 from fmar_spark.services.register.ledger import Actor, Anchor
 from fmar_spark.services.register.parties import add_party, appoint_client, change_party, find_party, join_list, split_list
 from fmar_spark.services.register.records import Change, Row, change_of, known_at, valid_at
-from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, EVIDENCE, FSP_OWNED, PARTY
+from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, EVIDENCE, MIRRORED, PARTY
 from fmar_spark.services.register.uploads import Order, apply_upload, find_upload_rows
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, format_moment
@@ -179,7 +179,7 @@ def open_private(path: Path) -> TextIO:
 
 def export_versions(database: RegisterDatabase, kind: str, file: IO[str]) -> int:
     """Write every version of one kind as CSV, formulas defused; how many."""
-    subject = next(subject for subject in (*FSP_OWNED, PARTY, EVIDENCE) if subject.kind == kind)
+    subject = next(subject for subject in (*MIRRORED, PARTY, EVIDENCE) if subject.kind == kind)
     names = [column.name for column in subject.table.columns if column.name != "distributor_id"]
     writer = csv.writer(file)
     writer.writerow(names)

@@ -19,6 +19,7 @@ AMENDED: Final = "amended"
 ENDED: Final = "ended"
 SUPERSEDED: Final = "superseded"
 DISPLACED: Final = "displaced"
+SETTLED: Final = "settled"
 REGISTER: Final = Actor("register", "rules")
 """Records what follows from the rules and is no party's own change."""
 

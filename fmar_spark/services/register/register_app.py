@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fmar_spark.services.register import (
     routes_agreements,
     routes_confirmations,
+    routes_disputes,
     routes_evidence,
     routes_overrides,
     routes_parties,
@@ -33,7 +34,7 @@ from fmar_spark.services.web.signing_keys import DEVELOPMENT_ISSUER, Development
 from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import Settings
 
-_ROUTES = (routes_agreements, routes_uploads, routes_overrides, routes_confirmations, routes_evidence, routes_parties)
+_ROUTES = (routes_agreements, routes_uploads, routes_overrides, routes_confirmations, routes_evidence, routes_disputes, routes_parties)
 _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 

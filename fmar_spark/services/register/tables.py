@@ -140,6 +140,23 @@ EVIDENCE_ROWS: Final = _versioned(
 Index("evidence_versions_asset", EVIDENCE_ROWS.c.amsid, EVIDENCE_ROWS.c.mpan_id)
 Index("evidence_versions_place", EVIDENCE_ROWS.c.mpan_id, EVIDENCE_ROWS.c.amsid)
 
+DISPUTES: Final = _versioned(
+    "dispute_versions",
+    "dispute_id",
+    *_place(),
+    Column("record_kind", String(24), nullable=False),
+    Column("record_id", String(128), nullable=False),
+    Column("record_run_id", String(64), nullable=False),
+    Column("alleged_error", String(500), nullable=False),
+    Column("evidence", String(500), nullable=False),
+    Column("raised_by_party_id", String(64), nullable=False),
+    Column("parties", String(500), nullable=False),
+    Column("outcome", String(24)),
+    Column("outcome_reason", String(500)),
+)
+Index("dispute_versions_asset", DISPUTES.c.mpan_id, DISPUTES.c.amsid)
+Index("dispute_versions_raiser", DISPUTES.c.raised_by_party_id, DISPUTES.c.dispute_id)
+
 PARTIES: Final = _versioned(
     "party_versions",
     "party_id",
@@ -261,5 +278,23 @@ CONFIRMATION: Final = Subject(
 PARTY: Final = Subject("party", PARTIES, "party_id", ("name", "roles", "distributor_ids", "is_active"))
 CLIENT: Final = Subject("client", CLIENTS, "client_id", ("party_id", "is_active"))
 EVIDENCE: Final = Subject("evidence", EVIDENCE_ROWS, "evidence_id", (*_PLACE_FIELDS, "basis", "reference", "valid_from_at", "valid_to_at"))
-SUBJECTS: Final = (AGREEMENT, OVERRIDE, CONFIRMATION, PARTY, CLIENT, EVIDENCE)
-FSP_OWNED: Final = (AGREEMENT, OVERRIDE, CONFIRMATION)
+DISPUTE: Final = Subject(
+    "dispute",
+    DISPUTES,
+    "dispute_id",
+    (
+        *_PLACE_FIELDS,
+        "record_kind",
+        "record_id",
+        "record_run_id",
+        "alleged_error",
+        "evidence",
+        "raised_by_party_id",
+        "parties",
+        "outcome",
+        "outcome_reason",
+    ),
+)
+SUBJECTS: Final = (AGREEMENT, OVERRIDE, CONFIRMATION, PARTY, CLIENT, EVIDENCE, DISPUTE)
+MIRRORED: Final = (AGREEMENT, OVERRIDE, CONFIRMATION, DISPUTE)
+"""What the lake has a copy of."""
