@@ -1,3 +1,4 @@
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -9,9 +10,10 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, FLEET, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.migrations import migrate_tables
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.schema import struct_type
-from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.store import TableStore, Transaction
 from fmar_spark.errors import InputError
 from fmar_spark.steps import build_fleet, mirror_register
 
@@ -119,6 +121,21 @@ def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableS
     assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 2}
     assert [row["claim_state"] for row in rows_of(store, AGREEMENTS)] == ["verified", "verified"]
     assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 0}
+
+
+def test_a_mirror_from_before_claims_gets_their_states_and_keeps_its_rows(store: TableStore) -> None:
+    """``silver.agreements`` as it was written before it had the column claim_state."""
+    register = FakeRegister()
+    register.rows["agreements"] = [version(1)]
+    before = dataclasses.replace(AGREEMENTS, columns=tuple(column for column in AGREEMENTS.columns if column.name != "claim_state"))
+    stored = arrow_schema(before)
+    rows = pa.Table.from_pylist([{name: row[name] for name in stored.names} for row in register.rows["agreements"]], stored)
+    store.append(store.spark.createDataFrame(rows.to_pandas(), struct_type(before)), before, Transaction("an earlier version", 1))
+    migrate_tables(store, [AGREEMENTS])
+    assert [(row["agreement_id"], row["claim_state"]) for row in rows_of(store, AGREEMENTS)] == [("a1", None)]
+    register.states = {"AMS-1": "disputed"}
+    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 1}
+    assert [(row["agreement_id"], row["claim_state"]) for row in rows_of(store, AGREEMENTS)] == [("a1", "disputed")]
 
 
 def test_another_register_or_a_rewritten_ledger_is_rejected(store: TableStore) -> None:
