@@ -61,6 +61,7 @@ setup(
             "plotly",
             "uuid-utils",
         ],
+        "kafka": ["confluent-kafka"],
         "report": ["plotly", "deltalake", "duckdb"],
         "test": [
             "pytest>=9",

@@ -61,6 +61,7 @@ EXTRAS_OF_ROOM = {
     "report": {"report"},
     "evaluation": {"report", "train"},
     "services": {"serve"},
+    "services/gateway": {"serve", "kafka"},
 }
 """What must be installed beside the wheel's own needs for a room to be imported; the others need nothing more."""
 

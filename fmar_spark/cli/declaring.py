@@ -26,6 +26,7 @@ EXTRA_OF_PACKAGE: Final = {
     "duckdb": "report",
     "plotly": "report",
     "mlflow": "train",
+    "confluent_kafka": "kafka",
     "alembic": "serve",
     "fastapi": "serve",
     "httpx": "serve",

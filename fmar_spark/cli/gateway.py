@@ -15,8 +15,16 @@ def gateway(
     host: Annotated[str, Option(help="address to listen on (default: this machine alone)")] = "127.0.0.1",
     port: Annotated[int, Option(help="port to listen on")] = 8443,
     landing: Annotated[Path | None, Option(metavar="DIR", help="landing folder (default: the setting gateway.landing)")] = None,
+    kafka: Annotated[
+        str | None, Option(metavar="SERVERS", help="host:port,... of a Kafka cluster or Event Hub, instead of a landing folder")
+    ] = None,
+    topic: Annotated[str | None, Option(metavar="T", help="its topic")] = None,
+    kafka_config: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="properties of librdkafka's producer, name=value a line: security.protocol, sasl.username, ..."),
+    ] = None,
 ) -> None:
-    """Take messages that the DIP posts, and acknowledge each once it is on the disk.
+    """Take messages that the DIP posts, and acknowledge each once it is on the disk, or on all replicas of a topic.
 
-    POST /dip/CHANNEL with the DIP's signature, the channel's X-API-Key and a client certificate; ingest takes them from the folder.
+    POST /dip/CHANNEL with the DIP's signature, the channel's X-API-Key and a client certificate; ingest takes them from there.
     """

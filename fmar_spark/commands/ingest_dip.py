@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fmar_spark.app import App
 from fmar_spark.errors import ConfigError
+from fmar_spark.settings.client_files import read_client
 from fmar_spark.steps import ingest_dip
 
 KAFKA_PACKAGE = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.1.1"
@@ -17,7 +18,7 @@ def run(app: App, landing: str | None, kafka: str | None, topic: str | None, kaf
         raise ConfigError("--kafka and --topic: both or neither wanted")
     if kafka_config and not kafka:
         raise ConfigError("--kafka-config: goes with --kafka")
-    client = ingest_dip.read_client(str(kafka_config)) if kafka_config else {}
+    client = read_client(str(kafka_config), "--kafka-config") if kafka_config else {}
     source = ingest_dip.Topic(kafka, topic, client) if kafka and topic else ingest_dip.find_landing(landing or "")
     if kafka:
         app.start_spark((KAFKA_PACKAGE,))

@@ -238,6 +238,13 @@ class GatewaySettings(Section):
     """The address to which the DIP sends messages: who may send, and what is held in memory before it is on the disk."""
 
     landing: str = Field("landing", description="Landing folder, which ingest_dip reads.")
+    kafka: str = Field("", description="host:port,... of a Kafka cluster or Event Hub that takes the messages instead of a landing folder.")
+    topic: str = Field("", description="Its topic, which ingest_dip reads.")
+    kafka_config: str = Field("", description="File of properties of librdkafka's producer, name=value a line; it may hold secrets.")
+    record_bytes: int = Field(
+        900_000, ge=1024, description="Bodies become records of up to this size; Kafka and Event Hubs take 1 MB unless set otherwise."
+    )
+    delivery_seconds: float = Field(20.0, gt=0, le=300, description="How long all replicas of a topic may take; then 503 with Retry-After.")
     public_url: str = Field("", description="Scheme, host and port as the DIP addresses them; empty = those of the request.")
     channels: dict[str, str] = Field({}, description="Channels, the last part of their URL, and the SHA-256 of each one's API key in hex.")
     signature_issuers: str = Field("", description="File of PEM certificates whose holders issue the DIP's signing certificates.")
@@ -256,10 +263,12 @@ class GatewaySettings(Section):
     head_seconds: float = Field(10.0, gt=0, description="A connection on which no whole request head arrives in time is closed.")
     max_connections: int = Field(500, ge=1, description="Connections that are held at once; more answer 503.")
     max_waiting_bytes: int = Field(
-        128 * 2**20, ge=1024, description="Bytes of bodies that arrive or wait for the disk; more answer 503 with Retry-After."
+        128 * 2**20, ge=1024, description="Bytes of bodies that arrive or wait to be stored; more answer 503 with Retry-After."
     )
     batch_bytes: int = Field(8 * 2**20, ge=1024, description="Bodies are joined in one landing file up to this size.")
-    linger_seconds: float = Field(0.005, ge=0, le=1, description="How long a landing file waits for further bodies.")
+    linger_seconds: float = Field(
+        0.005, ge=0, le=1, description="How long a landing file, or a request to Kafka, waits for further bodies."
+    )
     least_free_bytes: int = Field(2**30, ge=0, description="Room on the disk below which nothing more is taken.")
     answers_bytes: int = Field(64 * 2**20, ge=1024, description="Answers that are remembered, so that a repeated request is stored once.")
     watch_port: int = Field(9108, ge=0, le=65535, description="Port of health and metrics, on this machine alone; 0 = none.")

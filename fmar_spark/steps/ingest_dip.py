@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -53,28 +52,6 @@ class Topic(NamedTuple):
     def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
         """The stream of its records."""
         return topic_rows(spark, self.servers, self.name, settings.records_per_trigger, self.client)
-
-
-def read_client(path: str) -> dict[str, str]:
-    """The properties in a file of Kafka's consumer: ``name=value`` on each line, ``#`` before a comment.
-
-    Raises:
-        ConfigError: the file cannot be read, or a line is neither; only the line's number is reported, for it may be a secret.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--kafka-config: {path}: {error}") from error
-    client = {}
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError(f"--kafka-config: {path}: line {number}: name=value wanted")
-        client[name.strip()] = value.strip()
-    return client
 
 
 def find_landing(folder: str) -> Folder:

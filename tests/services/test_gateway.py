@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from benchmark_gateway import batch_messages, start_gateway
+from confluent_kafka import Producer
 from fastapi.testclient import TestClient
 from send_dip import Keys, Signer, join, load_signer, make_keys
 
@@ -266,6 +268,8 @@ def test_a_proxys_word_counts_from_its_address_alone(keys: Path, tmp_path: Path)
         ({"tls": "proxy"}, "test", "gateway.tls"),
         ({"tls": "none", "tls_key": "k.pem"}, "test", "gateway.tls"),
         ({"tls": "none", "proxies": ["10.0.0.0/8"]}, "test", "gateway.tls"),
+        ({"kafka": "host:9092"}, "test", "gateway.kafka, gateway.topic: both or neither"),
+        ({"kafka_config": "client.properties"}, "test", "gateway.kafka, gateway.topic: both or neither"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_an_error(
@@ -273,6 +277,23 @@ def test_settings_that_do_not_fit_together_are_an_error(
 ) -> None:
     with pytest.raises(ConfigError, match=setting):
         check_settings(settings_for(keys, tmp_path, **changes).gateway, env)
+
+
+def test_a_topic_takes_the_place_of_the_folder_and_one_that_is_away_is_busy(keys: Path, tmp_path: Path) -> None:
+    quiet = logging.getLogger("quiet")
+    quiet.setLevel(logging.CRITICAL)
+    broker = Producer({"test.mock.num.brokers": 1, "logger": quiet})
+    (found,) = broker.list_topics(timeout=10).brokers.values()
+    body = join([text for _, text in messages_of(3)])
+    with gateway(keys, tmp_path / "none", kafka=f"{found.host}:{found.port}", topic="dip") as opened:
+        assert (opened.post(body).status_code, opened.parts.writer.stored) == (201, 1)
+        assert opened.post(body).status_code == 201
+        assert (opened.parts.writer.stored, opened.parts.writer.waiting_bytes) == (1, 0)
+    with gateway(keys, tmp_path / "none", kafka="127.0.0.1:1", topic="dip", delivery_seconds=0.3) as opened:
+        answer = opened.post(body)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert not (tmp_path / "none").exists()
+    assert broker.flush(1) == 0
 
 
 def test_an_issuer_file_without_certificates_is_rejected(keys: Path, tmp_path: Path) -> None:

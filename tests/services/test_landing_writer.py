@@ -39,7 +39,7 @@ def test_bodies_that_wait_together_share_a_file(tmp_path: Path) -> None:
     writer = LandingWriter(tmp_path, LIMITS._replace(linger_seconds=0.2))
     asyncio.run(write_all(writer))
     writer.stop()
-    assert writer.files == 1
+    assert writer.stored == 1
     assert sorted(landed(tmp_path)) == sorted(name for name, _ in batch)
 
 

@@ -25,7 +25,7 @@ from fmar_spark.simulate.landing import TRUTH_FOLDER, write_landing
 from fmar_spark.simulate.messages import DayMessage, write_message
 from fmar_spark.simulate.plan import FleetPlan
 from fmar_spark.steps import ingest_dip
-from fmar_spark.steps.ingest_dip import check_rejected, find_landing, read_client
+from fmar_spark.steps.ingest_dip import check_rejected, find_landing
 
 BASE = DayMessage("2000056535971", "_H", "AI", "2023-01-10", (250,) * 48, "W", "2020-01-01", "2023-01-11T06:00:00+00:00")
 EVER_NEW = {"run_id", "quarantined_at", "ingested_at"}
@@ -247,24 +247,3 @@ def test_what_an_earlier_version_took_by_its_checkpoint_is_not_taken_again(store
     counts = ingest(store, landing)
     assert (counts["messages_in"], counts["accepted"]) == (1, 1)
     assert ingest(store, landing)["messages_in"] == 0
-
-
-def test_a_kafka_client_file_is_read_as_kafka_reads_it(tmp_path: Path) -> None:
-    file = tmp_path / "client.properties"
-    file.write_text(
-        '# Event Hubs\nsecurity.protocol = SASL_SSL\n\nsasl.jaas.config=x.Login required username="$Connection" password="a=b";\n'
-    )
-    assert read_client(str(file)) == {
-        "security.protocol": "SASL_SSL",
-        "sasl.jaas.config": 'x.Login required username="$Connection" password="a=b";',
-    }
-
-
-def test_a_line_of_a_kafka_client_file_that_is_none_is_named_without_its_text(tmp_path: Path) -> None:
-    file = tmp_path / "client.properties"
-    file.write_text("security.protocol=SASL_SSL\nhunter2\n")
-    with pytest.raises(ConfigError, match=r"client.properties: line 2: name=value wanted") as caught:
-        read_client(str(file))
-    assert "hunter2" not in str(caught.value)
-    with pytest.raises(ConfigError, match=r"absent\.properties"):
-        read_client(str(tmp_path / "absent.properties"))

@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fmar_spark import __version__
 from fmar_spark.intake.dip.rules import DecodeRules
-from fmar_spark.services.gateway.landing_writer import LandingWriter
 from fmar_spark.services.gateway.receipts import Received, receive
 from fmar_spark.services.gateway.signatures import SIGNED_HEADERS, SignatureCheck, SignedRequest
+from fmar_spark.services.gateway.sink import Sink
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.metrics import Metrics
 from fmar_spark.services.web.problems import (
@@ -95,7 +95,7 @@ class GatewayParts:
 
     settings: GatewaySettings
     rules: DecodeRules
-    writer: LandingWriter
+    writer: Sink
     signatures: SignatureCheck
     metrics: GatewayMetrics
     answers: Answers
@@ -120,7 +120,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @router.post("/dip/{channel}")
 async def take_messages(channel: str, request: Request) -> Response:
-    """Take an array of messages: 201 all accepted, 207 some, 400 none, once they are on the disk.
+    """Take an array of messages: 201 all accepted, 207 some, 400 none, once they are durable.
 
     Raises:
         ServiceError: the request is not the DIP's, or cannot be stored now.
@@ -139,7 +139,7 @@ async def take_messages(channel: str, request: Request) -> Response:
 class Room:
     """What one request holds of the bytes that may wait."""
 
-    def __init__(self, writer: LandingWriter) -> None:
+    def __init__(self, writer: Sink) -> None:
         """None yet."""
         self._writer = writer
         self._held = 0
@@ -161,7 +161,7 @@ class Room:
 
 
 async def _store(channel: str, request: Request, parts: GatewayParts, body: bytes) -> Response:
-    """The answer to a body that the DIP signed, once it is on the disk."""
+    """The answer to a body that the DIP signed, once it is durable."""
     is_small = len(body) <= _INLINE_BYTES
     signed = SignedRequest("POST", _signed_url(request, parts.settings), _take_headers(request), body)
     signature = parts.signatures.check(signed) if is_small else await run_in_threadpool(parts.signatures.check, signed)
@@ -296,4 +296,4 @@ class _Guard:
 
 def describe_health(parts: GatewayParts) -> dict[str, Any]:
     """How the gateway is: whether it can store, and how much waits."""
-    return {"ready": parts.writer.is_ready(), "waiting_bytes": parts.writer.waiting_bytes, "files": parts.writer.files}
+    return {"ready": parts.writer.is_ready(), "waiting_bytes": parts.writer.waiting_bytes, "stored": parts.writer.stored}

@@ -17,13 +17,13 @@ from typing import Final, NamedTuple
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.gateway.receipts import join_bodies
+from fmar_spark.services.gateway.sink import AGAIN, Sink
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.problems import BusyError
 
 UNFINISHED: Final = "_writing-"
 """Begins the name of a file that is not whole yet; ingestion ignores such names."""
 _ABANDONED_SECONDS: Final = 3600
-_AGAIN: Final = {"Retry-After": "5"}
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +43,7 @@ class _Waiting(NamedTuple):
     done: asyncio.Future[None]
 
 
-class LandingWriter:
+class LandingWriter(Sink):
     """Writes bodies below a landing folder, ``CHANNEL/DAY/ID.json``."""
 
     def __init__(self, folder: Path, limits: WriterLimits) -> None:
@@ -52,13 +52,11 @@ class LandingWriter:
         Raises:
             ConfigError: the folder cannot be written to.
         """
+        super().__init__(limits.waiting_bytes)
         self._folder = folder
         self._limits = limits
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._waiting_bytes = 0
         self._is_failing = False
-        self.files = 0
-        """Files written since the start."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._try_disk()
@@ -67,11 +65,6 @@ class LandingWriter:
         self._remove_abandoned()
         self._thread = threading.Thread(target=self._write_for_ever, name="landing-writer", daemon=True)
         self._thread.start()
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of requests that are not answered yet."""
-        return self._waiting_bytes
 
     def is_ready(self) -> bool:
         """Whether the next body can be expected to become durable; after a failure the disk is tried again. May block."""
@@ -88,20 +81,6 @@ class LandingWriter:
         _write_durably(probe, b"", self._folder)
         probe.unlink()
 
-    def reserve(self, length: int) -> None:
-        """Count bytes that arrive, until they are released.
-
-        Raises:
-            BusyError: more would wait than the settings allow.
-        """
-        if self._waiting_bytes + length > self._limits.waiting_bytes:
-            raise BusyError("backlog", "more arrives than the disk takes; send it again later", headers=_AGAIN)
-        self._waiting_bytes += length
-
-    def release(self, length: int) -> None:
-        """Bytes that were reserved are on the disk or given up."""
-        self._waiting_bytes -= length
-
     async def write(self, channel: str, body: bytes, *, is_joinable: bool) -> None:
         """Return once the body is on the disk.
 
@@ -113,7 +92,7 @@ class LandingWriter:
         try:
             await asyncio.shield(done)
         except OSError as error:
-            raise BusyError("not-stored", "the landing folder cannot be written to; send it again later", headers=_AGAIN) from error
+            raise BusyError("not-stored", "the landing folder cannot be written to; send it again later", headers=AGAIN) from error
 
     def stop(self) -> None:
         """Write what waits, then end."""
@@ -158,7 +137,7 @@ class LandingWriter:
             folder = self._folder / members[0].channel / datetime.now(UTC).date().isoformat()
             _make_folder(folder)
             _write_durably(folder / f"{new_id()}.json", content, folder)
-            self.files += 1
+            self.stored += 1
         except OSError as caught:
             error = caught
             _log.error("landing file not written: %s", caught.strerror or caught)

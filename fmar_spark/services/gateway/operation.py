@@ -4,6 +4,7 @@ import re
 import ssl
 import threading
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +14,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse
 
 from fmar_spark.errors import ConfigError
-from fmar_spark.intake.dip.rules import read_rules
+from fmar_spark.intake.dip.rules import DecodeRules, read_rules
 from fmar_spark.services.gateway.gateway_app import Answers, GatewayMetrics, GatewayParts, build_gateway, describe_health
 from fmar_spark.services.gateway.landing_writer import LandingWriter, WriterLimits
 from fmar_spark.services.gateway.signatures import SignatureCheck, load_certificates
+from fmar_spark.services.gateway.sink import Sink
 from fmar_spark.services.web.server import protocol_with
+from fmar_spark.settings.client_files import read_client
 from fmar_spark.settings.sections import GatewaySettings, Settings
 
 _UNTRUSTING: Final = frozenset({"local", "test"})
@@ -34,17 +37,29 @@ def open_gateway(settings: Settings, env: str) -> GatewayParts:
     """
     own = settings.gateway
     check_settings(own, env)
-    limits = WriterLimits(own.batch_bytes, own.linger_seconds, own.max_waiting_bytes, own.least_free_bytes)
     window = timedelta(seconds=own.signature_window_seconds)
     issuers = load_certificates(own.signature_issuers, "gateway.signature_issuers")
     return GatewayParts(
         own,
         read_rules(settings.ingest),
-        LandingWriter(Path(own.landing), limits),
+        _open_sink(own, read_rules(settings.ingest)),
         SignatureCheck(issuers, window),
         GatewayMetrics(),
         Answers(2 * own.signature_window_seconds, own.answers_bytes),
     )
+
+
+def _open_sink(own: GatewaySettings, rules: DecodeRules) -> Sink:
+    """The topic that is named, else the landing folder."""
+    if not own.kafka:
+        return LandingWriter(
+            Path(own.landing), WriterLimits(own.batch_bytes, own.linger_seconds, own.max_waiting_bytes, own.least_free_bytes)
+        )
+    topics = import_module("fmar_spark.services.gateway.topic_writer")
+    client = read_client(own.kafka_config, "gateway.kafka_config") if own.kafka_config else {}
+    limits = topics.TopicLimits(own.record_bytes, own.delivery_seconds, own.linger_seconds, own.max_waiting_bytes)
+    sink: Sink = topics.TopicWriter(topics.Topic(own.kafka, own.topic, client), limits, rules)
+    return sink
 
 
 def check_settings(own: GatewaySettings, env: str) -> None:
@@ -58,6 +73,8 @@ def check_settings(own: GatewaySettings, env: str) -> None:
     for channel, key in own.channels.items():
         if not _CHANNEL.fullmatch(channel) or not _KEY_HASH.fullmatch(key):
             raise ConfigError(f"gateway.channels: {channel!r}: a name of a-z, 0-9 and -, and 64 hex digits wanted")
+    if bool(own.kafka) != bool(own.topic) or (own.kafka_config and not own.kafka):
+        raise ConfigError("gateway.kafka, gateway.topic: both or neither wanted, and kafka_config with them alone")
     files = (own.tls_certificate, own.tls_key, own.tls_client_issuers)
     if own.tls == "none" and env not in _UNTRUSTING:
         raise ConfigError(f"gateway.tls: none found, own or proxy wanted in the environment {env}")
@@ -106,7 +123,7 @@ def configure(app: FastAPI, own: GatewaySettings, host: str, port: int) -> uvico
 
 
 def run_gateway(parts: GatewayParts, host: str, port: int) -> None:
-    """Serve until stopped; what arrived is on the disk when this returns."""
+    """Serve until stopped; what arrived is stored when this returns."""
     server = uvicorn.Server(configure(build_gateway(parts), parts.settings, host, port))
     watch = _start_watch(parts)
     try:
