@@ -24,11 +24,19 @@ from deltalake import DeltaTable
 
 from fmar_spark.clock import LONDON
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass, TrueSize
+from fmar_spark.profiling.area_errors import load_errors
 from fmar_spark.profiling.area_sums import AreaPass, BlockPass, CapabilityPass, Rounding, Stamp
 from fmar_spark.profiling.shared_days import SEASON_OF_MONTH, SharedFactors, find_shared_factors
 from fmar_spark.settings.sections import AreaSettings
 
 SIZES: Final = (25, 50, 100)
+
+
+DETECTION_COLUMNS: Final = ("mpan_id", "asset_class", "is_present", "present_probability", "tier", "as_of_date")
+SIZE_COLUMNS: Final = (
+    *("mpan_id", "asset_class", "direction", "energy_kwh_day"),
+    *(f"rated_kw{end}" for end in ("", "_lower", "_upper", "_p10", "_p90")),
+)
 
 
 class Lake(NamedTuple):
@@ -50,11 +58,8 @@ def read_lake(root: Path, truth: Path) -> Lake:
     def read(name: str, columns: list[str]) -> pd.DataFrame:
         return DeltaTable(str(root / name)).to_pandas(columns=columns)
 
-    detections = read("gold/asset_detections", ["mpan_id", "asset_class", "is_present", "present_probability", "tier", "as_of_date"])
-    sizes = read(
-        "gold/capability",
-        ["mpan_id", "asset_class", "direction", *(f"rated_kw{end}" for end in ("", "_lower", "_upper", "_p10", "_p90")), "energy_kwh_day"],
-    )
+    detections = read("gold/asset_detections", list(DETECTION_COLUMNS))
+    sizes = read("gold/capability", list(SIZE_COLUMNS))
     profiles = DeltaTable(str(root / "silver/meter_profiles")).to_pyarrow_table(columns=["mpan_id", "availabilities", "first_date"])
     lists = profiles["availabilities"].combine_chunks()
     owner = np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy())
@@ -101,19 +106,24 @@ def deal(lake: Lake, size: int, seed: int) -> pd.Series:
     return pd.Series([f"a{place // size:04d}" for place in np.argsort(order)], index=meters)
 
 
-def describe(lake: Lake, area_of: pd.Series, shared: SharedFactors) -> pd.DataFrame:
-    """Figures of every area, class and direction, as gold.area_capability has them."""
+def join_members(lake: Lake, area_of: pd.Series) -> pa.Table:
+    """The present assets of each area with their sizes and seasons, as ``BlockPass`` takes them."""
     present = lake.assets[lake.assets["is_present"].fillna(False).astype(bool)].drop(columns=["as_of_date"])
     members = present.assign(block_id=present["mpan_id"].map(area_of)).merge(lake.sizes, on=["mpan_id", "asset_class"], how="left")
     key = ["mpan_id", "asset_class", "direction"]
     timed = lake.seasons.append_column("row", pa.array(np.arange(lake.seasons.num_rows)))
     joined = members.merge(timed.select([*key, "season", "row"]).to_pandas(), on=key, how="left").sort_values("block_id", ignore_index=True)
     place = pa.array(joined.pop("row").astype("Int64"))
-    rows = pa.Table.from_pandas(joined, preserve_index=False)
+    rows = pa.Table.from_pandas(joined.assign(is_appeared=False, is_registered=False), preserve_index=False)
     for name in ("probability", "kw_p50"):
         rows = rows.append_column(name, timed[name].combine_chunks().take(place))
+    return rows
+
+
+def describe(lake: Lake, area_of: pd.Series, shared: SharedFactors) -> pd.DataFrame:
+    """Figures of every area, class and direction, as gold.area_capability has them."""
     stamp = Stamp("", date(2000, 1, 1))
-    blocks = pa.Table.from_batches(list(BlockPass(stamp)(rows))).drop_columns(["run_id", "as_of_date"])
+    blocks = pa.Table.from_batches(list(BlockPass(stamp)(join_members(lake, area_of)))).drop_columns(["run_id", "as_of_date"])
     columns = {
         "area_level": pa.array(["gsp"] * blocks.num_rows),
         "area_id": blocks["block_id"],
@@ -121,7 +131,7 @@ def describe(lake: Lake, area_of: pd.Series, shared: SharedFactors) -> pd.DataFr
     }
     for name, values in columns.items():
         blocks = blocks.append_column(name, values)
-    areas = AreaPass(stamp, Rounding(1, 0.01), shared)
+    areas = AreaPass(stamp, Rounding(1, 0.01), shared, load_errors())
     figures: pd.DataFrame = pa.Table.from_batches(list(CapabilityPass(areas)(blocks))).to_pandas()
     return figures
 

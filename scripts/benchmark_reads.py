@@ -54,6 +54,7 @@ from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
 from fmar_spark.settings.overlays import find_conf_dir
 from fmar_spark.settings.sections import ReadSettings, RegisterSettings
+from fmar_spark.steps.publish_read_model import INDEXED
 
 DAY: Final = date(2026, 1, 31)
 AREAS: Final = 4_000
@@ -154,7 +155,9 @@ def generate(lake: Path, rows: int) -> Manifest:
         counts[name] = count
     for resource in (AVAILABILITY_OF_AREA, FLAGGED, ENVELOPE, HEALTH):
         connection.execute(f"CREATE TABLE made.{resource.table} AS {select_rows(resource, rows, 0)}")
-    connection.execute("CREATE INDEX asset_sizes_by_mpan_id ON made.asset_sizes (mpan_id)")
+    for table, column in INDEXED.items():
+        if table in counts:
+            connection.execute(f"CREATE INDEX {table}_by_{column} ON made.{table} ({column})")
     unread = ", ".join(f"{empty(column)} AS {column.name}" for column in ASSET_DETECTIONS.columns)
     connection.execute(f"CREATE TABLE made.medium_detections AS SELECT {unread} LIMIT 0")
     connection.execute("CREATE TABLE made.asset_ids AS SELECT mpan_id, asset_class, asset_id FROM made.assets ORDER BY ALL")

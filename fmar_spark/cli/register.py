@@ -24,6 +24,9 @@ def serve(
     port: Annotated[int, Option(help="port to listen on")] = 8000,
     issuer: Annotated[str, Option(metavar="development|configured", help="whose tokens are trusted")] = "development",
     database: Database = None,
+    areas: Annotated[
+        Path | None, Option(parser=existing_path, metavar="FILE", help="GeoJSON boundaries of the GSP groups, for the map of areas")
+    ] = None,
 ) -> None:
     """Serve the register, the read API and its pages on this machine.
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Final
 
 from fmar_spark.commands.jobs_in_turn import JobsInTurn
 from fmar_spark.commands.stages import Stage, play, say
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError
+from fmar_spark.services.capability.sample import OF_LAKE, REGISTER_FILE, fill_from_assets
+from fmar_spark.services.register.database import RegisterDatabase, migrate
+from fmar_spark.services.register.sample import fill_register
 from fmar_spark.settings.run_options import RunOptions
-from fmar_spark.settings.sections import Settings
+from fmar_spark.settings.sections import RegisterSettings, Settings
 from fmar_spark.simulate.network import NETWORK_FOLDER
 
 FIRST_DAY, LAST_DAY, WEEK_FROM = date(2013, 1, 26), date(2014, 1, 25), date(2014, 1, 19)
@@ -49,6 +54,18 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
             return 0
         return keep(mark, jobs.run("land_london_homes", {"package": fetch_homes(Path("var")), "out": landing}))
 
+    def load_network() -> int:
+        zones = network["zones"] if network["zones"].exists() else None
+        return jobs.run("load_network", {**network, "zones": zones, "ecr": None, "dno": None, "dry_run": False}, LAST_DAY)
+
+    def hold_rights() -> int:
+        register = RegisterDatabase(RegisterSettings(database_url=f"sqlite:///{Path(settings.lake.root) / REGISTER_FILE}"))
+        with closing(register):
+            migrate(register)
+            fill_register(register)
+            fill_from_assets(register, LakeRows(Path(settings.lake.root)).rows(OF_LAKE))
+        return jobs.run("mirror_register", {"database": register.engine.url.render_as_string()})
+
     from_landing = {"landing": str(landing), "kafka": None, "topic": None, "kafka_config": None, "continuous": False}
     week = {"from_date": WEEK_FROM, "to_date": LAST_DAY, "days": None, "last_week": False}
     said = landing / "_deliveries"
@@ -68,8 +85,9 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
         Stage("Baseline of the last week, each day from the days before it", lambda: jobs.run("predict_baseline", week, LAST_DAY)),
         Stage(
             "Where every meter point is connected: substations, feeders, a constraint zone an area",
-            lambda: jobs.run("load_network", {**network, "ecr": None, "dno": None, "dry_run": False}, LAST_DAY),
+            load_network,
         ),
+        Stage("Two sample FSPs register some of what was detected; their rights into silver.agreements and gold.fleet", hold_rights),
         Stage("What operators, FSPs, platforms and the regulator may see", lambda: jobs.run("build_audiences", {}, LAST_DAY)),
         Stage(
             f"Dispatch events of {DELIVERY_METERS} further meters, and what their FSPs, honest and not, declare to have delivered",

@@ -9,7 +9,8 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.engine.model_file import find_folder
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.capability_app import add_reads
-from fmar_spark.services.capability.sample import describe_reads, fill_from_model, list_guests
+from fmar_spark.services.capability.pages.boundaries import read_boundaries
+from fmar_spark.services.capability.sample import OF_MODEL, REGISTER_FILE, describe_reads, fill_from_assets, list_guests
 from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import open_register
@@ -18,24 +19,26 @@ from fmar_spark.services.register.sample import describe_sample, prepare_sample
 from fmar_spark.services.web.server import run_server
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.run_options import RunOptions, is_address, require_lake
-from fmar_spark.settings.sections import Settings
+from fmar_spark.settings.sections import RegisterSettings, Settings
 from fmar_spark.steps import publish_read_model
 
 SAMPLE_LAKE = Path("var/sample_lake")
 ISSUERS = ("development", "configured")
 
 
-def run(options: RunOptions, host: str, port: int, issuer: str, database: str | None) -> int:
+def run(options: RunOptions, host: str, port: int, issuer: str, database: str | None, areas: Path | None = None) -> int:
     """Set up and serve until stopped.
 
     Raises:
-        ConfigError: no such issuer, a development issuer outside local, no such lake, or no register answers.
+        ConfigError: no such issuer, a development issuer outside local, no such lake, boundaries that cannot be drawn, or no register
+            answers.
     """
     if issuer not in ISSUERS:
         raise ConfigError(f"--issuer: {issuer!r} found, one of {', '.join(ISSUERS)} wanted")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     for name in ("httpx", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    shapes = read_boundaries(areas) if areas else None
     developing = DevelopmentIssuer(options.env) if issuer == "development" else None
     settings = choose_settings(options, database)
     if options.lake:
@@ -53,7 +56,7 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
     else:
         open_register(settings.agreements).close()
     app = build_app(settings, options.env, developing, hosts=(f"[{host}]" if ":" in host else host.lower(),))
-    add_reads(app, settings, development)
+    add_reads(app, settings, development, shapes)
     run_server(app, settings.agreements, host, port)
     return 0
 
@@ -67,11 +70,15 @@ def prepare_reads(settings: Settings) -> None:
     if not publish_read_model.publish_if_changed(lake, folder):
         return
     with closing(RegisterDatabase(settings.agreements)) as register:
-        fill_from_model(register, ModelSource(folder, settings.reads.check_seconds).current())
+        model = ModelSource(folder, settings.reads.check_seconds).current()
+        fill_from_assets(register, model.find(OF_MODEL, {}))
 
 
 def choose_settings(options: RunOptions, database: str | None) -> Settings:
-    """Settings with what the command line changes."""
+    """Settings with what the command line changes; where neither names a register, the one that a demo's lake mirrors."""
     settings = options.load_settings()
+    if not database and settings.agreements.database_url == RegisterSettings().database_url and not is_address(settings.lake.root):
+        mirrored = Path(settings.lake.root) / REGISTER_FILE
+        database = f"sqlite:///{mirrored}" if mirrored.exists() else None
     changed = {"database_url": database} if database else {}
     return settings.model_copy(update={"agreements": settings.agreements.model_copy(update=changed)})

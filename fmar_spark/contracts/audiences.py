@@ -59,6 +59,8 @@ PUBLISHED_BLOCKS: Final = TableContract(
         Column("meters", "bigint", "Connections with the asset.", nullable=False),
         Column("high_tier_meters", "bigint", "Of these, with a detection of high confidence.", nullable=False),
         Column("medium_tier_meters", "bigint", "Of these, with a detection of medium confidence.", nullable=False),
+        Column("appeared_meters", "bigint", "Of these, where the asset appeared in the year before; null in blocks of an older version."),
+        Column("registered_meters", "bigint", "Of these, with a verified right to the asset; null in blocks of an older version."),
         Column("season_meters", "array<bigint>", "Of these, with an availability, by season from winter on.", nullable=False),
         Column(
             "cumulants",
@@ -107,6 +109,8 @@ AREA_CAPABILITY: Final = TableContract(
         Column("energy_kwh_day", "double", "Mean energy a day.", unit="kWh"),
         Column("share_high_tier", "double", "Share of these connections whose detection is of high confidence, rounded."),
         Column("share_medium_tier", "double", "Share of medium confidence, rounded; the others are low."),
+        Column("share_appeared", "double", "Share whose asset appeared in the year before, rounded: growth."),
+        Column("share_registered", "double", "Share with a verified right to the asset, rounded; the others nobody has registered."),
         Column("share_unanswered", "double", "Share of the area's examined connections without an answer for this class, rounded."),
         *_SUPPRESSED,
         *run_columns(),
@@ -135,7 +139,7 @@ AREA_AVAILABILITY: Final = TableContract(
 PORTFOLIO: Final = TableContract(
     name="portfolio",
     layer=Layer.GOLD,
-    doc="One row per detected asset, direction and dispatch right in force: what an FSP may ask of its own assets.",
+    doc="One row per detected asset, direction and dispatch right in force whose claim is verified: what an FSP may ask of its assets.",
     key=("fsp_id", "mpan_id", "amsid", "asset_class", "direction", "agreement_id"),
     columns=(
         Column("fsp_id", "string", "FSP that holds the right.", nullable=False, sensitivity=Sensitivity.COMMERCIAL),

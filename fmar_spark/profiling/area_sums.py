@@ -1,6 +1,6 @@
 """What the assets of an area do together, in Arrow: sums over the meters of a block, then quantiles of the areas that blocks make up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
@@ -17,6 +17,7 @@ from fmar_spark.engine.arrow_columns import day_arrays, list_rows
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.portfolio import (
     Cumulants,
+    Floats,
     describe_contributions,
     describe_error,
     find_quantiles,
@@ -26,6 +27,7 @@ from fmar_spark.kernels.portfolio import (
     spread_of_interval,
     sum_groups,
 )
+from fmar_spark.profiling.area_errors import UNKNOWN_ERROR, SumError, SumErrors
 from fmar_spark.profiling.shared_days import SharedFactors
 
 CELLS: Final = DAYS_PER_WEEK * SLOTS_PER_DAY
@@ -33,27 +35,8 @@ WEEKS: Final = (len(SEASONS), DAYS_PER_WEEK, SLOTS_PER_DAY)
 MOST_SPREAD: Final = 0.6
 """Relative spread of a power or size whose interval is not known."""
 SIGNIFICANT_DIGITS: Final = 3
-
-
-class SumError(NamedTuple):
-    """How true sums over many assets compare with the sum of their estimates: level and relative standard deviation."""
-
-    power_level: float
-    power_spread: float
-    size_level: float
-    size_spread: float
-
-
-ERRORS: Final = {
-    ("battery", "import"): SumError(1.0, 0.4, 1.3, 0.4),
-    ("battery", "export"): SumError(0.8, 0.7, 1.3, 0.4),
-    ("demand_response", "import"): SumError(1.0, 0.5, 1.0, 0.5),
-    ("ev", "import"): SumError(1.0, 0.15, 1.2, 0.3),
-    ("heat_pump", "import"): SumError(0.5, 0.35, 0.75, 0.35),
-    ("solar_pv", "export"): SumError(0.9, 0.4, 1.1, 0.2),
-}
-"""Read off one simulated fleet with ``scripts/area_coverage.py`` and checked on another; what a class is not listed for is 1 and 0.5."""
-UNKNOWN_ERROR: Final = SumError(1.0, 0.5, 1.0, 0.5)
+LATER_COUNTS: Final = ("appeared_meters", "registered_meters")
+"""Of a block that an older version published it is not known."""
 
 
 class Stamp(NamedTuple):
@@ -76,7 +59,8 @@ class Rounding(NamedTuple):
 class BlockPass:
     """Sums over the meters of whole blocks; rows of ``silver.published_blocks``.
 
-    Takes a row an asset, direction and season: block_id, mpan_id, asset_class, direction, tier, present_probability, rated_kw,
+    Takes a row an asset, direction and season: block_id, mpan_id, asset_class, direction, tier, is_appeared, is_registered,
+    present_probability, rated_kw,
     rated_kw_lower, rated_kw_upper, rated_kw_p10, rated_kw_p90, energy_kwh_day, season, probability and kw_p50 (336 each).
     """
 
@@ -98,7 +82,11 @@ class BlockPass:
         power, seasons = _sum_power(rows, plain, len(keys))
         installed = _sum_sizes(sizes, len(keys))
         by_block = assets.groupby(["block_id", "asset_class"])
-        counts = [by_block.size(), *(by_block["tier"].agg(lambda tiers, t=tier: (tiers == t).sum()) for tier in (Tier.HIGH, Tier.MEDIUM))]
+        counts = [
+            by_block.size(),
+            *(by_block["tier"].agg(lambda tiers, t=tier: (tiers == t).sum()) for tier in (Tier.HIGH, Tier.MEDIUM)),
+            *(by_block[name].sum() for name in ("is_appeared", "is_registered")),
+        ]
         found = [[int(one[key[:2]]) for key in keys] for one in counts]
         schema = arrow_schema(PUBLISHED_BLOCKS)
         columns: dict[str, object] = {
@@ -108,6 +96,8 @@ class BlockPass:
             "meters": found[0],
             "high_tier_meters": found[1],
             "medium_tier_meters": found[2],
+            "appeared_meters": found[3],
+            "registered_meters": found[4],
             "season_meters": list_rows(seasons, schema.field("season_meters").type),
             "cumulants": list_rows(np.concatenate(power, axis=1), schema.field("cumulants").type),
             "sized_meters": np.bincount(sizes["group"], minlength=len(keys)),
@@ -150,8 +140,8 @@ class AreaSums(NamedTuple):
     """Sums of whole areas; arrays with one entry an area, class and direction."""
 
     keys: pd.DataFrame
-    """area_level, area_id, asset_class, direction, meters, high_tier_meters, medium_tier_meters, sized_meters, energy_kwh_day and
-    share_unanswered."""
+    """area_level, area_id, asset_class, direction, meters, high_tier_meters, medium_tier_meters, appeared_meters,
+    registered_meters, sized_meters, energy_kwh_day and share_unanswered."""
     power: Cumulants
     """(areas, seasons, weekdays, slots); NaN in a season that nobody was seen in."""
     installed: Cumulants
@@ -169,21 +159,29 @@ class AreaPass:
     stamp: Stamp
     rounding: Rounding
     shared: SharedFactors
+    errors: SumErrors
 
     def factor_of(self, keys: pd.DataFrame) -> Cumulants:
-        """What the assets of each area share, errors of their estimates included, (areas, seasons)."""
+        """What the days of each area's assets share, (areas, seasons)."""
         pairs = list(zip(keys["asset_class"], keys["direction"], strict=True))
-        errors = [ERRORS.get(pair, UNKNOWN_ERROR) for pair in pairs]
         own = [[self.shared.get((*pair, season.value), describe_error(1.0, 0.0)) for season in SEASONS] for pair in pairs]
         shape = (len(keys), len(SEASONS))
-        shared = Cumulants(*(np.array([[float(one[place]) for one in row] for row in own]).reshape(shape) for place in range(3)))
-        level, spread = (np.array(one)[:, None] for one in ([e.power_level for e in errors], [e.power_spread for e in errors]))
-        return share_factor(shared, describe_error(level, spread))
+        return Cumulants(*(np.array([[float(one[place]) for one in row] for row in own]).reshape(shape) for place in range(3)))
 
-    def size_factor_of(self, keys: pd.DataFrame) -> Cumulants:
-        """Errors that the sizes of each area share, (areas,)."""
-        errors = [ERRORS.get(pair, UNKNOWN_ERROR) for pair in zip(keys["asset_class"], keys["direction"], strict=True)]
-        return describe_error(np.array([one.size_level for one in errors]), np.array([one.size_spread for one in errors]))
+    def describe_any_day(self, sums: AreaSums) -> Cumulants:
+        """Power of a day picked evenly in each season, (areas, seasons, slots)."""
+        return share_factor(mix_evenly(sums.power, axis=2), _widen(self.factor_of(sums.keys), 1))
+
+    def find_power(self, power: Cumulants, keys: pd.DataFrame) -> Floats:
+        """p10, p50 and p90 of powers, (3, areas, ...)."""
+        return _correct(find_quantiles(power), [one.power for one in self._errors_of(keys)])
+
+    def find_size(self, installed: Cumulants, keys: pd.DataFrame) -> Floats:
+        """p10, p50 and p90 of sizes, (3, areas)."""
+        return _correct(find_quantiles(installed), [one.size for one in self._errors_of(keys)])
+
+    def _errors_of(self, keys: pd.DataFrame) -> list[SumError]:
+        return [self.errors.get(pair, UNKNOWN_ERROR) for pair in zip(keys["asset_class"], keys["direction"], strict=True)]
 
 
 @dataclass(frozen=True)
@@ -196,16 +194,11 @@ class CapabilityPass:
         """One row an area, class and direction."""
         sums = sum_areas(rows)
         keys, stamp, rounding = sums.keys, self.areas.stamp, self.areas.rounding
-        any_day = share_factor(mix_evenly(sums.power, axis=2), _widen(self.areas.factor_of(keys), 1))
-        mean = np.nan_to_num(any_day.first, nan=-1.0).reshape(len(keys), -1)
-        busiest = mean.argmax(axis=1)
-        rows_of = np.arange(len(keys))
-        at_busiest = Cumulants(*(one.reshape(len(keys), -1)[rows_of, busiest] for one in any_day))
-        kw = find_quantiles(at_busiest)
-        installed = find_quantiles(share_factor(sums.installed, self.areas.size_factor_of(keys)))
-        is_seen = mean.max(axis=1) >= 0
+        at_busiest, busiest = find_busiest(self.areas.describe_any_day(sums))
+        kw, installed = self.areas.find_power(at_busiest, keys), self.areas.find_size(sums.installed, keys)
+        is_seen = busiest >= 0
         columns = _quantile_columns("kw", kw) | _quantile_columns("installed_kw", installed)
-        season = np.array([season.value for season in SEASONS], dtype=object)[busiest // SLOTS_PER_DAY]
+        season = np.array([season.value for season in SEASONS], dtype=object)[np.maximum(busiest, 0) // SLOTS_PER_DAY]
         columns |= {
             **{name: keys[name] for name in AREA_CAPABILITY.key},
             "meters": (np.round(keys["meters"] / rounding.meters) * rounding.meters).astype(np.int64),
@@ -214,6 +207,8 @@ class CapabilityPass:
             "energy_kwh_day": round_figures(keys["energy_kwh_day"].to_numpy(np.float64)),
             "share_high_tier": _round_share(keys["high_tier_meters"] / keys["meters"], rounding.share),
             "share_medium_tier": _round_share(keys["medium_tier_meters"] / keys["meters"], rounding.share),
+            "share_appeared": pa.array(_round_share(keys["appeared_meters"] / keys["meters"], rounding.share), from_pandas=True),
+            "share_registered": pa.array(_round_share(keys["registered_meters"] / keys["meters"], rounding.share), from_pandas=True),
             "share_unanswered": _round_share(keys["share_unanswered"], rounding.share),
             "is_suppressed": [False] * len(keys),
             "suppression_reason": [None] * len(keys),
@@ -233,7 +228,7 @@ class AvailabilityPass:
         """A row for each season, weekday and slot of each area, class and direction."""
         sums = sum_areas(rows)
         keys, stamp = sums.keys, self.areas.stamp
-        kw = find_quantiles(share_factor(sums.power, _widen(self.areas.factor_of(keys), 2)))
+        kw = self.areas.find_power(share_factor(sums.power, _widen(self.areas.factor_of(keys), 2)), keys)
         area, season, weekday, slot = (one.ravel() for one in np.indices((len(keys), *WEEKS)))
         flat = kw.reshape(len(kw), -1)
         kept = np.isfinite(flat[0])
@@ -256,7 +251,10 @@ def sum_areas(rows: pa.Table) -> AreaSums:
     own = ["area_level", "area_id", "asset_class", "direction"]
     group = plain.groupby(own, sort=True).ngroup().to_numpy(dtype=np.int64)
     summed = ["meters", "high_tier_meters", "medium_tier_meters", "sized_meters", "energy_kwh_day"]
-    keys = plain.groupby(own, sort=True).agg({**dict.fromkeys(summed, "sum"), "share_unanswered": "first"}).reset_index()
+    by_area = plain.groupby(own, sort=True)
+    keys = by_area.agg({**dict.fromkeys(summed, "sum"), "share_unanswered": "first"}).reset_index()
+    for name in LATER_COUNTS:
+        keys[name] = by_area[name].agg(lambda counts: counts.sum(skipna=False)).to_numpy(np.float64)
     areas = len(keys)
     cumulants = day_arrays(rows["cumulants"], 3 * len(SEASONS) * CELLS).astype(np.float64)
     power = sum_groups(Cumulants(*np.split(cumulants, 3, axis=1)), group, areas)
@@ -273,6 +271,26 @@ def sum_areas(rows: pa.Table) -> AreaSums:
         Cumulants(*(one.reshape(areas, *WEEKS) * scale for one in power)),
         Cumulants(*(one[:, 0] * np.where(np.isfinite(sized), sized, np.nan) for one in installed)),
     )
+
+
+def find_busiest(any_day: Cumulants) -> tuple[Cumulants, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """Power at the half-hour of the season in which its mean is largest, and which it is; -1 where nobody was seen.
+
+    Args:
+        any_day: of a day picked evenly in each season, shape (areas, seasons, slots).
+    """
+    areas = len(any_day.first)
+    mean = np.nan_to_num(any_day.first, nan=-1.0).reshape(areas, -1)
+    busiest = mean.argmax(axis=1)
+    rows = np.arange(areas)
+    at_busiest = Cumulants(*(one.reshape(areas, -1)[rows, busiest] for one in any_day))
+    return at_busiest, np.where(mean[rows, busiest] >= 0, busiest, -1)
+
+
+def _correct(quantiles: Floats, factors: Sequence[tuple[float, float, float]]) -> Floats:
+    """Quantiles (3, areas, ...) times the factors of each area, still in order."""
+    by_area = np.array(factors, dtype=np.float64).reshape(-1, len(quantiles)).T
+    return np.sort(quantiles * by_area.reshape(*by_area.shape, *(1,) * (quantiles.ndim - 2)), axis=0)
 
 
 def _widen(factor: Cumulants, axes: int) -> Cumulants:

@@ -43,7 +43,7 @@ class _Node(NamedTuple):
 
 
 def write_network(meters: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The contents of nodes.csv, members.csv and zones.csv.
+    """The contents of nodes.csv, members.csv and, where any meter stands in a constraint zone, zones.csv.
 
     Args:
         meters: MPAN and GSP group of each import meter.
@@ -51,12 +51,9 @@ def write_network(meters: Sequence[tuple[str, str]]) -> dict[str, str]:
     groups = sorted({group for _, group in meters})
     nodes = [node for group in groups for node in _grow_area(group)]
     members = [(mpan, find_feeder(mpan, group)) for mpan, group in sorted(meters)]
-    zones = [row for group in groups for row in _list_zone(group)]
-    return {
-        "nodes.csv": _write(_Node._fields, nodes),
-        "members.csv": _write(("mpan_id", "node_id"), members),
-        "zones.csv": _write(("zone_id", "name", "node_id"), zones),
-    }
+    zones = [row for group in groups for row in _list_zone(group, [node_id for _, node_id in members])]
+    files = {"nodes.csv": _write(_Node._fields, nodes), "members.csv": _write(("mpan_id", "node_id"), members)}
+    return files | ({"zones.csv": _write(("zone_id", "name", "node_id"), zones)} if zones else {})
 
 
 def find_feeder(mpan: str, group: str) -> str:
@@ -105,12 +102,13 @@ def _grow_area(group: str) -> Iterator[_Node]:
         above = grown
 
 
-def _list_zone(group: str) -> list[tuple[str, str, str]]:
-    """One constraint zone an area: two primaries of its largest bulk supply point."""
+def _list_zone(group: str, feeders: Sequence[str]) -> list[tuple[str, str, str]]:
+    """One constraint zone an area: two primaries of its largest bulk supply point, as far as meters are connected below them."""
     stem = f"SIM{group}-G1-B1"
     zone = f"Z{group}"
     name = f"{GROUP_OF_ID[group].name} constraint"
-    return [(zone, name, f"{stem}-P1"), (zone, name, f"{stem}-P2")]
+    primaries = [f"{stem}-P{place}" for place in (1, 2)]
+    return [(zone, name, primary) for primary in primaries if any(feeder.startswith(f"{primary}-") for feeder in feeders)]
 
 
 def _write(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

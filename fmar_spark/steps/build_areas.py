@@ -15,6 +15,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.network import CONNECTIONS, NETWORK_NODES, NETWORK_ZONES
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
+from fmar_spark.contracts.register import FLEET
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import Status
@@ -25,11 +26,13 @@ from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.kernels.disclosure import Rules
+from fmar_spark.profiling.area_errors import load_errors
 from fmar_spark.profiling.area_history import METER_COLUMNS, Continued, History, continue_publication
 from fmar_spark.profiling.area_plan import ATOM_COLUMNS, Publication, describe_areas, list_areas_of, plan_publication
 from fmar_spark.profiling.area_sums import AreaPass, AvailabilityPass, BlockPass, CapabilityPass, Rounding, Stamp
 from fmar_spark.profiling.shared_days import SharedFactors, find_shared_factors
 from fmar_spark.settings.sections import AreaSettings
+from fmar_spark.transforms.envelopes import is_verified
 from fmar_spark.transforms.placement import list_zones, place_meters
 from fmar_spark.transforms.validity import holds_on
 
@@ -43,11 +46,13 @@ READS: Final = (
     NETWORK_NODES,
     NETWORK_ZONES,
     CONNECTIONS,
+    FLEET,
     PUBLISHED_BLOCKS,
     PUBLISHED_METERS,
 )
 WRITES: Final = (AREAS, PUBLISHED_BLOCKS, PUBLISHED_METERS, AREA_CAPABILITY, AREA_AVAILABILITY)
 KEYS_PER_CHUNK: Final = 32
+DAYS_OF_GROWTH: Final = 365
 SEPARATOR: Final = "\x1f"
 AREA_OF_BLOCK: Final = pa.schema(
     [
@@ -87,6 +92,7 @@ def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
             stamp,
             Rounding(settings.count_step, settings.share_step),
             _find_shared(store.read(ASSET_EVENTS), located),
+            load_errors(),
         )
         written = _write_sums(store, publication, areas)
     finally:
@@ -141,7 +147,15 @@ def _write_blocks(store: TableStore, assets: DataFrame, continued: Continued, st
     """The sums over the meters of every block that is renewed, in one pass over their profiles; the others stay."""
     publication = continued.publication
     blocks = _spread(store, publication.blocks[["atom", "asset_class", "block_id"]])
-    present = assets.where("is_present").select("mpan_id", "asset_class", "tier", "present_probability", "atom")
+    is_appeared = F.coalesce(F.col("appeared_date") > F.date_sub("as_of_date", DAYS_OF_GROWTH), F.lit(False)).alias("is_appeared")
+    registered = store.read_or_empty(FLEET).where(is_verified() & (F.col("link") == "asset")).select("mpan_id", "asset_class").distinct()
+    present = (
+        assets.where("is_present")
+        .select("mpan_id", "asset_class", "tier", "present_probability", "atom", is_appeared)
+        .join(registered.withColumn("_registered", F.lit(True)), ["mpan_id", "asset_class"], "left")
+        .withColumn("is_registered", F.coalesce("_registered", F.lit(False)))
+        .drop("_registered")
+    )
     members = present.join(F.broadcast(blocks), ["atom", "asset_class"]).drop("atom")
     sizes = store.read(CAPABILITY).select(
         "mpan_id",

@@ -19,7 +19,7 @@ from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.steps.lake_inputs import choose_days, read_eligible_days
-from fmar_spark.transforms.envelopes import list_envelopes, list_portfolio
+from fmar_spark.transforms.envelopes import is_verified, list_envelopes, list_portfolio
 from fmar_spark.transforms.fmar_assets import ATTRIBUTES, describe_assets, identify_assets, keep_departed
 from fmar_spark.transforms.placement import place_meters
 
@@ -83,11 +83,11 @@ def _count(store: TableStore) -> tuple[dict[str, int], int]:
 
 
 def _list_present(detections: DataFrame, profiles: DataFrame, fleet: DataFrame) -> DataFrame:
-    """Present assets with the right to them that was there first, where somebody has registered it as that class."""
+    """Present assets with the verified right to them that was there first, where somebody has registered it as that class."""
     here = detections.where("is_present").drop("run_id")
     first = F.min_by(F.struct("fsp_id", "amsid", "valid_from_at", "declared_kw"), F.struct("primacy_tier", "valid_from_at", "agreement_id"))
     rights = (
-        fleet.where("is_registered AND link = 'asset'")
+        fleet.where(is_verified() & (F.col("link") == "asset"))
         .groupBy("mpan_id", "asset_class")
         .agg(first.alias("right"))
         .select(

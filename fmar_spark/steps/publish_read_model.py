@@ -56,8 +56,8 @@ _ORIGINS: Final = f"""
     GROUP BY ALL ORDER BY origin
 """
 """Examined meters by where their readings come from, so that a page can say what is simulated."""
-INDEXED: Final = {"asset_sizes": "mpan_id", "medium_detections": "mpan_id"}
-"""The meter points of a portfolio lie all over the country: a page of it would otherwise read a part of the file for each."""
+INDEXED: Final = {"assets": "asset_id", "asset_sizes": "mpan_id", "medium_detections": "mpan_id"}
+"""What an FSP holds lies all over the country: a page of it would otherwise read a part of the file for each."""
 _DERIVED: Final = tuple(table for table in READS if table.layer == "gold")
 _log = logging.getLogger(__name__)
 

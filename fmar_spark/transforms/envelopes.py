@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.audiences import ENVELOPES, PORTFOLIO
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
-from fmar_spark.domain.markets import Flexibility
+from fmar_spark.domain.markets import ClaimState, Flexibility
 from fmar_spark.domain.words import SEASONS, Direction, Tier
 from fmar_spark.engine.schema import conform
 
@@ -73,7 +73,7 @@ def list_envelopes(assets: DataFrame, capabilities: DataFrame, profiles: DataFra
 
 
 def list_portfolio(fleet: DataFrame, assets: DataFrame, capabilities: DataFrame, answered: DataFrame, exports: DataFrame) -> DataFrame:
-    """Rows of gold.portfolio.
+    """Rows of gold.portfolio: rights whose claims are verified; what a claim that is not proven shows nobody sees, here as in the API.
 
     Args:
         fleet: gold.fleet.
@@ -82,7 +82,7 @@ def list_portfolio(fleet: DataFrame, assets: DataFrame, capabilities: DataFrame,
         answered: fsp_id, mpan_id, amsid, asset_class of detections that were confirmed or corrected.
         exports: mpan_id and is_over_export_limit, of connections with a known limit.
     """
-    own = fleet.where("is_registered").drop("run_id", "as_of_date")
+    own = fleet.where(is_verified()).drop("run_id", "as_of_date")
     ids = assets.where("is_present").select("mpan_id", "asset_class", "asset_id", "gsp_group_id", "gsp_id", "run_id", "as_of_date")
     key = ["fsp_id", "mpan_id", "amsid", "asset_class"]
     rows = (
@@ -100,6 +100,11 @@ def list_portfolio(fleet: DataFrame, assets: DataFrame, capabilities: DataFrame,
         }
     )
     return conform(marked, PORTFOLIO)
+
+
+def is_verified() -> Column:
+    """Of a row of gold.fleet: somebody holds a right to it, and the claim behind that right is proven."""
+    return F.col("is_registered") & F.coalesce(F.col("claim_state") == ClaimState.VERIFIED.value, F.lit(False))
 
 
 def _list_weeks(profiles: DataFrame) -> DataFrame:

@@ -22,6 +22,7 @@ DATA_IN = [
     "characterise",
     "predict_baseline",
     "load_network",
+    "mirror_register",
     "build_audiences",
     "load_deliveries",
     "verify_delivery",
@@ -64,6 +65,7 @@ def parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Parts:
     for name in ("build_session", "end_session", "start_logging"):
         monkeypatch.setattr(jobs_in_turn, name, Mock())
     monkeypatch.setattr(example_fleet, "fetch_homes", lambda folder: folder / "wheel")
+    monkeypatch.setattr(example_fleet, "LakeRows", lambda root: Mock(rows=lambda query: []))
     monkeypatch.setattr(own_readings, "find_obstacle", lambda root, own: "a test")
     monkeypatch.chdir(tmp_path)
     return made

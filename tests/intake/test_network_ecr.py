@@ -89,6 +89,13 @@ def test_a_row_that_breaks_a_rule_is_rejected_with_its_line_and_the_others_are_p
     assert found.rows_read == found.rows_parsed + len(found.faults) == 2
 
 
+@pytest.mark.parametrize("text", ["01/01/1881", "0001-01-01", "2100-01-01", "31/12/9999"])
+def test_a_date_beyond_any_connection_is_rejected(text: str, tmp_path: Path) -> None:
+    found = read_register(write(tmp_path, [GOOD, GOOD | {"import_mpan": "1200023305967", "date_connected": text}]))
+    assert found.broken == {"date_unreadable": 1}
+    assert "from 1882 to 2099" in RULES["date_unreadable"]
+
+
 @pytest.mark.parametrize("text", ["1e308", "1e304", "1_0", "inf", "nan", "\u0661", "-1", "1000001"])
 @pytest.mark.parametrize("field", ["max_export_mw", "storage_mwh_1", "poc_voltage_kv"])
 def test_a_number_beyond_any_connection_or_in_no_decimal_digits_is_rejected(field: str, text: str, tmp_path: Path) -> None:

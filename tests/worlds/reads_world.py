@@ -258,7 +258,14 @@ def list_area_rows(area: Row) -> Iterator[Row]:
             scale = (1 + place) * (1 + sum(area["area_id"].encode()) % 7)
             figures = {"meters": 10 * scale, "kw_p10": 8.0 * scale, "kw_p50": 10.0 * scale, "kw_p90": 12.0 * scale}
             figures |= {"installed_kw_p10": 20.0 * scale, "installed_kw_p50": 24.0 * scale, "installed_kw_p90": 28.0 * scale}
-            shares = {"share_high_tier": 0.7, "share_medium_tier": 0.2, "share_unanswered": 0.1, "energy_kwh_day": 30.0 * scale}
+            shares = {
+                "share_high_tier": 0.7,
+                "share_medium_tier": 0.2,
+                "share_appeared": 0.15,
+                "share_registered": 0.4,
+                "share_unanswered": 0.1,
+                "energy_kwh_day": 30.0 * scale,
+            }
             busy = {"busiest_season": "winter", "busiest_slot": 36}
             reason = {"suppression_reason": "few_meters"} if is_suppressed else {**figures, **shares, **busy}
             yield {**keys, **reason, "is_suppressed": is_suppressed, **OF_RUN}

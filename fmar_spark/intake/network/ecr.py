@@ -39,6 +39,9 @@ STATUSES: Final = {"connected": ConnectionStatus.CONNECTED, "accepted to connect
 FLAGS: Final = {"yes": True, "y": True, "no": False, "n": False}
 LOW_VOLTAGE_KV: Final = 0.4
 KW_PER_MW: Final = 1000.0
+EARLIEST: Final = date(1882, 1, 1)
+"""No connection is older: the first public supply of electricity in London."""
+LATEST: Final = date(2099, 12, 31)
 TECHNOLOGIES: Final = (1, 2, 3)
 RULES: Final = MappingProxyType(
     {
@@ -48,7 +51,7 @@ RULES: Final = MappingProxyType(
         "mpan_invalid": "13 digits with a right check digit",
         "mpan_repeated": "one row a meter point: another row of the file has it",
         "number_unreadable": f"a number, of MW, MWh or kV from 0 to {MOST_KW / KW_PER_MW:,.0f}, or a word for not available",
-        "date_unreadable": "YYYY-MM-DD or DD/MM/YYYY, or a word for not available",
+        "date_unreadable": f"YYYY-MM-DD or DD/MM/YYYY from {EARLIEST.year} to {LATEST.year}, or a word for not available",
         "status_unknown": "Connected or Accepted to Connect",
         "flag_unknown": "Yes or No",
         "place_in_sea": "eastings and northings of the Ordnance Survey, or degrees, on land",
@@ -246,9 +249,11 @@ def _read_date(text: str) -> date | None:
         return None
     for shape in DATES:
         try:
-            return datetime.strptime(text.strip().removesuffix("Z"), shape).date()
+            found = datetime.strptime(text.strip().removesuffix("Z"), shape).date()
         except ValueError:
             continue
+        if EARLIEST <= found <= LATEST:
+            return found
     raise _RowError("date_unreadable", text)
 
 

@@ -8,7 +8,7 @@ from fmar_spark.engine.model_file import find_folder
 from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
 from fmar_spark.services.capability.answers import AnswerMemory
-from fmar_spark.services.capability.pages import area_pages, frame, market_pages, oidc, portfolio_pages, session
+from fmar_spark.services.capability.pages import area_pages, boundaries, frame, market_pages, oidc, portfolio_pages, session
 from fmar_spark.services.capability.reading import Reads
 from fmar_spark.services.capability.resources import RESOURCES
 from fmar_spark.services.capability.rights import LiveRights
@@ -23,13 +23,16 @@ ROUTERS: Final = (
 )
 
 
-def add_reads(app: FastAPI, settings: Settings, development: session.Development | None = None) -> Reads:
+def add_reads(
+    app: FastAPI, settings: Settings, development: session.Development | None = None, shapes: boundaries.Shapes | None = None
+) -> Reads:
     """The application answers reads too, from the lake's read model as soon as there is one.
 
     Args:
         app: a register, as ``build_app`` makes it.
         settings: its settings; section ``reads``, and ``lake.root``.
         development: ready tokens for the sign-in page, on one's own machine.
+        shapes: boundaries of the GSP groups; tiles stand for them otherwise.
 
     Raises:
         ConfigError: the matrix of who sees what, or what the settings say of the issuer, cannot be used.
@@ -46,6 +49,7 @@ def add_reads(app: FastAPI, settings: Settings, development: session.Development
     )
     app.state.reads = reads
     app.state.development = development
+    app.state.shapes = shapes
     app.state.oidc = oidc.open_client(settings.reads)
     for router in ROUTERS:
         app.include_router(router)

@@ -31,7 +31,7 @@ def list_capability(
     return answer_page(reads, request, caller, Asked(CAPABILITY_OF_AREA, filters, query.cursor, query.limit))
 
 
-@router.get("/{level}/{area_id}/capability", **describe_list(CAPABILITY_OF_AREA, "getAreaCapability", "Capability of one area"))
+@router.get("/{level}/{area_id:path}/capability", **describe_list(CAPABILITY_OF_AREA, "getAreaCapability", "Capability of one area"))
 def show_capability(
     level: Level, area_id: AreaId, request: Request, caller: Reader, reads: ReadsOf, query: Annotated[AreaCapabilityQuery, Query()]
 ) -> Response:
@@ -41,7 +41,9 @@ def show_capability(
     return answer_page(reads, request, caller, asked, partial(find_one, reads, caller, AREA, **key))
 
 
-@router.get("/{level}/{area_id}/availability", **describe_list(AVAILABILITY_OF_AREA, "getAreaAvailability", "Availability of one area"))
+@router.get(
+    "/{level}/{area_id:path}/availability", **describe_list(AVAILABILITY_OF_AREA, "getAreaAvailability", "Availability of one area")
+)
 def show_availability(
     level: Level, area_id: AreaId, request: Request, caller: Reader, reads: ReadsOf, query: Annotated[AreaAvailabilityQuery, Query()]
 ) -> Response:

@@ -1,11 +1,13 @@
 """What makes a lake of one's own worth signing in to: sample parties hold agreements on assets that were detected in it."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.markets import Market, Role
 from fmar_spark.services.capability.pages.session import Development, Guest
-from fmar_spark.services.capability.served_model import ServedModel
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
 from fmar_spark.services.register.claims import record_evidence
@@ -30,13 +32,26 @@ _ROLE_WORDS: Final = {
     Role.OFGEM: "regulator: the health of the whole",
     Role.ADMINISTRATOR: "register office: everything",
 }
-_DETECTED: Final = f"""
-    SELECT mpan_id, asset_class, direction, rated_kw, tier FROM asset_sizes
-    WHERE tier <> 'low' AND rated_kw IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY mpan_id ORDER BY tier, asset_class) = 1
+REGISTER_FILE: Final = Path("_demo") / "register.db"
+"""Inside a lake: the sample register whose rights it mirrors."""
+_CHOSEN: Final = f"""
+    SELECT mpan_id, asset_class, direction, rated_kw, tier FROM {{assets}} WHERE tier <> 'low' AND rated_kw IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY mpan_id ORDER BY tier, asset_class, direction) = 1
     ORDER BY hash(mpan_id) LIMIT {_HELD}
 """
 """One asset a meter; no order that follows place or size."""
+_DECLARED_TIMES: Final = {0: 1.1, 3: 2.5}
+"""Of the derived size, in the order of the agreements; half of the others are declared as they were found."""
+OF_MODEL: Final = _CHOSEN.format(assets="asset_sizes")
+OF_LAKE: Final = _CHOSEN.format(
+    assets=f"""(
+        SELECT d.mpan_id, d.asset_class, d.tier, c.direction, c.rated_kw FROM {ASSET_DETECTIONS.full_name} d
+        JOIN {CAPABILITY.full_name} c ON c.mpan_id = d.mpan_id AND c.asset_class = d.asset_class
+        JOIN consent_checks k ON k.mpan_id = d.mpan_id AND k.refusal IS NULL
+        WHERE d.is_present
+    )"""
+)
+"""The same assets before a read model is published."""
 
 
 def list_guests(issuer: DevelopmentIssuer, audience: str) -> Development:
@@ -62,15 +77,14 @@ def describe_reads(url: str) -> str:
     return "\n".join(lines)
 
 
-def fill_from_model(database: RegisterDatabase, model: ServedModel) -> int:
-    """ALPHA and BRAVO hold agreements on assets of the file, one in ten without evidence; a second time changes nothing. How many."""
-    rows = model.find(_DETECTED, {})
+def fill_from_assets(database: RegisterDatabase, rows: Sequence[dict[str, Any]]) -> int:
+    """ALPHA and BRAVO hold agreements on these assets, one in ten without evidence; a second time changes nothing. How many."""
     for place, row in enumerate(rows):
         fsp_id = "BRAVO" if place % 3 == 2 else "ALPHA"
         caller = Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ())
         amsid = f"AMS-{ASSET_FACTS[AssetClass(row['asset_class'])].stem.upper().replace('_', '-')}-{row['mpan_id'][-6:]}"
-        if _hold(database, caller, row, amsid, is_verified=place % 10 != 9) and place in {0, 1}:
-            _declare(database, caller, row, amsid, 2.5 if place else 1.1)
+        if _hold(database, caller, row, amsid, is_verified=place % 10 != 9) and place % 2 == place // 2 % 2:
+            _declare(database, caller, row, amsid, _DECLARED_TIMES.get(place, 1.0))
     return len(rows)
 
 

@@ -13,16 +13,18 @@ from sqlalchemy import func, select
 from fmar_spark.commands import serve
 from fmar_spark.commands.serve import prepare_reads
 from fmar_spark.domain.markets import ClaimState
+from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.model_file import FOLDER, read_manifest
 from fmar_spark.errors import ConfigError
-from fmar_spark.services.capability.sample import describe_reads, list_guests
+from fmar_spark.services.capability.sample import OF_LAKE, OF_MODEL, REGISTER_FILE, describe_reads, list_guests
+from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import find_claims
 from fmar_spark.services.register.sample import SAMPLE_PARTIES, prepare_sample
 from fmar_spark.services.register.tables import AGREEMENTS, LEDGER
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.run_options import RunOptions
-from fmar_spark.settings.sections import LakeSettings, Settings
+from fmar_spark.settings.sections import LakeSettings, RegisterSettings, Settings
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,18 @@ def test_every_role_has_a_party_with_a_ready_token_and_a_line_to_paste() -> None
     lines = describe_reads("http://127.0.0.1:8000")
     named = {plan.party_id for plan in SAMPLE_PARTIES if f"${plan.party_id}" in lines}
     assert {role for plan in SAMPLE_PARTIES if plan.party_id in named for role in plan.roles} == roles
+
+
+def test_the_rights_of_the_demo_are_to_the_assets_that_serving_its_lake_would_choose(settings: Settings) -> None:
+    lake = Path(settings.lake.root)
+    of_model = ModelSource(lake / FOLDER, 0).current().find(OF_MODEL, {})
+    assert LakeRows(lake).rows(OF_LAKE) == of_model
+
+
+def test_a_lake_that_mirrors_a_register_is_served_with_it(settings: Settings, tmp_path: Path) -> None:
+    options = RunOptions(lake=str(tmp_path))
+    assert serve.choose_settings(options, None).agreements.database_url == RegisterSettings().database_url
+    (tmp_path / REGISTER_FILE).parent.mkdir()
+    (tmp_path / REGISTER_FILE).touch()
+    assert serve.choose_settings(options, None).agreements.database_url == f"sqlite:///{tmp_path / REGISTER_FILE}"
+    assert serve.choose_settings(options, "sqlite:///other.db").agreements.database_url == "sqlite:///other.db"

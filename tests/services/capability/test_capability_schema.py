@@ -11,7 +11,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from fmar_spark.services.capability.capability_app import ROUTERS
 
-PATHS = {route.path for router in ROUTERS for route in router.routes if getattr(route, "include_in_schema", False)}
+PATHS = {route.path_format for router in ROUTERS for route in router.routes if getattr(route, "include_in_schema", False)}
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

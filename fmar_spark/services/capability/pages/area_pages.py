@@ -13,6 +13,7 @@ from fmar_spark.domain.network import AreaLevel
 from fmar_spark.domain.words import Direction, Season
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.answers import Format
+from fmar_spark.services.capability.pages.boundaries import HEIGHT, WIDTH
 from fmar_spark.services.capability.pages.charts import WEEKDAYS, draw_classes, draw_day
 from fmar_spark.services.capability.pages.frame import name_assets, page_router, render
 from fmar_spark.services.capability.pages.session import Visitor
@@ -66,6 +67,8 @@ def map_areas(
         "areas.html",
         caller,
         tiles=[_draw_tile(gsp_group_id, shown, names) for gsp_group_id in TILES],
+        shapes=request.app.state.shapes or {},
+        map_size=(WIDTH, HEIGHT),
         rows=sorted(shown.values(), key=lambda row: (row["is_suppressed"], -(row["kw_p50"] or 0))),
         chosen=chosen,
         flow=flow,
@@ -97,7 +100,7 @@ def export_level(level: Level, caller: Visitor, reads: ReadsOf) -> Response:
     return answer_export(reads, caller, asked, Format.CSV, f"areas-{level.value}")
 
 
-@router.get("/areas/{level}/{area_id}")
+@router.get("/areas/{level}/{area_id:path}")
 def show_area(
     level: Level,
     area_id: Annotated[NodeId, Path()],

@@ -183,6 +183,11 @@ def format_share(value: float | None) -> str:
     return "–" if value is None else f"{value:.0%}".replace("%", " %")
 
 
+def format_unseen(registered: float | None) -> str:
+    """Percent that nobody has registered."""
+    return format_share(None if registered is None else 1.0 - registered)
+
+
 def format_day(value: date | datetime | str | None) -> str:
     """A civil day in words."""
     if value is None:
@@ -222,6 +227,7 @@ def _environment() -> Environment:
         "kw": format_kw,
         "range": format_range,
         "share": format_share,
+        "unseen": format_unseen,
         "day": format_day,
         "clock": format_slot,
         "asset": name_class,
