@@ -58,14 +58,6 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
         zones = network["zones"] if network["zones"].exists() else None
         return jobs.run("load_network", {**network, "zones": zones, "ecr": None, "dno": None, "dry_run": False}, LAST_DAY)
 
-    def hold_rights() -> int:
-        register = RegisterDatabase(RegisterSettings(database_url=f"sqlite:///{Path(settings.lake.root) / REGISTER_FILE}"))
-        with closing(register):
-            migrate(register)
-            fill_register(register)
-            fill_from_assets(register, LakeRows(Path(settings.lake.root)).rows(OF_LAKE))
-        return jobs.run("mirror_register", {"database": register.engine.url.render_as_string()})
-
     from_landing = {"landing": str(landing), "kafka": None, "topic": None, "kafka_config": None, "continuous": False}
     week = {"from_date": WEEK_FROM, "to_date": LAST_DAY, "days": None, "last_week": False}
     said = landing / "_deliveries"
@@ -87,7 +79,10 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
             "Where every meter point is connected: substations, feeders, a constraint zone an area",
             load_network,
         ),
-        Stage("Two sample FSPs register some of what was detected; their rights into silver.agreements and gold.fleet", hold_rights),
+        Stage(
+            "Two sample FSPs register some of what was detected; their rights into silver.agreements and gold.fleet",
+            lambda: hold_rights(jobs, Path(settings.lake.root)),
+        ),
         Stage("What operators, FSPs, platforms and the regulator may see", lambda: jobs.run("build_audiences", {}, LAST_DAY)),
         Stage(
             f"Dispatch events of {DELIVERY_METERS} further meters, and what their FSPs, honest and not, declare to have delivered",
@@ -96,6 +91,15 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
         Stage("What the boundary meters show of it", lambda: jobs.run("verify_delivery", {"from_date": None, "to_date": None}, LAST_DAY)),
         Stage("Flags of what observation contradicts", lambda: jobs.run("flag_discrepancies", {}, LAST_DAY)),
     ]
+
+
+def hold_rights(jobs: JobsInTurn, lake: Path) -> int:
+    """Sample parties hold rights to some of what was detected, in a register inside the lake, and the lake mirrors them."""
+    with closing(RegisterDatabase(RegisterSettings(database_url=f"sqlite:///{lake / REGISTER_FILE}"))) as register:
+        migrate(register)
+        fill_register(register)
+        fill_from_assets(register, LakeRows(lake).rows(OF_LAKE))
+    return jobs.run("mirror_register", {"database": register.engine.url.render_as_string()})
 
 
 def keep(mark: Path, status: int) -> int:

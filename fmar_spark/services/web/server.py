@@ -1,8 +1,7 @@
 """Listens: HTTP as all services want it, with time limits for slow connections and proxies that are named."""
 
 import asyncio
-import sys
-from typing import Any, Final
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -10,13 +9,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fmar_spark.settings.sections import ServiceSettings
 
-_TURN_SECONDS: Final = 0.0005
-"""How long one thread may hold the interpreter while others wait: a request that is ready would otherwise wait 5 ms for each."""
-
 
 def run_server(app: ASGIApp, settings: ServiceSettings, host: str, port: int) -> None:
     """Serve until stopped."""
-    sys.setswitchinterval(_TURN_SECONDS)
     uvicorn.Server(configure(app, settings, host, port)).run()
 
 

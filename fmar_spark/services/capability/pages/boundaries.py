@@ -123,15 +123,14 @@ def _find_group(path: Path, number: int, properties: Mapping[str, Any]) -> str:
 
 def _list_rings(path: Path, number: int, feature: _Feature) -> Iterator[Ring]:
     """The outer rings of a feature in the drawing's units, without points that fall together."""
-    for polygon in feature.geometry.polygons():
-        for ring in polygon[:1]:
-            if len(ring) < LEAST_POINTS:
-                raise ConfigError(f"{path}: feature {number}: a ring of {len(ring)} points, at least {LEAST_POINTS} wanted")
-            for longitude, latitude, *_ in ring:
-                if not (WEST <= longitude <= EAST and SOUTH <= latitude <= NORTH):
-                    place = f"longitude {longitude:g}, latitude {latitude:g}"
-                    raise ConfigError(f"{path}: feature {number}: {place} is not in Great Britain; degrees of WGS 84 wanted")
-            yield _thin(_place(position[0], position[1]) for position in ring)
+    for ring in (polygon[0] for polygon in feature.geometry.polygons() if polygon):
+        if len(ring) < LEAST_POINTS:
+            raise ConfigError(f"{path}: feature {number}: a ring of {len(ring)} points, at least {LEAST_POINTS} wanted")
+        outside = next((one for one in ring if not (WEST <= one[0] <= EAST and SOUTH <= one[1] <= NORTH)), None)
+        if outside is not None:
+            place = f"longitude {outside[0]:g}, latitude {outside[1]:g}"
+            raise ConfigError(f"{path}: feature {number}: {place} is not in Great Britain; degrees of WGS 84 wanted")
+        yield _thin(_place(position[0], position[1]) for position in ring)
 
 
 def _place(longitude: float, latitude: float) -> tuple[float, float]:
