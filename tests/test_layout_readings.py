@@ -16,6 +16,7 @@ CHECKED = {
 }
 """Where readings pass the consent check; without Spark the view eligible_readings of engine/lake_sql.py is the only way to energies."""
 NOTHING_LEARNT = {
+    "fmar_spark/report/meters.py": "counts messages with an error code, of meters that pass the consent check",
     "fmar_spark/report/fleet.py": "counts meter-days; the view has no energies",
     "fmar_spark/steps/ingest_dip.py": "recognises messages that it already has, by their ids and digests",
     "fmar_spark/steps/import_intervals.py": "recognises days that it already has, by their digests",

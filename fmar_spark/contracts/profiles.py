@@ -42,6 +42,13 @@ def nest_rows(contract: TableContract, **other_types: str) -> str:
 _MATRIX: Final = {"weekday": "", "slot": "", "weeks_observed": "array<int>", "probability": "array<float>", "kw_p50": "array<float>"}
 """Inside a profile the 7 x 48 cells of a season stand in one row."""
 
+_IMPLAUSIBLE: Final = {
+    "error_code": "the full scale of a counter",
+    "spike": "far beyond what the rest of the meter's readings carries",
+    "lump": "what was counted up while nothing was read",
+}
+"""Quality verdicts of kernels/plausible.py."""
+
 METER_PROFILES: Final = TableContract(
     name="meter_profiles",
     layer=Layer.SILVER,
@@ -55,6 +62,10 @@ METER_PROFILES: Final = TableContract(
         Column("first_date", "date", "First local day with readings in the window."),
         Column("days_seen", "int", "Local days with readings.", unit="day", nullable=False),
         Column("missing_share", "double", "Share of half-hours unread between first and last day."),
+        *(
+            Column(f"{name}_slots", "int", f"Half-hours in silver.readings that count as unread: {doc}.", unit="slot")
+            for name, doc in _IMPLAUSIBLE.items()
+        ),
         Column("has_export", "boolean", "Some positive export was read.", nullable=False),
         Column("has_weather", "boolean", "Temperature was known for most of the window.", nullable=False),
         Column("interval_minutes", "int", "Finest step of the readings.", unit="minutes", nullable=False),

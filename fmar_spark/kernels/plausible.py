@@ -13,6 +13,8 @@ from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.units import SLOT_MINUTES
 
 PLAUSIBLE, ERROR_CODE, SPIKE, LUMP = range(4)
+IMPLAUSIBLE: Final = {"error_code": ERROR_CODE, "spike": SPIKE, "lump": LUMP}
+"""Verdicts on energies that no answer rests on, by the names that tables give them."""
 GAP_RATIO: Final = 10.0
 """Neighbouring energies of one series are never further apart than this, once one of them is large."""
 LEAST_SUSPECT_KWH: Final = 20.0
@@ -84,25 +86,19 @@ def find_implausible(energies: Energies) -> Ints:
     return verdict
 
 
-def drop_implausible(kwh: Floats) -> Floats:
-    """The energies of many meters with NaN where they are implausible, shape (meters, slots)."""
-    return np.where(screen_matrix(kwh), np.float32(np.nan), kwh)
-
-
-def screen_matrix(kwh: Floats) -> Bools:
-    """Which half-hours of many meters are implausible, shape (meters, slots); NaN was never read and is not.
+def screen_matrix(kwh: Floats) -> Ints:
+    """The verdict of ``find_implausible`` on each half-hour of many meters, shape (meters, slots); NaN was never read and is plausible.
 
     Args:
         kwh: energy of each half-hour in order of time, shape (meters, slots).
     """
-    found = np.zeros(kwh.shape, dtype=np.bool_)
+    found = np.full(kwh.shape, PLAUSIBLE, dtype=np.int8)
     suspects = np.flatnonzero(np.fmax.reduce(kwh, axis=1, initial=0.0) > LEAST_LUMP_KWH)
     suspects = suspects[_may_be_wrong(kwh[suspects])]
     if len(suspects):
         row, slot = np.nonzero(~np.isnan(kwh[suspects]))
         read = Energies(row, slot * SLOT_MINUTES, np.full(len(row), SLOT_MINUTES), kwh[suspects][row, slot].astype(np.float64))
-        bad = find_implausible(read) != PLAUSIBLE
-        found[suspects[row[bad]], slot[bad]] = True
+        found[suspects[row], slot] = find_implausible(read)
     return found
 
 

@@ -170,6 +170,7 @@ class ProfilePass:
             "first_date": to_dates(sufficiency.first_day, start, any_seen),
             "days_seen": sufficiency.days_seen,
             "missing_share": sufficiency.missing_share,
+            **{f"{name}_slots": slots for name, slots in group.implausible_slots.items()},
             "has_export": group.window.has_export,
             "has_weather": sufficiency.weather_share >= WEATHER_KNOWN_SHARE,
             "interval_minutes": group.window.interval_minutes,

@@ -12,7 +12,7 @@ from fmar_spark import clock
 from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.arrow_columns import day_arrays, number_keys
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
-from fmar_spark.kernels.plausible import drop_implausible
+from fmar_spark.kernels.plausible import IMPLAUSIBLE, PLAUSIBLE, screen_matrix
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.public_holidays import find_holidays, holiday_region
 
@@ -41,6 +41,8 @@ class MeterGroup(NamedTuple):
     time_zone: str
     gsp_group_ids: list[str | None]
     is_domestic: list[bool | None]
+    implausible_slots: dict[str, Ints]
+    """Half-hours of import and export that are left out, by verdict (``kernels.plausible.IMPLAUSIBLE``); shape (meters,) each."""
     asked_meter: Ints
     """Row of the window of each meter-day that was asked for."""
     asked_day: Ints
@@ -156,9 +158,11 @@ def _cut_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attri
     chosen = [(attributes.weather_area[member], attributes.site[member]) for member in members]
     places = list(dict.fromkeys(chosen))
     flat = (len(members), days * clock.SLOTS_PER_DAY)
+    imports, exports = imports.reshape(flat), exports.reshape(flat)
+    verdicts = screen_matrix(imports), screen_matrix(exports)
     utc_readings = UtcReadings(
-        import_kwh=drop_implausible(imports.reshape(flat)),
-        export_kwh=drop_implausible(exports.reshape(flat)),
+        import_kwh=np.where(verdicts[0] == PLAUSIBLE, imports, np.float32(np.nan)),
+        export_kwh=np.where(verdicts[1] == PLAUSIBLE, exports, np.float32(np.nan)),
         interval_minutes=attributes.interval_minutes[members],
         area=np.array([places.index(one) for one in chosen]),
     )
@@ -179,6 +183,7 @@ def _cut_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attri
         time_zone=zone,
         gsp_group_ids=[attributes.gsp_group_id[member] for member in members],
         is_domestic=[attributes.is_domestic[member] for member in members],
+        implausible_slots={name: sum((one == code).sum(axis=1) for one in verdicts) for name, code in IMPLAUSIBLE.items()},
         asked_meter=place[asked.meter[mine_asked]],
         asked_day=asked.day[mine_asked] - first,
     )

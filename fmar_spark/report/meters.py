@@ -57,6 +57,19 @@ _METERS: Final = f"""
 """
 
 
+_IMPLAUSIBLE: Final = """
+    SELECT mpan_id, what, sum(times) AS times FROM (
+        SELECT mpan_id, unnest(['error_code', 'spike', 'lump']) AS what, unnest([error_code_slots, spike_slots, lump_slots]) AS times
+        FROM silver.meter_profiles
+        UNION ALL SELECT p.boundary_mpan_id, 'message', count(*) FROM bronze.dip_messages JOIN silver.meter_points p USING (mpan_id)
+        WHERE list_contains(warnings, 'value_error_code') GROUP BY ALL
+        UNION ALL SELECT p.boundary_mpan_id, 'row', count(*) FROM bronze.quarantine JOIN silver.meter_points p USING (mpan_id)
+        WHERE rule IN ('kwh_error_code', 'kwh_spike', 'kwh_lump') GROUP BY ALL
+    ) WHERE times > 0 GROUP BY ALL
+"""
+"""What of a meter's readings no answer rests on: half-hours of its history by verdict, messages with an error code, rejected rows."""
+
+
 def define_meters(lake: LakeRows) -> None:
     """``meters`` is then a table of the lake: one row a meter that was examined and still passes the consent check, with its kind."""
     wanted = "mpan_id, verdict, missing_share, has_export, has_weather"
@@ -77,14 +90,18 @@ def list_meters(lake: LakeRows, most: int) -> list[Row]:
     return lake.rows(f"SELECT * FROM ({chosen}) ORDER BY name, mpan_id", most=most)
 
 
-def describe_meters(meters: Sequence[Row]) -> dict[str, Any]:
+def describe_meters(lake: LakeRows, meters: Sequence[Row]) -> dict[str, Any]:
     """The meters for the page: columns, in order."""
+    implausible: dict[str, dict[str, int]] = {}
+    for row in lake.rows(_IMPLAUSIBLE):
+        implausible.setdefault(row["mpan_id"], {})[row["what"]] = int(row["times"])
     kinds = [kind.value for kind in KINDS]
     plain = ("mpan_id", "name", "gsp_group_id", "is_domestic", "days_seen", "interval_minutes", "has_export", "verdict", "provenance")
     return {
         **list_columns(meters, plain),
         "kind": [kinds.index(row["kind"]) for row in meters],
         "missing_share": round_values((row["missing_share"] for row in meters), 4),
+        "implausible": [implausible.get(row["mpan_id"]) for row in meters],
         "as_of_day": [count_day(row["as_of_date"]) for row in meters],
         "confusers": [row["confusers"] for row in meters],
         "labels": [[row[name] for name in LABEL_NAMES] for row in meters],

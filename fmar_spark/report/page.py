@@ -76,7 +76,7 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
         "fleet": fleet,
         "fleet_kinds": [kind.value for kind in KINDS],
         "intake": describe_intake(lake, order.examples_per_rule),
-        "meters": describe_meters(listed),
+        "meters": describe_meters(lake, listed),
         "meters_examined": sum(kind["meters"] for kind in fleet),
         "places": places,
         "evidence": [position for position, row in enumerate(listed) if row["mpan_id"] in evidence],

@@ -98,6 +98,7 @@ def test_many_meters_are_screened_as_each_alone() -> None:
     for row, own in enumerate(kwh):
         read = np.flatnonzero(~np.isnan(own))
         alone = verdicts(own[read].astype(np.float64), start_minute=read * HALF_HOUR) != PLAUSIBLE
-        assert np.flatnonzero(found[row]).tolist() == read[alone].tolist()
-    assert found.sum(axis=1).tolist() == [0, 10, 1, 0, len(range(0, YEAR, 50)), 0]
+        assert np.flatnonzero(found[row] != PLAUSIBLE).tolist() == read[alone].tolist()
+    assert (found != PLAUSIBLE).sum(axis=1).tolist() == [0, 10, 1, 0, len(range(0, YEAR, 50)), 0]
+    assert [set(row.tolist()) for row in found[[1, 2, 4]]] == [{PLAUSIBLE, ERROR_CODE}, {PLAUSIBLE, SPIKE}, {PLAUSIBLE, ERROR_CODE}]
     assert screen_matrix(np.zeros((0, 48), dtype=np.float32)).shape == (0, 48)

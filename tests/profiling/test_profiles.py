@@ -195,6 +195,42 @@ def test_the_company_of_a_meter_changes_no_answer(profiles: dict[str, dict[str, 
                 assert ours[figure] == (pytest.approx(value, rel=1e-6) if isinstance(value, float) else value), figure
 
 
+def spoil(meter_days: pa.Table, kwh: dict[int, float | None]) -> pa.Table:
+    """The days of the home with a car, with other energies at some half-hours since its first day."""
+    own = meter_days.filter(pc.equal(meter_days["mpan_id"], CAR))
+    rows = own.to_pylist()
+    for row in rows:
+        first = (row["utc_date"] - FIRST_DAY).days * 48
+        if row["quantity"] == "AI":
+            row["kwh"] = [kwh.get(first + slot, value) for slot, value in enumerate(row["kwh"])]
+    return pa.Table.from_pylist(rows, schema=own.schema)
+
+
+@pytest.mark.parametrize(
+    ("kwh", "slots"),
+    [
+        ({100 + 71 * at: 4294.967 for at in range(22)}, (22, 0, 0)),
+        ({100 + 71 * at: 16777.215 for at in range(22)}, (22, 0, 0)),
+        ({100 + 71 * at: 229_457.0 / 2 + at for at in range(22)}, (0, 22, 0)),
+        ({3000: 700.0}, (0, 1, 0)),
+        ({**{2000 + slot: None for slot in range(7 * 48)}, 2000 + 7 * 48: 120.0}, (0, 0, 1)),
+        ({slot: 0.0 if slot < 2300 else 120.0 for slot in range(2000, 2301)}, (0, 0, 1)),
+    ],
+    ids=["4294.967", "16777.215", "garbage", "a spike", "a lump after an outage", "a lump after zeros"],
+)
+def test_what_no_meter_can_have_measured_makes_no_capability_and_is_counted(
+    profiles: dict[str, dict[str, Any]], meter_days: pa.Table, kwh: dict[int, float | None], slots: tuple[int, int, int]
+) -> None:
+    found = run_pass(spoil(meter_days, kwh))[CAR]
+    assert (found["error_code_slots"], found["spike_slots"], found["lump_slots"]) == slots
+    assert [profiles[CAR][f"{name}_slots"] for name in ("error_code", "spike", "lump")] == [0, 0, 0]
+    clean, size = (of_class(one["capabilities"], "ev")[0] for one in (profiles[CAR], found))
+    assert size["rated_kw"] == pytest.approx(clean["rated_kw"], rel=0.05)
+    assert max(one["rated_kw_max"] or 0 for one in found["capabilities"]) <= 1.1 * max(
+        one["rated_kw_max"] or 0 for one in profiles[CAR]["capabilities"]
+    )
+
+
 def test_a_pass_travels_to_a_worker(meter_days: pa.Table) -> None:
     profile_pass = ProfilePass(SureScorer(), empty_weather(), read_profile_rules(Settings()), "run 1", date(2024, 2, 8))
     travelled = cloudpickle.loads(cloudpickle.dumps(profile_pass))

@@ -1,11 +1,14 @@
+import shutil
 from pathlib import Path
 
 import pytest
-from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, ROOF, SHORT
+from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, ROOF, SHORT, at, write_table
 
+from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.readings import DIP_MESSAGES
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
-from fmar_spark.report.meters import choose_meters, define_meters, rank_meters
+from fmar_spark.report.meters import choose_meters, define_meters, describe_meters, list_meters, rank_meters
 
 
 def test_everyone_is_chosen_where_there_is_room(lake: LakeRows) -> None:
@@ -24,6 +27,25 @@ def test_named_meters_come_first_and_count_whatever_the_limit(lake: LakeRows) ->
 def test_only_strangers_are_reported_by_name(lake: LakeRows) -> None:
     with pytest.raises(InputError, match="stranger"):
         choose_meters(lake, ("stranger",), 10)
+
+
+def test_what_no_answer_rests_on_is_counted_whichever_way_it_came(small_lake: Path, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    shutil.copytree(small_lake, root)
+    shutil.rmtree(root / "bronze")
+    rejected = {"reason": "r", "raw": "", "run_id": "r", "quarantined_at": at(0), "mpan_id": ROOF}
+    rules = ("kwh_lump", "kwh_error_code", "kwh_negative")
+    write_table(root, QUARANTINE, [{**rejected, "quarantine_id": rule, "source": rule, "rule": rule} for rule in rules])
+    message = {"transaction_at": at(0), "content_hash": "h", "interface_id": "i", "event_code": "e", "mpan_id": ROOF, "ingested_at": at(0)}
+    coded = {"A": ["value_error_code"], "B": [], "C": None}
+    write_table(
+        root, DIP_MESSAGES, [{**message, "transaction_id": name, "source": name, "warnings": found} for name, found in coded.items()]
+    )
+    lake = LakeRows(root)
+    define_meters(lake)
+    described = describe_meters(lake, list_meters(lake, 100))
+    found = dict(zip(described["mpan_id"], described["implausible"], strict=True))
+    assert (found[CAR], found[ROOF], found[SHORT]) == ({"error_code": 22, "spike": 1}, {"message": 1, "row": 2}, None)
 
 
 def test_the_meter_that_shows_most_and_contradicts_no_label_comes_first(small_lake: Path) -> None:

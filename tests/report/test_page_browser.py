@@ -102,6 +102,7 @@ def test_quarantine_and_runs_equal_their_tables(opened: Opened) -> None:
 def test_a_meter_shows_its_verdicts_days_availability_and_baseline(opened: Opened, lake: LakeRows) -> None:
     page = opened.page
     choose_meter(page, CAR)
+    assert "22 half-hours with error codes, 1 spike" in page.inner_text("dl.facts")
     verdict = page.inner_text("[data-verdict=ev]")
     assert "present (97 % sure, high tier)" in verdict
     assert "7.0 kW block between 01:00 and 03:00 on 35 of 70 days" in verdict

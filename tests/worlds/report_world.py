@@ -197,7 +197,9 @@ def profile(mpan_id: str) -> Row:
     keys = {"mpan_id": mpan_id, "run_id": "r", "as_of_date": LAST, "model_version": "bundled-0", "interval_minutes": 30}
     days = 12 if mpan_id == SHORT else DAYS
     verdict = "too_few_days" if mpan_id == SHORT else "sufficient"
-    return {**keys, "verdict": verdict, "days_seen": days, "missing_share": 0.02, "has_export": mpan_id == ROOF, "has_weather": True}
+    implausible = {"error_code_slots": 22, "spike_slots": 1, "lump_slots": 0} if mpan_id == CAR else {}
+    stated = {"verdict": verdict, "days_seen": days, "missing_share": 0.02, "has_export": mpan_id == ROOF, "has_weather": True}
+    return {**keys, **stated, **implausible}
 
 
 def write_what_ran(root: Path) -> None:

@@ -6,7 +6,7 @@ function readMeters() {
   const columns = DATA.meters;
   const meters = columns.mpan_id.map((mpan, place) => ({
     place, mpan, name: columns.name[place], kind: DATA.fleet_kinds[columns.kind[place]], group: columns.gsp_group_id[place], isDomestic: columns.is_domestic[place],
-    days: columns.days_seen[place], interval: columns.interval_minutes[place], hasExport: columns.has_export[place], missing: columns.missing_share[place], verdict: columns.verdict[place],
+    days: columns.days_seen[place], interval: columns.interval_minutes[place], hasExport: columns.has_export[place], missing: columns.missing_share[place], implausible: columns.implausible[place], verdict: columns.verdict[place],
     provenance: columns.provenance[place], confusers: columns.confusers[place], lastDay: day(columns.as_of_day[place]), labels: columns.labels[place], detections: [], changes: [], baseline: null, evidence: null,
   }));
   for (const [place, asset, probability, presentProbability, isPresent, tier, status, reason, evidence, ...days] of DATA.detections) {
@@ -128,11 +128,21 @@ function writeAnnual(annual) {
   return annual.kwh === null ? `${number(annual.kwh_per_day, 1)} kWh a day; no annual figure: ${annual.reason}` : `${number(annual.kwh)} kWh a year`;
 }
 
+const IMPLAUSIBLE_WORDS = {
+  error_code: ["half-hour with an error code", "half-hours with error codes"], spike: ["spike", "spikes"], lump: ["lump after an outage", "lumps after outages"],
+  message: ["message with an error code", "messages with error codes"], row: ["row rejected at import", "rows rejected at import"],
+};
+
+function writeImplausible(found) {
+  return Object.keys(IMPLAUSIBLE_WORDS).filter((what) => found[what]).map((what) => `${number(found[what])} ${IMPLAUSIBLE_WORDS[what][found[what] === 1 ? 0 : 1]}`).join(", ");
+}
+
 function makeFacts(meter, evidence) {
   const facts = [
     ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not stated")], ["Premises", meter.isDomestic === null ? "not stated" : meter.isDomestic ? "household" : "business"],
     ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Missing", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
     ["Export register", meter.hasExport ? "yes" : "none"], ["Origin", make("bdi", null, meter.provenance || "no label")],
+    ...(meter.implausible ? [["Left out as implausible", writeImplausible(meter.implausible)]] : []),
     ...(evidence ? [["Import", writeAnnual(evidence.annual)]] : []),
     ...(meter.confusers ? [["Look-alikes by its label", make("bdi", null, meter.confusers.replaceAll("_", " ").replaceAll(",", ", "))]] : []),
   ];
