@@ -47,7 +47,7 @@ OF_LAKE: Final = _CHOSEN.format(
     assets=f"""(
         SELECT d.mpan_id, d.asset_class, d.tier, c.direction, c.rated_kw FROM {ASSET_DETECTIONS.full_name} d
         JOIN {CAPABILITY.full_name} c ON c.mpan_id = d.mpan_id AND c.asset_class = d.asset_class
-        JOIN consent_checks k ON k.mpan_id = d.mpan_id AND k.refusal IS NULL
+        JOIN consent_checks k ON k.mpan_id = d.mpan_id AND k.rejection IS NULL
         WHERE d.is_present
     )"""
 )
