@@ -62,7 +62,8 @@ class AreaLevel(StrEnum):
 
 MOST_KW: Final = 1e9
 """Beyond any connection, and any network, of Great Britain."""
-_AREA_ID: Final = re.compile(r"[!-.0-~ ]{1,100}")
+AREA_ID_PATTERN: Final = r"^[!-.0-~ ]{1,100}$"
+"""What ids of nodes, zones and areas are written with: printable ASCII without a slash, so that a path can name them."""
 WHOLE_AREA: Final = "GB"
 """The one area of level gb."""
 
@@ -108,4 +109,4 @@ DNO_OF_DISTRIBUTOR: Final = {number: DNO_OF_GSP_GROUP[group] for number, group i
 
 def is_area_id(text: str) -> bool:
     """Whether a path of the API can name a node or zone of this id: 1 to 100 printable ASCII characters, no slash, not . or .. alone."""
-    return _AREA_ID.fullmatch(text) is not None and text not in {".", ".."}
+    return re.fullmatch(AREA_ID_PATTERN, text) is not None and text not in {".", ".."}

@@ -11,6 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark import clock
+from fmar_spark.contracts.readings import METER_POINTS
+from fmar_spark.domain.consent import METER_ATTRIBUTES
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.intake.intervals.companions import read_sites
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.tables import SeriesFacts, import_table
@@ -31,17 +34,7 @@ HOME_LIMIT_KWH: Final = 12.0
 """A site whose half-hours stay below this, 24 kW, is called a home."""
 WHOLE_HISTORY_MONTHS: Final = 1200
 LONDON: Final = (51.5, -0.1)
-ATTRIBUTES: Final = pa.schema(
-    [
-        ("interval_minutes", pa.int32()),
-        ("time_zone", pa.string()),
-        ("latitude", pa.float64()),
-        ("longitude", pa.float64()),
-        ("weather_area", pa.string()),
-        ("gsp_group_id", pa.string()),
-        ("is_domestic", pa.bool_()),
-    ]
-)
+ATTRIBUTES: Final = pa.schema([arrow_schema(METER_POINTS).field(name).with_nullable(True) for name in METER_ATTRIBUTES])
 """What a window is built with beside the readings."""
 
 

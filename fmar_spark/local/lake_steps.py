@@ -14,6 +14,7 @@ from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LABELS, LEGAL_BASES, METER_POINTS, READING_VERSIONS, READINGS, SERIES, WEATHER
+from fmar_spark.domain.consent import METER_ATTRIBUTES
 from fmar_spark.domain.mpan import assign_mpans, is_mpan
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_sql import LakeRows
@@ -23,7 +24,7 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.intake.intervals.importing import StagedIntake
 from fmar_spark.intake.intervals.series_rows import Surroundings, build_series_row, is_same_row
 from fmar_spark.intake.readings_fold import fold_chunk
-from fmar_spark.local.meter_days import ATTRIBUTES, describe_days, list_meters
+from fmar_spark.local.meter_days import describe_days, list_meters
 from fmar_spark.local.passes import Histories, predict_meter_days, profile_meters
 from fmar_spark.profiling.projections import PROJECTIONS
 from fmar_spark.profiling.verdicts import Scorer
@@ -35,7 +36,8 @@ VERSION_KEY: Final = ("version_id", "utc_date", "quantity")
 LAST_DAYS: Final = 7
 """Days up to the newest of each meter that are predicted, and one more: the day after it."""
 _ELIGIBLE: Final = (
-    f"SELECT mpan_id, utc_date, quantity, kwh, {', '.join(ATTRIBUTES)} FROM eligible_readings WHERE utc_date BETWEEN $since AND $until"
+    f"SELECT mpan_id, utc_date, quantity, kwh, {', '.join(METER_ATTRIBUTES)} FROM eligible_readings "
+    "WHERE utc_date BETWEEN $since AND $until"
 )
 
 

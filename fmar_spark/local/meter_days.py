@@ -9,13 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fmar_spark.contracts.readings import READINGS, SERIES
+from fmar_spark.domain.consent import METER_ATTRIBUTES
 from fmar_spark.engine.arrow_schema import arrow_schema
 
-ATTRIBUTES: Final = ("interval_minutes", "time_zone", "latitude", "longitude", "weather_area", "gsp_group_id", "is_domestic")
-"""Columns of a meter that every one of its days carries."""
 _DAY: Final = ("mpan_id", "utc_date", "quantity", "kwh")
 SCHEMA: Final = pa.schema(
-    [*(arrow_schema(READINGS).field(name).with_nullable(True) for name in _DAY), *(arrow_schema(SERIES).field(name) for name in ATTRIBUTES)]
+    [
+        *(arrow_schema(READINGS).field(name).with_nullable(True) for name in _DAY),
+        *(arrow_schema(SERIES).field(name) for name in METER_ATTRIBUTES),
+    ]
 )
 
 
@@ -24,19 +26,19 @@ def describe_days(days: pa.Table, meters: pa.Table) -> pa.Table:
 
     Args:
         days: columns mpan_id, utc_date, quantity and kwh (48 energies).
-        meters: columns mpan_id and ``ATTRIBUTES``, one row a meter.
+        meters: columns mpan_id and ``METER_ATTRIBUTES``, one row a meter.
     """
     place = pc.index_in(days["mpan_id"], meters["mpan_id"].combine_chunks())
     known = days.filter(pc.is_valid(place))
     place = place.filter(pc.is_valid(place))
-    columns = {name: known[name] for name in _DAY} | {name: meters[name].take(place) for name in ATTRIBUTES}
+    columns = {name: known[name] for name in _DAY} | {name: meters[name].take(place) for name in METER_ATTRIBUTES}
     described = pa.table([columns[name].cast(SCHEMA.field(name).type) for name in SCHEMA.names], schema=SCHEMA)
     return described.sort_by([("mpan_id", "ascending"), ("utc_date", "ascending"), ("quantity", "ascending")])
 
 
 def list_meters(described: pa.Table) -> pa.Table:
     """Every meter of ``describe_days`` once, with its attributes."""
-    named = described.select(["mpan_id", *ATTRIBUTES]).append_column("_row", pa.array(np.arange(described.num_rows)))
+    named = described.select(["mpan_id", *METER_ATTRIBUTES]).append_column("_row", pa.array(np.arange(described.num_rows)))
     first = named.group_by("mpan_id", use_threads=False).aggregate([("_row", "first")])["_row_first"].combine_chunks()
     return named.drop_columns("_row").take(first)
 
