@@ -15,7 +15,7 @@ from fmar_spark.evaluation.tables import CLASS_WORDS, list_tables
 
 DOCUMENT = ROOT / "docs" / "mistakes.md"
 PICTURES = ROOT / "docs" / "mistakes"
-CASES, HEIGHT = 3, 1250
+CASES, HEIGHT, PATIENCE_MS = 3, 1250, 180_000
 EVIDENCE = "mistakes.html"
 """What `fmar evaluate` leaves beside the document: the evidence of every meter that it was wrong about."""
 TOP = """# Three confident mistakes, and what they rest on
@@ -45,11 +45,13 @@ def main() -> int:
         return 1
     document = json.loads(source.read_text(encoding="utf-8"))
     cases = choose_cases(document, arguments.kind)
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=browser.stdout.strip(), args=FLAGS) as running:
+        pictures = {case["picture"]: take_evidence(running, arguments.evaluation / EVIDENCE, case["mpan"]) for case in cases}
     for old in PICTURES.glob("*.png"):
         old.unlink()
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=browser.stdout.strip(), args=FLAGS) as running:
-        for case in cases:
-            draw_evidence(running, arguments.evaluation / EVIDENCE, case)
+    PICTURES.mkdir(exist_ok=True)
+    for name, picture in pictures.items():
+        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
     DOCUMENT.write_text(write_document(document, arguments.kind, cases), encoding="utf-8")
     print(f"{DOCUMENT}: {', '.join(case['class'] for case in cases)}")
     return 0
@@ -67,15 +69,17 @@ def choose_cases(document: dict[str, Any], kind: str) -> list[dict[str, str]]:
     return [first[CLASS_WORDS[asset]] | {"picture": f"{asset}.png"} for asset in surest]
 
 
-def draw_evidence(browser: Browser, evidence: Path, case: dict[str, str]) -> None:
-    """The top of the meter's page, as the picture of its case."""
+def take_evidence(browser: Browser, evidence: Path, mpan: str) -> Image.Image:
+    """The top of a meter's page."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", locale="en-GB")
-    page.goto(f"{evidence.resolve().as_uri()}#meter={case['mpan']}")
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{evidence.resolve().as_uri()}#meter={mpan}")
     page.wait_for_selector("html[data-charts=ready]")
-    page.wait_for_selector(f'#detail[data-meter="{case["mpan"]}"]')
+    page.wait_for_selector(f'#detail[data-meter="{mpan}"]')
     page.add_style_tag(content=".top { position: static !important }")
-    take(page, "#detail", HEIGHT).quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURES / case["picture"], optimize=True)
+    picture = take(page, "#detail", HEIGHT)
     page.close()
+    return picture
 
 
 def write_document(document: dict[str, Any], kind: str, cases: list[dict[str, str]]) -> str:
