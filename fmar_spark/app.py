@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from fmar_spark import clock
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.domain.consent import ADMITS_HOUSEHOLDS
 from fmar_spark.engine.interrupts import leave_out_interrupts, plain_signals, settle
 from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
@@ -93,6 +94,7 @@ class App:
         """Run one step under the journal: its row is left whether it succeeds or fails, unless there is no lake yet to leave it in."""
         store = TableStore(self.spark, self.settings.lake.root)
         run = start_run(step, self.run_date, digest_settings(self.settings))
+        self.spark.conf.set(ADMITS_HOUSEHOLDS, str(self.settings.consent.admits_households).lower())
         context = self.spark.sparkContext
         context.setJobDescription(step)
         context.addJobTag(run.run_id)

@@ -36,6 +36,10 @@ class RejectedError(FmarError):
     """Too much of what a run was given was rejected; what it wrote stands."""
 
 
+class ReplacementError(FmarError):
+    """What a run found differs so much from what stands that it replaced nothing."""
+
+
 class StoppedError(FmarError):
     """The user stopped a command."""
 

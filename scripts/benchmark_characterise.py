@@ -112,9 +112,9 @@ def fill_lake(store: TableStore, plan: FleetPlan, folder: Path) -> None:
         }
     )
     store.append(placed, METER_POINTS)
-    never = F.lit(None).cast("date")
-    grants = {"basis": F.lit("simulated"), "source": F.lit("benchmark"), "valid_from_date": never, "valid_to_date": never}
-    store.append(points.withColumns({**grants, "recorded_at": reported_at}), LEGAL_BASES)
+    empty = {column.name: F.lit(None).cast(column.type) for column in LEGAL_BASES.columns if column.name != "mpan_id"}
+    grants = {"purpose": F.lit("any"), "basis": F.lit("simulated"), "source": F.lit("benchmark"), "recorded_at": reported_at}
+    store.append(points.withColumns(empty | grants), LEGAL_BASES)
 
 
 def lay_days(fleet: Fleet, plan: FleetPlan) -> pa.Table:

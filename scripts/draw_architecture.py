@@ -73,6 +73,7 @@ JOBS: Final[dict[str, Box]] = {
     "simulate_fleet": Box(110, 22, 155, ROW_HEIGHT),
     "land_london_homes": Box(280, 22, 160, ROW_HEIGHT),
     "record_legal_basis": Box(470, 22, 160, ROW_HEIGHT),
+    "refresh_consent": Box(640, 22, 160, ROW_HEIGHT),
     "ingest_dip": Box(110, 152, 330, ROW_HEIGHT),
     "import_intervals": Box(470, 152, 330, ROW_HEIGHT),
     "mirror_register": Box(850, 152, 290, ROW_HEIGHT),
@@ -87,6 +88,7 @@ JOBS: Final[dict[str, Box]] = {
     "flag_discrepancies": Box(1000, 827, 170, ROW_HEIGHT),
     "publish_read_model": Box(905, 745, 235, ROW_HEIGHT),
     "maintain_tables": Box(760, 850, 180, ROW_HEIGHT),
+    "measure_operation": Box(560, 850, 180, ROW_HEIGHT),
     "answer_subject": Box(960, 850, 180, ROW_HEIGHT),
 }
 GROUPS: Final = (

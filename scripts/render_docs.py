@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from draw_architecture import draw_architecture
+from draw_monitoring import draw_alerts, draw_dashboard
 
 from fmar_spark.cli import build_program
 from fmar_spark.cli.declaring import JOBS
@@ -27,6 +28,8 @@ DOCUMENTS: Final[dict[str, Callable[[], str]]] = {
     "docs/behaviours.md": render_behaviours,
     "docs/settings.md": render_settings,
     "docs/architecture.svg": lambda: draw_architecture(ALL_TABLES, JOBS),
+    "monitoring/grafana_dashboard.json": draw_dashboard,
+    "monitoring/alerts.yaml": draw_alerts,
     "mlflow/model_card.md": lambda: render_model_card(json.loads(CARD.read_text(encoding="utf-8"))),
 }
 """How each of them is rendered."""

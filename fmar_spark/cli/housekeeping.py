@@ -8,6 +8,7 @@ from typer import Argument, Option, Typer
 from fmar_spark.cli.declaring import declare_job
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.job import Job
+from fmar_spark.contracts.operations import MEASURES
 
 GROUP = Typer()
 
@@ -19,6 +20,19 @@ def maintain_tables(
     """Delete raw readings of households that are older than retention.raw_months, join small files, delete files that no version needs.
 
     Answers that were derived stay, with the day to which they were derived. Run it while no other job runs.
+    """
+
+
+@declare_job(
+    GROUP,
+    "operation",
+    Job("measure_operation", tuple(table for table in ALL_TABLES if table is not MEASURES), (MEASURES,), needs_lake=True),
+)
+def measure_operation() -> None:
+    """Measure how the lake is: freshness, volumes, quarantine, answers, drift, calibration, files and disk.
+
+    Writes measures.prom, for the textfile collector of Prometheus' node exporter, and operations.html beside it. Limits are settings
+    (monitoring.*); monitoring/ holds a Grafana dashboard and alert rules.
     """
 
 

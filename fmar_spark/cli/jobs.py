@@ -107,7 +107,7 @@ def build_readings() -> None:
     "characterise",
     Job(
         "characterise",
-        HISTORY,
+        (*HISTORY, DIP_MESSAGES, QUARANTINE, RUN_JOURNAL),
         filled_by("characterise"),
         needs_lake=True,
     ),
@@ -116,8 +116,15 @@ def characterise(
     meters: Annotated[
         Path | None, Option(parser=existing_path, metavar="FILE", help="MPANs or series ids, one a line (default: all)")
     ] = None,
+    accept_drop: Annotated[
+        bool, Option("--accept-drop", help="replace gold however many meters lose their answer and however much was rejected")
+    ] = False,
 ) -> None:
-    """Derive what every eligible connection can do: assets, sizes, dates, availability, baseline quality."""
+    """Derive what every eligible connection can do: assets, sizes, dates, availability, baseline quality.
+
+    A run over all meters that halves the number of answered meters, or that follows a doubling of the rejected share of messages,
+    stops before it replaces gold (settings monitoring.*).
+    """
 
 
 @declare_job(GROUP, "predict", Job("predict_baseline", HISTORY, filled_by("predict_baseline"), needs_lake=True))

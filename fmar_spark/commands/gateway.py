@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from fmar_spark.errors import ConfigError
+from fmar_spark.services.consent.revocations import PATH, open_inbox
 from fmar_spark.services.gateway.operation import open_gateway, run_gateway
 from fmar_spark.settings.run_options import RunOptions
 
@@ -26,10 +27,13 @@ def run(
     if landing is not None:
         changed |= {"topic": "", "kafka_config": ""}
     settings = settings.model_copy(update={"gateway": settings.gateway.model_copy(update=changed)})
+    inbox = open_inbox(settings.consent)
     parts = open_gateway(settings, options.env)
     own = parts.settings
     scheme = "https" if own.tls == "own" else "http"
     into = f"topic {own.topic} of {own.kafka}" if own.kafka else own.landing
     print(f"taking {', '.join(sorted(own.channels))} at {scheme}://{host}:{port}/dip/CHANNEL into {into}", flush=True)
-    run_gateway(parts, host, port)
+    if inbox is not None:
+        print(f"taking revocations at {scheme}://{host}:{port}{PATH} into {settings.consent.inbox}", flush=True)
+    run_gateway(parts, host, port, inbox)
     return 0

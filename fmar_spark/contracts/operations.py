@@ -23,7 +23,7 @@ QUARANTINE: Final = TableContract(
         Column("run_id", "string", "Run that rejected it.", nullable=False),
         Column("quarantined_at", "timestamp", "When it was rejected.", nullable=False),
     ),
-    job="ingest_dip or import_intervals or load_deliveries or load_network",
+    job="ingest_dip or import_intervals or load_deliveries or load_network or refresh_consent",
     is_shared_log=True,
 )
 
@@ -68,4 +68,19 @@ RUN_JOURNAL: Final = TableContract(
     ),
     job="any job",
     is_shared_log=True,
+)
+
+MEASURES: Final = TableContract(
+    name="measures",
+    layer=Layer.OPS,
+    doc="How the lake was at a time: one row for every measure (docs/operations.md), appended.",
+    key=("run_id", "metric", "series"),
+    columns=(
+        Column("run_id", "string", "Run that measured (ops.run_journal).", nullable=False),
+        Column("metric", "string", "Name of the measure, without the prefix that Prometheus knows.", nullable=False),
+        Column("series", "string", "Its labels as Prometheus writes them; empty where it has none.", nullable=False),
+        Column("value", "double", "Its value, in the unit that its kind has.", nullable=False),
+        Column("measured_at", "timestamp", "When it was measured.", nullable=False),
+    ),
+    job="measure_operation",
 )

@@ -187,17 +187,22 @@ METER_POINTS: Final = TableContract(
 LEGAL_BASES: Final = TableContract(
     name="legal_bases",
     layer=Layer.SILVER,
-    doc="Legal basis on record for characterising a domestic meter.",
-    key=("mpan_id",),
+    doc="Legal basis on record for examining a meter for a purpose, or the customer's objection.",
+    key=("mpan_id", "purpose"),
     columns=(
         mpan_column(),
+        Column("purpose", "string", "any, characterisation or verification.", nullable=False, backfill="any"),
         Column("basis", "string", "public task, explicit consent, published data or own data.", nullable=False),
-        Column("source", "string", "Who recorded it.", nullable=False),
+        Column("state", "string", "granted, withdrawn or opted_out; null = granted."),
+        Column("reference_id", "string", "The consent service's reference of the customer's decision.", sensitivity=Sensitivity.PERSONAL),
+        Column("source", "string", "Who recorded it: operator, dip, consent service, or the import.", nullable=False),
         Column("valid_from_date", "date", "First day that it covers."),
         Column("valid_to_date", "date", "First day that it no longer covers, null = open."),
+        Column("verified_at", "timestamp", "When the consent service last confirmed it; null where it was never asked."),
+        Column("expires_at", "timestamp", "Until when that answer may be relied on; null = it need not be confirmed."),
         Column("recorded_at", "timestamp", "When it was recorded.", nullable=False),
     ),
-    job="record_legal_basis or simulate_fleet or import_intervals",
+    job="record_legal_basis or simulate_fleet or import_intervals or refresh_consent",
 )
 
 WEATHER: Final = TableContract(

@@ -34,6 +34,8 @@ class Column:
     sensitivity: Sensitivity = Sensitivity.OPEN
     formerly: str = ""
     """Its name in lakes of an older version; a step that uses such a table rewrites it first."""
+    backfill: str = ""
+    """What rows of an older version, which lacked the column, have in it."""
 
 
 @dataclass(frozen=True, slots=True)

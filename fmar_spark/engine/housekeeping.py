@@ -3,12 +3,14 @@
 import logging
 from typing import Final, NamedTuple
 
+import deltalake
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore
+from fmar_spark.settings.run_options import is_address
 
 CHECK: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
 LEAST_HOURS: Final = 168
@@ -63,7 +65,13 @@ def compact(store: TableStore, contract: TableContract) -> None:
 
 
 def vacuum(store: TableStore, contract: TableContract, hours: int) -> None:
-    """Files that no version of the last hours needs are gone, and with them time travel to older ones."""
+    """Files that no version of the last hours needs are gone, and with them time travel to older ones.
+
+    A lake on this machine's disk is cleaned by delta-rs: Spark takes several jobs for each table, and prints a line.
+    """
+    if not is_address(store.root):
+        deltalake.DeltaTable(store.path(contract)).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+        return
     session = store.spark
     kept = session.conf.get(CHECK, "true")
     session.conf.set(CHECK, "true" if hours >= LEAST_HOURS else "false")

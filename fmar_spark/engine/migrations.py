@@ -45,7 +45,9 @@ def _migrate(store: TableStore, contract: TableContract) -> int | None:
         return None
     found = store.spark.read.format("delta").load(store.path(contract)).schema
     former = {column.formerly: column.name for column in contract.columns if column.formerly}
-    if former and (former.keys() & set(found.names) or COPY_FROM in store.properties(contract)):
+    filled = {column.name for column in contract.columns if column.backfill} - set(found.names)
+    is_begun = (former or any(column.backfill for column in contract.columns)) and COPY_FROM in store.properties(contract)
+    if former.keys() & set(found.names) or filled or is_begun:
         return _rename(store, contract, former)
     if _list_changed(found, contract):
         return _empty(store, contract, found)
@@ -68,7 +70,9 @@ def _rename(store: TableStore, contract: TableContract, former: dict[str, str]) 
     old = store.spark.read.format("delta").option("versionAsOf", int(old_version)).load(store.path(contract))
     renamed = old.select(*(F.col(name).alias(former.get(name, name)) for name in old.columns))
     new = [
-        F.lit(None).cast(parse_type(column.type)).alias(column.name) for column in contract.columns if column.name not in renamed.columns
+        F.lit(column.backfill or None).cast(parse_type(column.type)).alias(column.name)
+        for column in contract.columns
+        if column.name not in renamed.columns
     ]
     copied = store.append(renamed.select("*", *new), contract, Transaction(STEP, int(old_version)))
     store.spark.sql(f"ALTER TABLE delta.`{store.path(contract)}` UNSET TBLPROPERTIES ('{COPY_FROM}')")

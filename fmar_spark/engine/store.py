@@ -209,6 +209,11 @@ class TableStore:
         merging = target.merge(kept.select(column).distinct().alias("new"), f"old.{column} = new.{column}")
         return self._commit(contract, merging.whenNotMatchedBySourceDelete().execute)
 
+    def restore(self, contract: TableContract, version: int) -> None:
+        """The table has the rows of an earlier version."""
+        self._start_writing(contract)
+        self._commit(contract, lambda: DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version))
+
     def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
         """The rows whose column has one of the values."""
         return self.read(contract).where(F.col(column).isin(list(values)))

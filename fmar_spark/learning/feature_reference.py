@@ -164,7 +164,7 @@ def mix_quantiles(quantiles: Floats, shares: Floats) -> Floats:
     if used.size == 1:
         return np.asarray(quantiles[used[0]])
     points = np.unique(quantiles[used])
-    below, upto = (sum(shares[band] * _cumulate(points, quantiles[band], side) for band in used) for side in ("left", "right"))
+    below, upto = (sum(shares[band] * cumulate(points, quantiles[band], side) for band in used) for side in ("left", "right"))
     steps = np.stack([below, upto], axis=1).ravel()
     return np.asarray(np.interp(LEVELS, np.maximum.accumulate(steps), np.repeat(points, 2)))
 
@@ -181,7 +181,7 @@ def _compare(subject: tuple[str, float], values: Floats, known: Floats, missing:
         meters=len(values),
         ks=ks,
         is_beyond_chance=bool(ks > CHANCE / np.sqrt(len(values))),
-        middle=float(_cumulate(middle, known, "left")[0] + _cumulate(middle, known, "right")[0]) / 2,
+        middle=float(cumulate(middle, known, "left")[0] + cumulate(middle, known, "right")[0]) / 2,
         shift=float(np.mean(np.abs(np.quantile(values, grid) - np.interp(grid, LEVELS, known)))) / spread,
         outside_share=float(((values < known[LOW]) | (values > known[HIGH])).mean()),
         real_missing=missing[0],
@@ -201,11 +201,11 @@ def _find_largest_gap(values: Floats, quantiles: Floats) -> float:
     gaps = []
     for side in ("left", "right"):
         real = np.searchsorted(values, points, side="left" if side == "left" else "right") / len(values)
-        gaps.append(float(np.abs(real - _cumulate(points, quantiles, side)).max()))
+        gaps.append(float(np.abs(real - cumulate(points, quantiles, side)).max()))
     return max(gaps)
 
 
-def _cumulate(points: Floats, quantiles: Floats, side: str) -> Floats:
+def cumulate(points: Floats, quantiles: Floats, side: str) -> Floats:
     """Share of the simulated meters below (left) or up to (right) each point, straight lines between the quantiles."""
     last = len(LEVELS) - 1
     begins, ends = np.searchsorted(quantiles, points, side="left"), np.searchsorted(quantiles, points, side="right")

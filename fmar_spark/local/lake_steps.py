@@ -14,7 +14,7 @@ from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LABELS, LEGAL_BASES, METER_POINTS, READING_VERSIONS, READINGS, SERIES, WEATHER
-from fmar_spark.domain.consent import METER_ATTRIBUTES
+from fmar_spark.domain.consent import METER_ATTRIBUTES, OBJECTIONS, ConsentState, Purpose
 from fmar_spark.domain.mpan import assign_mpans, is_mpan
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_sql import LakeRows
@@ -70,10 +70,10 @@ def record_legal_basis(lake: LakeWriter, run: Run, series_ids: Iterable[str], ba
     wanted = set(series_ids)
     mpan_ids = [row["mpan_id"] for row in lake.read(SERIES).select(["series_id", "mpan_id"]).to_pylist() if row["series_id"] in wanted]
     recorded = {row["mpan_id"]: row for row in lake.read(LEGAL_BASES).to_pylist()}
-    granted = {"basis": basis, "source": source, "valid_from_date": None, "valid_to_date": None}
-    is_ended = {mpan for mpan, row in recorded.items() if row["valid_to_date"] is not None}
+    granted = {"basis": basis, "state": ConsentState.GRANTED.value, "source": source, "valid_from_date": None, "valid_to_date": None}
+    is_ended = {mpan for mpan, row in recorded.items() if row["valid_to_date"] is not None or row["state"] in OBJECTIONS}
     changed = [mpan for mpan in mpan_ids if mpan not in is_ended and granted.items() - recorded.get(mpan, {}).items()]
-    rows = [{"mpan_id": mpan, **granted, "recorded_at": run.started_at} for mpan in changed]
+    rows = [{"mpan_id": mpan, "purpose": Purpose.ANY.value, **granted, "recorded_at": run.started_at} for mpan in changed]
     lake.merge(pa.Table.from_pylist(rows, schema=arrow_schema(LEGAL_BASES)), LEGAL_BASES)
     return Written({"meters": len(mpan_ids)}, len(mpan_ids))
 

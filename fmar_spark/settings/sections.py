@@ -118,6 +118,26 @@ class DeliverySettings(Section):
     notice_timeout_seconds: float = Field(10.0, gt=0, le=120, description="How long a receiver may take to answer.")
 
 
+class ConsentSettings(Section):
+    """Whether households are examined at all, and who says which may be (docs/consent.md)."""
+
+    admits_households: bool = Field(
+        True, description="Whether households, and premises of unknown kind, are examined at all; off until a legal basis is configured."
+    )
+    dip_basis: str = Field(
+        "", description="Legal basis recorded for households whose standing data from the DIP say half-hourly consent; empty = none."
+    )
+    service_url: str = Field("", description="The consent service, https; empty = none is asked.")
+    token_file: str = Field("", description="File that holds the bearer token for it.")
+    purpose: str = Field("any", pattern="^(any|characterisation|verification)$", description="What it is asked about.")
+    batch_meters: int = Field(1000, ge=1, le=10_000, description="Meters of one question.")
+    timeout_seconds: float = Field(10.0, gt=0, le=120, description="How long an answer may take.")
+    attempts: int = Field(4, ge=1, le=10, description="Attempts at a question before the service counts as unavailable.")
+    renew_hours: int = Field(36, ge=0, description="Answers that expire within so many hours are asked for again.")
+    webhook_secret_file: str = Field("", description="Secret with which the service signs revocations; empty = none are taken.")
+    inbox: str = Field("var/consent_inbox", description="Folder in which revocations wait for the next refresh.")
+
+
 class RetentionSettings(Section):
     """How long what is kept, and when files are joined."""
 
@@ -131,6 +151,35 @@ class RetentionSettings(Section):
         168, ge=0, description="Versions of tables younger than this can still be read; fewer than 168 break slow readers."
     )
     compact_from_files: int = Field(16, ge=2, description="Tables of so many files have their small files joined.")
+
+
+class MonitoringSettings(Section):
+    """What is watched, and what stops a run before it replaces gold."""
+
+    max_answered_loss: float = Field(
+        0.5, gt=0, le=1, description="Share of the answered meters whose answer a run may lose; at this share it stops before gold."
+    )
+    max_rejected_factor: float = Field(
+        2.0, gt=1, description="Rejected share of messages since gold was made, over that of before, at which a run stops before gold."
+    )
+    least_meters: int = Field(20, ge=1, description="Answered meters, or rejected messages, below which nothing is compared.")
+    least_rejected_share: float = Field(0.01, ge=0, le=1, description="Rejected share of messages below which nothing is compared.")
+    folder: str = Field(
+        "", description="Folder of measures.prom and operations.html; empty = _operations in a lake on this machine's disk."
+    )
+    max_message_age_hours: float = Field(36.0, gt=0, description="Oldest that the newest message may be before a warning.")
+    max_reading_age_days: float = Field(5.0, gt=0, description="Oldest that the newest day with readings may be before a warning.")
+    max_gold_age_days: float = Field(8.0, gt=0, description="Oldest that the day may be that gold speaks of before a warning.")
+    max_step_failures: float = Field(0.0, ge=0, description="Failed runs of a step since it was last done before a warning.")
+    max_rejected_share: float = Field(0.02, gt=0, le=1, description="Share of rejected messages of a day before a warning.")
+    max_drift: float = Field(0.25, gt=0, description="Population stability index from which a distribution counts as moved.")
+    max_drifting_features: float = Field(10.0, ge=0, description="Moved features before a warning.")
+    drift_meters: int = Field(20_000, ge=100, description="Meters of the sample that drift is measured on.")
+    max_calibration_gap: float = Field(
+        0.1, gt=0, le=1, description="Stated probability less confirmed share, beyond chance, before a warning."
+    )
+    max_table_files: float = Field(20_000.0, gt=0, description="Files of a table before a warning: maintain_tables joins them.")
+    least_free_share: float = Field(0.1, ge=0, lt=1, description="Free share of the disk below which there is a warning.")
 
 
 class LearningSettings(Section):
@@ -299,5 +348,7 @@ class Settings(Section):
     agreements: RegisterSettings = RegisterSettings()
     reads: ReadSettings = ReadSettings()
     gateway: GatewaySettings = GatewaySettings()
+    consent: ConsentSettings = ConsentSettings()
     retention: RetentionSettings = RetentionSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
     areas: AreaSettings = AreaSettings()

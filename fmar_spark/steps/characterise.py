@@ -7,8 +7,9 @@ from typing import Final
 from pyspark.sql import DataFrame
 
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, BASELINES, CAPABILITY
+from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
-from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.runs import Run, Written
@@ -18,6 +19,7 @@ from fmar_spark.learning.registry import choose_scorer
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, name_meters, read_eligible_days
+from fmar_spark.steps.replacement_check import require_likeness
 from fmar_spark.transforms.gold import (
     list_availabilities,
     list_baselines,
@@ -27,7 +29,7 @@ from fmar_spark.transforms.gold import (
     list_events,
 )
 
-READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
+READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, DIP_MESSAGES, QUARANTINE, RUN_JOURNAL)
 WRITES: Final = (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES)
 PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]], ...]] = (
     (ASSET_EVENTS, list_events),
@@ -41,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 
 @limit_tables(READS, WRITES)
-def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]) -> Written:
+def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...], *, accepts_drop: bool = False) -> Written:
     """Characterise the eligible meters and replace their rows in silver.meter_profiles and gold.
 
     A run over all meters replaces the tables whole, so a meter that may no longer be looked at vanishes; a run over named
@@ -52,6 +54,10 @@ def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]
         run: its run date is the last day of readings that is examined; none = the newest.
         settings: of the run.
         meters: MPANs or series ids; empty = every eligible meter.
+        accepts_drop: replace gold however many meters lose their answer and however much was rejected.
+
+    Raises:
+        ReplacementError: a run over all meters lost too many answers, or follows too many rejected messages; all tables stand.
     """
     days = choose_days(store, run)
     where = name_meters(store, meters)
@@ -67,7 +73,11 @@ def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]
     )
     chunking = settings.characterise
     profiles = map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, chunking.meters_per_chunk, chunking.partitions)
+    is_compared = not (where or accepts_drop) and store.has(METER_PROFILES) and store.has(ASSET_DETECTIONS)
+    standing = store.version(METER_PROFILES) if is_compared else -1
     written = store.overwrite(profiles, METER_PROFILES, where)
+    if is_compared:
+        require_likeness(store, days, settings.monitoring, standing)
     stored = store.read(METER_PROFILES)
     for contract, project in PROJECTIONS:
         _log.info("characterise: %s", contract.full_name)

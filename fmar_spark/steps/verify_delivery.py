@@ -15,7 +15,7 @@ from fmar_spark.contracts.network import CONNECTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, WEATHER
 from fmar_spark.contracts.register import AGREEMENTS
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.domain.consent import METER_ATTRIBUTES
+from fmar_spark.domain.consent import METER_ATTRIBUTES, Purpose
 from fmar_spark.domain.deliveries import EVENT_RULES, NO_EVENT
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.runs import Run, Written
@@ -107,7 +107,7 @@ def run(store: TableStore, run: Run, settings: Settings, span: Span) -> Written:
     """
     if span.first and span.last and span.first > span.last:
         raise ConfigError(f"--from, --to: {span.first} to {span.last} found, the first day first wanted")
-    days = choose_days(store, run)
+    days = choose_days(store, run)._replace(purpose=Purpose.VERIFICATION)
     dispatches = _read_dispatches(store, span, days)
     counts = {"days": len(dispatches.days), "checks": 0}
     weather = collect_weather(store, settings.characterise.max_weather_areas) if dispatches.days else empty_weather()
@@ -176,7 +176,9 @@ def _check_events(
             "is_near": F.col("event_date").between(F.lit(first - near), F.lit(last + near)),
         }
     )
-    meters = check_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date).drop("boundary_mpan_id")
+    meters = check_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date, days.purpose).drop(
+        "boundary_mpan_id"
+    )
     placed = marked.join(F.broadcast(meters), "mpan_id", "left").withColumn(
         "rejection", F.when(F.col("time_zone").isNull(), "meter_unknown").when(F.col("rejection").isNotNull(), "not_examined")
     )
@@ -272,7 +274,7 @@ def _forget(store: TableStore, run: Run, days: RunDays) -> int:
     """Numbers of meters that may no longer be examined leave the checks; that they were declared stays."""
     if not store.has(DELIVERY_CHECKS):
         return 0
-    eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date)
+    eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date, days.purpose)
     derived = store.read(DELIVERY_CHECKS).where(F.col("net_kwh").isNotNull() | F.col("baseline_kwh").isNotNull())
     lost = derived.join(eligible, "mpan_id", "left_anti").withColumn("rejection", F.lit("not_examined"))
     if lost.isEmpty():

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark import clock
-from fmar_spark.domain.consent import METER_ATTRIBUTES, render_consent_check
+from fmar_spark.domain.consent import ADMITS_HOUSEHOLDS, METER_ATTRIBUTES, ConsentRules, Purpose, render_consent_check
 from fmar_spark.domain.words import Quantity
 
 ACTIVE_QUANTITIES: Final = (Quantity.AI.value, Quantity.AE.value)
@@ -20,6 +20,8 @@ class RunDays(NamedTuple):
     """Last UTC day whose readings are examined."""
     consent_date: date
     """Day on which a meter must have consent and a legal basis."""
+    purpose: Purpose = Purpose.CHARACTERISATION
+    """What the legal basis must cover."""
 
 
 def eligible_meter_days(
@@ -39,7 +41,7 @@ def eligible_meter_days(
         is_broadcast: send the meters' attributes to every worker, so that the readings are not shuffled here. Switch
             off above some ten million meters: the readings are then shuffled once, by meter.
     """
-    admitted = check_meters(meter_points, legal_bases, days.consent_date).where(F.col("rejection").isNull()).drop("rejection")
+    admitted = check_meters(meter_points, legal_bases, days.consent_date, days.purpose).where(F.col("rejection").isNull()).drop("rejection")
     is_wanted = F.col("utc_date").between(F.lit(clock.FIRST_DAY), F.lit(days.until_date))
     wanted = readings.where(F.col("quantity").isin(*ACTIVE_QUANTITIES) & is_wanted)
     meters = F.broadcast(admitted) if is_broadcast else admitted
@@ -52,16 +54,21 @@ def eligible_meter_days(
     )
 
 
-def eligible_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date) -> DataFrame:
+def eligible_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date, purpose: Purpose = Purpose.CHARACTERISATION) -> DataFrame:
     """``mpan_id`` of every boundary whose meters may be examined on that day: whatever was derived of another is to be forgotten."""
-    admitted = check_meters(meter_points, legal_bases, day).where(F.col("rejection").isNull())
+    admitted = check_meters(meter_points, legal_bases, day, purpose).where(F.col("rejection").isNull())
     return admitted.select(F.col("boundary_mpan_id").alias("mpan_id")).distinct()
 
 
-def check_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date) -> DataFrame:
-    """The consent check of every meter point on that day, as ``fmar_spark.domain.consent`` declares it."""
-    query = render_consent_check("{meter_points}", "{legal_bases}", day)
-    return meter_points.sparkSession.sql(query, meter_points=meter_points, legal_bases=legal_bases)
+def check_meters(meter_points: DataFrame, legal_bases: DataFrame, day: date, purpose: Purpose = Purpose.CHARACTERISATION) -> DataFrame:
+    """The consent check of every meter point on that day, as ``fmar_spark.domain.consent`` declares it.
+
+    Whether households are admitted at all stands in the session (``ADMITS_HOUSEHOLDS``), so that no step can leave it out.
+    """
+    session = meter_points.sparkSession
+    rules = ConsentRules(purpose, session.conf.get(ADMITS_HOUSEHOLDS, "true") != "false")
+    query = render_consent_check("{meter_points}", "{legal_bases}", day, rules)
+    return session.sql(query, meter_points=meter_points, legal_bases=legal_bases)
 
 
 def unread_where_opted_out(kwh: Column, opted_out: Column) -> Column:

@@ -15,7 +15,8 @@ from fmar_spark.errors import ConfigError
 
 def record_basis(store: TableStore, mpan: str) -> None:
     """One row of a table."""
-    row = (mpan, "own data", "test", None, None, datetime(2026, 1, 1, tzinfo=UTC))
+    row = dict.fromkeys(LEGAL_BASES.names) | {"mpan_id": mpan, "purpose": "any", "basis": "own data", "source": "test"}
+    row["recorded_at"] = datetime(2026, 1, 1, tzinfo=UTC)
     store.append(store.spark.createDataFrame([row], struct_type(LEGAL_BASES)), LEGAL_BASES)
 
 

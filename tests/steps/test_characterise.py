@@ -1,7 +1,9 @@
 """The step characterise through a lake: run twice the same tables, for all meters or for some."""
 
+import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,13 +12,16 @@ from pyspark.sql import SparkSession
 from readings_world import CAR, LAST_DAY, PLAIN, ROOF, build_readings
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES
+from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS, READINGS, SERIES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ReplacementError
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.tables import import_table
 from fmar_spark.settings.overlays import load_settings
@@ -49,7 +54,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
     for contract, rows in (
         (READINGS, fill_columns(READINGS, len(days), mpan_id=mpan_ids, **read, **moment)),
         (METER_POINTS, fill_columns(METER_POINTS, 3, mpan_id=own, boundary_mpan_id=own, source="import", **site, **moment)),
-        (LEGAL_BASES, fill_columns(LEGAL_BASES, 3, mpan_id=own, basis="own data", source="a test", recorded_at=NOW)),
+        (LEGAL_BASES, fill_columns(LEGAL_BASES, 3, mpan_id=own, purpose="any", basis="own data", source="a test", recorded_at=NOW)),
         (SERIES, fill_columns(SERIES, 3, series_id=list(MPANS), mpan_id=own, interval_minutes=30, imported_at=NOW)),
     ):
         store.overwrite(spark.createDataFrame(rows), contract)
@@ -57,10 +62,11 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
     return store
 
 
-def run_step(store: TableStore, meters: tuple[str, ...]) -> str:
+def run_step(store: TableStore, meters: tuple[str, ...], *, accepts_drop: bool = False) -> str:
     run = start_run("characterise", None, "")
-    settings = load_settings("test", ["learning.source=bundled", "characterise.meters_per_chunk=2"])
-    characterise.run(store, run, settings, meters)
+    settings = load_settings("test", ["learning.source=bundled", "characterise.meters_per_chunk=2", "monitoring.least_meters=2"])
+    written = characterise.run(store, run, settings, meters, accepts_drop=accepts_drop)
+    record_run(store, run, written, None)
     return run.run_id
 
 
@@ -90,3 +96,46 @@ def test_of_named_meters_only_their_rows_are_replaced(lake: TableStore, name_of:
     for contract in (METER_PROFILES, ASSET_DETECTIONS):
         replaced = lake.read(contract).where(f"run_id = '{run_id}'").select("mpan_id").distinct().collect()
         assert [row["mpan_id"] for row in replaced] == [MPANS[CAR]]
+
+
+@pytest.fixture
+def own_lake(lake: TableStore, tmp_path: Path) -> TableStore:
+    """A copy of the lake that a test may change."""
+    shutil.copytree(lake.root, tmp_path / "lake")
+    return TableStore(lake.spark, str(tmp_path / "lake"))
+
+
+def test_a_run_that_halves_the_answered_meters_stops_before_gold_unless_it_is_accepted(own_lake: TableStore) -> None:
+    before = read_tables(own_lake)
+    bases = own_lake.read(LEGAL_BASES).where(f"mpan_id = '{MPANS[CAR]}'").collect()
+    own_lake.overwrite(own_lake.spark.createDataFrame(bases, own_lake.read(LEGAL_BASES).schema), LEGAL_BASES)
+    for _ in range(2):
+        with pytest.raises(ReplacementError, match="answered meters: 1, 3 before, 2 of which the consent check no longer admits; 67% lost"):
+            run_step(own_lake, ())
+    assert read_tables(own_lake) == before
+    run_step(own_lake, (), accepts_drop=True)
+    for contract in characterise.WRITES:
+        assert {row["mpan_id"] for row in own_lake.read(contract).collect()} == {MPANS[CAR]}
+    run_step(own_lake, ())
+
+
+def test_a_run_behind_a_doubled_quarantine_stops_before_gold(own_lake: TableStore) -> None:
+    def arrive(days: int, accepted: int, rejected: int) -> None:
+        """Messages that arrived so many days after now."""
+        at, ids = datetime.now(UTC) + timedelta(days=days), [f"{days}-{place}" for place in range(max(accepted, rejected))]
+        required = {"content_hash": "", "interface_id": "", "source": "", "transaction_at": at, "ingested_at": at}
+        messages = fill_columns(DIP_MESSAGES, accepted, transaction_id=ids[:accepted], **required)
+        own_lake.append(own_lake.spark.createDataFrame(messages), DIP_MESSAGES)
+        required = {"source": "", "rule": "mpan_check_digit", "reason": "", "run_id": "", "quarantined_at": at}
+        faults = fill_columns(QUARANTINE, rejected, quarantine_id=ids[:rejected], **required)
+        own_lake.append(own_lake.spark.createDataFrame(faults), QUARANTINE)
+
+    arrive(-1, 95, 5)
+    arrive(1, 91, 9)
+    run_step(own_lake, (CAR,))
+    run_step(own_lake, ())
+    arrive(2, 80, 20)
+    with pytest.raises(
+        ReplacementError, match=r"quarantine: 14\.5% .* rejected since gold was made, 5\.0% before, less than 10\.0% wanted"
+    ):
+        run_step(own_lake, ())

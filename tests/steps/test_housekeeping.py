@@ -6,21 +6,24 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 from readings_world import CAR, fill_own_lake, write_files
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.catalogue import ALL_TABLES
-from fmar_spark.contracts.operations import QUARANTINE
+from fmar_spark.contracts.operations import MEASURES, QUARANTINE
 from fmar_spark.contracts.readings import METER_POINTS, READINGS, SERIES
+from fmar_spark.contracts.register import CONFIRMATIONS
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.measures import Measured
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.intervals.own_files import OwnFiles
 from fmar_spark.settings.overlays import load_settings
-from fmar_spark.settings.sections import RetentionSettings
-from fmar_spark.steps import answer_subject, maintain_tables
+from fmar_spark.settings.sections import MonitoringSettings, RetentionSettings
+from fmar_spark.steps import answer_subject, maintain_tables, measure_operation
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 HOME, SHOP, OWN, EXPORT = "2000056535971", "1900012374324", "1200023305967", "1000000000018"
@@ -87,14 +90,40 @@ def test_an_empty_lake_is_no_lake(store: TableStore) -> None:
         maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
 
 
-@pytest.fixture
-def filled(store: TableStore, tmp_path: Path) -> TableStore:
+@pytest.fixture(scope="module")
+def filled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TableStore:
     """The lake of a user's own files: every table that the engine fills."""
+    tmp_path = tmp_path_factory.mktemp("filled")
+    store = TableStore(spark, str(tmp_path / "lake"))
     files = write_files(tmp_path)
     own = OwnFiles(files["input"])._replace(weather=files["weather"], labels=files["labels"])
     fill_own_lake(Path(store.root), own, load_settings("test", []))
     append(store, QUARANTINE, [rejected("mine", f"{CAR},2023-10-02,no number", NOW), rejected("other", "another,row", NOW)])
     return store
+
+
+def test_a_lake_is_measured(filled: TableStore) -> None:
+    at = datetime(2024, 2, 11, tzinfo=UTC)
+    answers = {"version": 1, "asset_class": "ev", "detected_probability": 0.9, "is_present": False}
+    blank = {column.name: {"string": "", "bigint": 0}.get(column.type) for column in CONFIRMATIONS.columns}
+    times = {column.name: at for column in CONFIRMATIONS.columns if column.type == "timestamp"}
+    rows = [blank | times | answers | {"confirmation_id": str(place), "is_detected": True, "as_of_date": OLD} for place in range(20)]
+    append(filled, CONFIRMATIONS, rows)
+    found: list[Measured] = []
+    run = start_run("measure_operation", None, "")._replace(started_at=at)
+    measure_operation.run(filled, run, MonitoringSettings(), found)
+    value = {(one.name, *one.labels): one.value for one in found}
+    assert value["newest_reading_age_days",] == value["gold_age_days",] == 3
+    assert value["meters_admitted",] == 3
+    assert value["answered_share", "ev"] == 1
+    assert sum(value["tier_share", "ev", tier] for tier in ("high", "medium", "low")) == pytest.approx(1)
+    assert sum(number for (name, *_), number in value.items() if name == "messages_rejected") > 0
+    assert value["confirmations", "ev"] == 20
+    assert value["calibration_gap", "ev"] == pytest.approx(0.9 - 2 * (0.09 / 20) ** 0.5)
+    assert value["table_files", READINGS.full_name] >= 1
+    assert 0 < value["disk_free_share",] < 1
+    assert ("feature_drift", "log_mean_kw") not in value  # three meters show no distribution
+    assert filled.read(MEASURES).count() == len(found)
 
 
 def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path: Path) -> None:

@@ -77,7 +77,13 @@ def fill(store: TableStore) -> None:
         }
         for day in range(DAYS)
     ]
-    basis = {"mpan_id": HOME, "basis": "own data", "source": "a test", "valid_from_date": None, "valid_to_date": None, "recorded_at": NOW}
+    basis = dict.fromkeys(LEGAL_BASES.names) | {
+        "mpan_id": HOME,
+        "purpose": "any",
+        "basis": "own data",
+        "source": "a test",
+        "recorded_at": NOW,
+    }
     tables: list[tuple[TableContract, list[dict[str, Any]]]] = [
         (READINGS, readings),
         (METER_POINTS, [meter(SHOP), meter(HOME, is_domestic=True), meter(UNASKED, is_domestic=True)]),

@@ -57,6 +57,11 @@ def meter(mpan: str, attributes: dict[str, Any], boundary: str | None = None) ->
 def basis(mpan: str, valid_from: date | None = None, valid_to: date | None = None) -> dict[str, Any]:
     return {
         "mpan_id": mpan,
+        "purpose": "any",
+        "state": None,
+        "reference_id": None,
+        "verified_at": None,
+        "expires_at": None,
         "basis": "simulated",
         "source": "a test",
         "valid_from_date": valid_from,
@@ -87,7 +92,7 @@ EXPORTS: Final = [
     meter("home_export", EXPORT, "home"),
     meter("rejected", HOME | {"consent_granularity": "N"}),
     meter("rejected_export", EXPORT, "rejected"),
-    meter("lone_export", EXPORT, "never_reported"),
+    meter("lone_export", EXPORT, "never_told"),
     meter("shy_export", EXPORT | {"consent_granularity": "M"}, "home"),
 ]
 EXPORT_BASES: Final = [basis("home"), basis("rejected"), basis("lone_export")]
@@ -99,7 +104,37 @@ EXPORTS_REJECTED: Final = {
     "lone_export": "boundary_unknown",
     "shy_export": "no_half_hourly_consent",
 }
+STATED: Final = [
+    *(
+        meter(name, HOME)
+        for name in ("plain", "withdrawn", "withdrawn_elsewhere", "for_another_purpose", "expired", "lasting", "outweighed")
+    ),
+    meter("shop", SHOP),
+]
+STATED_BASES: Final = [
+    basis("plain"),
+    basis("withdrawn") | {"state": "withdrawn"},
+    basis("withdrawn_elsewhere") | {"state": "withdrawn", "purpose": "verification"},
+    basis("withdrawn_elsewhere"),
+    basis("for_another_purpose") | {"purpose": "verification"},
+    basis("expired") | {"expires_at": datetime(2026, 3, 31, 23, tzinfo=UTC)},
+    basis("lasting") | {"expires_at": datetime(2026, 4, 1, 1, tzinfo=UTC)},
+    basis("outweighed"),
+    basis("outweighed") | {"state": "opted_out", "purpose": "characterisation"},
+    basis("shop") | {"state": "opted_out"},
+]
+STATED_REJECTED: Final = {
+    "plain": None,
+    "withdrawn": "objected",
+    "withdrawn_elsewhere": None,
+    "for_another_purpose": "no_legal_basis",
+    "expired": "basis_not_confirmed",
+    "lasting": None,
+    "outweighed": "objected",
+    "shop": "objected",
+}
 FLEETS: Final = {
+    "states, purposes and expiry": (STATED, STATED_BASES, STATED_REJECTED),
     "every kind": (MANY, MANY_BASES, MANY_REJECTED),
     "dated bases": (DATED, DATED_BASES, DATED_REJECTED),
     "exports": (EXPORTS, EXPORT_BASES, EXPORTS_REJECTED),

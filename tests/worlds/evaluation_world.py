@@ -34,11 +34,11 @@ HOMES: Final = 5
 def write_table(root: Path, contract: TableContract, columns: Mapping[str, Any]) -> None:
     """The columns as the table; what they leave out is null."""
     rows = len(next(iter(columns.values())))
-    filled = {}
+    laid = {}
     for field in plain_schema(contract):
         given = columns.get(field.name)
-        filled[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
-    write_deltalake(str(root / contract.layer / contract.name), pa.table(filled))
+        laid[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
+    write_deltalake(str(root / contract.layer / contract.name), pa.table(laid))
 
 
 def write_world(folder: Path) -> Path:
@@ -65,7 +65,13 @@ def write_world(folder: Path) -> Path:
         "consent_granularity": ["H"] * count,
         "reported_at": [MOMENT] * count,
     }
-    bases = {"mpan_id": fleet.mpan_id, "basis": ["public task"] * count, "source": ["a test"] * count, "recorded_at": [MOMENT] * count}
+    bases = {
+        "mpan_id": fleet.mpan_id,
+        "purpose": ["any"] * count,
+        "basis": ["public task"] * count,
+        "source": ["a test"] * count,
+        "recorded_at": [MOMENT] * count,
+    }
     write_table(lake, LEGAL_BASES, bases)
     write_table(lake, METER_POINTS, points)
     write_table(

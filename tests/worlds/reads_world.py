@@ -134,7 +134,13 @@ def list_tables() -> Iterator[tuple[TableContract, list[Row]]]:
         ],
     )
     bases = [meter for meter in METERS_OF_WORLD if meter.has_basis]
-    yield LEGAL_BASES, [{"mpan_id": one.mpan_id, "basis": "explicit consent", "source": "tests", "recorded_at": moment} for one in bases]
+    yield (
+        LEGAL_BASES,
+        [
+            {"mpan_id": one.mpan_id, "purpose": "any", "basis": "explicit consent", "source": "tests", "recorded_at": moment}
+            for one in bases
+        ],
+    )
     yield ASSET_DETECTIONS, [detect(meter, asset) for meter in METERS_OF_WORLD for asset in ASSET_CLASSES]
     yield CAPABILITY, [size(meter, direction) for meter in METERS_OF_WORLD for direction in directions_of(meter)]
     yield AVAILABILITY, [cell for meter in METERS_OF_WORLD[:12] for cell in list_cells(meter)]

@@ -120,7 +120,9 @@ def write_lake(root: Path) -> Path:
     write_table(root, METER_POINTS, points)
     allowed = [point["mpan_id"] for point in points if point["mpan_id"] != UNASKED]
     write_table(
-        root, LEGAL_BASES, [{"mpan_id": mpan, "basis": "public task", "source": "a test", "recorded_at": at(0)} for mpan in allowed]
+        root,
+        LEGAL_BASES,
+        [{"mpan_id": mpan, "purpose": "any", "basis": "public task", "source": "a test", "recorded_at": at(0)} for mpan in allowed],
     )
     write_table(root, SERIES, [{"series_id": HOSTILE_NAME, "mpan_id": HOSTILE, "imported_at": at(0)}])
     labels = [{"series_id": mpan, "mpan_id": mpan, "provenance": "simulated", "has_ev": mpan != SILENT, "ev_kw": 7.2} for mpan in SIMULATED]

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.dip.rules import DecodeRules, read_rules
+from fmar_spark.services.consent.revocations import RevocationInbox, build_routes
 from fmar_spark.services.gateway.gateway_app import Answers, GatewayMetrics, GatewayParts, build_gateway, describe_health
 from fmar_spark.services.gateway.landing_writer import LandingWriter, WriterLimits
 from fmar_spark.services.gateway.signatures import SignatureCheck, load_certificates
@@ -122,13 +123,18 @@ def configure(app: FastAPI, own: GatewaySettings, host: str, port: int) -> uvico
     return config
 
 
-def run_gateway(parts: GatewayParts, host: str, port: int) -> None:
-    """Serve until stopped; what arrived is stored when this returns."""
-    server = uvicorn.Server(configure(build_gateway(parts), parts.settings, host, port))
+def run_gateway(parts: GatewayParts, host: str, port: int, inbox: RevocationInbox | None = None) -> None:
+    """Serve until stopped; what arrived is stored when this returns. With an inbox the consent service may revoke here too."""
+    app = build_gateway(parts)
+    if inbox is not None:
+        app.include_router(build_routes(inbox))
+    server = uvicorn.Server(configure(app, parts.settings, host, port))
     watch = _start_watch(parts)
     try:
         server.run()
     finally:
+        if inbox is not None:
+            inbox.writer.stop()
         if watch is not None:
             watch.should_exit = True
 

@@ -1,0 +1,1 @@
+"""Legal bases and objections as files and the consent service state them."""

@@ -1,0 +1,127 @@
+"""Stops a run before it replaces gold where it would lose too many answers, or follows too many rejected messages."""
+
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
+from fmar_spark.contracts.profiles import METER_PROFILES
+from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS
+from fmar_spark.domain.words import Status
+from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ReplacementError
+from fmar_spark.intake.dip.rows import RULES
+from fmar_spark.settings.sections import MonitoringSettings
+from fmar_spark.transforms.eligibility import RunDays, eligible_meters
+
+IS_ANSWERED: Final = f"status = '{Status.CHARACTERISED.value}'"
+
+
+class Standing(NamedTuple):
+    """What gold holds before a run."""
+
+    as_of_date: date | None
+    answered: int
+    """Meters with an answer for some class."""
+    made_at: datetime | None
+    """Start of the run of its oldest rows; None where the journal does not know it."""
+
+
+class Messages(NamedTuple):
+    """DIP messages of one stretch of time."""
+
+    accepted: int
+    rejected: int
+
+    @property
+    def rejected_share(self) -> float:
+        """Of all that arrived; 0 where nothing did."""
+        return self.rejected / max(self.accepted + self.rejected, 1)
+
+
+def require_likeness(store: TableStore, days: RunDays, settings: MonitoringSettings, profiles_before: int) -> None:
+    """The new profiles may replace gold; else the profiles are again those of before.
+
+    A run for an earlier day than gold speaks of is not compared: it is expected to know less.
+
+    Args:
+        store: the lake, whose profiles are new and whose gold is of the run before.
+        days: that the run stands for.
+        settings: what may be lost.
+        profiles_before: version of silver.meter_profiles on which gold rests.
+
+    Raises:
+        ReplacementError: too many answers lost, or too many messages rejected.
+    """
+    before = read_standing(store)
+    if before.as_of_date is None or before.as_of_date > days.until_date:
+        return
+    problems = [
+        problem for problem in (_describe_loss(store, days, before, settings), _describe_rejection(store, before, settings)) if problem
+    ]
+    if problems:
+        store.restore(METER_PROFILES, profiles_before)
+        asked = "look into the cause (docs/operations.md), or run it with --accept-drop"
+        raise ReplacementError(f"{'; '.join(problems)}; gold of {before.as_of_date} stands as it was; {asked}")
+
+
+def read_standing(store: TableStore) -> Standing:
+    """What gold.asset_detections hold."""
+    detections = store.read(ASSET_DETECTIONS)
+    found = detections.agg(
+        F.max("as_of_date").alias("day"),
+        F.count_distinct(F.when(F.expr(IS_ANSWERED), F.col("mpan_id"))).alias("meters"),
+        F.min("run_id").alias("run"),
+    ).first()
+    if found is None:
+        return Standing(None, 0, None)
+    started = store.read_or_empty(RUN_JOURNAL).where(F.col("run_id") == found["run"]).select("started_at").first()
+    return Standing(found["day"], found["meters"], started["started_at"] if started else None)
+
+
+def count_messages(store: TableStore, moment: datetime) -> tuple[Messages, Messages]:
+    """DIP messages that arrived before a moment, and since then."""
+    is_new = F.col("at") >= F.lit(moment)
+    accepted = _count_parts(store.read_or_empty(DIP_MESSAGES).select(F.col("ingested_at").alias("at"), F.lit(1).alias("messages")), is_new)
+    of_the_dip = store.read_or_empty(QUARANTINE).where(F.col("rule").isin([rule.name for rule in RULES]))
+    rejected = _count_parts(
+        of_the_dip.select(F.col("quarantined_at").alias("at"), F.coalesce("messages", F.lit(1)).alias("messages")), is_new
+    )
+    return Messages(accepted[False], rejected[False]), Messages(accepted[True], rejected[True])
+
+
+def _count_parts(rows: DataFrame, is_new: Column) -> dict[bool, int]:
+    counted = rows.groupBy(is_new.alias("is_new")).agg(F.sum("messages").alias("messages")).collect()
+    return {False: 0, True: 0} | {row["is_new"]: int(row["messages"]) for row in counted if row["is_new"] is not None}
+
+
+def _describe_loss(store: TableStore, days: RunDays, before: Standing, settings: MonitoringSettings) -> str:
+    """What is wrong with the number of answered meters; '' where nothing is."""
+    if before.answered < settings.least_meters:
+        return ""
+    is_answered = F.exists("detections", lambda one: one["status"] == Status.CHARACTERISED.value)
+    answered = store.read(METER_PROFILES).where(is_answered).count()
+    if answered > before.answered * (1 - settings.max_answered_loss):
+        return ""
+    stands = store.read(ASSET_DETECTIONS).where(IS_ANSWERED).select("mpan_id").distinct()
+    eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date)
+    refused = stands.join(eligible, "mpan_id", "left_anti").count()
+    share = f"{1 - answered / before.answered:.0%} lost, less than {settings.max_answered_loss:.0%} wanted (monitoring.max_answered_loss)"
+    return f"answered meters: {answered}, {before.answered} before, {refused} of which the consent check no longer admits; {share}"
+
+
+def _describe_rejection(store: TableStore, before: Standing, settings: MonitoringSettings) -> str:
+    """What is wrong with the quarantine since gold was made; '' where nothing is."""
+    if before.made_at is None or not store.has(DIP_MESSAGES):
+        return ""
+    former, new = count_messages(store, before.made_at)
+    allowed = max(settings.max_rejected_factor * former.rejected_share, settings.least_rejected_share)
+    if new.rejected < settings.least_meters or new.rejected_share < allowed:
+        return ""
+    return (
+        f"quarantine: {new.rejected_share:.1%} of the DIP's messages rejected since gold was made, {former.rejected_share:.1%} before, "
+        f"less than {allowed:.1%} wanted (monitoring.max_rejected_factor)"
+    )

@@ -1,0 +1,8 @@
+"""``fmar consent`` for spark-submit."""
+
+import sys
+
+from fmar_spark.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["consent", *sys.argv[1:]]))
