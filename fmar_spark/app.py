@@ -23,7 +23,7 @@ from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.runs import Run, Written, describe_counts, describe_error, start_run
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
-from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.store import CATALOG, TableStore
 from fmar_spark.errors import DONE, FAILED, INTERRUPTED, ConfigError, FmarError
 from fmar_spark.settings.overlays import digest_settings
 from fmar_spark.settings.run_options import RunOptions, is_address
@@ -94,6 +94,7 @@ class App:
         """Run one step under the journal: its row is left whether it succeeds or fails, unless there is no lake yet to leave it in."""
         store = TableStore(self.spark, self.settings.lake.root)
         run = start_run(step, self.run_date, digest_settings(self.settings))
+        self.spark.conf.set(CATALOG, self.settings.lake.catalog)
         self.spark.conf.set(ADMITS_HOUSEHOLDS, str(self.settings.consent.admits_households).lower())
         context = self.spark.sparkContext
         context.setJobDescription(step)

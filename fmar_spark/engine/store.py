@@ -15,6 +15,8 @@ from fmar_spark.engine.schema import conform, struct_type
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
 
+CATALOG: Final = "fmar.lake.catalog"
+"""Spark setting that names the catalog in which tables are registered; empty = in none."""
 IDENTITY: Final = "fmar.identity"
 """Property of a table that was rewritten: the identity that it had before."""
 COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
@@ -124,6 +126,14 @@ class TableStore:
         if not self.has(contract):
             self._clear_empty_log(contract)
             self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()
+            if catalog := self.spark.conf.get(CATALOG, ""):
+                self.register(contract, catalog)
+
+    def register(self, contract: TableContract, catalog: str) -> None:
+        """The table is also named ``catalog.layer.name``, as an external table at its path."""
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{catalog}`.`{contract.layer}`")
+        name = f"`{catalog}`.`{contract.layer}`.`{contract.name}`"
+        self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{self.path(contract)}'")
 
     def describe(self, builder: DeltaTableBuilder, contract: TableContract) -> DeltaTableBuilder:
         """A table that is built as its contract says.

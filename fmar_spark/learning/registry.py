@@ -78,7 +78,7 @@ def load_version(settings: LearningSettings, version: str) -> StoredScorer:
                 f"classifier: rows are of {version}, the bundled classifier is {bundled.version}; run jobs/characterise.py again"
             )
         return bundled
-    _use_server(settings.tracking_uri)
+    _use_server(settings)
     try:
         return _fetch(version)
     except MlflowException as error:
@@ -92,7 +92,7 @@ def find_trained_on(settings: LearningSettings, version: str) -> TrainedOn | Non
         return read_trained_on(card[CARD_KEY]) if card.get("version") == version and CARD_KEY in card else None
     if not _has_server(settings.tracking_uri):
         return None
-    _use_server(settings.tracking_uri)
+    _use_server(settings)
     name, _, number = version.rpartition("/")
     try:
         run_id = MlflowClient().get_model_version(name, number).run_id
@@ -119,7 +119,7 @@ def register_classifier(
         settings: tracking server, names.
         failed_gates: sentences; empty means that all gates were passed.
     """
-    _use_server(settings.tracking_uri)
+    _use_server(settings)
     mlflow.set_experiment(EXPERIMENT)
     sample = pd.DataFrame(np.zeros((2, len(FEATURES)), dtype=np.float64), columns=list(FEATURES))
     with mlflow.start_run() as run:
@@ -160,7 +160,7 @@ def log_evaluation(
         tags: what was evaluated.
         files: to keep with the run.
     """
-    _use_server(settings.tracking_uri)
+    _use_server(settings)
     mlflow.set_experiment(EVALUATIONS)
     with mlflow.start_run(run_name=f"{version} on {tags.get('lake', 'a lake')}") as run:
         mlflow.set_tags({"model_version": version, **tags})
@@ -184,7 +184,7 @@ def _has_server(uri: str) -> bool:
 def _load_champion(settings: LearningSettings) -> StoredScorer | None:
     if not _has_server(settings.tracking_uri):
         return None
-    _use_server(settings.tracking_uri)
+    _use_server(settings)
     try:
         version = MlflowClient().get_model_version_by_alias(settings.registry_model, settings.alias).version
         return _fetch(f"{settings.registry_model}/{version}")
@@ -226,14 +226,15 @@ def _read_format(note: Path) -> str:
         return "a model without a readable note of its format"
 
 
-def _use_server(uri: str) -> None:
+def _use_server(settings: LearningSettings) -> None:
+    uri = settings.tracking_uri
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.ERROR)
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
+    mlflow.set_registry_uri(settings.registry_uri or uri)
 
 
 def _requirements() -> list[str]:

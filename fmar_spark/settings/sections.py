@@ -1,8 +1,12 @@
 """Sections of the settings: each field says what it means and what it may be."""
 
-from typing import ClassVar
+import re
+from typing import ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+UNITY_CATALOG: Final = "databricks-uc"
+THREE_LEVELS: Final = re.compile(r"[^./\s]+\.[^./\s]+\.[^./\s]+")
 
 
 class Section(BaseModel):
@@ -15,6 +19,11 @@ class LakeSettings(Section):
     """Where tables lie."""
 
     root: str = Field("lake", description="Root of the lake: table layer.name lies at root/layer/name.")
+    catalog: str = Field(
+        "",
+        pattern=r"^(\w+)?$",
+        description="Catalog in which each table is also named catalog.layer.name, such as one of Unity Catalog; empty = paths alone.",
+    )
 
 
 class SparkSettings(Section):
@@ -186,7 +195,8 @@ class LearningSettings(Section):
     """Where classifiers are tracked and how they are trained."""
 
     tracking_uri: str = Field("sqlite:///var/mlflow.db", description="MLflow server; sqlite by default.")
-    registry_model: str = Field("fmar_asset_classifier", description="Name in the model registry.")
+    registry_uri: str = Field("", description="Model registry, where it is not the tracking server: databricks-uc for Unity Catalog.")
+    registry_model: str = Field("fmar_asset_classifier", description="Name in the model registry; catalog.schema.name in Unity Catalog.")
     alias: str = Field("champion", description="Alias that scores.")
     source: str = Field(
         "auto", pattern="^(auto|bundled|registry)$", description="auto: champion if there is one, else the bundled classifier."
@@ -195,6 +205,12 @@ class LearningSettings(Section):
     test_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for testing only.")
     calibration_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for calibration only.")
     gates: str = Field("mlflow/gates.yaml", description="What a classifier must reach before it becomes champion.")
+
+    @model_validator(mode="after")
+    def _require_three_levels(self) -> "LearningSettings":
+        if self.registry_uri == UNITY_CATALOG and not THREE_LEVELS.fullmatch(self.registry_model):
+            raise ValueError(f"registry_model: {self.registry_model} found, catalog.schema.name wanted with registry_uri {UNITY_CATALOG}")
+        return self
 
 
 class ServiceSettings(Section):

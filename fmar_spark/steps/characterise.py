@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, BASELINES, CAPABILITY
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
@@ -20,6 +21,8 @@ from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, name_meters, read_eligible_days
 from fmar_spark.steps.replacement_check import require_likeness
+from fmar_spark.transforms.earlier_evidence import keep_earlier_evidence
+from fmar_spark.transforms.eligibility import eligible_meters
 from fmar_spark.transforms.gold import (
     list_availabilities,
     list_baselines,
@@ -73,6 +76,10 @@ def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]
     )
     chunking = settings.characterise
     profiles = map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, chunking.meters_per_chunk, chunking.partitions)
+    if store.has(METER_PROFILES):
+        before = store.read(METER_PROFILES).where(F.col("as_of_date") <= F.lit(days.until_date))
+        eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date)
+        profiles = keep_earlier_evidence(profiles, before.where(where) if where else before, eligible)
     is_compared = not (where or accepts_drop) and store.has(METER_PROFILES) and store.has(ASSET_DETECTIONS)
     standing = store.version(METER_PROFILES) if is_compared else -1
     written = store.overwrite(profiles, METER_PROFILES, where)

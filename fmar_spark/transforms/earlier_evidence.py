@@ -8,6 +8,8 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.domain.words import Status
 
+EDGE_DAYS: Final = 60
+"""A change so soon after the first day of a window cannot be dated in it."""
 APPEARANCE: Final = ("appeared_date", "appeared_p10_date", "appeared_p90_date")
 
 
@@ -46,7 +48,11 @@ def _is_answered(detections: str) -> Column:
 
 def _keep_appearance(one: Column) -> Column:
     """A detection of an asset that was there from the first day on has the dates that an earlier window gave it."""
-    same = F.filter("old.detections", lambda earlier: (earlier["asset_class"] == one["asset_class"]) & earlier["is_present"])
+    edge = F.date_add(F.col("new.first_date"), EDGE_DAYS)
+    same = F.filter(
+        "old.detections",
+        lambda earlier: (earlier["asset_class"] == one["asset_class"]) & earlier["is_present"] & (earlier["appeared_date"] < edge),
+    )
     is_undated = one["is_present"] & one["appeared_date"].isNull()
     dated = one
     for name in APPEARANCE:

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.engine.step import limit_tables
-from fmar_spark.engine.store import TableStore, Transaction
+from fmar_spark.engine.store import CATALOG, TableStore, Transaction
 from fmar_spark.errors import ConfigError, ContractError
 
 METERS = TableContract(
@@ -109,3 +109,14 @@ def test_a_step_reads_and_writes_nothing_that_it_does_not_declare(store: TableSt
             limit_tables((METERS,), (other,))(run)(store, action)
     assert contents(store) == {"1": 1.0, "2": 2.0}
     assert store.versions_written == {"silver.meters": store.version(METERS)}
+
+
+def test_a_table_is_also_named_in_a_catalog(store: TableStore) -> None:
+    store.spark.conf.set(CATALOG, "spark_catalog")
+    try:
+        store.append(rows(store, ("1", 1.0)), METERS)
+        assert store.spark.table("spark_catalog.silver.meters").count() == 1
+    finally:
+        store.spark.conf.unset(CATALOG)
+        store.spark.sql("DROP TABLE IF EXISTS spark_catalog.silver.meters")
+    assert contents(store) == {"1": 1.0}

@@ -33,3 +33,9 @@ def test_the_digest_follows_the_settings() -> None:
     plain = digest_settings(load_settings("test", []))
     assert plain == digest_settings(load_settings("test", []))
     assert plain != digest_settings(load_settings("test", ["sufficiency.min_days=61"]))
+
+
+def test_unity_catalog_wants_a_model_of_three_levels() -> None:
+    with pytest.raises(ConfigError, match=r"catalog\.schema\.name wanted"):
+        load_settings("local", ["learning.registry_uri=databricks-uc"])
+    assert load_settings("azure", []).learning.registry_model.count(".") == 2
