@@ -39,7 +39,7 @@ MEASURES: Final = (
         "rejected_share", "Share of the messages of the last day of arrivals that were rejected.", "share", limit="max_rejected_share"
     ),
     MeasureKind("meters_admitted", "Meter points that may be examined.", "meters"),
-    MeasureKind("meters_refused", "Meter points that may not be examined, by reason.", "meters", ("reason",)),
+    MeasureKind("meters_rejected", "Meter points that may not be examined, by reason.", "meters", ("reason",)),
     MeasureKind("answered_share", "Share of examined meters with an answer about a class.", "share", ("asset_class",)),
     MeasureKind("tier_share", "Share of answers that are of a tier.", "share", ("asset_class", "tier")),
     MeasureKind("feature_drift", "Population stability index of a feature against training.", "psi", ("feature",), limit="max_drift"),

@@ -107,11 +107,11 @@ def _measure_consent(store: TableStore, now: datetime) -> Iterator[Measured]:
     if not store.has(METER_POINTS):
         return
     checked = check_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), now.date())
-    for row in checked.groupBy("refusal").count().orderBy("refusal").collect():
-        if row["refusal"] is None:
+    for row in checked.groupBy("rejection").count().orderBy("rejection").collect():
+        if row["rejection"] is None:
             yield Measured("meters_admitted", row["count"])
         else:
-            yield Measured("meters_refused", row["count"], (row["refusal"],))
+            yield Measured("meters_rejected", row["count"], (row["rejection"],))
 
 
 def _measure_answers(store: TableStore, now: datetime) -> Iterator[Measured]:

@@ -49,7 +49,7 @@ def refresh(store: TableStore, fake: FakeService, revoked: pa.Table | None = Non
 
 def refused(store: TableStore, days_ahead: int = 0) -> dict[str, str | None]:
     day = (datetime.now(UTC) + timedelta(days=days_ahead)).date()
-    return {row["mpan_id"]: row["refusal"] for row in check_meters(store.read(METER_POINTS), store.read(LEGAL_BASES), day).collect()}
+    return {row["mpan_id"]: row["rejection"] for row in check_meters(store.read(METER_POINTS), store.read(LEGAL_BASES), day).collect()}
 
 
 @pytest.fixture

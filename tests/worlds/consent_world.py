@@ -92,7 +92,7 @@ EXPORTS: Final = [
     meter("home_export", EXPORT, "home"),
     meter("rejected", HOME | {"consent_granularity": "N"}),
     meter("rejected_export", EXPORT, "rejected"),
-    meter("lone_export", EXPORT, "never_told"),
+    meter("lone_export", EXPORT, "never_reported"),
     meter("shy_export", EXPORT | {"consent_granularity": "M"}, "home"),
 ]
 EXPORT_BASES: Final = [basis("home"), basis("rejected"), basis("lone_export")]

@@ -34,11 +34,11 @@ HOMES: Final = 5
 def write_table(root: Path, contract: TableContract, columns: Mapping[str, Any]) -> None:
     """The columns as the table; what they leave out is null."""
     rows = len(next(iter(columns.values())))
-    laid = {}
+    filled = {}
     for field in plain_schema(contract):
         given = columns.get(field.name)
-        laid[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
-    write_deltalake(str(root / contract.layer / contract.name), pa.table(laid))
+        filled[field.name] = pa.nulls(rows, field.type) if given is None else _cast(given, field.type)
+    write_deltalake(str(root / contract.layer / contract.name), pa.table(filled))
 
 
 def write_world(folder: Path) -> Path:
