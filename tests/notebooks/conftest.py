@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from notebooks_world import LEAST_OF_AN_ANSWER, METERS, NOTEBOOKS, RICH, Ran, Tools
 from pyspark.sql import SparkSession
 
 from fmar_spark.engine.runs import start_run
@@ -16,44 +17,6 @@ from fmar_spark.simulate.plan import FleetPlan, Mix
 from fmar_spark.steps import load_labels, load_weather, record_legal_basis, simulate_fleet
 from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
-
-NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.py"))
-METERS = 48
-RICH = {
-    f"{premises}_{asset}": 0.5
-    for premises in ("home", "business")
-    for asset in ("ev", "heat_pump", "solar_pv", "battery", "demand_response")
-}
-"""Every class about as often there as not: training needs both answers of each."""
-LEAST_OF_AN_ANSWER = 1
-"""Instead of what a model worth having needs: the notebook is under test, not the model."""
-
-
-@dataclass
-class Tools:
-    """``dbutils`` of a person who has filled in some fields."""
-
-    filled: dict[str, str]
-    shown: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def widgets(self) -> "Tools":
-        return self
-
-    def text(self, name: str, defaultValue: str, label: str | None = None) -> None:
-        self.shown[name] = self.filled.get(name, defaultValue)
-
-    def get(self, name: str) -> str:
-        return self.shown[name]
-
-
-@dataclass
-class Ran:
-    """What is left of a notebook that ran."""
-
-    names: dict[str, Any]
-    displayed: list[Any]
-
 
 @pytest.fixture(scope="session")
 def landing(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import METERS, NOTEBOOKS, Ran
 from deltalake import DeltaTable
+from notebooks_world import METERS, NOTEBOOKS, Ran
 from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parents[2]
