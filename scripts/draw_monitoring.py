@@ -12,7 +12,7 @@ GRAFANA_UNITS: Final = {"s": "s", "h": "h", "days": "d", "share": "percentunit",
 SOURCE: Final = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 GATEWAY_PANELS: Final = (
     ("Gateway: messages a second", "sum by (channel, outcome) (rate(fmar_gateway_messages_total[5m]))", "{{channel}} {{outcome}}"),
-    ("Gateway: requests refused a second", "sum by (problem) (rate(fmar_gateway_problems_total[5m]))", "{{problem}}"),
+    ("Gateway: requests rejected a second", "sum by (problem) (rate(fmar_gateway_problems_total[5m]))", "{{problem}}"),
 )
 STALE_SECONDS: Final = 36 * 3600
 """A lake that is measured daily was not measured."""

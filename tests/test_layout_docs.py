@@ -86,3 +86,39 @@ def test_the_ml_project_starts_what_exists_with_arguments_that_it_takes() -> Non
             assert program is not None
             known = set(re.findall(r'"(--[a-z-]+)"', (ROOT / program[1]).read_text(encoding="utf-8")))
         assert set(re.findall(r"--[a-z-]+", entry["command"])) <= known
+
+
+WORDS = {
+    r"told|tells?": "reported, distinguished, given",
+    r"mend(?:s|ed)?": "repaired, corrected",
+    r"foresee\w*": "forecast, predicted",
+    r"refus\w+": "rejected",
+    r"judg(?:e|es|ed|ing)": "checked",
+    r"habits?": "usage patterns",
+    r"laid": "arranged, placed",
+}
+"""What an engineer of a network operator would stumble over, and what to say."""
+KEPT_WORDS = {
+    "fmar_spark/simulate/fleet.py": "habits",
+    "scripts/postgres_for_tests": "refuses",
+}
+"""The name of a stream of random numbers, which seeds it; what PostgreSQL itself does."""
+
+
+def test_words_are_those_of_the_field() -> None:
+    folders = ("fmar_spark", "jobs", "scripts", "docs", "conf", "notebooks")
+    paths = [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".md", ".html", ".js", ".yaml", ".c", ""}
+    ]
+    pattern = re.compile("|".join(rf"\b(?:{word})\b" for word in WORDS), re.IGNORECASE)
+    found = []
+    for path in (*paths, README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
+        name = path.relative_to(ROOT).as_posix()
+        if not path.is_file() or "migrations/versions" in name or "__pycache__" in name:
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            found += [f"{name}:{number}: {word}" for word in pattern.findall(line) if word != KEPT_WORDS.get(name)]
+    assert found == [], f"say instead: {WORDS}"

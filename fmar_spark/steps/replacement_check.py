@@ -108,9 +108,9 @@ def _describe_loss(store: TableStore, days: RunDays, before: Standing, settings:
         return ""
     stands = store.read(ASSET_DETECTIONS).where(IS_ANSWERED).select("mpan_id").distinct()
     eligible = eligible_meters(store.read(METER_POINTS), store.read_or_empty(LEGAL_BASES), days.consent_date)
-    refused = stands.join(eligible, "mpan_id", "left_anti").count()
+    rejected = stands.join(eligible, "mpan_id", "left_anti").count()
     share = f"{1 - answered / before.answered:.0%} lost, less than {settings.max_answered_loss:.0%} wanted (monitoring.max_answered_loss)"
-    return f"answered meters: {answered}, {before.answered} before, {refused} of which the consent check no longer admits; {share}"
+    return f"answered meters: {answered}, {before.answered} before, {rejected} of which the consent check no longer admits; {share}"
 
 
 def _describe_rejection(store: TableStore, before: Standing, settings: MonitoringSettings) -> str:

@@ -68,7 +68,7 @@ def read_mix(path: Path | None) -> Mix:
 
 
 def read_truth(out_dir: Path, name: str, schema: pa.Schema) -> pa.Table:
-    """A truth table in the form of the schema; columns that the truth does not have are null.
+    """A truth table with the columns of the schema; columns that the truth does not have are null.
 
     Raises:
         InputError: the landing folder has no such truth.

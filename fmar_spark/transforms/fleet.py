@@ -28,9 +28,9 @@ def join_fleet(capabilities: DataFrame, rights: DataFrame, classes: DataFrame, d
     """One row for every present asset and direction, and right that may be to it; assets that nobody registered too.
 
     Args:
-        capabilities: form of ``present_capabilities``.
+        capabilities: rows of ``present_capabilities``.
         rights: agreements in force.
-        classes: form of ``classes_of_assets``.
+        classes: rows of ``classes_of_assets``.
         declared: overrides in force.
         run_id: of the run that asks.
     """

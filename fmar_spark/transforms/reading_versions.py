@@ -1,4 +1,4 @@
-"""Meter-days as they were reported, by the DIP or by an import, in the one form of ``silver.reading_versions``."""
+"""Meter-days as they were reported, by the DIP or by an import, with the one schema of ``silver.reading_versions``."""
 
 from typing import Final
 

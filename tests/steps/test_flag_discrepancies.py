@@ -91,8 +91,8 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     complaint = {"alleged_error": "e", "evidence": "x", "raised_by_party_id": "ALPHA", "parties": "ALPHA,SOUTHERN", "known_from_at": NOW}
     put(store, tmp_path, DISPUTES, [PLACE | words | named | complaint])
     delivery, override = flag(store)
-    told = {(row["flag_id"], row["change"], row["recipient"]) for row in store.read(NOTICES).collect() if row["flag_id"] == "d"}
-    assert told == {("d", "raised", "party:ALPHA"), ("d", "raised", "party:SOUTHERN")}
+    sent = {(row["flag_id"], row["change"], row["recipient"]) for row in store.read(NOTICES).collect() if row["flag_id"] == "d"}
+    assert sent == {("d", "raised", "party:ALPHA"), ("d", "raised", "party:SOUTHERN")}
     assert (override["state"], override["severity"], override["declared"], override["observed_upper"]) == ("open", "high", 50.0, 15.0)
     assert override["evidence"] == "rated_kw 50.00 kW declared since 2025-12-31, 12.00 observed and at most 15.00 in 40 events"
     assert override["recipients"] == ["fsp:ALPHA", "dno:20"]

@@ -24,7 +24,7 @@ RECORDS: Final[dict[str, tuple[TableContract, str]]] = {
     RecordKind.DELIVERY_EVIDENCE: (DELIVERY_EVIDENCE, "amsid"),
     RecordKind.FLAG: (DISCREPANCIES, "flag_id"),
 }
-"""Derived records that can be disputed: their table, and the column that tells those of one meter point apart."""
+"""Derived records that can be disputed: their table, and the column that distinguishes those of one meter point."""
 
 
 class Record(NamedTuple):
