@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from fmar_spark.contracts.table import TableContract
 
-WIDTH, HEIGHT = 1500, 900
+WIDTH, HEIGHT = 1500, 922
 ROW_HEIGHT: Final = 30
 TABLE_HEIGHT: Final = 24
 NOTE_HEIGHT: Final = 20
@@ -87,9 +87,9 @@ JOBS: Final[dict[str, Box]] = {
     "verify_delivery": Box(640, 827, 150, ROW_HEIGHT),
     "flag_discrepancies": Box(1000, 827, 170, ROW_HEIGHT),
     "publish_read_model": Box(905, 745, 235, ROW_HEIGHT),
-    "maintain_tables": Box(760, 850, 180, ROW_HEIGHT),
-    "measure_operation": Box(560, 850, 180, ROW_HEIGHT),
-    "answer_subject": Box(960, 850, 180, ROW_HEIGHT),
+    "maintain_tables": Box(760, 882, 180, ROW_HEIGHT),
+    "measure_operation": Box(560, 882, 180, ROW_HEIGHT),
+    "answer_subject": Box(960, 882, 180, ROW_HEIGHT),
 }
 GROUPS: Final = (
     Group(
@@ -105,7 +105,7 @@ GROUPS: Final = (
     Group("gold", frozenset({"characterise"}), Box(110, 632, 560, 84), 3, "projections of the profiles"),
     Group("gold", frozenset({"predict_baseline"}), Box(690, 632, 195, 84), 1, "each day from days before"),
     Group("silver", frozenset({"load_deliveries"}), Box(460, 806, 160, 72), 1, "every declaration once"),
-    Group("gold", frozenset({"verify_delivery"}), Box(810, 806, 170, 72), 1, "declared beside observed"),
+    Group("gold", frozenset({"verify_delivery"}), Box(810, 780, 170, 94), 1, "declared beside observed"),
     Group("gold", frozenset({"flag_discrepancies"}), Box(1190, 806, 210, 72), 1, "flags; notices go to webhooks"),
     Group("gold", frozenset({"mirror_register"}), Box(905, 632, 235, 84), 1, "assets with who may dispatch them"),
 )

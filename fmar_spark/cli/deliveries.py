@@ -9,7 +9,7 @@ from typer import Option, Typer
 from fmar_spark.cli.declaring import declare_job, existing_path, parse_date
 from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.catalogue import filled_by
-from fmar_spark.contracts.deliveries import DISCREPANCIES, NOTICE_ATTEMPTS
+from fmar_spark.contracts.deliveries import DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.network import CONNECTIONS
 from fmar_spark.contracts.operations import QUARANTINE
@@ -80,7 +80,7 @@ def verify_delivery(
     "flags",
     Job(
         "flag_discrepancies",
-        (OVERRIDES, DISPUTES, CAPABILITY, *filled_by("verify_delivery"), DISCREPANCIES, NOTICE_ATTEMPTS),
+        (OVERRIDES, DISPUTES, CAPABILITY, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS),
         filled_by("flag_discrepancies"),
         needs_lake=True,
     ),

@@ -21,6 +21,7 @@ from fmar_spark.contracts.readings import (
     SERIES,
     WEATHER,
 )
+from fmar_spark.contracts.register import CONFIRMATIONS
 from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.intake.intervals.options import COUNTS, DATES, FORMATS, OURS, STAMPS, UNITS
 
@@ -141,7 +142,7 @@ def predict_baseline(
     """Predict the requested local days, each from readings before that day only."""
 
 
-@declare_job(GROUP, "train", Job("train_classifier", (*HISTORY, LABELS), needs_lake=True))
+@declare_job(GROUP, "train", Job("train_classifier", (*HISTORY, LABELS, CONFIRMATIONS), needs_lake=True))
 def train_classifier(
     labels: Annotated[
         str,

@@ -5,7 +5,15 @@ from typer import Typer
 from fmar_spark.cli.declaring import declare_job
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
-from fmar_spark.contracts.deliveries import DISCREPANCIES
+from fmar_spark.contracts.deliveries import (
+    AREA_DELIVERIES,
+    ASSET_VOLUMES,
+    DELIVERY_CHECKS,
+    DELIVERY_EVIDENCE,
+    DISCREPANCIES,
+    NOTICE_ATTEMPTS,
+    NOTICES,
+)
 from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 
@@ -20,6 +28,7 @@ GROUP = Typer()
         (
             *(ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, FMAR_ASSETS, PORTFOLIO, ENVELOPES),
             *(AREAS, AREA_CAPABILITY, AREA_AVAILABILITY, SYSTEM_HEALTH, DISCREPANCIES, METER_POINTS, LEGAL_BASES, LABELS),
+            *(ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, AREA_DELIVERIES, NOTICES, NOTICE_ATTEMPTS),
         ),
         needs_lake=True,
     ),

@@ -10,10 +10,18 @@ from fmar_spark.engine.model_file import find_folder
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.capability_app import add_reads
 from fmar_spark.services.capability.pages.boundaries import read_boundaries
-from fmar_spark.services.capability.sample import OF_MODEL, REGISTER_FILE, describe_reads, fill_from_assets, list_guests
+from fmar_spark.services.capability.sample import (
+    DECLARED,
+    OF_MODEL,
+    REGISTER_FILE,
+    describe_reads,
+    fill_deliveries,
+    fill_from_assets,
+    list_guests,
+)
 from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.register.database import RegisterDatabase
-from fmar_spark.services.register.operation import open_register
+from fmar_spark.services.register.operation import PartyPlan, open_register
 from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.sample import describe_sample, prepare_sample
 from fmar_spark.services.web.server import run_server
@@ -49,8 +57,8 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
         if not has_lake:
             settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(SAMPLE_LAKE)})})
         prepare_sample(settings.agreements, None if has_lake else SAMPLE_LAKE)
-        prepare_reads(settings)
-        development = list_guests(developing, settings.agreements.audience)
+        declaring = prepare_reads(settings)
+        development = list_guests(developing, settings.agreements.audience, declaring)
         print(describe_sample(developing, settings.agreements.audience, f"http://{host}:{port}"), flush=True)
         print(describe_reads(f"http://{host}:{port}"), flush=True)
     else:
@@ -61,17 +69,18 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
     return 0
 
 
-def prepare_reads(settings: Settings) -> None:
-    """The lake's read model is of its newest tables, and sample parties hold agreements on assets in it."""
+def prepare_reads(settings: Settings) -> tuple[PartyPlan, ...]:
+    """The lake's read model is of its newest tables, and parties hold agreements on assets in it; FSPs that declare deliveries there."""
     lake = settings.lake.root
     if is_address(lake) and not settings.reads.model_folder:
-        return
+        return ()
     folder = find_folder(lake, settings.reads.model_folder)
     if not publish_read_model.publish_if_changed(lake, folder):
-        return
+        return ()
     with closing(RegisterDatabase(settings.agreements)) as register:
         model = ModelSource(folder, settings.reads.check_seconds).current()
         fill_from_assets(register, model.find(OF_MODEL, {}))
+        return fill_deliveries(register, model.find(DECLARED, {}))
 
 
 def choose_settings(options: RunOptions, database: str | None) -> Settings:

@@ -158,6 +158,30 @@ DELIVERY_EVIDENCE: Final = TableContract(
     job="verify_delivery",
 )
 
+AREA_DELIVERIES: Final = TableContract(
+    name="area_deliveries",
+    layer=Layer.GOLD,
+    doc="Deliveries of a month and market in an area: what was declared, what the boundary meters show, how the checks came out.",
+    key=("area_level", "area_id", "market", "month_date"),
+    columns=(
+        Column("area_level", "string", "gb or gsp_group.", nullable=False),
+        Column("area_id", "string", "GB, or the GSP group.", nullable=False),
+        Column("market", "string", "Market of the dispatches; empty where none was named.", nullable=False),
+        Column("month_date", "date", "First local day of the month; only months that are over.", nullable=False),
+        Column("assets", "int", "Assets with a check; null where withheld, rounded otherwise."),
+        Column("checks", "int", "Events of assets that were checked."),
+        Column("share_consistent", "double", "Share of the checks that are consistent."),
+        Column("share_implausible", "double", "Share of the checks that are implausible."),
+        Column("share_not_assessable", "double", "Share of the checks that are not assessable."),
+        Column("declared_kwh", "double", "Declared over the events that could be assessed.", unit="kWh"),
+        Column("observed_kwh", "double", "Delivery that the boundary meters show over these events.", unit="kWh"),
+        Column("is_suppressed", "boolean", "Figures are withheld.", nullable=False),
+        Column("suppression_reason", "string", "few_meters, dominance or protects_others; null where figures are given."),
+        *run_columns(),
+    ),
+    job="verify_delivery",
+)
+
 DISCREPANCIES: Final = TableContract(
     name="discrepancies",
     layer=Layer.GOLD,

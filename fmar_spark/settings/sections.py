@@ -204,6 +204,9 @@ class LearningSettings(Section):
     seed: int = Field(20260101, description="Seed of splits and trees.")
     test_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for testing only.")
     calibration_share: float = Field(0.25, gt=0, lt=1, description="Meters kept for calibration only.")
+    is_taught_by_answers: bool = Field(
+        True, description="What FSPs answered to detections (silver.confirmations) is a label where no other says anything."
+    )
     gates: str = Field("mlflow/gates.yaml", description="What a classifier must reach before it becomes champion.")
 
     @model_validator(mode="after")

@@ -10,7 +10,15 @@ from deltalake import DeltaTable
 
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
-from fmar_spark.contracts.deliveries import DISCREPANCIES
+from fmar_spark.contracts.deliveries import (
+    AREA_DELIVERIES,
+    ASSET_VOLUMES,
+    DELIVERY_CHECKS,
+    DELIVERY_EVIDENCE,
+    DISCREPANCIES,
+    NOTICE_ATTEMPTS,
+    NOTICES,
+)
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 from fmar_spark.contracts.table import TableContract
@@ -38,6 +46,12 @@ READS: Final = (
     AREA_AVAILABILITY,
     SYSTEM_HEALTH,
     DISCREPANCIES,
+    ASSET_VOLUMES,
+    DELIVERY_CHECKS,
+    DELIVERY_EVIDENCE,
+    AREA_DELIVERIES,
+    NOTICES,
+    NOTICE_ATTEMPTS,
     METER_POINTS,
     LEGAL_BASES,
     LABELS,
@@ -131,6 +145,26 @@ def describe_tables() -> dict[str, str]:
         "asset_sizes": _describe_sizes(),
         "envelopes": _copy(ENVELOPES, f"asset_id IN (SELECT asset_id FROM {FMAR_ASSETS.full_name} WHERE {_ELIGIBLE})"),
         "discrepancies": _copy(DISCREPANCIES, _ELIGIBLE),
+        "deliveries": f"""
+            SELECT strftime(slot_start_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M') || ' ' || fsp_id AS delivery_id, {_list(ASSET_VOLUMES)}
+            FROM {ASSET_VOLUMES.full_name} WHERE is_newest AND {_ELIGIBLE} ORDER BY mpan_id, amsid, delivery_id
+        """,
+        "delivery_checks": _copy(DELIVERY_CHECKS, _ELIGIBLE, ("mpan_id", "amsid", "event_id")),
+        "delivery_evidence": _copy(DELIVERY_EVIDENCE, _ELIGIBLE),
+        "notices": f"""
+            WITH tried AS (
+                SELECT notice_id, count(*) AS attempts, max_by(outcome, attempt) AS outcome, arg_max_null(error, attempt) AS last_error,
+                    max(attempted_at) AS last_attempt_at, arg_max_null(next_attempt_at, attempt) AS next_attempt_at
+                FROM {NOTICE_ATTEMPTS.full_name} GROUP BY notice_id
+            )
+            SELECT n.notice_id, n.flag_id, n.mpan_id, n.recipient, n.change, n.created_at, coalesce(t.outcome, 'pending') AS state,
+                coalesce(t.attempts, 0) AS attempts, t.last_error, t.last_attempt_at, t.next_attempt_at, [n.recipient] AS recipients
+            FROM {NOTICES.full_name} n LEFT JOIN tried t ON t.notice_id = n.notice_id WHERE n.{_ELIGIBLE} ORDER BY n.notice_id
+        """,
+        "area_deliveries": f"""
+            SELECT {_list(AREA_DELIVERIES)}, coalesce({_render_case("area_id", GSP_GROUP_OF_DISTRIBUTOR)}, []) AS distributor_ids
+            FROM {AREA_DELIVERIES.full_name} ORDER BY {", ".join(AREA_DELIVERIES.key)}
+        """,
         "areas": f"""
             SELECT {_list(AREAS)}, coalesce({_render_case("dno_code", DNO_OF_DISTRIBUTOR)},
                 {_render_case("gsp_group_id", GSP_GROUP_OF_DISTRIBUTOR)}, []) AS distributor_ids
@@ -150,8 +184,8 @@ def _list(contract: TableContract, alias: str = "") -> str:
     return ", ".join(f"{alias}{name}" for name in contract.names if name != "run_id")
 
 
-def _copy(contract: TableContract, condition: str = "TRUE") -> str:
-    return f"SELECT {_list(contract)} FROM {contract.full_name} WHERE {condition} ORDER BY {', '.join(contract.key)}"
+def _copy(contract: TableContract, condition: str = "TRUE", order: tuple[str, ...] = ()) -> str:
+    return f"SELECT {_list(contract)} FROM {contract.full_name} WHERE {condition} ORDER BY {', '.join(order or contract.key)}"
 
 
 def _of_areas(contract: TableContract) -> str:

@@ -14,6 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.contracts.register import CONFIRMATIONS
 from fmar_spark.contracts.table import Column, Layer, TableContract, mpan_column
 from fmar_spark.domain.assets import ASSET_CLASSES, LABEL_OF_CLASS, SIZE_LABELS, SIZE_NAMES
 from fmar_spark.domain.words import Quantity
@@ -29,6 +30,7 @@ from fmar_spark.intake.intervals.files import InputFile, list_columns
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES, SizingRules
 from fmar_spark.kernels.window import Floats
+from fmar_spark.learning.confirmed import add_confirmations
 from fmar_spark.learning.evaluation import evaluate_classifier, list_failed_gates
 from fmar_spark.learning.examples import Examples, describe_window
 from fmar_spark.learning.registry import register_classifier
@@ -39,7 +41,7 @@ from fmar_spark.profiling.windows import WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
 
-READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, LABELS)
+READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, LABELS, CONFIRMATIONS)
 WRITES: Final[tuple[TableContract, ...]] = ()
 MEMORY_TABLE: Final = "silver.labels"
 SIMULATED: Final = "simulated"
@@ -100,6 +102,8 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
         InputError: no labels, or too few of an answer.
     """
     labels = read_labels(store, labels_from)
+    if settings.learning.is_taught_by_answers:
+        labels = add_confirmations(labels, read_answers(store))
     days = choose_days(store, run)
     evidence_pass = EvidencePass(
         weather=collect_weather(store, settings.characterise.max_weather_areas),
@@ -175,6 +179,12 @@ def read_labels(store: TableStore, labels_from: str) -> pd.DataFrame:
     return labels
 
 
+def read_answers(store: TableStore) -> pd.DataFrame:
+    """What FSPs answered to detections, as it stands: mpan_id, asset_class, is_present."""
+    current = store.read_or_empty(CONFIRMATIONS).where(F.col("known_to_at").isNull())
+    return current.select("mpan_id", "asset_class", "is_present").toPandas()
+
+
 def join_labels(evidence: pa.Table, labels: pd.DataFrame) -> Examples:
     """Examples from evidence and labels; an empty label is unknown."""
     mpan_ids = evidence["mpan_id"].to_pylist()
@@ -195,11 +205,16 @@ def join_labels(evidence: pa.Table, labels: pd.DataFrame) -> Examples:
         presence=matrix["presence"].reshape(-1, classes, len(PRESENCE_EVIDENCE)),
         sizes=matrix["sizes"].reshape(-1, classes, names + 1),
         true_sizes=true_sizes,
-        confusers=[str(text or "") for text in mine["confusers"]] if "confusers" in mine else absent,
+        confusers=_list_texts(mine, "confusers"),
         behaviours=absent,
         history_days=np.array(evidence["history_days"].to_pylist(), dtype=np.int64),
-        provenance=[str(text) for text in mine["provenance"]] if "provenance" in mine else absent,
+        provenance=_list_texts(mine, "provenance"),
     )
+
+
+def _list_texts(labels: pd.DataFrame, name: str) -> list[str]:
+    """A column of texts; empty where there is none."""
+    return [text if isinstance(text, str) else "" for text in labels[name]] if name in labels else [""] * len(labels)
 
 
 def read_gates(path: Path) -> dict[str, dict[str, float]]:

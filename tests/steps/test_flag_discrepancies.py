@@ -88,7 +88,13 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
         "record_run_id": "version 1",
         "change": "created",
     }
-    complaint = {"alleged_error": "e", "evidence": "x", "raised_by_party_id": "ALPHA", "parties": "ALPHA,SOUTHERN", "known_from_at": NOW}
+    complaint = {
+        "alleged_error": "e",
+        "evidence": "x",
+        "raised_by_party_id": "ALPHA",
+        "parties": "ALPHA,SOUTHERN",
+        "known_from_at": datetime.now(UTC),
+    }
     put(store, tmp_path, DISPUTES, [PLACE | words | named | complaint])
     delivery, override = flag(store)
     sent = {(row["flag_id"], row["change"], row["recipient"]) for row in store.read(NOTICES).collect() if row["flag_id"] == "d"}

@@ -13,7 +13,7 @@ import pytest
 from deliveries_world import FIRST, LAST, make_fleet
 from pyspark.sql import SparkSession
 
-from fmar_spark.contracts.deliveries import ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISPATCH_EVENTS
+from fmar_spark.contracts.deliveries import AREA_DELIVERIES, ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISPATCH_EVENTS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, WEATHER
 from fmar_spark.contracts.table import TableContract
@@ -25,9 +25,10 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.intake.deliveries.rows import DeclarationRules
 from fmar_spark.intake.deliveries.staging import Sources, stage_declarations
 from fmar_spark.settings.overlays import load_settings
+from fmar_spark.settings.sections import AreaSettings
 from fmar_spark.simulate.deliveries import DeliveryFleet
 from fmar_spark.simulate.truth_tables import tabulate_weather
-from fmar_spark.steps import load_deliveries, verify_delivery
+from fmar_spark.steps import load_deliveries, summarise_deliveries, verify_delivery
 
 UNKNOWN, REJECTED = "2000056535971", "1900012374324"
 ODD_DAY = date(2025, 10, 20)
@@ -217,3 +218,24 @@ def test_checking_a_day_again_gives_the_same_rows(world: World) -> None:
 def test_days_the_wrong_way_round_are_rejected(world: World) -> None:
     with pytest.raises(ConfigError, match="the first day first wanted"):
         verify(world.store, LAST, FIRST)
+
+
+def test_settled_months_are_summed_up_once(world: World) -> None:
+    def sum_up() -> int:
+        run = start_run("verify_delivery", LAST, "")
+        return summarise_deliveries.run(world.store, run, AreaSettings(min_meters=2, max_meter_share=1, count_step=1)).rows_kept
+
+    assert sum_up() > 0
+    rows = read(world.store, AREA_DELIVERIES)
+    assert max(row["month_date"] for row in rows) == date(2025, 9, 1)
+    shown = [row for row in rows if row["area_id"] == "GB" and not row["is_suppressed"]]
+    for row in shown:
+        of_month = [
+            check
+            for check in world.checks.values()
+            if check["event_date"].replace(day=1) == row["month_date"] and (check["market"] or "") == row["market"]
+        ]
+        assert row["checks"] == len(of_month)
+        assert row["declared_kwh"] == round(sum(check["declared_kwh"] or 0 for check in of_month if check["is_assessable"]))
+    assert shown
+    assert sum_up() == 0

@@ -8,13 +8,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from delivered_world import check, declare, dispute, list_area_deliveries, list_attempts, list_notices, weigh
 from fastapi.testclient import TestClient
 from register_world import OPERATOR, one_issuer, settings_of
 from report_world import write_table
 
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
-from fmar_spark.contracts.deliveries import DISCREPANCIES
+from fmar_spark.contracts.deliveries import (
+    AREA_DELIVERIES,
+    ASSET_VOLUMES,
+    DELIVERY_CHECKS,
+    DELIVERY_EVIDENCE,
+    DISCREPANCIES,
+    NOTICE_ATTEMPTS,
+    NOTICES,
+)
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
@@ -31,6 +40,7 @@ from fmar_spark.services.register.database import RegisterDatabase, migrate
 from fmar_spark.services.register.parties import add_party, appoint_client, join_list
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.register_app import build_app
+from fmar_spark.services.register.tables import DISPUTE
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
@@ -114,6 +124,10 @@ ALPHAS: Final = tuple(meter for meter in PUBLISHED if meter.place < 48)
 """Claims of ALPHA that are verified; BRAVO's are the others."""
 UNPROVEN: Final = PUBLISHED[-1]
 """ALPHA claims it without evidence."""
+NETWORKS: Final = next(meter for meter in ALPHAS if meter.mpan_id.startswith("20"))
+DELIVERING: Final = (*(meter for meter in METERS_OF_WORLD if meter.place < 6), PUBLISHED[-2], UNPROVEN)
+"""ALPHA declares for those before place 48, and for one whose claim is not verified; BRAVO for the other."""
+DISPUTED: Final = ((NETWORKS, "ALPHA,NESO,SOUTHERN"), (PUBLISHED[-2], "BRAVO"))
 
 
 def write_reads_lake(root: Path) -> Path:
@@ -158,7 +172,13 @@ def list_tables() -> Iterator[tuple[TableContract, list[Row]]]:
     yield AREA_CAPABILITY, [row for area in list_areas() for row in list_area_rows(area)]
     yield AREA_AVAILABILITY, list_area_cells()
     yield SYSTEM_HEALTH, list_health()
-    yield DISCREPANCIES, [flag(ALPHAS[0], "ALPHA"), flag(PUBLISHED[-2], "BRAVO")]
+    yield DISCREPANCIES, [flag(ALPHAS[0], "ALPHA", "neso"), flag(NETWORKS, "ALPHA", "dno:20"), flag(PUBLISHED[-2], "BRAVO", "dno:23")]
+    yield ASSET_VOLUMES, [declare(declared_by(meter), meter.place) for meter in DELIVERING]
+    yield DELIVERY_CHECKS, [check(declared_by(meter), meter.place) for meter in DELIVERING]
+    yield DELIVERY_EVIDENCE, [weigh(declared_by(meter)) for meter in DELIVERING]
+    yield NOTICES, list_notices(ALPHAS[0].mpan_id)
+    yield NOTICE_ATTEMPTS, list_attempts()
+    yield AREA_DELIVERIES, list_area_deliveries()
 
 
 def directions_of(meter: Meter) -> tuple[Direction, ...]:
@@ -299,7 +319,12 @@ def list_health() -> list[Row]:
     return [*rows, {**unregistered, **shares, **OF_RUN}]
 
 
-def flag(meter: Meter, fsp_id: str) -> Row:
+def declared_by(meter: Meter) -> Row:
+    owner = "ALPHA" if meter.place < 48 or meter is UNPROVEN else "BRAVO"
+    return {"mpan_id": meter.mpan_id, "amsid": f"AMS-{meter.place}{'-X' if meter is UNPROVEN else ''}", "fsp_id": owner}
+
+
+def flag(meter: Meter, fsp_id: str, buyer: str) -> Row:
     opened = datetime(2026, 1, 20, tzinfo=UTC)
     return {
         "flag_id": f"flag-{meter.place}",
@@ -316,7 +341,7 @@ def flag(meter: Meter, fsp_id: str) -> Row:
         "observed": 15.0,
         "is_sustained": True,
         "is_material": True,
-        "recipients": [fsp_id],
+        "recipients": [f"fsp:{fsp_id}", buyer],
         "evidence": "50 kW declared, never more than 15 kW seen",
         "opened_at": opened,
         "updated_at": opened,
@@ -336,6 +361,7 @@ def fill_register(database: RegisterDatabase) -> None:
             claim(change, owner, meter, is_verified=True)
         claim(change, "ALPHA", UNPROVEN, is_verified=False)
         claim(change, "BOTH", PUBLISHED[5], is_verified=True, amsid="AMS-BOTH")
+        change.create(DISPUTE, [dispute(declared_by(meter), meter.place, parties) for meter, parties in DISPUTED])
 
 
 def claim(change: Any, fsp_id: str, meter: Meter, is_verified: bool, amsid: str = "") -> None:

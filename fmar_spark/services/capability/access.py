@@ -33,6 +33,12 @@ class Scope(StrEnum):
     """Assets to which the party holds a right in force and whose claim is verified; those of low confidence are held back."""
     OWN = "own"
     """Rows that name the party."""
+    OWN_PROVEN = "own_proven"
+    """Rows that name the party, of assets with a verified claim and a right in force: they show what a meter measured."""
+    NOTIFIED = "notified"
+    """Rows whose recipients include the party: by its id, a network also by its distributor ids, the system operator as such."""
+    CONCERNED = "concerned"
+    """Rows that list the party among those whom they concern."""
     MARKET_FACING = "market_facing"
     """Assets of high or medium confidence: a low answer is held back (paper, 7.3)."""
 
@@ -45,6 +51,9 @@ CONDITION_OF_SCOPE: Final[Mapping[Scope, str]] = {
         "EXISTS (SELECT 1 FROM verified_claims c WHERE c.mpan_id = t.mpan_id AND c.asset_class IN ('', t.asset_class))"
     ),
     Scope.OWN: "fsp_id = $party_id",
+    Scope.OWN_PROVEN: ("fsp_id = $party_id AND EXISTS (SELECT 1 FROM verified_claims c WHERE c.mpan_id = t.mpan_id AND c.amsid = t.amsid)"),
+    Scope.NOTIFIED: "list_has_any(recipients, $addresses)",
+    Scope.CONCERNED: "list_contains(parties, $party_id)",
     Scope.MARKET_FACING: "tier IN ('high', 'medium')",
 }
 
@@ -86,10 +95,10 @@ class View(NamedTuple):
 
     fields: tuple[str, ...]
     query: str
-    """Rows in scope with exactly ``fields``; ``$party_id`` and ``$distributor_ids`` stand for the caller's."""
+    """Rows in scope with exactly ``fields``; ``$party_id``, ``$distributor_ids`` and ``$addresses`` stand for the caller's."""
     parameters: Mapping[str, object]
     needs_claims: bool
-    """The query names the relation ``verified_claims``."""
+    """The query names a relation of the register: ``verified_claims``, or ``live_disputes``."""
     is_by_claims: bool
     """Every row in scope belongs to a verified claim of the caller."""
     is_plain: bool
@@ -136,8 +145,10 @@ def view_of(matrix: Matrix, resource: Resource, caller: Caller) -> View:
     parameters: dict[str, object] = {}
     if Scope.OWN_NETWORKS in scopes:
         parameters["distributor_ids"] = list(caller.distributor_ids)
-    if Scope.OWN in scopes:
+    if {Scope.OWN, Scope.OWN_PROVEN, Scope.CONCERNED} & set(scopes):
         parameters["party_id"] = caller.party_id
+    if Scope.NOTIFIED in scopes:
+        parameters["addresses"] = _list_addresses(caller)
     if len(scopes) == 1:
         query = f"SELECT {', '.join(shown)} FROM {resource.table} t WHERE {CONDITION_OF_SCOPE[scopes[0]]}"
     else:
@@ -146,14 +157,24 @@ def view_of(matrix: Matrix, resource: Resource, caller: Caller) -> View:
         selected = ", ".join(f"CASE WHEN {' OR '.join(scopes_of[name])} THEN {name} END AS {name}" for name in shown)
         within = " OR ".join(f"_{scope}" for scope in scopes)
         query = f"SELECT {selected} FROM (SELECT t.*, {marks} FROM {resource.table} t) WHERE {within}"
-    needs_claims = "verified_claims" in query
+    has_claims = "verified_claims" in query
     is_plain = len(scopes) == 1
-    return View(shown, query, parameters, needs_claims, is_plain and needs_claims, is_plain)
+    return View(shown, query, parameters, has_claims or "live_disputes" in query, is_plain and has_claims, is_plain)
 
 
 def may_see(matrix: Matrix, resource: Resource, caller: Caller) -> bool:
     """Whether any of the caller's roles sees anything of an endpoint."""
     return any(role in matrix.endpoints[resource.name].roles for role in caller.roles)
+
+
+def _list_addresses(caller: Caller) -> list[str]:
+    """As recipients of notices are called."""
+    of_role = {
+        Role.FSP: [f"fsp:{caller.party_id}"],
+        Role.DNO: [f"dno:{distributor_id}" for distributor_id in caller.distributor_ids],
+        Role.NESO: ["neso"],
+    }
+    return [f"party:{caller.party_id}", *(address for role in caller.roles for address in of_role.get(role, ()))]
 
 
 def _check(path: Path, name: str, rules: Rules, resource: Resource) -> None:

@@ -5,10 +5,20 @@ from typing import Final
 from fastapi import FastAPI
 
 from fmar_spark.engine.model_file import find_folder
-from fmar_spark.services.capability import routes_areas, routes_assets, routes_portfolio
+from fmar_spark.services.capability import routes_areas, routes_assets, routes_deliveries, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
 from fmar_spark.services.capability.answers import AnswerMemory
-from fmar_spark.services.capability.pages import area_pages, boundaries, frame, market_pages, oidc, portfolio_pages, session
+from fmar_spark.services.capability.pages import (
+    area_pages,
+    boundaries,
+    delivery_pages,
+    dispute_pages,
+    frame,
+    market_pages,
+    oidc,
+    portfolio_pages,
+    session,
+)
 from fmar_spark.services.capability.reading import Reads
 from fmar_spark.services.capability.resources import RESOURCES
 from fmar_spark.services.capability.rights import LiveRights
@@ -19,6 +29,7 @@ from fmar_spark.settings.sections import Settings
 
 ROUTERS: Final = (
     *(routes_areas.router, routes_assets.router, routes_portfolio.router, routes_portfolio.health_router),
+    *(routes_deliveries.router, delivery_pages.router, dispute_pages.router),
     *(frame.router, session.router, oidc.router, area_pages.router, portfolio_pages.router, market_pages.router),
 )
 

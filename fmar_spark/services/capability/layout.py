@@ -17,7 +17,7 @@ ASSETS_OF_CLAIMS: Final = """
     {named} ORDER BY ALL
 """
 """Ids of the assets of verified claims, where ``named`` may bound the meter points: assets themselves are sorted by id."""
-_NOBODY: Final = {"party_id": "", "distributor_ids": [""]}
+_NOBODY: Final = {"party_id": "", "distributor_ids": [""], "addresses": [""]}
 
 
 def check_layout(path: Path, connection: duckdb.DuckDBPyConnection) -> None:

@@ -4,12 +4,15 @@ from typing import Final, NamedTuple
 
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
-from fmar_spark.contracts.deliveries import DISCREPANCIES
+from fmar_spark.contracts.deliveries import AREA_DELIVERIES, ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICES
+from fmar_spark.contracts.register import DISPUTES
 from fmar_spark.contracts.table import Column, TableContract
 from fmar_spark.domain.words import Tier
+from fmar_spark.services.capability.rights import LIVE_DISPUTES
 
 _INTERNAL: Final = ("run_id",)
 _ALL, _NETWORKS, _VERIFIED, _OWN, _FACING = "all", "own_networks", "own_verified", "own", "market_facing"
+_PROVEN, _NOTIFIED, _CONCERNED = "own_proven", "notified", "concerned"
 
 
 class Resource(NamedTuple):
@@ -141,10 +144,71 @@ FLAGGED: Final = Resource(
     "discrepancies",
     _columns(DISCREPANCIES, "recipients"),
     DISCREPANCIES.key,
+    (_ALL, _PROVEN, _NOTIFIED),
+)
+DELIVERED: Final = Resource(
+    "deliveries",
+    "Declared delivery of a half-hour",
+    "deliveries",
+    (
+        Column("delivery_id", "string", "Start of the half-hour in UTC, and the FSP: tells the rows of an asset apart, in order."),
+        *_columns(ASSET_VOLUMES, "is_newest", "loaded_at"),
+    ),
+    ("mpan_id", "amsid", "delivery_id"),
     (_ALL, _OWN),
+)
+CHECKED: Final = Resource(
+    "delivery_checks", "Check of an event", "delivery_checks", _columns(DELIVERY_CHECKS), ("mpan_id", "amsid", "event_id"), (_ALL, _PROVEN)
+)
+PROVEN: Final = Resource(
+    "delivery_evidence",
+    "Evidence on the declarations of an asset",
+    "delivery_evidence",
+    _columns(DELIVERY_EVIDENCE),
+    DELIVERY_EVIDENCE.key,
+    (_ALL, _PROVEN),
+)
+DELIVERED_IN_AREA: Final = Resource(
+    "area_deliveries",
+    "Deliveries of an area in a month",
+    "area_deliveries",
+    _columns(AREA_DELIVERIES),
+    AREA_DELIVERIES.key,
+    (_ALL, _NETWORKS),
+)
+SENT: Final = Resource(
+    "notices",
+    "Notice of a flag or dispute",
+    "notices",
+    (
+        *(column for column in NOTICES.columns if column.name not in {"body", *_INTERNAL}),
+        Column("state", "string", "pending (not tried yet), failed (tried again), delivered, or dead (given up)."),
+        Column("attempts", "bigint", "How often it was tried."),
+        Column("last_error", "string", "What went wrong last; null where nothing did."),
+        Column("last_attempt_at", "timestamp", "When it was tried last."),
+        Column("next_attempt_at", "timestamp", "When it is tried again; null where it is not."),
+    ),
+    NOTICES.key,
+    (_ALL, _NOTIFIED),
+)
+DISPUTED: Final = Resource(
+    "disputes",
+    "Dispute of a record",
+    "live_disputes",
+    (
+        *(column for column in DISPUTES.columns if column.name in LIVE_DISPUTES.names and column.name != "parties"),
+        Column("raised_at", "timestamp", "When it was raised."),
+        Column("settled_at", "timestamp", "When it was settled; null = not yet."),
+        Column("parties", "array<string>", "Parties that it concerns."),
+    ),
+    ("dispute_id",),
+    (_ALL, _CONCERNED),
 )
 ENVELOPE: Final = Resource("envelopes", "Capability envelope", "envelopes", _columns(ENVELOPES), ENVELOPES.key, (_ALL, _FACING))
 HEALTH: Final = Resource(
     "system_health", "Measure of the register's health", "system_health", _columns(SYSTEM_HEALTH), SYSTEM_HEALTH.key, (_ALL, _NETWORKS)
 )
-RESOURCES: Final = (AREA, CAPABILITY_OF_AREA, AVAILABILITY_OF_AREA, ASSETS, ASSET, HELD, INVITED, FLAGGED, ENVELOPE, HEALTH)
+RESOURCES: Final = (
+    *(AREA, CAPABILITY_OF_AREA, AVAILABILITY_OF_AREA, ASSETS, ASSET, HELD, INVITED, FLAGGED, ENVELOPE, HEALTH),
+    *(DELIVERED, CHECKED, PROVEN, DELIVERED_IN_AREA, SENT, DISPUTED),
+)

@@ -12,13 +12,24 @@ import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from fmar_spark.domain.markets import Parameter, Role
-from fmar_spark.services.register.access import Reach
+from fmar_spark.services.register.access import Reach, disputes_within
 from fmar_spark.services.register.claims import Claim, claim_of, find_entitled
 from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.parties import split_list
 from fmar_spark.services.register.records import Row, known_at, valid_at
-from fmar_spark.services.register.tables import AGREEMENT, CONFIRMATION, LEDGER_HEAD, OVERRIDE, Subject
+from fmar_spark.services.register.tables import AGREEMENT, CONFIRMATION, DISPUTE, DISPUTES, LEDGER_HEAD, OVERRIDE, Subject
 from fmar_spark.services.web.access import Caller
 
+DISPUTE_TEXTS: Final = (
+    "record_kind",
+    "record_id",
+    "record_run_id",
+    "alleged_error",
+    "evidence",
+    "raised_by_party_id",
+    "outcome",
+    "outcome_reason",
+)
 VERIFIED_CLAIMS: Final = pa.schema(
     [
         *((name, pa.string()) for name in ("fsp_id", "mpan_id", "amsid", "agreement_id", "market")),
@@ -36,15 +47,26 @@ DECLARED_SIZES: Final = pa.schema(
     [*((name, pa.string()) for name in ("mpan_id", "amsid", "asset_class", "direction")), ("declared_kw", pa.float64())]
 )
 """Sizes that the FSP declares, in force."""
+LIVE_DISPUTES: Final = pa.schema(
+    [
+        *((name, pa.string()) for name in ("dispute_id", "fsp_id", "mpan_id", "amsid", *DISPUTE_TEXTS)),
+        ("version", pa.int32()),
+        ("raised_at", pa.timestamp("us", "UTC")),
+        ("settled_at", pa.timestamp("us", "UTC")),
+        ("parties", pa.list_(pa.string())),
+    ]
+)
+"""Disputes as they stand, the newest first where there are many."""
+_MOST_DISPUTES: Final = 10_000
 _CLAIMS_AT_ONCE: Final = 1000
 _MOST_PORTFOLIOS: Final = 200
 
 
 class Rights(NamedTuple):
-    """What an FSP holds, as relations of a query."""
+    """What a party holds and which disputes concern it, as relations of a query."""
 
     relations: Mapping[str, pa.Table]
-    """``verified_claims`` and ``declared_sizes``."""
+    """``verified_claims``, ``declared_sizes`` and ``live_disputes``."""
     mark: str
     """Digest of their content."""
 
@@ -58,8 +80,12 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema=schema)
 
 
-def _as_relations(rights: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[str, Any]]) -> Rights:
-    relations = {"verified_claims": _table(rights, VERIFIED_CLAIMS), "declared_sizes": _table(sizes, DECLARED_SIZES)}
+def _as_relations(rights: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[str, Any]], disputes: Sequence[Mapping[str, Any]]) -> Rights:
+    relations = {
+        "verified_claims": _table(rights, VERIFIED_CLAIMS),
+        "declared_sizes": _table(sizes, DECLARED_SIZES),
+        "live_disputes": _table(disputes, LIVE_DISPUTES),
+    }
     digest = hashlib.sha256()
     for rows in relations.values():
         for batch in rows.to_batches():
@@ -67,7 +93,7 @@ def _as_relations(rights: Sequence[Mapping[str, Any]], sizes: Sequence[Mapping[s
     return Rights(relations, digest.hexdigest())
 
 
-NO_RIGHTS: Final = _as_relations((), ())
+NO_RIGHTS: Final = _as_relations((), (), ())
 
 
 class LiveRights:
@@ -86,10 +112,12 @@ class LiveRights:
         self._lock = threading.Lock()
 
     def of(self, caller: Caller) -> Rights:
-        """What the caller's party holds; nothing where it is no FSP."""
-        if Role.FSP not in caller.roles:
-            return NO_RIGHTS
-        reach = Reach(fsp_id=caller.party_id)
+        """What the caller's party holds, if it is an FSP, and the disputes that concern it."""
+        reach = Reach(
+            fsp_id=caller.party_id if Role.FSP in caller.roles else "",
+            is_everything=Role.ADMINISTRATOR in caller.roles,
+            party_id=caller.party_id,
+        )
         with self._database.reading(reach) as connection:
             seq = int(connection.execute(select(LEDGER_HEAD.c.seq)).scalar_one())
             known = self._known.get(caller.party_id)
@@ -115,6 +143,9 @@ class _Known(NamedTuple):
 
 
 def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now: datetime) -> Rights:
+    disputes = _read_disputes(connection, reach)
+    if not reach.fsp_id:
+        return _as_relations((), (), disputes)
     terms = _current(connection, AGREEMENT, reach, now)
     entitled: set[Claim] = set()
     for first in range(0, len(terms), _CLAIMS_AT_ONCE):
@@ -138,7 +169,25 @@ def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now:
             sizes[(row["mpan_id"], row["amsid"], row["asset_class"], row["direction"])] = row["value"]
     sized = [dict(zip(DECLARED_SIZES.names, (*place, value), strict=True)) for place, value in sizes.items()]
     rights.sort(key=lambda row: (row["mpan_id"], row["amsid"], row["agreement_id"]))
-    return _as_relations(rights, sized)
+    return _as_relations(rights, sized, disputes)
+
+
+def _read_disputes(connection: Connection, reach: Reach) -> list[Row]:
+    """Disputes that concern the party, as they stand."""
+    within = disputes_within(reach, DISPUTES)
+    newest = select(DISPUTES).where(within, known_at(DISPUTE, None)).order_by(DISPUTES.c.dispute_id.desc()).limit(_MOST_DISPUTES)
+    rows = [dict(row) for row in connection.execute(newest).mappings()]
+    first = select(DISPUTES.c.dispute_id, DISPUTES.c.known_from_at).where(within, DISPUTES.c.version == 1)
+    raised_at = {row.dispute_id: row.known_from_at for row in connection.execute(first)}
+    return [
+        {
+            **row,
+            "raised_at": raised_at[row["dispute_id"]],
+            "settled_at": row["known_from_at"] if row["outcome"] is not None else None,
+            "parties": list(split_list(row["parties"])),
+        }
+        for row in rows
+    ]
 
 
 def _current(connection: Connection, subject: Subject, reach: Reach, moment: datetime | None) -> list[Row]:

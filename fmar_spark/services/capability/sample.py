@@ -13,6 +13,7 @@ from fmar_spark.services.register.agreements import Search, actor_of, conditions
 from fmar_spark.services.register.claims import record_evidence
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import Actor
+from fmar_spark.services.register.operation import PartyPlan, set_party
 from fmar_spark.services.register.overrides import declare_override
 from fmar_spark.services.register.records import change_of, find_page
 from fmar_spark.services.register.sample import SAMPLE_PARTIES
@@ -52,11 +53,20 @@ OF_LAKE: Final = _CHOSEN.format(
     )"""
 )
 """The same assets before a read model is published."""
+DECLARED: Final = f"""
+    SELECT fsp_id, mpan_id, amsid, any_value(market) FILTER (market IN ({", ".join(f"'{market}'" for market in Market)})) AS market
+    FROM delivery_checks
+    WHERE regexp_full_match(fsp_id, '[A-Za-z0-9][A-Za-z0-9_.-]{{0,31}}') AND regexp_full_match(amsid, '[A-Za-z0-9][A-Za-z0-9._:/-]{{0,39}}')
+    GROUP BY fsp_id, mpan_id, amsid QUALIFY row_number() OVER (PARTITION BY amsid ORDER BY mpan_id, fsp_id) = 1
+    ORDER BY fsp_id, mpan_id, amsid LIMIT {_HELD}
+"""
+"""One FSP an asset: its right is exclusive."""
 
 
-def list_guests(issuer: DevelopmentIssuer, audience: str) -> Development:
-    """The sample parties, for the sign-in page of one's own machine."""
-    guests = (Guest(plan.party_id, plan.client_ids[0], "; ".join(_ROLE_WORDS[role] for role in plan.roles)) for plan in SAMPLE_PARTIES)
+def list_guests(issuer: DevelopmentIssuer, audience: str, declaring: Sequence[PartyPlan] = ()) -> Development:
+    """The sample parties and FSPs of the lake, for the sign-in page of one's own machine."""
+    plans = (*SAMPLE_PARTIES, *declaring)
+    guests = (Guest(plan.party_id, plan.client_ids[0], "; ".join(_ROLE_WORDS[role] for role in plan.roles)) for plan in plans)
     return Development(issuer, audience, tuple(guests))
 
 
@@ -70,6 +80,8 @@ def describe_reads(url: str) -> str:
         f'curl -s -H "Authorization: Bearer $ALPHA" -H "Accept: text/csv" {url}/v1/portfolio/export',
         f'curl -s -H "Authorization: Bearer $ALPHA" {url}/v1/invitations',
         f'curl -s -H "Authorization: Bearer $OFGEM" {url}/v1/system-health',
+        f'curl -s -H "Authorization: Bearer $OFFICE" "{url}/v1/delivery-evidence?verdict=suspect"',
+        f'curl -s -H "Authorization: Bearer $NESO" {url}/v1/area-deliveries',
         f'curl -s -H "Authorization: Bearer $OFFICE" "{url}/v1/assets?limit=1"',
         "",
         f"# Pages, for every party: {url}/",
@@ -88,13 +100,27 @@ def fill_from_assets(database: RegisterDatabase, rows: Sequence[dict[str, Any]])
     return len(rows)
 
 
+def fill_deliveries(database: RegisterDatabase, rows: Sequence[dict[str, Any]]) -> tuple[PartyPlan, ...]:
+    """FSPs whose deliveries were checked take part and hold verified agreements on the assets; those that are no sample parties."""
+    known = {plan.party_id for plan in SAMPLE_PARTIES}
+    plans: dict[str, PartyPlan] = {}
+    for row in rows:
+        fsp_id = row["fsp_id"]
+        if fsp_id not in known and fsp_id not in plans:
+            plans[fsp_id] = PartyPlan(fsp_id, f"{fsp_id} (declares deliveries)", (Role.FSP,), (), (fsp_id.lower(),))
+            set_party(database, plans[fsp_id], _OPERATOR)
+        _hold(database, Caller(fsp_id, fsp_id.lower(), frozenset({Role.FSP}), ()), row, row["amsid"], is_verified=True)
+    return tuple(plans.values())
+
+
 def _hold(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid: str, is_verified: bool) -> bool:
     """Whether the agreement is new."""
     with change_of(database, EVERYTHING, actor_of(caller)) as change:
         same = conditions_of(Search(amsid=amsid, mpan_id=row["mpan_id"]), caller)
         if find_page(change.connection, AGREEMENT, "", 1, *same):
             return False
-        values = {"mpan_id": row["mpan_id"], "amsid": amsid, "market": Market.DSO_LOCAL, "primacy_tier": 1, "is_exclusive": True}
+        values = {"mpan_id": row["mpan_id"], "amsid": amsid, "market": Market(row.get("market") or Market.DSO_LOCAL)}
+        values |= {"primacy_tier": 1, "is_exclusive": True}
         create_agreement(change, caller, {**values, "valid_from_at": _BEGIN, "valid_to_at": None, "consent_reference": None})
     if is_verified:
         allocation = {"basis": "allocation", "fsp_id": caller.party_id, "mpan_id": row["mpan_id"], "amsid": amsid, "reference": "sample"}

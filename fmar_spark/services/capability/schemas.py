@@ -9,6 +9,7 @@ from pydantic import Field, create_model
 from fmar_spark.contracts.table import Column
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.domain.fmar import AssetCategory
+from fmar_spark.domain.markets import Outcome, RecordKind
 from fmar_spark.domain.network import AREA_ID_PATTERN, AreaLevel
 from fmar_spark.domain.words import Direction, Season, Tier
 from fmar_spark.services.capability.resources import Resource
@@ -23,6 +24,7 @@ _TYPES: Final[dict[str, Any]] = {
     "date": date,
     "timestamp": datetime,
     "array<float>": list[float | None],
+    "array<string>": list[str],
     "array<struct>": list[dict[str, Any]],
 }
 EXAMPLES: Final[dict[str, Any]] = {
@@ -52,6 +54,7 @@ _EXAMPLE_OF_TYPE: Final[dict[str, Any]] = {
     "date": "2026-01-31",
     "timestamp": "2026-01-31T17:30:00Z",
     "array<float>": [0.25],
+    "array<string>": ["text"],
     "array<struct>": [],
 }
 GspGroupId = Annotated[str, Field(pattern=r"^_[A-Z]$", description="Settlement area, _A to _P.", examples=["_C"])]
@@ -144,6 +147,63 @@ class FlagsQuery(PageQuery):
     kind: str | None = Field(None, description="What is flagged.", pattern="^(delivery|override)$")
     state: str | None = Field(None, description="Whether it still stands.", pattern="^(open|cleared)$")
     severity: str | None = Field(None, description="How grave it is.", pattern="^(low|medium|high)$")
+
+
+Amsid = Annotated[str, Field(max_length=40, pattern=r"^[!-~]*$", description="Asset metering system id.")]
+MarketName = Annotated[str, Field(pattern="^(dso_local|neso_ancillary|neso_bm|wholesale)$", description="Market of the dispatch.")]
+
+
+class DeliveriesQuery(PageQuery):
+    """Which declared deliveries."""
+
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    amsid: Amsid | None = Field(None, description="Asset metering system id.")
+    slot_start_at_min: datetime | None = Field(None, description="Half-hours from this moment on.")
+    slot_start_at_max: datetime | None = Field(None, description="Half-hours up to this moment.")
+
+
+class ChecksQuery(PageQuery):
+    """Which checks."""
+
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    amsid: Amsid | None = Field(None, description="Asset metering system id.")
+    event_id: str | None = Field(None, max_length=128, pattern=r"^[!-~]+$", description="Dispatch event.")
+    market: MarketName | None = Field(None, description="Market of the dispatch.")
+    verdict: str | None = Field(None, description="How it came out.", pattern="^(consistent|implausible|not_assessable)$")
+
+
+class EvidenceQuery(PageQuery):
+    """Evidence on which assets."""
+
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    amsid: Amsid | None = Field(None, description="Asset metering system id.")
+    verdict: str | None = Field(
+        None, description="What all events say together.", pattern="^(consistent|suspect|one_of_several_suspect|not_assessable)$"
+    )
+
+
+class AreaDeliveriesQuery(PageQuery):
+    """Deliveries of which areas and months."""
+
+    area_level: str | None = Field(None, description="gb or gsp_group.", pattern="^(gb|gsp_group)$")
+    area_id: NodeId | None = Field(None, description="GB, or a GSP group.")
+    market: MarketName | None = Field(None, description="Market of the dispatches.")
+    month_date: date | None = Field(None, description="First day of the month.")
+
+
+class NoticesQuery(PageQuery):
+    """Which notices."""
+
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    state: str | None = Field(None, description="How far it has come.", pattern="^(pending|failed|delivered|dead)$")
+
+
+class DisputesQuery(PageQuery):
+    """Which disputes."""
+
+    mpan_id: MpanId | None = Field(None, description="Meter point of the boundary.")
+    record_kind: RecordKind | None = Field(None, description="What is disputed.")
+    outcome: Outcome | None = Field(None, description="How it ended.")
 
 
 class HealthQuery(PageQuery):

@@ -9,7 +9,9 @@ import pytest
 import yaml
 from reads_world import (
     ALPHAS,
+    DELIVERING,
     METERS_OF_WORLD,
+    NETWORKS,
     PARTIES,
     PUBLISHED,
     UNPROVEN,
@@ -49,6 +51,12 @@ PATHS = {
     "discrepancies": "/v1/discrepancies",
     "envelopes": "/v1/envelopes",
     "system_health": "/v1/system-health",
+    "deliveries": "/v1/deliveries",
+    "delivery_checks": "/v1/delivery-checks",
+    "delivery_evidence": "/v1/delivery-evidence",
+    "area_deliveries": "/v1/area-deliveries",
+    "notices": "/v1/notices",
+    "disputes": "/v1/disputes",
 }
 CELLS = list(itertools.product(MATRIX.endpoints, Role))
 FACING = [meter for meter in PUBLISHED if meter.tier != "low"]
@@ -75,6 +83,16 @@ def identify(rows: list[dict[str, Any]], *names: str) -> set[tuple[Any, ...]]:
     return {tuple(row[name] for name in names) for row in rows}
 
 
+NOTICES_OF = {Role.FSP: ("n-dead",), Role.DNO: ("n-sent",), Role.NESO: ("n-new",)}
+
+
+def flags_of(role: Role) -> tuple[int, ...]:
+    """Places whose flags a role hears of."""
+    own = (ALPHAS[0].place, NETWORKS.place)
+    seen = {Role.FSP: own, Role.NESO: own[:1], Role.DNO: own[1:], Role.ADMINISTRATOR: (*own, PUBLISHED[-2].place)}
+    return seen.get(role, ())
+
+
 def expected_of(endpoint: str, role: Role) -> set[tuple[Any, ...]]:
     """Keys that the role sees, by the world alone."""
     is_dno, is_fsp = role is Role.DNO, role is Role.FSP
@@ -82,6 +100,7 @@ def expected_of(endpoint: str, role: Role) -> set[tuple[Any, ...]]:
     assets = {(meter.asset_id,) for meter in (PUBLISHED if role is Role.ADMINISTRATOR else facing)}
     areas = [area for area in list_areas() if not is_dno or area.get("gsp_group_id") == "_H"]
     area_rows = [row for row in AREA_ROWS if not is_dno or "_H" in row["area_id"]]
+    checked = {(meter.mpan_id,) for meter in DELIVERING if meter.is_published and (not is_fsp or meter in ALPHAS)}
     expected: dict[str, set[tuple[Any, ...]]] = {
         "areas": identify(areas, "area_level", "area_id"),
         "area_capability": identify(area_rows, "area_id", "asset_class", "direction"),
@@ -91,7 +110,13 @@ def expected_of(endpoint: str, role: Role) -> set[tuple[Any, ...]]:
         "asset": {(SEEN.asset_id,)},
         "portfolio": {(meter.mpan_id, meter.asset_class.value) for meter in ALPHAS},
         "invitations": {(meter.mpan_id, meter.asset_class.value) for meter in ALPHAS if meter.tier == "medium"},
-        "discrepancies": {("flag-0",)} if is_fsp else {("flag-0",), (f"flag-{PUBLISHED[-2].place}",)},
+        "discrepancies": {(f"flag-{place}",) for place in flags_of(role)},
+        "deliveries": {(meter.mpan_id,) for meter in DELIVERING if meter.is_published and (not is_fsp or meter in (*ALPHAS, UNPROVEN))},
+        "delivery_checks": checked,
+        "delivery_evidence": checked,
+        "area_deliveries": {("gsp_group", "_H")} if is_dno else {("gb", "GB"), ("gsp_group", "_H"), ("gsp_group", "_C")},
+        "notices": {(name,) for name in NOTICES_OF.get(role, ("n-dead", "n-sent", "n-new", "n-other"))},
+        "disputes": {(f"dispute-{meter.place}",) for meter in ((NETWORKS, PUBLISHED[-2]) if role is Role.ADMINISTRATOR else (NETWORKS,))},
         "system_health": identify(
             [row for row in list_health() if not is_dno or row["gsp_group_id"] == "_H"], "metric", "asset_class", "gsp_group_id"
         ),
@@ -106,6 +131,12 @@ KEY = {
     "portfolio": ("mpan_id", "asset_class"),
     "invitations": ("mpan_id", "asset_class"),
     "discrepancies": ("flag_id",),
+    "deliveries": ("mpan_id",),
+    "delivery_checks": ("mpan_id",),
+    "delivery_evidence": ("mpan_id",),
+    "area_deliveries": ("area_level", "area_id"),
+    "notices": ("notice_id",),
+    "disputes": ("dispute_id",),
     "system_health": ("metric", "asset_class", "gsp_group_id"),
 }
 
@@ -153,6 +184,30 @@ def test_a_claim_that_is_not_verified_gives_no_derived_value(reads: ServedReads)
     assert UNPROVEN.mpan_id not in text
     assert reads.get("ALPHA", f"/v1/portfolio?mpan_id={UNPROVEN.mpan_id}").json()["items"] == []
     assert UNPROVEN.mpan_id in reads.get("BRAVO", "/v1/portfolio?limit=1000").text
+
+
+def test_what_a_meter_measured_of_a_declaration_goes_to_verified_claims_alone(reads: ServedReads) -> None:
+    """An FSP could declare for any meter point: it would learn of its load from the checks."""
+    assert UNPROVEN.mpan_id in reads.get("ALPHA", "/v1/deliveries").text
+    for path in ("/v1/delivery-checks", "/v1/delivery-evidence", "/v1/discrepancies"):
+        assert UNPROVEN.mpan_id not in reads.get("ALPHA", path).text
+
+
+def test_notices_that_were_given_up_are_listed_with_the_last_error(reads: ServedReads) -> None:
+    dead = reads.get("ALPHA", "/v1/notices?state=dead").json()["items"]
+    assert [(row["notice_id"], row["attempts"], row["last_error"]) for row in dead] == [("n-dead", 1, "status 503")]
+    sent = reads.get("SOUTHERN", "/v1/notices").json()["items"]
+    assert [(row["state"], row["attempts"], row["last_error"]) for row in sent] == [("delivered", 2, None)]
+
+
+def test_deliveries_are_read_page_by_page(reads: ServedReads) -> None:
+    first = reads.get("ALPHA", "/v1/deliveries?limit=2").json()
+    second = reads.get("ALPHA", f"/v1/deliveries?limit=2&cursor={first['next_cursor']}").json()
+    assert [row["mpan_id"] for row in (*first["items"], *second["items"])] == sorted(
+        row["mpan_id"] for row in reads.get("ALPHA", "/v1/deliveries").json()["items"]
+    )[:4]
+    late = reads.get("ALPHA", "/v1/deliveries?slot_start_at_min=2026-01-11T00:00:00Z").json()
+    assert late["items"] == []
 
 
 def test_figures_of_low_confidence_are_held_back_in_a_portfolio(reads: ServedReads) -> None:

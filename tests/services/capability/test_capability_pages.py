@@ -19,6 +19,10 @@ PAGES = {
     "/envelopes": {"MARKET", "OFFICE"},
     "/envelopes.json?asset_class=battery": {"MARKET", "OFFICE"},
     "/health": {"SOUTHERN", "NESO", "OFGEM", "OFFICE"},
+    "/deliveries": {"ALPHA", "OFFICE"},
+    "/deliveries.csv": {"ALPHA", "OFFICE"},
+    "/area-deliveries": {"SOUTHERN", "NESO", "OFGEM", "OFFICE"},
+    "/disputes": {"ALPHA", "SOUTHERN", "NESO", "OFFICE"},
     f"/assets/{ALPHAS[1].asset_id}": {"ALPHA", "MARKET", "OFFICE"},
 }
 VISITORS = ("ALPHA", "SOUTHERN", "NESO", "MARKET", "OFGEM", "OFFICE")

@@ -23,7 +23,16 @@ from fmar_spark.report.provenance import Kind
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.layout import ORIGINS
 from fmar_spark.services.capability.reading import reads_of
-from fmar_spark.services.capability.resources import CAPABILITY_OF_AREA, ENVELOPE, HEALTH, HELD, Resource
+from fmar_spark.services.capability.resources import (
+    CAPABILITY_OF_AREA,
+    CHECKED,
+    DELIVERED_IN_AREA,
+    DISPUTED,
+    ENVELOPE,
+    HEALTH,
+    HELD,
+    Resource,
+)
 from fmar_spark.services.web.access import Caller, limit_anonymous
 from fmar_spark.services.web.problems import (
     TITLES,
@@ -81,8 +90,11 @@ class Place(NamedTuple):
 PLACES: Final = (
     Place("/areas", "Areas", CAPABILITY_OF_AREA),
     Place("/portfolio", "Portfolio", HELD),
+    Place("/deliveries", "Deliveries", CHECKED),
     Place("/envelopes", "Envelopes", ENVELOPE),
     Place("/health", "System health", HEALTH),
+    Place("/area-deliveries", "Deliveries by area", DELIVERED_IN_AREA),
+    Place("/disputes", "Disputes", DISPUTED),
 )
 
 
