@@ -67,3 +67,26 @@ def list_attempts() -> list[Row]:
         | {"attempted_at": datetime(2026, 1, 20, attempt, tzinfo=UTC)}
         for notice_id, attempt, outcome, error in tries
     ]
+
+
+def flag(asset: Row, meter: Any, buyer: str) -> Row:
+    opened = datetime(2026, 1, 20, tzinfo=UTC)
+    return {
+        "flag_id": f"flag-{meter.place}",
+        **asset,
+        "kind": "override",
+        "asset_class": meter.asset_class,
+        "direction": "import",
+        "parameter": "rated_kw",
+        "severity": "high",
+        "state": "open",
+        "declared": 50.0,
+        "observed": 15.0,
+        "is_sustained": True,
+        "is_material": True,
+        "recipients": [f"fsp:{asset['fsp_id']}", buyer],
+        "evidence": "50 kW declared, never more than 15 kW seen",
+        "opened_at": opened,
+        "updated_at": opened,
+        **OF_RUN,
+    }

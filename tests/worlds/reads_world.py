@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from delivered_world import check, declare, dispute, list_area_deliveries, list_attempts, list_notices, weigh
+from delivered_world import check, declare, dispute, flag, list_area_deliveries, list_attempts, list_notices, weigh
 from fastapi.testclient import TestClient
 from register_world import OPERATOR, one_issuer, settings_of
 from report_world import write_table
@@ -127,6 +127,7 @@ UNPROVEN: Final = PUBLISHED[-1]
 NETWORKS: Final = next(meter for meter in ALPHAS if meter.mpan_id.startswith("20"))
 DELIVERING: Final = (*(meter for meter in METERS_OF_WORLD if meter.place < 6), PUBLISHED[-2], UNPROVEN)
 """ALPHA declares for those before place 48, and for one whose claim is not verified; BRAVO for the other."""
+FLAGGED: Final = ((ALPHAS[0], "neso"), (NETWORKS, "dno:20"), (PUBLISHED[-2], "dno:23"))
 DISPUTED: Final = ((NETWORKS, "ALPHA,NESO,SOUTHERN"), (PUBLISHED[-2], "BRAVO"))
 
 
@@ -172,7 +173,7 @@ def list_tables() -> Iterator[tuple[TableContract, list[Row]]]:
     yield AREA_CAPABILITY, [row for area in list_areas() for row in list_area_rows(area)]
     yield AREA_AVAILABILITY, list_area_cells()
     yield SYSTEM_HEALTH, list_health()
-    yield DISCREPANCIES, [flag(ALPHAS[0], "ALPHA", "neso"), flag(NETWORKS, "ALPHA", "dno:20"), flag(PUBLISHED[-2], "BRAVO", "dno:23")]
+    yield DISCREPANCIES, [flag(declared_by(meter), meter, buyer) for meter, buyer in FLAGGED]
     yield ASSET_VOLUMES, [declare(declared_by(meter), meter.place) for meter in DELIVERING]
     yield DELIVERY_CHECKS, [check(declared_by(meter), meter.place) for meter in DELIVERING]
     yield DELIVERY_EVIDENCE, [weigh(declared_by(meter)) for meter in DELIVERING]
@@ -322,31 +323,6 @@ def list_health() -> list[Row]:
 def declared_by(meter: Meter) -> Row:
     owner = "ALPHA" if meter.place < 48 or meter is UNPROVEN else "BRAVO"
     return {"mpan_id": meter.mpan_id, "amsid": f"AMS-{meter.place}{'-X' if meter is UNPROVEN else ''}", "fsp_id": owner}
-
-
-def flag(meter: Meter, fsp_id: str, buyer: str) -> Row:
-    opened = datetime(2026, 1, 20, tzinfo=UTC)
-    return {
-        "flag_id": f"flag-{meter.place}",
-        "mpan_id": meter.mpan_id,
-        "amsid": f"AMS-{meter.place}",
-        "fsp_id": fsp_id,
-        "kind": "override",
-        "asset_class": meter.asset_class,
-        "direction": "import",
-        "parameter": "rated_kw",
-        "severity": "high",
-        "state": "open",
-        "declared": 50.0,
-        "observed": 15.0,
-        "is_sustained": True,
-        "is_material": True,
-        "recipients": [f"fsp:{fsp_id}", buyer],
-        "evidence": "50 kW declared, never more than 15 kW seen",
-        "opened_at": opened,
-        "updated_at": opened,
-        **OF_RUN,
-    }
 
 
 def fill_register(database: RegisterDatabase) -> None:
