@@ -22,8 +22,8 @@ def add_confirmations(labels: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFra
     """
     if answers.empty:
         return labels
-    told = answers.groupby(["mpan_id", "asset_class"])["is_present"].agg(["min", "max"])
-    agreed = told.loc[told["min"] == told["max"], "max"].astype(float).unstack("asset_class")
+    answered = answers.groupby(["mpan_id", "asset_class"])["is_present"].agg(["min", "max"])
+    agreed = answered.loc[answered["min"] == answered["max"], "max"].astype(float).unstack("asset_class")
     names = [asset for asset in ASSET_CLASSES if str(asset) in agreed]
     known = pd.DataFrame({LABEL_OF_CLASS[asset]: agreed[str(asset)] for asset in names}, index=agreed.index)
     if known.empty:

@@ -151,7 +151,7 @@ DELIVERED: Final = Resource(
     "Declared delivery of a half-hour",
     "deliveries",
     (
-        Column("delivery_id", "string", "Start of the half-hour in UTC, and the FSP: tells the rows of an asset apart, in order."),
+        Column("delivery_id", "string", "Start of the half-hour in UTC, and the FSP: distinguishes the rows of an asset, in order."),
         *_columns(ASSET_VOLUMES, "is_newest", "loaded_at"),
     ),
     ("mpan_id", "amsid", "delivery_id"),
