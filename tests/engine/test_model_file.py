@@ -210,7 +210,7 @@ def test_no_request_fails_while_files_are_replaced(lake: Path, folder: Path) -> 
     is_over = threading.Event()
 
     def ask() -> None:
-        while not is_over.wait(0.001):
+        while not is_over.wait(0.01):
             try:
                 model = source.current()
                 assert model.find("SELECT count(*) AS n FROM area_availability", {}) == [{"n": 1344}]
