@@ -54,6 +54,27 @@ def test_the_bundle_has_only_sections_that_bundles_have() -> None:
     assert {target["mode"] for target in BUNDLE["targets"].values()} == {"development", "production"}
 
 
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_ends_in_time_and_says_when_it_fails(name: str) -> None:
+    job = Job.from_dict(JOBS[name])
+    assert job.timeout_seconds
+    assert job.email_notifications is not None
+    assert JOBS[name]["email_notifications"]["on_failure"] == ["${var.alerts}"]
+    assert job.health is not None
+
+
+def test_what_a_cluster_installs_is_what_the_tests_ran_with() -> None:
+    pinned = set(re.findall(r"^([\w.-]+(?:\[\w+\])?==[^\s\\;]+)", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {re.sub(r"\[\w+\]", "", one) for one in pinned}
+    asked = {library["pypi"]["package"] for _, task in TASKS for library in task["libraries"] if "pypi" in library}
+    assert {one for one in asked if re.sub(r"\[\w+\]", "", one) not in named} == set()
+
+
+def test_a_secret_comes_from_a_scope() -> None:
+    clusters = [cluster["new_cluster"] for job in JOBS.values() for cluster in job["job_clusters"]]
+    assert all(cluster["spark_env_vars"]["PGPASSWORD"].startswith("{{secrets/${var.secrets}/") for cluster in clusters)
+
+
 def test_every_reference_is_declared() -> None:
     known = {f"var.{name}" for name in BUNDLE["variables"]} | {"bundle.name", "bundle.target", "workspace.file_path"}
     assert set(REFERENCE.findall((ROOT / "databricks.yml").read_text(encoding="utf-8"))) <= known

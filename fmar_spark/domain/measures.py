@@ -42,7 +42,7 @@ MEASURES: Final = (
     MeasureKind("meters_rejected", "Meter points that may not be examined, by reason.", "meters", ("reason",)),
     MeasureKind("answered_share", "Share of examined meters with an answer about a class.", "share", ("asset_class",)),
     MeasureKind("tier_share", "Share of answers that are of a tier.", "share", ("asset_class", "tier")),
-    MeasureKind("feature_drift", "Population stability index of a feature against training.", "psi", ("feature",), limit="max_drift"),
+    MeasureKind("feature_drift", "Population stability index of a feature against training.", "psi", ("feature",)),
     MeasureKind("drifting_features", "Features whose index exceeds its limit.", "features", limit="max_drifting_features"),
     MeasureKind(
         "score_drift", "Population stability index of a class's probabilities against training.", "psi", ("asset_class",), limit="max_drift"

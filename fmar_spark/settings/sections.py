@@ -137,7 +137,7 @@ class ConsentSettings(Section):
         "", description="Legal basis recorded for households whose standing data from the DIP say half-hourly consent; empty = none."
     )
     service_url: str = Field("", description="The consent service, https; empty = none is asked.")
-    token_file: str = Field("", description="File that holds the bearer token for it.")
+    token_file: str = Field("", description="File that holds the bearer token for it; empty = the variable FMAR_CONSENT_TOKEN.")
     purpose: str = Field("any", pattern="^(any|characterisation|verification)$", description="What it is asked about.")
     batch_meters: int = Field(1000, ge=1, le=10_000, description="Meters of one question.")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="How long an answer may take.")

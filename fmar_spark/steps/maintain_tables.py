@@ -39,7 +39,7 @@ def run(store: TableStore, run: Run, settings: RetentionSettings, *, is_dry: boo
         is_dry: count and report, change nothing.
 
     Returns:
-        Rows deleted, or that would be, by table; files before and after.
+        Rows deleted, or that would be, by table; files and bytes of the newest versions before and after.
 
     Raises:
         ConfigError: there is no table.
@@ -47,15 +47,18 @@ def run(store: TableStore, run: Run, settings: RetentionSettings, *, is_dry: boo
     tables = [table for table in ALL_TABLES if store.has(table)]
     if not tables:
         raise ConfigError(f"{store.root}: no table found; run jobs/ingest_dip.py or jobs/import_intervals.py first")
-    deleted = _delete_old(store, run, settings, is_dry=is_dry)
     before = {table: measure(store, table) for table in tables}
+    deleted = _delete_old(store, run, settings, is_dry=is_dry)
+    kept = before if is_dry else {table: measure(store, table) for table in tables}
     for table in [] if is_dry else tables:
-        if before[table].files >= settings.compact_from_files:
+        if kept[table].files >= settings.compact_from_files:
             compact(store, table)
         vacuum(store, table, settings.vacuum_hours)
     after = before if is_dry else {table: measure(store, table) for table in tables}
     counts = {f"rows_deleted_{table.name}": rows for table, rows in deleted.items()}
-    counts |= {"files_before": sum(one.files for one in before.values()), "files_after": sum(one.files for one in after.values())}
+    for name, extents in (("before", before), ("after", after)):
+        counts[f"files_{name}"] = sum(one.files for one in extents.values())
+        counts[f"bytes_{name}"] = sum(one.bytes for one in extents.values())
     for table in tables:
         if before[table].files != after[table].files:
             _log.info("maintain_tables: %s: %s files, now %s", table.full_name, before[table].files, after[table].files)

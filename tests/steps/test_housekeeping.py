@@ -1,9 +1,10 @@
 """What is old goes, what is asked for goes, and nothing else does."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
@@ -16,6 +17,9 @@ from fmar_spark.contracts.readings import METER_POINTS, READINGS, SERIES
 from fmar_spark.contracts.register import CONFIRMATIONS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.measures import Measured
+from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.lake_files import LakeFiles
+from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
@@ -77,6 +81,18 @@ def test_old_readings_of_households_go_and_small_files_are_joined(store: TableSt
     assert done.counts["files_after"] < done.counts["files_before"]
     again = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
     assert (again.counts["rows_deleted_readings"], again.counts["files_before"]) == (0, done.counts["files_after"])
+    assert done.counts["bytes_after"] < done.counts["bytes_before"]
+
+
+def test_two_hundred_small_ingests_end_in_few_files(store: TableStore) -> None:
+    append(store, METER_POINTS, [meter(SHOP, is_domestic=False)])
+    writer = LakeWriter(Path(store.root))
+    for place in range(200):
+        writer.append(pa.Table.from_pylist([reading(SHOP, YOUNG + timedelta(days=place))], schema=arrow_schema(READINGS)), READINGS)
+    done = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP.model_copy(update={"vacuum_hours": 0}))
+    assert (done.counts["files_before"], done.counts["files_after"]) == (201, 2)
+    assert len(list((Path(store.root) / "silver" / "readings").glob("*.parquet"))) == 1
+    assert count_by_meter(store) == {SHOP: 200}
 
 
 def test_a_month_is_the_same_day_or_the_last_there_is() -> None:
@@ -129,7 +145,8 @@ def test_a_lake_is_measured(filled: TableStore) -> None:
 def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path: Path) -> None:
     mpan = filled.read(SERIES).where(SERIES_IS_CAR).first()["mpan_id"]
     others = {row["mpan_id"] for row in filled.read(SERIES).collect()} - {mpan}
-    before = {table: filled.read(table).count() for table in ALL_TABLES if filled.has(table)}
+    stored = LakeFiles(Path(filled.root))
+    before = {table: stored.count(table) for table in ALL_TABLES if stored.has(table)}
     exported = answer_subject.run_export(filled, start_run("answer_subject", None, ""), CAR, tmp_path / "out")
     assert {path.name.removesuffix(".parquet") for path in (tmp_path / "out").iterdir()} == set(exported.counts)
     assert {READINGS.full_name, ASSET_DETECTIONS.full_name, QUARANTINE.full_name, "silver.labels"} <= set(exported.counts)
@@ -137,7 +154,7 @@ def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path:
     done = answer_subject.run_erase(filled, start_run("answer_subject", None, ""), mpan)
     assert exported.counts == done.counts
     assert list_mentions(Path(filled.root), (mpan, CAR)) == []
-    left = {table: filled.read(table).count() for table in before}
+    left = {table: LakeFiles(Path(filled.root)).count(table) for table in before}
     assert {table: before[table] - left[table] for table in before if before[table] != left[table]} == {
         table: done.counts[table.full_name] for table in before if table.full_name in done.counts
     }

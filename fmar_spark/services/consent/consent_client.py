@@ -1,5 +1,6 @@
 """Asks the consent service about meters, as docs/consent.md describes it."""
 
+import os
 import time
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ from fmar_spark.errors import ConfigError, FmarError
 from fmar_spark.settings.sections import ConsentSettings
 
 LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+TOKEN_VARIABLE: Final = "FMAR_CONSENT_TOKEN"
+"""Environment variable that holds the token where no file is named: what a secret scope fills."""
 DECISIONS_PATH: Final = "/v1/decisions"
 MAX_ANSWER_BYTES: Final = 16 * 2**20
 BUSY: Final = frozenset({408, 425, 429})
@@ -40,8 +43,9 @@ class ConsentClient:
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS):
             raise ConfigError(f"consent.service_url: {settings.service_url} found, an https address wanted")
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if settings.token_file:
-            headers["Authorization"] = f"Bearer {_read_secret(settings.token_file, 'consent.token_file')}"
+        token = _read_secret(settings.token_file, "consent.token_file") if settings.token_file else os.environ.get(TOKEN_VARIABLE, "")
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         self._settings = settings
         self._pause_seconds = pause_seconds
         self._url = settings.service_url.rstrip("/") + DECISIONS_PATH
