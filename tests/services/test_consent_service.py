@@ -1,5 +1,6 @@
 """The consent service as it is asked, and the revocations that it sends."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,14 @@ def test_a_revocation_that_is_not_the_services_changes_nothing(inbox: tuple[Test
     assert client.post(PATH, content=b"{}").status_code == 403
     assert revoke(client, PATH, SECRET, [{"mpan": "1", "effective_at": "2026-04-01T04:00:00Z"}]).status_code == 400
     assert revoke(client, PATH, SECRET, GONE * 50_000).status_code == 413
+    assert read_inbox(folder) == ([], [])
+
+
+def test_a_full_disk_is_answered_503_and_nothing_is_left(inbox: tuple[TestClient, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    client, folder = inbox
+    full = shutil.disk_usage(folder)._replace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    assert revoke(client, PATH, SECRET, GONE).status_code == 503
     assert read_inbox(folder) == ([], [])
 
 
