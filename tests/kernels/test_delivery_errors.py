@@ -100,3 +100,24 @@ def test_a_step_at_enrolment_is_seen_and_unknown_without_history() -> None:
 def test_more_than_an_asset_was_ever_seen_to_do_is_too_much() -> None:
     found = is_above_maximum(np.array([10.0, 10.0, 10.0]), np.full(3, 2.0), np.array([4.0, 4.9, np.nan]))
     assert found.tolist() == [True, False, False]
+
+
+def test_an_interval_that_is_looked_at_after_every_event_keeps_its_promise() -> None:
+    """Honest assets whose share is looked at daily: one in a hundred may ever be named, and a phantom still is."""
+    assets, count = 1000, 40
+    rng = np.random.default_rng(11)
+    ever: dict[str, list[float]] = {}
+    for name, delivered in (("honest", 1.0), ("phantom", 0.0)):
+        observed = delivered + rng.normal(size=(assets, count))
+        once, always = np.zeros(assets, dtype=np.bool_), np.zeros(assets, dtype=np.bool_)
+        for seen in range(2, count + 1, 2):
+            meter, event = np.repeat(np.arange(assets), seen), np.tile(np.arange(seen), assets)
+            start, one = event * 48 + 34, np.ones(len(meter))
+            events = Dispatches(meter, meter, start, start + 4, start - 2, one == 1, one)
+            found = fit_shares(events, lay_checks(events, observed[:, :seen].ravel()), assets)
+            once |= found.upper < 1.0
+            always |= found.always_upper < 1.0
+        ever[name] = [float(once.mean()), float(always.mean())]
+    assert ever["honest"][0] > 0.05
+    assert ever["honest"][1] <= 0.01
+    assert ever["phantom"][1] > 0.95

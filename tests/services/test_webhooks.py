@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from inbox_world import open_inbox
 
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.outbox.webhooks import Sender, Webhook, read_webhooks, sign_body
@@ -42,6 +43,20 @@ def test_a_receiver_that_cannot_be_reached_is_a_failure() -> None:
 
     answer = Sender({"neso": Webhook("https://n.example", SECRET)}, 1.0, httpx.MockTransport(refuse)).send("n", "neso", "{}")
     assert (answer.http_status, answer.error) == (None, "ConnectError: refused")
+
+
+def test_a_receiver_that_is_slow_fails_or_hangs_up_has_not_received_and_sees_the_same_id_again() -> None:
+    with open_inbox("slow", "fail", "hang up") as inbox:
+        sender = Sender({"fsp:A": Webhook(inbox.url, SECRET)}, 0.3)
+        answers = [sender.send("n1", "fsp:A", '{"a":1}') for _ in range(4)]
+    assert [answer.http_status for answer in answers] == [None, 503, None, 202]
+    assert [str(answer.error).partition(":")[0] for answer in answers] == [
+        "ReadTimeout",
+        "status 503 found, 200 to 299 wanted",
+        "RemoteProtocolError",
+        "None",
+    ]
+    assert inbox.ids == ["n1"] * 4
 
 
 def test_webhooks_are_read_with_their_secrets(tmp_path: Path) -> None:

@@ -13,6 +13,10 @@ ROUNDS: Final = 200
 MOST_INFLATION: Final = 10.0
 """Assets whose variance is inflated beyond this by the others' events are not separable (the usual limit of the factor)."""
 NORMAL_95: Final = 1.96
+ALWAYS_LEVEL: Final = 0.01
+"""Probability with which a share ever leaves the interval that may be looked at every day."""
+ALWAYS_INFORMATION: Final = 4.3
+"""Weight of that interval's mixture: it is narrowest where a share is known to about 0.14 (Robbins 1970)."""
 
 
 class Shares(NamedTuple):
@@ -22,6 +26,8 @@ class Shares(NamedTuple):
     lower: Floats
     """95 % interval."""
     upper: Floats
+    always_upper: Floats
+    """High end of an interval that holds after every event at once, so that looking daily names no more honest assets."""
     is_separable: Bools
     """Whether the asset's events differ enough in time from those of the others at the meter."""
     events: Ints
@@ -59,16 +65,18 @@ def fit_shares(events: Dispatches, checks: EventChecks, assets: int) -> Shares:
     freedom = np.bincount(owner, minlength=meters) - (np.einsum("mww->mw", gram) > 0).sum(axis=1)
     scale = np.sqrt(np.maximum(excess / np.maximum(freedom, 1), 1.0))
     reach = NORMAL_95 * np.sqrt(variance) * scale[:, None]
+    always = _reach_always(variance) * scale[:, None]
     at = (meter_of_asset, place)
     is_known = (meter_of_asset >= 0) & (np.einsum("mww->mw", gram)[at] > 0) if meters else np.zeros(assets, dtype=np.bool_)
     if not meters:
         nothing = np.full(assets, np.nan)
-        return Shares(nothing, nothing, nothing, is_known, np.zeros(assets, dtype=np.int64))
+        return Shares(nothing, nothing, nothing, nothing, is_known, np.zeros(assets, dtype=np.int64))
     count = np.bincount(events.asset[checks.is_assessable], minlength=assets)
     return Shares(
         share=np.where(is_known, share[at], np.nan),
         lower=np.where(is_known, np.maximum(share[at] - reach[at], 0.0), np.nan),
         upper=np.where(is_known, share[at] + reach[at], np.nan),
+        always_upper=np.where(is_known, share[at] + always[at], np.nan),
         is_separable=is_known & (inflation[at] <= MOST_INFLATION),
         events=count,
     )
@@ -120,3 +128,12 @@ def _find_variance(gram: Floats) -> tuple[Floats, Floats]:
     inflation = np.einsum("mww->mw", inverse)
     variance: Floats = inflation / alone
     return variance, inflation
+
+
+def _reach_always(variance: Floats) -> Floats:
+    """Half the width of the normal mixture's confidence sequence at each share's information, same shape."""
+    information = 1.0 / np.where(variance > 0, variance, np.inf)
+    mixed = information + ALWAYS_INFORMATION
+    with np.errstate(divide="ignore"):
+        reach: Floats = np.sqrt(mixed * np.log(mixed / (ALWAYS_INFORMATION * ALWAYS_LEVEL**2))) / information
+    return reach

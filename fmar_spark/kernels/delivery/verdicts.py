@@ -76,7 +76,7 @@ def conclude_assets(
     together = weigh_evidence(Scores(events.meter, day, checks.meter_p_value, size_together), meters, rules.evidence)
     of_meter = together.take(meter_of_asset)
     size = _measure_size(events, checks, assets)
-    is_short = shares.is_separable & (shares.upper < 1.0 - rules.check.tolerance)
+    is_short = shares.is_separable & (shares.always_upper < 1.0 - rules.check.tolerance)
     is_named = own.is_suspect | (of_meter.is_suspect & is_short)
     is_meter_named = np.zeros(meters, dtype=np.bool_)
     is_meter_named[meter_of_asset[is_named]] = True
