@@ -115,7 +115,7 @@ def test_generated_requests_over_the_whole_schema_get_declared_answers(served: S
 
         with suppress(Unsatisfiable):  # an operation that takes nothing cannot be sent wrong data
             probe()
-    assert len(operations) == 35
+    assert len(operations) == 39
     assert sum(seen.values()) > 100
     assert not [status for status in seen if status >= 500]
     assert verify_ledger(served.database).breaks == ()
