@@ -35,6 +35,20 @@ _DISPATCHED: Final = Column(
     check="dispatch_direction IN ('down', 'up')",
 )
 
+_SIGNS: Final = (
+    Column(
+        "raised_before_z", "double", "Load raised from four hours to one hour before, so as to flatter a delivery; standard deviations."
+    ),
+    Column("rinse_z", "double", "The same in the last hour before; standard deviations of ordinary days."),
+    Column("rebound_z", "double", "Energy recovered in the four hours after; standard deviations of ordinary days."),
+    Column(
+        "enrolment_step_z",
+        "double",
+        "Step of the load over its forecasts in the week from the asset's first event on, seen 7 to 30 days later; standard deviations.",
+    ),
+)
+"""Where to look; they decide no verdict. Null where they cannot be measured."""
+
 DISPATCH_EVENTS: Final = TableContract(
     name="dispatch_events",
     layer=Layer.SILVER,
@@ -110,6 +124,7 @@ DELIVERY_CHECKS: Final = TableContract(
         Column("meter_p_value", "double", "The same of all assets of the meter together; equal to p_value where no other declared."),
         Column("is_assessable", "boolean", "It counts as evidence, be it too small for a verdict of its own.", nullable=False),
         Column("is_shared", "boolean", "Another asset of the meter declared something in these half-hours.", nullable=False),
+        *_SIGNS,
         Column("verdict", "string", "consistent, implausible or not_assessable.", nullable=False),
         Column("rule", "string", "Name of the reason of a verdict that is not consistent; null for one that is."),
         Column("reason", "string", "Why, with the numbers.", nullable=False),
@@ -146,6 +161,7 @@ DELIVERY_EVIDENCE: Final = TableContract(
         ),
         Column("verdict", "string", "consistent, suspect, one_of_several_suspect or not_assessable.", nullable=False),
         Column("size_spreads", "double", "Declared energy over the spread of the expectation: below 0.5 hardly anything can be concluded."),
+        *_SIGNS,
         Column("suspect_since_date", "date", "Local day of the event with which the evidence first sufficed."),
         Column("suspect_with", "array<string>", "AMSIDs of the meter among which at least one is suspect.", nullable=False),
         Column(

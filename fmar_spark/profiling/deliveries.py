@@ -16,6 +16,7 @@ from fmar_spark.domain.deliveries import ESTIMATED, OPTED_OUT
 from fmar_spark.engine.arrow_columns import Values, build_column, day_arrays, list_rows, number_keys
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.delivery.dispatches import Dispatches
+from fmar_spark.kernels.delivery.signals import measure_enrolment
 from fmar_spark.kernels.delivery.verification import CheckedEvents, MeterDays, VerificationRules, check_dispatches
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.delivery_verdicts import EventFacts, conclude_events
@@ -26,7 +27,9 @@ WHOLE_HISTORY_MONTHS: Final = 1200
 MICROSECONDS_A_SLOT: Final = 1_800_000_000
 SLOTS_A_DAY: Final = clock.SLOTS_PER_DAY
 NO_VALUE: Final = -1
-ENERGY_DECIMALS, PROBABILITY_DECIMALS = 3, 6
+DECIMALS: Final = {"_kwh": 3, "_z": 1}
+"""Of columns by how they end."""
+PROBABILITY_DECIMALS: Final = 6
 SAME: Final = ("event_id", "amsid", "fsp_id", "market", "product", "start_at", "end_at", "dispatch_direction", "event_date")
 """Columns that a check takes over from its event."""
 
@@ -106,7 +109,9 @@ class VerificationPass:
             range_kwh=_find_range(meter_days.net_kwh)[checked.meter],
         )
         wanted = np.flatnonzero(np.asarray(events["is_wanted"])[near])
-        return self._build_rows(events.take(pa.array(near)), checked, found, facts, wanted)
+        step = measure_enrolment(meter_days.net_kwh - found.predicted_kwh, found.is_dispatched, checked, known)
+        rows = self._build_rows(events.take(pa.array(near)), checked, (found, step), facts)
+        return rows.take(pa.array(wanted))
 
     def _place_events(self, group: MeterGroup, events: pa.Table) -> _Slots:
         """Where the events lie on the group's local clock."""
@@ -128,8 +133,11 @@ class VerificationPass:
         is_partial = (start_us % MICROSECONDS_A_SLOT != 0) | (end_us % MICROSECONDS_A_SLOT != 0)
         return _Slots(start, end, np.minimum(place(notice), start), first, last - first + 1, is_partial)
 
-    def _build_rows(self, events: pa.Table, checked: Dispatches, found: CheckedEvents, facts: EventFacts, wanted: Ints) -> pa.RecordBatch:
-        """The rows of the wanted events."""
+    def _build_rows(
+        self, events: pa.Table, checked: Dispatches, measured: tuple[CheckedEvents, Floats], facts: EventFacts
+    ) -> pa.RecordBatch:
+        """The rows of the events."""
+        found, step = measured
         concluded = conclude_events(checked, found, facts)
         notices = [
             sorted({*given, *said, *noticed})
@@ -153,6 +161,10 @@ class VerificationPass:
             "meter_p_value": np.where(concluded.is_assessable, checks.meter_p_value, np.nan),
             "is_assessable": concluded.is_assessable,
             "is_shared": checks.is_shared,
+            "raised_before_z": found.signals.raised_before_z,
+            "rinse_z": found.signals.rinse_z,
+            "rebound_z": found.signals.rebound_z,
+            "enrolment_step_z": step,
             "verdict": concluded.verdict,
             "rule": concluded.rule,
             "reason": concluded.reason,
@@ -163,13 +175,13 @@ class VerificationPass:
         }
         schema = arrow_schema(DELIVERY_CHECKS)
         rows = pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
-        return _round(rows.take(pa.array(wanted)))
+        return _round(rows)
 
 
 def _round(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows with whole watt-hours and probabilities of six decimals: what lies below hangs on which meters are checked together."""
+    """The rows rounded: what lies below hangs on which meters are checked together."""
     columns = [
-        pc.round(column, ENERGY_DECIMALS if field.name.endswith("_kwh") else PROBABILITY_DECIMALS)
+        pc.round(column, next((decimals for ending, decimals in DECIMALS.items() if field.name.endswith(ending)), PROBABILITY_DECIMALS))
         if pa.types.is_floating(field.type)
         else column
         for field, column in zip(rows.schema, rows.columns, strict=True)

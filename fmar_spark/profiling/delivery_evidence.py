@@ -17,6 +17,7 @@ from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.delivery.checks import EventChecks
 from fmar_spark.kernels.delivery.dispatches import Dispatches
 from fmar_spark.kernels.delivery.evidence import NO_EVENT
+from fmar_spark.kernels.delivery.signals import combine_signals
 from fmar_spark.kernels.delivery.verdicts import (
     ONE_OF_SEVERAL,
     REASONS,
@@ -29,6 +30,8 @@ from fmar_spark.kernels.delivery.verdicts import (
 from fmar_spark.kernels.window import Ints
 
 MICROSECONDS_A_SLOT: Final = 1_800_000_000
+SIGNS: Final = ("raised_before_z", "rinse_z", "rebound_z", "enrolment_step_z")
+"""Added up over the events of an asset; the last is one and the same step, seen from several events."""
 READ: Final = (
     "mpan_id",
     "amsid",
@@ -47,6 +50,7 @@ READ: Final = (
     "meter_p_value",
     "is_assessable",
     "is_shared",
+    *SIGNS,
 )
 """Columns of ``gold.delivery_checks`` that evidence is made of."""
 
@@ -99,6 +103,7 @@ class EvidencePass:
             "e_value": e_value,
             "verdict": [VERDICTS[code] for code in found.verdict.tolist()],
             "size_spreads": found.declared_spreads,
+            **_combine_signs(chunk, events.asset, assets),
             "suspect_since_date": since,
             "suspect_with": _list_companions(events, found, [part[1] for part in parts]),
             "false_discovery_rate": np.full(assets, self.false_discovery_rate),
@@ -155,6 +160,16 @@ def _read_checks(chunk: pa.Table, events: Dispatches) -> EventChecks:
 
 def _read_floats(chunk: pa.Table, name: str) -> NDArray[np.float64]:
     return np.asarray(chunk[name].cast(pa.float64()).fill_null(float("nan")), dtype=np.float64)
+
+
+def _combine_signs(chunk: pa.Table, asset: Ints, assets: int) -> dict[str, Values]:
+    """How far each sign shows over all events of each asset; NaN where none was measured."""
+    found: dict[str, Values] = {name: combine_signals(_read_floats(chunk, name), asset, assets) for name in SIGNS[:-1]}
+    step = _read_floats(chunk, SIGNS[-1])
+    is_known = np.isfinite(step)
+    count = np.bincount(asset[is_known], minlength=assets)
+    found[SIGNS[-1]] = np.bincount(asset[is_known], step[is_known], minlength=assets) / np.where(count > 0, count, np.nan)
+    return found
 
 
 def _list_companions(events: Dispatches, found: AssetVerdicts, amsids: list[str]) -> list[list[str]]:

@@ -279,7 +279,7 @@ def _forget(store: TableStore, run: Run, days: RunDays) -> int:
     lost = derived.join(eligible, "mpan_id", "left_anti").withColumn("rejection", F.lit("not_examined"))
     if lost.isEmpty():
         return 0
-    declared = lost.drop(*(name for name in DELIVERY_CHECKS.names if name.endswith(("_kwh", "_value")) and name != "declared_kwh"))
+    declared = lost.drop(*(name for name in DELIVERY_CHECKS.names if name.endswith(("_kwh", "_value", "_z")) and name != "declared_kwh"))
     return store.merge(_build_plain(declared, "rejection", run, days), DELIVERY_CHECKS)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from deliveries_world import LAST, build_chunk, check, list_events, make_fleet, weigh
+from deliveries_world import FIRST, LAST, build_chunk, check, list_events, make_fleet, weigh
 
 from fmar_spark.domain.deliveries import ASSET_RULES, ESTIMATED, EVENT_NOTICES, EVENT_RULES, OPTED_OUT
 from fmar_spark.simulate.deliveries import BLOCK, SHARE_OF_DECLARED, DeliveryFleet, simulate_deliveries
@@ -140,3 +140,19 @@ def test_the_fleet_without_deliveries_stays_as_it_is() -> None:
     again = simulate_deliveries(plan, 7)
     assert made.events.equals(again.events)
     assert made.volumes.equals(again.volumes)
+
+
+def test_signs_stand_beside_the_evidence_and_show_where_to_look() -> None:
+    """A load that is raised from the first event on steps up over its forecasts; an honest asset's does not."""
+    made = make_fleet(7)
+    events = list_events(made)
+    first = min(event["event_date"] for event in events if event["mpan_id"] == made.fleet.mpan_id[0])
+    raised = made.fleet.import_kwh.copy()
+    raised[0, (first - FIRST).days * 48 :] += 0.6 * np.nanmean(raised[0])
+    stepped = made._replace(fleet=made.fleet._replace(import_kwh=raised))
+    found = {}
+    for name, fleet in (("plain", made), ("raised", stepped)):
+        rows = weigh(check(fleet, build_chunk(fleet, events))).to_pylist()
+        found[name] = next(row for row in rows if row["mpan_id"] == made.fleet.mpan_id[0])
+    assert found["raised"]["enrolment_step_z"] > 4 > abs(found["plain"]["enrolment_step_z"])
+    assert all(abs(found["plain"][name]) < 4 for name in ("raised_before_z", "rinse_z", "rebound_z"))

@@ -204,7 +204,9 @@ def test_checking_a_day_again_gives_the_same_rows(world: World) -> None:
     before, after = plain(list(world.checks.values()), "event_id"), plain(list(again.values()), "event_id")
     assert after.keys() == before.keys()
     for key, row in after.items():
-        energies = {name: value for name, value in row.items() if isinstance(value, float)}
+        signs = {name: value for name, value in row.items() if name.endswith("_z") and value is not None}
+        assert {name: before[key][name] for name in signs} == pytest.approx(signs, abs=0.2)
+        energies = {name: value for name, value in row.items() if isinstance(value, float) and name not in signs}
         assert {name: before[key][name] for name in energies} == pytest.approx(energies, abs=2e-3)
         assert row["verdict"] == before[key]["verdict"]
         assert row["rule"] == before[key]["rule"]

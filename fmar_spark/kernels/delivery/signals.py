@@ -9,6 +9,8 @@ from fmar_spark.kernels.delivery.in_day import ErrorSums
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 MOST_Z: Final = 3.0
+ENROLMENT_AGE: Final = (7, 30)
+"""Days after the first event of an asset in which its events show a step; in the first of them the step itself shows."""
 
 
 class SignalRules(NamedTuple):
@@ -99,6 +101,26 @@ def measure_step(error_kwh: Floats, is_dispatched: Bools, meter: Ints, day: Ints
     step = np.where(after, mean_kwh, 0.0).sum(axis=1) / np.maximum(m, 1) - usual
     scale = spread * np.sqrt(1.0 / np.maximum(m, 1) + 1.0 / np.maximum(n, 1))
     found: Floats = np.where((n >= 14) & (m > 0) & (scale > 0), step / np.where(scale > 0, scale, 1.0), np.nan)
+    return found
+
+
+def measure_enrolment(error_kwh: Floats, is_dispatched: Bools, events: Dispatches, known: Dispatches) -> Floats:
+    """The step at each event's asset's first event, shape (events,); NaN unless that was a week to a month before.
+
+    So the days that it rests on are those for which every such event has forecasts, whichever events are checked beside it.
+
+    Args:
+        error_kwh: actual minus day-ahead forecast, shape (meters, days, 48).
+        is_dispatched: half-hours that are no ordinary load.
+        events: those to be looked at.
+        known: all events of the same assets within these days.
+    """
+    first = np.full(int(known.asset.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, known.asset, known.start_slot)
+    day = first[events.asset] // 48
+    rows = np.flatnonzero((events.start_slot // 48 >= day + ENROLMENT_AGE[0]) & (events.start_slot // 48 <= day + ENROLMENT_AGE[1]))
+    found = np.full(len(events.asset), np.nan)
+    found[rows] = measure_step(error_kwh, is_dispatched, events.meter[rows], day[rows], ENROLMENT_AGE[0])
     return found
 
 
