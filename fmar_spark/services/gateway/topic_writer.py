@@ -109,7 +109,7 @@ class TopicWriter(Sink):
         """Its messages in arrays that fit a record; what is no message is a record of its own."""
         most = self._limits.record_bytes
         pieces: list[bytes] = []
-        size = 2
+        size = 1
         for unit in read_units("body", body, self._rules):
             text = bytes(unit.raw)
             if len(text) + 2 > most:
@@ -119,7 +119,7 @@ class TopicWriter(Sink):
                 continue
             if size + len(text) + 1 > most:
                 yield b"[" + b",".join(pieces) + b"]"
-                pieces, size = [], 2
+                pieces, size = [], 1
             pieces.append(text)
             size += len(text) + 1
         if pieces:
