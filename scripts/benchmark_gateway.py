@@ -1,7 +1,7 @@
 """Measures a gateway on the loopback: messages a core-second and times to answer, by messages a request; and what kill -9 loses.
 
 benchmark_gateway.py                  signed requests over TLS to a gateway of its own: 1, 10 and 100 messages each
-benchmark_gateway.py --backlog N      drains N messages, 100 a request
+benchmark_gateway.py --backlog N      drains N messages, 100 a request, and ingests them (starts Spark)
 benchmark_gateway.py --kills K        kills the gateway K times under load; then every acknowledged message must be in
                                       bronze.dip_messages exactly once (starts Spark)
 """
@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import os
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -92,7 +93,7 @@ def main(argv: list[str]) -> int:
         for size in (100,) if options.backlog else SIZES:
             count = options.backlog // size if options.backlog else options.requests
             measure(Path(folder), keys, size, count, options.connections)
-    return 0
+        return measure_ingestion(Path(folder), options.backlog) if options.backlog else 0
 
 
 def measure(folder: Path, keys: Path, size: int, requests: int, connections: int) -> None:
@@ -113,6 +114,22 @@ def measure(folder: Path, keys: Path, size: int, requests: int, connections: int
         f"({used:.1f} s), p50 {times[0]:.1f} ms, p99 {times[1]:.1f} ms, {files} files, at most {resident} resident, "
         f"answers {load.statuses}"
     )
+
+
+def measure_ingestion(folder: Path, messages: int) -> int:
+    """Ingest what was drained; 1 where a message is missing or there twice."""
+    landing, lake = folder / "landing-100", folder / "lake"
+    size = sum(path.stat().st_size for path in landing.rglob("*.json"))
+    began = time.perf_counter()
+    subprocess.run([str(PROGRAM), "ingest", "--landing", str(landing), "--lake", str(lake)], check=True, capture_output=True)
+    elapsed = time.perf_counter() - began
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = DeltaTable(str(lake / "bronze" / "dip_messages")).to_pyarrow_table(columns=["transaction_id"])["transaction_id"]
+    print(
+        f"ingested {len(found):,} messages of {size / 2**20:,.0f} MB in {elapsed:.1f} s, {len(found) / elapsed:,.0f} a second, "
+        f"largest process {usage.ru_maxrss / 1024:,.0f} MB; {len(found.unique()):,} different ids of {messages:,} sent"
+    )
+    return int(not len(found) == len(found.unique()) == messages)
 
 
 _SHARED: Final = threading.Lock()
@@ -194,8 +211,8 @@ def batch_messages(size: int, requests: int) -> Iterator[list[tuple[str, bytes]]
 
 
 @contextmanager
-def start_gateway(landing: Path, keys: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A gateway of one's own that listens."""
+def start_gateway(landing: Path, keys: Path, topic: Sequence[str] = ()) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A gateway of one's own that listens, and writes to a landing folder, or to the topic that options name."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -208,7 +225,7 @@ def start_gateway(landing: Path, keys: Path) -> Iterator[tuple[int, subprocess.P
         "watch_port": 0,
     }
     words = [word for name, value in given.items() for word in ("--set", f"gateway.{name}={value}")]
-    command = [str(PROGRAM), "gateway", "--port", str(port), "--landing", str(landing), *words]
+    command = [str(PROGRAM), "gateway", "--port", str(port), *(topic or ("--landing", str(landing))), *words]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(port, process)

@@ -99,7 +99,11 @@ def ingest_dip(
 
 
 @declare_job(GROUP, "readings", Job("build_readings", (DIP_MESSAGES, INTERVAL_IMPORTS, SERIES), FOLDED, needs_lake=True))
-def build_readings() -> None:
+def build_readings(
+    continuous: Annotated[
+        bool, Option("--continuous", help="go on as messages come, every ingest.trigger_seconds, until Ctrl-C; beside ingest --continuous")
+    ] = False,
+) -> None:
     """Fold what was reported since the last run into the newest value of every half-hour."""
 
 

@@ -4,6 +4,7 @@ from fmar_spark.app import App
 from fmar_spark.steps import build_readings
 
 
-def run(app: App) -> None:
+def run(app: App, continuous: bool) -> None:
     """Run the step."""
-    app.run_step("build_readings", build_readings.run)
+    pause = app.settings.ingest.trigger_seconds if continuous else 0
+    app.run_step("build_readings", lambda store, run: build_readings.run(store, run, pause))

@@ -69,7 +69,7 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
             "DIP messages into bronze.dip_messages; what breaks a rule into bronze.quarantine",
             lambda: jobs.run("ingest_dip", from_landing),
         ),
-        Stage("The newest value of every half-hour into silver.readings", lambda: jobs.run("build_readings", {})),
+        Stage("The newest value of every half-hour into silver.readings", lambda: jobs.run("build_readings", {"continuous": False})),
         Stage(
             "What each connection can do: assets, sizes, dates, availability",
             lambda: jobs.run("characterise", {"meters": None, "accept_drop": False}, LAST_DAY),

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.interrupts import ENDING_SIGNALS
+from fmar_spark.engine.interrupts import ENDING_SIGNALS, settle
 from fmar_spark.engine.session import SPARK_ERRORS
 from fmar_spark.engine.store import TableStore, Transaction
 
@@ -103,6 +103,22 @@ def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_
     if is_interrupted and not pause_seconds:
         raise KeyboardInterrupt
     return handed
+
+
+def repeat(body: Callable[[], None], pause_seconds: float) -> None:
+    """Call ``body`` again and again, with a pause between, until Ctrl-C or SIGTERM: then the call at hand ends as ``drain`` ends it."""
+    asked = threading.Event()
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in ENDING_SIGNALS} if is_main else {}
+    try:
+        while not asked.is_set():
+            body()
+            asked.wait(pause_seconds)
+    except KeyboardInterrupt:
+        settle()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop(query: StreamingQuery, patience: float | None) -> None:

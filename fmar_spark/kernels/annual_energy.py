@@ -65,7 +65,8 @@ def describe_annual_energy(annual: AnnualEnergy) -> str:
     """The energy of a year in words, or of a day and why no year's is given."""
     if not np.isnan(annual.kwh):
         return f"{annual.kwh:,.0f} kWh a year"
-    return f"{annual.kwh_per_day:,.1f} kWh a day (no annual energy: {annual.reason})"
+    a_day = "" if np.isnan(annual.kwh_per_day) else f"{annual.kwh_per_day:,.1f} kWh a day "
+    return f"{a_day}(no annual energy: {annual.reason})"
 
 
 def _find_pattern(read: Bools, by_slot: Floats, weekday: Ints, month: Ints) -> tuple[GapPattern, str]:

@@ -12,7 +12,7 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import BatchBody, drain, table_rows
+from fmar_spark.engine.stream import BatchBody, drain, repeat, table_rows
 from fmar_spark.errors import ConfigError
 from fmar_spark.transforms.meter_points import points_of_first_messages, points_of_series, points_of_standing
 from fmar_spark.transforms.reading_versions import IMPORT_PREFIX, fold_readings, versions_of_imports, versions_of_messages
@@ -26,10 +26,15 @@ _log = logging.getLogger(__name__)
 
 
 @limit_tables(READS, WRITES)
-def run(store: TableStore, run: Run) -> Written:
+def run(store: TableStore, run: Run, pause_seconds: float = 0) -> Written:
     """Everything reported since the last run stands in reading_versions, once, and readings hold the newest value of every slot.
 
     Each target has a stream of its own from its source, so that a table that was lost is built anew from the one before it.
+
+    Args:
+        store: the lake.
+        run: the run.
+        pause_seconds: how long to wait before looking for more; 0 = take what is there, then return.
 
     Raises:
         ConfigError: neither messages nor imports are there.
@@ -42,6 +47,24 @@ def run(store: TableStore, run: Run) -> Written:
     for table in WRITES:
         store.create(table)
     counts = {"meter_days_reported": 0, "meter_days_changed": 0}
+    if pause_seconds:
+        seen: dict[str, int] = {}
+
+        def fold_new() -> None:
+            """A look at sources that have not changed costs no stream."""
+            now = {table.full_name: store.version(table) for table in READS if store.has(table)}
+            if now != seen:
+                _fold(store, counts)
+                seen.update(now)
+
+        repeat(fold_new, pause_seconds)
+    else:
+        _fold(store, counts)
+    return Written(counts, rows_kept=counts["meter_days_reported"])
+
+
+def _fold(store: TableStore, counts: dict[str, int]) -> None:
+    """Take what every source has, once."""
     if store.has(DIP_MESSAGES):
         _follow(store, DIP_MESSAGES, METER_POINTS, _note_meter_points)
         _follow(store, DIP_MESSAGES, READING_VERSIONS, _VersionAppender(lambda store, batch: versions_of_messages(batch), counts))
@@ -50,7 +73,6 @@ def run(store: TableStore, run: Run) -> Written:
     _follow(store, READING_VERSIONS, READINGS, _Folder(counts))
     if store.has(SERIES):
         store.merge(points_of_series(store.read(SERIES)), METER_POINTS, update_when=f"NOT ({SAME_STANDING})")
-    return Written(counts, rows_kept=counts["meter_days_reported"])
 
 
 def _follow(store: TableStore, source: TableContract, target: TableContract, body: BatchBody) -> None:

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import checkpoint_path, drain, table_rows
+from fmar_spark.engine.stream import checkpoint_path, drain, repeat, table_rows
 from fmar_spark.errors import ConfigError
 
 NOTES = TableContract("notes", Layer.BRONZE, "Notes.", ("note",), (Column("note", "string", "Note.", nullable=False),), "write_notes")
@@ -92,3 +92,26 @@ def test_a_note_that_was_not_finished_stops_nothing(store: TableStore, notes: Da
     assert drain(store, notes, "killed", collect) == 1
     assert collect.found == (["a"] if is_first else ["a", "b"])
     assert not list(checkpoint.rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_repeated_ends_on_request_after_the_call_at_hand(number: signal.Signals) -> None:
+    calls: list[int] = []
+
+    def work() -> None:
+        calls.append(len(calls))
+        if len(calls) == 3:
+            os.kill(os.getpid(), number)
+            calls.append(99)
+
+    before = signal.getsignal(number)
+    repeat(work, 0.01)
+    assert calls == [0, 1, 2, 99]
+    assert signal.getsignal(number) == before
+
+
+def test_an_interrupt_within_a_call_ends_what_is_repeated() -> None:
+    def work() -> None:
+        raise KeyboardInterrupt
+
+    repeat(work, 0.01)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from shutil import copytree, rmtree
 
@@ -106,6 +107,33 @@ def copy_lake(store: TableStore, into: TableStore) -> TableStore:
 def test_without_messages_or_imports_it_says_what_to_run_first(store: TableStore) -> None:
     with pytest.raises(ConfigError, match=r"jobs/ingest_dip.py or jobs/import_intervals.py first"):
         build_readings.run(store, start_run("build_readings", None, ""))
+
+
+def test_a_continuous_run_folds_what_comes_and_leaves_sources_alone_that_have_not_changed(
+    store: TableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = struct_type(DIP_MESSAGES).names
+    folds: list[dict[str, int]] = []
+    fold = build_readings._fold
+
+    def append(messages: list[dict[str, object]]) -> None:
+        rows = [Row(*(one[name] for name in names)) for one in messages]
+        store.append(store.spark.createDataFrame(rows, struct_type(DIP_MESSAGES)), DIP_MESSAGES)
+
+    def look_four_times(body: Callable[[], None], pause_seconds: float) -> None:
+        assert pause_seconds == 30
+        body()
+        body()
+        append(MESSAGES[1:2])
+        body()
+        body()
+
+    monkeypatch.setattr(build_readings, "_fold", lambda own, counts: (folds.append(counts), fold(own, counts)))
+    monkeypatch.setattr(build_readings, "repeat", look_four_times)
+    append(MESSAGES[:1])
+    written = build_readings.run(store, start_run("build_readings", None, ""), 30)
+    assert (len(folds), written.counts) == (2, {"meter_days_reported": 2, "meter_days_changed": 2})
+    assert contents(store, READINGS)[0]["kwh"] == [0.25] * 10 + [0.5] * 10 + [0.25] * 28
 
 
 def test_any_order_and_split_of_messages_gives_the_same_readings_and_meter_points(
