@@ -326,7 +326,7 @@ def _list_files(folder: str) -> Iterator[Landed]:
                 left.append(path)
             elif not stat.S_ISREG(known.st_mode):
                 yield _describe(path, known, LINK if stat.S_ISLNK(known.st_mode) else KIND)
-            elif known.st_size:
+            else:
                 yield _describe(path, known, None)
 
 
@@ -341,7 +341,7 @@ def _list_remote(spark: SparkSession, address: str) -> list[Landed]:
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", True).option(*_LITERAL)
     try:
         files = reader.load(address).select(_inside(address), "length", "modificationTime")
-        rows = files.where(~F.col("source").rlike(IGNORED_NAMES) & (F.col("length") > 0)).collect()
+        rows = files.where(~F.col("source").rlike(IGNORED_NAMES)).collect()
     except AnalysisException as error:
         raise ConfigError(f"{address}: no such folder") from error
     return [Landed(row["source"], row["length"], _in_utc(row["modificationTime"])) for row in rows]

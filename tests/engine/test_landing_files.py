@@ -49,10 +49,11 @@ def test_files_are_listed_by_their_path_oldest_first_and_what_is_hidden_is_not(t
     put(landing / "deep/er/b c#%20\u00e9.json", second=1_700_000_001)
     for hidden in ("_no/c.json", "deep/_no.json", "deep/.no/d.json", ".no.json", "_a=1/no.json"):
         put(landing / hidden)
-    put(landing / "empty.json", b"")
+    put(landing / "empty.json", b"", second=1_700_000_003)
     put(tmp_path / "_d1" / "neighbour.json")
     files = Folder(str(landing)).list_files(NOTHING)
-    assert [(file.path, file.length, file.problem) for file in files] == [("deep/er/b c#%20\u00e9.json", 1, None), ("b.json", 1, None)]
+    listed_files = [("deep/er/b c#%20\u00e9.json", 1, None), ("b.json", 1, None), ("empty.json", 0, None)]
+    assert [(file.path, file.length, file.problem) for file in files] == listed_files
     assert files[0].modified_at == datetime.fromtimestamp(1_700_000_001, UTC)
     with pytest.raises(ConfigError, match="nowhere: no such folder"):
         listed(tmp_path / "nowhere")

@@ -211,8 +211,9 @@ def test_odd_names_links_and_pipes_are_rejected_by_name_and_stop_nothing_else(st
     (landing / "passwd.json").symlink_to("/etc/passwd")
     (landing / "linked").symlink_to(other)
     os.mkfifo(landing / "pipe.json")
+    (landing / "nothing.json").touch()
     counts = ingest(store, landing)
-    assert (counts["messages_in"], counts["accepted"], counts["quarantined"]) == (7, 2, 5)
+    assert (counts["messages_in"], counts["accepted"], counts["quarantined"]) == (8, 2, 6)
     assert sorted(row["source"] for row in rows_of(store, DIP_MESSAGES)) == ["a*.json#0", "de{e}p/b?.json#0"]
     assert {(row["source"], row["rule"], row["raw"]) for row in rows_of(store, QUARANTINE)} == {
         ("12:30.json", "file_name_unusable", ""),
@@ -220,6 +221,7 @@ def test_odd_names_links_and_pipes_are_rejected_by_name_and_stop_nothing_else(st
         ("passwd.json", "file_is_link", ""),
         ("linked", "file_is_link", ""),
         ("pipe.json", "file_not_regular", ""),
+        ("nothing.json", "file_empty", ""),
     }
     assert ingest(store, landing)["messages_in"] == 0
 
