@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import os
 import random
-import resource
 import signal
 import socket
 import subprocess
@@ -20,7 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -37,6 +36,7 @@ from fmar_spark.simulate.messages import DayMessage, write_message
 CHANNEL: Final = "pub-021"
 SIZES: Final = (1, 10, 100)
 TICKS: Final = os.sysconf("SC_CLK_TCK")
+PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 PROGRAM: Final = Path(sys.executable).with_name("fmar")
 
 
@@ -120,16 +120,29 @@ def measure_ingestion(folder: Path, messages: int) -> int:
     """Ingest what was drained; 1 where a message is missing or there twice."""
     landing, lake = folder / "landing-100", folder / "lake"
     size = sum(path.stat().st_size for path in landing.rglob("*.json"))
-    began = time.perf_counter()
-    subprocess.run([str(PROGRAM), "ingest", "--landing", str(landing), "--lake", str(lake)], check=True, capture_output=True)
+    began, most = time.perf_counter(), 0
+    command = [str(PROGRAM), "ingest", "--landing", str(landing), "--lake", str(lake)]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            most = max(most, measure_session(process.pid))
+            time.sleep(0.5)
     elapsed = time.perf_counter() - began
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = DeltaTable(str(lake / "bronze" / "dip_messages")).to_pyarrow_table(columns=["transaction_id"])["transaction_id"]
     print(
         f"ingested {len(found):,} messages of {size / 2**20:,.0f} MB in {elapsed:.1f} s, {len(found) / elapsed:,.0f} a second, "
-        f"largest process {usage.ru_maxrss / 1024:,.0f} MB; {len(found.unique()):,} different ids of {messages:,} sent"
+        f"at most {most / 2**20:,.0f} MB resident in all its processes; {len(found.unique()):,} different ids of {messages:,} sent"
     )
     return int(not len(found) == len(found.unique()) == messages)
+
+
+def measure_session(leader: int) -> int:
+    """Bytes that the processes of a session have in memory, shared ones counted in each."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (path / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            total += int(fields[21]) * PAGE if int(fields[3]) == leader else 0
+    return total
 
 
 _SHARED: Final = threading.Lock()

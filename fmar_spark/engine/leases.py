@@ -23,6 +23,8 @@ GONE_SECONDS: Final = 600.0
 """A lease that was not renewed for so long is that of a run that has gone."""
 SETTLE_SECONDS: Final = 3.0
 """Two runs that take over the same lease see within this time whose it is."""
+_CONDITIONAL: Final = "fs.option.create.conditional.overwrite"
+"""Asks S3A (Hadoop 3.4.2) to create only what is not there, in one request of the store; file systems that do so anyway pass it over."""
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +114,8 @@ class _Lease:
             _log.warning("a lease stays behind: %s", self._path)
 
     def _write(self, is_overwriting: bool) -> None:
-        stream = self._files.create(self._path, is_overwriting)
+        asked = self._files.createFile(self._path).create().recursive().overwrite(is_overwriting)
+        stream = (asked if is_overwriting else asked.opt(_CONDITIONAL, True)).build()
         stream.write(self._mine.encode())
         stream.close()
 
