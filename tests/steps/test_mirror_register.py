@@ -134,7 +134,8 @@ def test_a_mirror_from_before_claims_gets_their_states_and_keeps_its_rows(store:
     migrate_tables(store, [AGREEMENTS])
     assert [(row["agreement_id"], row["claim_state"]) for row in rows_of(store, AGREEMENTS)] == [("a1", None)]
     register.states = {"AMS-1": "disputed"}
-    assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "claim_states": 1}
+    counts = mirror(store, register)
+    assert (counts["agreements"], counts["claim_states"]) == (0, 1)
     assert [(row["agreement_id"], row["claim_state"]) for row in rows_of(store, AGREEMENTS)] == [("a1", "disputed")]
 
 
