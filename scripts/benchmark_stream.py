@@ -108,20 +108,10 @@ def main(argv: list[str]) -> int:
         jobs.start()
         try:
             jobs.wait_for(mpans[-1], 0.25)
-            seconds = []
-            for number in range(1, options.corrections + 1):
-                if options.kills and number % options.kills == 0:
-                    jobs.end(signal.SIGKILL)
-                    jobs.start()
-                mpan = chance.choice(mpans)
-                time.sleep(chance.uniform(0, options.pause))
-                began = time.perf_counter()
-                jobs.land(f"correction-{number}", [write_day(mpan, 1000 + number, number)])
-                jobs.wait_for(mpan, (1000 + number) / 1000)
-                seconds.append(time.perf_counter() - began)
-            rows = DeltaTable(str(jobs.lake / "bronze" / "dip_messages")).to_pyarrow_dataset().count_rows()
+            seconds = [correct(jobs, number, chance.choice(mpans), options) for number in range(1, options.corrections + 1)]
         finally:
             jobs.end(signal.SIGINT)
+        rows = DeltaTable(str(jobs.lake / "bronze" / "dip_messages")).to_pyarrow_dataset().count_rows()
     p50, most = np.percentile(seconds, 50), max(seconds)
     print(
         f"{options.meters:,} meters, a pause of {options.pause} s in both jobs: {options.corrections} corrections from the folder to "
@@ -129,6 +119,18 @@ def main(argv: list[str]) -> int:
         f"{options.meters + options.corrections:,} sent"
     )
     return int(rows != options.meters + options.corrections)
+
+
+def correct(jobs: Jobs, number: int, mpan_id: str, options: argparse.Namespace) -> float:
+    """Land one correction at some moment of the pause; the seconds until the table has it."""
+    if options.kills and number % options.kills == 0:
+        jobs.end(signal.SIGKILL)
+        jobs.start()
+    time.sleep(random.Random(number).uniform(0, options.pause))
+    began = time.perf_counter()
+    jobs.land(f"correction-{number}", [write_day(mpan_id, 1000 + number, number)])
+    jobs.wait_for(mpan_id, (1000 + number) / 1000)
+    return time.perf_counter() - began
 
 
 def write_day(mpan_id: str, first_watt_hours: int, version: int) -> str:

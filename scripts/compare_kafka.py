@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import httpx
 from benchmark_gateway import PROGRAM, Load, batch_messages, start_gateway
 from deltalake import DeltaTable
 from send_dip import make_keys
@@ -78,6 +79,10 @@ class Broker:
                     return
             time.sleep(0.1)
         raise SystemExit("compare_kafka: the broker did not start")
+
+    def is_away(self) -> bool:
+        """Whether it was started and has ended."""
+        return self.process is not None and self.process.poll() is not None
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End it."""
@@ -156,12 +161,19 @@ def send(folder: Path, bodies: list[list[tuple[str, bytes]]], topic: tuple[str, 
             for number, batch in enumerate(bodies):
                 if broker is not None and number == len(bodies) // 2:
                     broker.kill()
-                while load.post(client, batch) not in {201, 207}:
-                    repeated += 1
-                    if broker is not None and broker.process is not None and broker.process.poll() is not None:
-                        broker.start()
+                repeated += post_until_answered(load, client, batch, broker)
                 acknowledged.update(name for name, _ in batch if name)
     return acknowledged, repeated
+
+
+def post_until_answered(load: Load, client: httpx.Client, batch: list[tuple[str, bytes]], broker: Broker | None) -> int:
+    """Post one body; how often it was posted again. A broker that is away is started after the first time."""
+    repeated = 0
+    while load.post(client, batch) not in {201, 207}:
+        repeated += 1
+        if broker is not None and broker.is_away():
+            broker.start()
+    return repeated
 
 
 @contextmanager
