@@ -158,11 +158,12 @@ def send(folder: Path, bodies: list[list[tuple[str, bytes]]], topic: tuple[str, 
     with start_gateway(folder / "landing", folder / "keys", topic) as (port, _):
         load = Load(port, folder / "keys")
         with load.connect() as client:
-            for number, batch in enumerate(bodies):
-                if broker is not None and number == len(bodies) // 2:
-                    broker.kill()
-                repeated += post_until_answered(load, client, batch, broker)
-                acknowledged.update(name for name, _ in batch if name)
+            half = len(bodies) // 2
+            repeated += sum(post_until_answered(load, client, batch, broker) for batch in bodies[:half])
+            if broker is not None:
+                broker.kill()
+            repeated += sum(post_until_answered(load, client, batch, broker) for batch in bodies[half:])
+    acknowledged.update(name for batch in bodies for name, _ in batch if name)
     return acknowledged, repeated
 
 
