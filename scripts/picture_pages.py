@@ -13,9 +13,18 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-FLAGS: Final = ["--headless", "--no-sandbox", "--disable-gpu"]
+FLAGS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--no-proxy-server",
+]
 COLOURS: Final = 96
 MOST_HEIGHT: Final = 1500
+PATIENCE_MS: Final = 120_000
 
 
 class Picture(NamedTuple):
@@ -74,6 +83,7 @@ def take(browser: Browser, base: str, token: str, picture: Picture) -> Image.Ima
     ) as context:
         context.add_cookies([{"name": "fmar_token", "value": token, "url": base}])
         page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{base}{picture.path}")
         if page.locator(".chart-area").count():
             page.wait_for_selector("html[data-charts=ready]")

@@ -11,10 +11,11 @@ from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.problems import ConflictError, MissingError
 
 _SEPARATOR: Final = ","
+_ROLES: Final = frozenset(str(role) for role in Role)
 
 
 def find_caller(connection: Connection, client_id: str) -> Caller | None:
-    """The party that a client speaks for, if both are active; None for anyone else."""
+    """The party that a client speaks for, if both are active, else None; a role that this version does not know gives nothing."""
     wanted = (
         select(PARTIES.c.party_id, PARTIES.c.roles, PARTIES.c.distributor_ids)
         .join(CLIENTS, CLIENTS.c.party_id == PARTIES.c.party_id)
@@ -24,7 +25,8 @@ def find_caller(connection: Connection, client_id: str) -> Caller | None:
     found = connection.execute(wanted).first()
     if found is None:
         return None
-    return Caller(found.party_id, client_id, frozenset(Role(role) for role in split_list(found.roles)), split_list(found.distributor_ids))
+    roles = frozenset(Role(role) for role in split_list(found.roles) if role in _ROLES)
+    return Caller(found.party_id, client_id, roles, split_list(found.distributor_ids))
 
 
 def add_party(change: Change, party_id: str, values: Row) -> Row:

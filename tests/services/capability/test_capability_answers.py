@@ -3,15 +3,20 @@
 import base64
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reads_world import ALPHAS, PUBLISHED, ServedReads
+from reads_world import ALPHAS, PUBLISHED, ServedReads, serve_reads
+from register_world import OPERATOR
 
 from fmar_spark.services.capability.answers import Format, choose_format
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.parties import add_party, appoint_client
+from fmar_spark.services.register.records import change_of
 from fmar_spark.services.web.problems import NotAcceptableError
 from fmar_spark.services.web.replies import is_same
 
@@ -170,6 +175,33 @@ def test_nobody_reads_without_a_token(reads: ServedReads, token: str) -> None:
 def test_a_token_of_a_client_that_speaks_for_nobody_reads_nothing(reads: ServedReads) -> None:
     stranger = reads.issuer.sign("stranger", "fmar-register")
     assert reads.http.get("/v1/assets", headers={"Authorization": f"Bearer {stranger}"}).status_code == 403
+
+
+def test_a_token_that_claims_a_role_gives_none(reads: ServedReads) -> None:
+    for role in ("administrator", "king"):
+        token = reads.issuer.sign("market-client", "fmar-register", role=role, roles=[role], scope=role)
+        headers = {"Authorization": f"Bearer {token}"}
+        assert reads.http.get("/v1/envelopes?limit=1", headers=headers).status_code == 200
+        assert reads.http.get("/v1/portfolio", headers=headers).status_code == 403
+        assert reads.http.get("/v1/parties", headers=headers).status_code == 403
+
+
+def test_a_party_whose_role_does_not_exist_sees_nothing(tmp_path: Path, reads_lake: Path) -> None:
+    made = serve_reads(reads_lake, tmp_path / "register.db")
+    with made.http, change_of(made.database, EVERYTHING, OPERATOR) as change:
+        add_party(change, "KING", {"name": "King", "roles": "king", "distributor_ids": ""})
+        appoint_client(change, "king-client", "KING", True)
+    for path in ("/v1/assets", "/v1/areas", "/v1/portfolio", "/v1/envelopes", "/v1/system-health", "/v1/parties"):
+        answer = made.get("KING", path)
+        assert answer.status_code == 403, (path, answer.text)
+        assert "king" not in answer.text.lower()
+    made.database.close()
+
+
+def test_an_area_whose_id_has_a_slash_is_looked_for(reads: ServedReads) -> None:
+    for path in ("/v1/areas/primary/25%2F1/capability", "/v1/areas/primary/25%2F1/availability"):
+        answer = reads.get("NESO", path)
+        assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (404, "no-such-row"), answer.text
 
 
 @pytest.mark.parametrize(
