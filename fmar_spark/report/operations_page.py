@@ -3,11 +3,16 @@
 import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from string import Template
 from typing import Final
 
 from fmar_spark.domain.measures import LIMIT, LIMITED, MEASURE_OF_NAME, MEASURES, Measured, MeasureKind, is_beyond
 
+FOLDER: Final = "_operations"
+"""Of both files, in a lake on this machine's disk."""
+METRICS_FILE: Final = "measures.prom"
+OPERATIONS_PAGE: Final = "operations.html"
 MOST_ROWS: Final = 12
 """Values of one kind that the page lists: those beyond their limit first, then the largest."""
 PAGE: Final = Template(
@@ -31,6 +36,11 @@ $sections
 </body></html>
 """
 )
+
+
+def find_folder_of(lake: str, folder: str) -> Path:
+    """Where both files are: the folder that the settings name, else one in the lake."""
+    return Path(folder or f"{lake}/{FOLDER}")
 
 
 def render_metrics(measures: Sequence[Measured], limits: Mapping[str, float]) -> str:

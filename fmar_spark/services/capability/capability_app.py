@@ -5,6 +5,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from fmar_spark.engine.model_file import find_folder
+from fmar_spark.report.operations_page import OPERATIONS_PAGE, find_folder_of
 from fmar_spark.services.capability import routes_areas, routes_assets, routes_deliveries, routes_portfolio
 from fmar_spark.services.capability.access import load_matrix
 from fmar_spark.services.capability.answers import AnswerMemory
@@ -16,6 +17,7 @@ from fmar_spark.services.capability.pages import (
     frame,
     market_pages,
     oidc,
+    operations_pages,
     portfolio_pages,
     session,
 )
@@ -30,7 +32,7 @@ from fmar_spark.settings.sections import Settings
 ROUTERS: Final = (
     *(routes_areas.router, routes_assets.router, routes_portfolio.router, routes_portfolio.health_router),
     *(routes_deliveries.router, delivery_pages.router, dispute_pages.router),
-    *(frame.router, session.router, oidc.router, area_pages.router, portfolio_pages.router, market_pages.router),
+    *(frame.router, session.router, oidc.router, area_pages.router, portfolio_pages.router, market_pages.router, operations_pages.router),
 )
 
 
@@ -60,6 +62,7 @@ def add_reads(
     )
     app.state.reads = reads
     app.state.development = development
+    app.state.operations_page = find_folder_of(settings.lake.root, settings.monitoring.folder) / OPERATIONS_PAGE
     app.state.shapes = shapes
     app.state.oidc = oidc.open_client(settings.reads)
     for router in ROUTERS:

@@ -1,6 +1,7 @@
 """Pages by their HTML: who may open which, that they hold the API's figures, and that nothing on them runs or leaks."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -205,3 +206,14 @@ def test_what_is_simulated_is_said_in_one_line() -> None:
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (0, "0 kW"), (3.456, "3.46 kW"), (1234.4, "1,234 kW"), (12345, "12.3 MW")])
 def test_a_power_has_three_figures(value: float | None, text: str) -> None:
     assert format_kw(value) == text
+
+
+def test_only_an_administrator_sees_how_the_lake_is_run(reads: ServedReads, reads_lake: Path) -> None:
+    assert visit(reads, "OFFICE", "/operations").status_code == 404
+    (reads_lake / "_operations").mkdir()
+    (reads_lake / "_operations" / "operations.html").write_text("<h1>Operation of a lake</h1>", encoding="utf-8")
+    for party_id in VISITORS:
+        answer = visit(reads, party_id, "/operations")
+        assert answer.status_code == (200 if party_id == "OFFICE" else 403)
+        assert "Content-Security-Policy" in answer.headers
+    assert "Operation of a lake" in visit(reads, "OFFICE", "/operations").text

@@ -54,7 +54,7 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {
+HEADERS: Final = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-store",
@@ -152,7 +152,7 @@ def render(request: Request, template: str, caller: Caller | None, status: int =
     places = [place for place in PLACES if caller is not None and may_see(reads.matrix, place.resource, caller)]
     frame = {"caller": caller, "places": places, "path": request.url.path, "manifest": manifest, "origins": describe_origins(origins)}
     html = _environment().get_template(template).render(frame=frame, **context)
-    return HTMLResponse(html, status, _HEADERS)
+    return HTMLResponse(html, status, HEADERS)
 
 
 def render_problem(request: Request, error: ServiceError) -> HTMLResponse:
