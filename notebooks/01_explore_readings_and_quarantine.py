@@ -6,6 +6,10 @@
 
 # COMMAND ----------
 
+# MAGIC %pip install --quiet "..[train,report]"
+
+# COMMAND ----------
+
 import plotly.express as px
 from pyspark.sql import functions as F
 

@@ -5,6 +5,10 @@
 
 # COMMAND ----------
 
+# MAGIC %pip install --quiet "..[train,report]"
+
+# COMMAND ----------
+
 from pathlib import Path
 
 import numpy as np

@@ -6,6 +6,10 @@
 
 # COMMAND ----------
 
+# MAGIC %pip install --quiet "..[train,report]"
+
+# COMMAND ----------
+
 import mlflow
 import pandas as pd
 import plotly.express as px

@@ -6,6 +6,10 @@
 
 # COMMAND ----------
 
+# MAGIC %pip install --quiet "..[train,report]"
+
+# COMMAND ----------
+
 from pathlib import Path
 
 import duckdb
