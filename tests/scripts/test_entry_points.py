@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from scheduling import group_of
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {"demo", "evaluate", "report"}
@@ -27,3 +28,8 @@ def test_ci_runs_every_gate_before_the_tests() -> None:
 def test_a_script_sets_up_and_is_the_command_of_its_name(name: str) -> None:
     lines = (ROOT / "scripts" / name).read_text(encoding="utf-8").splitlines()
     assert lines[-2:] == ['source "$(dirname "${BASH_SOURCE[0]}")/setup"', f'exec "$fmar_venv/bin/fmar" {name} "$@"']
+
+
+def test_tests_of_a_file_or_of_a_folder_that_shares_a_world_are_one_group() -> None:
+    assert group_of("tests/report/test_page.py::test_a[a/b::c]") == group_of("tests/report/test_frame.py::test_b") == "report"
+    assert group_of("tests/intake/test_dip_rows.py::test_a[x]") == "tests/intake/test_dip_rows.py"
