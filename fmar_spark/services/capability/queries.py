@@ -19,6 +19,8 @@ from fmar_spark.services.web.problems import ForbiddenError
 
 _MARK_CHARACTERS: Final = 16
 _MOST_KEY_CHARACTERS: Final = 200
+_FEW: Final = "WITH {table} AS MATERIALIZED (SELECT * FROM main.{table} WHERE {named}) "
+"""In front of a query over a table: DuckDB uses an index only where it is the one condition."""
 Filters = Mapping[str, object]
 """Values by field; a name that ends in ``_min`` or ``_max`` bounds the field before it. None = not asked."""
 
@@ -67,10 +69,15 @@ def ask(view: View, resource: Resource, filters: Filters, part: Part = WHOLE) ->
     if part.after is not None:
         parameters |= {f"after_{place}": value for place, value in enumerate(part.after)}
         conditions.append(_goes_on(resource.key))
+    few = ""
     if part.named is not None:
         parameters |= {f"named_{place}": value for place, value in enumerate(part.named)}
-        conditions.append(f"{resource.key[0]} IN ({', '.join(f'$named_{place}' for place in range(len(part.named)))})")
-    text = _narrow(view, conditions)
+        named = f"{resource.key[0]} IN ({', '.join(f'$named_{place}' for place in range(len(part.named)))})"
+        if resource.table.isidentifier():
+            few = _FEW.format(table=resource.table, named=named)
+        else:
+            conditions.append(named)
+    text = few + _narrow(view, conditions)
     if all(filters.get(name) is not None for name in resource.key):
         return Question(text, parameters)
     bound = "" if part.limit is None else f" LIMIT {part.limit:d}"
