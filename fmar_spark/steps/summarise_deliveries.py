@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.deliveries import AREA_DELIVERIES, DELIVERY_CHECKS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
+from fmar_spark.domain.consent import Purpose
 from fmar_spark.domain.network import AreaLevel
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Run, Written
@@ -41,7 +42,8 @@ def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
         store.create(AREA_DELIVERIES)
         return Written({"rows": 0}, 0)
     points = store.read(METER_POINTS)
-    groups = eligible_meters(points, store.read_or_empty(LEGAL_BASES), day).join(points.select("mpan_id", "gsp_group_id"), "mpan_id")
+    eligible = eligible_meters(points, store.read_or_empty(LEGAL_BASES), day, Purpose.VERIFICATION)
+    groups = eligible.join(points.select("mpan_id", "gsp_group_id"), "mpan_id")
     month = F.trunc("event_date", "month")
     is_settled = F.date_add(F.add_months(month, 1), SETTLED_DAYS) <= F.lit(newest["day"])
     energy = [F.sum(F.when(F.col("is_assessable"), F.col(name))).alias(name) for name in ("declared_kwh", "observed_kwh")]

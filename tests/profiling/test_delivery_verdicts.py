@@ -1,6 +1,6 @@
 """Checks and evidence of a simulated fleet with honest and dishonest FSPs, without Spark."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from fmar_spark.domain.deliveries import ASSET_RULES, ESTIMATED, EVENT_NOTICES, 
 from fmar_spark.simulate.deliveries import BLOCK, SHARE_OF_DECLARED, DeliveryFleet, simulate_deliveries
 from fmar_spark.simulate.fleet import simulate_fleet
 from fmar_spark.simulate.plan import FleetPlan
+
+HALF_HOUR = timedelta(minutes=30)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,30 @@ def test_units_and_partial_declarations_are_noticed(made: DeliveryFleet) -> None
     (row,) = check(made, build_chunk(made, [small])).to_pylist()
     assert {"unit_suspected", "partial_declaration", "amsid_unknown"} <= set(row["notices"])
     assert set(row["notices"]) <= set(EVENT_NOTICES)
+
+
+def test_a_delivery_above_what_the_asset_metered_is_noticed(made: DeliveryFleet) -> None:
+    """The cap of the SVAA: no more is settled than the asset meter shows."""
+    above, within = (odd_event(made, event_id=name, is_above_metered=is_above) for name, is_above in (("above", True), ("within", False)))
+    for event, is_noticed in ((above, True), (within, False)):
+        (row,) = check(made, build_chunk(made, [event])).to_pylist()
+        assert ("above_metered_volume" in row["notices"]) == is_noticed
+
+
+def test_load_that_is_run_up_before_an_event_and_recovered_after_it_is_noticed(made: DeliveryFleet) -> None:
+    event = odd_event(made)
+    begin = datetime.combine(made.plan.first_date, datetime.min.time(), UTC)
+    slot = int((event["start_at"] - begin) / HALF_HOUR)
+    length = int((event["end_at"] - event["start_at"]) / HALF_HOUR)
+    kwh = made.fleet.import_kwh.copy()
+    raised = 4 * np.nanmean(kwh[0])
+    for span in (slice(slot - 8, slot - 2), slice(slot - 2, slot), slice(slot + length, slot + length + 8)):
+        kwh[0, span] += raised
+    gamed = made._replace(fleet=made.fleet._replace(import_kwh=kwh))
+    (row,) = check(gamed, build_chunk(gamed, [event])).to_pylist()
+    assert {"raised_before", "power_rinse", "rebound"} <= set(row["notices"])
+    (plain,) = check(made, build_chunk(made, [event])).to_pylist()
+    assert not {"raised_before", "power_rinse", "rebound"} & set(plain["notices"])
 
 
 def test_of_two_overlapping_events_of_an_asset_the_first_counts(made: DeliveryFleet) -> None:

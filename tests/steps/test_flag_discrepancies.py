@@ -1,5 +1,8 @@
 """Flags that are opened, updated and cleared, and an outbox that is killed in mid-delivery."""
 
+import json
+import time
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,6 +10,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 import pytest
+from inbox_world import SECRET, open_inbox
 
 from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS, NOTICES
@@ -15,6 +19,7 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
+from fmar_spark.services.outbox.webhooks import Sender, Webhook
 from fmar_spark.settings.sections import DeliverySettings
 from fmar_spark.steps import flag_discrepancies, send_notices
 from fmar_spark.steps.send_notices import RetryRules
@@ -68,7 +73,7 @@ def flag(store: TableStore) -> list[dict[str, Any]]:
     return sorted((row.asDict() for row in store.read(DISCREPANCIES).collect()), key=lambda row: row["kind"])
 
 
-def send(store: TableStore, receiver: Receiver, attempts: int = 3) -> dict[str, int]:
+def send(store: TableStore, receiver: Receiver | Sender, attempts: int = 3) -> dict[str, int]:
     return send_notices.run(store, start_run("send_notices", TODAY, ""), receiver, RetryRules(attempts, 1)).counts
 
 
@@ -108,9 +113,15 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     with pytest.raises(KeyboardInterrupt):
         send(store, killed)
     receiver = Receiver()
-    assert send(store, receiver)["delivered"] == 3
-    assert set(killed.seen) < set(receiver.seen)
-    assert send(store, receiver)["due"] == 0
+    with open_inbox("slow", "fail", "hang up") as inbox:
+        sender = Sender(dict.fromkeys(Receiver.recipients, Webhook(inbox.url, SECRET)), 0.3)
+        assert send(store, sender) == {"due": 3, "delivered": 0, "failed": 3, "dead": 0}
+        time.sleep(1.1)
+        assert send(store, sender) == {"due": 3, "delivered": 3, "failed": 0, "dead": 0}
+        assert send(store, sender)["due"] == 0
+    assert set(killed.seen) < set(inbox.ids)
+    assert Counter(inbox.ids) == dict.fromkeys(inbox.ids, 2)
+    assert {json.loads(body)["notice_id"] for _, _, body in inbox.seen} == set(inbox.ids)
 
     put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=40))])
     updated, _ = flag(store)
@@ -129,4 +140,4 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     assert send(store, failing, attempts=1)["dead"] == 5
     assert send(store, receiver)["due"] == 0
     outcomes = [row["outcome"] for row in store.read(NOTICE_ATTEMPTS).collect()]
-    assert (outcomes.count("delivered"), outcomes.count("dead")) == (3, 5)
+    assert (outcomes.count("failed"), outcomes.count("delivered"), outcomes.count("dead")) == (3, 3, 5)
