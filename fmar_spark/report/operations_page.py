@@ -13,6 +13,8 @@ FOLDER: Final = "_operations"
 """Of both files, in a lake on this machine's disk."""
 METRICS_FILE: Final = "measures.prom"
 OPERATIONS_PAGE: Final = "operations.html"
+MOMENT: Final = "measured_at_seconds"
+"""The measure that the page states above all others."""
 MOST_ROWS: Final = 12
 """Values of one kind that the page lists: those beyond their limit first, then the largest."""
 PAGE: Final = Template(
@@ -70,7 +72,7 @@ def render_operations(lake: str, measured_at: datetime, measures: Sequence[Measu
         lake=html.escape(lake),
         measured_at=f"{measured_at:%Y-%m-%d %H:%M} UTC",
         warnings=warnings,
-        sections="\n".join(_render_section(kind, measures, limits) for kind in MEASURES),
+        sections="\n".join(_render_section(kind, measures, limits) for kind in MEASURES if kind.name != MOMENT),
     )
 
 

@@ -43,11 +43,11 @@ def test_prometheus_reads_what_is_written() -> None:
 
 def test_the_page_lists_what_is_beyond_its_limit_first_and_holds_no_foreign_markup() -> None:
     page = render_operations("lake <1>", datetime(2026, 4, 1, tzinfo=UTC), SOME, LIMITS)
-    beyond, _, rest = page.partition("<h2>measured at seconds</h2>")
+    beyond, _, rest = page.partition("<h2>newest message age hours</h2>")
     assert [word in beyond for word in ("gold age days", "disk free share", "answered share")] == [True, True, False]
     assert "<b>rule" not in page
     assert "lake &lt;1&gt;" in page
-    assert rest.count("Not measured yet.") == len(MEASURES) - 4
+    assert rest.count("Not measured yet.") == len(MEASURES) - 5
     nothing = render_operations("lake", datetime(2026, 4, 1, tzinfo=UTC), SOME[-1:], LIMITS)
     assert "<p>Nothing.</p>" in nothing
 
