@@ -279,6 +279,7 @@ def start_service(url: str, folder: Path, changed: tuple[str, ...] = ()) -> Iter
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     program = "import sys; from fmar_spark.cli import main; sys.exit(main(['serve', *sys.argv[1:]]))"
+    (folder / "lake").mkdir(exist_ok=True)
     command = [sys.executable, "-c", program, "--port", str(port), "--database", url, "--lake", str(folder / "lake")]
     for name in ("requests_per_minute", "request_burst", "anonymous_requests_per_minute", "anonymous_request_burst"):
         command += ["--set", f"agreements.{name}=1000000000"]
