@@ -121,6 +121,17 @@ def characterise(
     meters: Annotated[
         Path | None, Option(parser=existing_path, metavar="FILE", help="MPANs or series ids, one a line (default: all)")
     ] = None,
+    events: Annotated[
+        Path | None,
+        Option(
+            parser=existing_path,
+            metavar="FILE",
+            help="known demand response events: event_start_utc, event_end_utc[, level][, gsp_group][, portfolio]",
+        ),
+    ] = None,
+    portfolios: Annotated[
+        Path | None, Option(parser=existing_path, metavar="FILE", help="series_id or mpan_id, portfolio: who answers the events together")
+    ] = None,
     accept_drop: Annotated[
         bool, Option("--accept-drop", help="replace gold however many meters lose their answer and however much was rejected")
     ] = False,

@@ -153,6 +153,43 @@ def measure_sharpness(meter: Ints, slot: Ints, meters: int, slots_per_day: int) 
     return np.asarray(tally.max(axis=1) / np.where(count >= FEWEST_BLOCKS, count, np.nan))
 
 
+def measure_second_spread(meter: Ints, slot: Ints, meters: int, slots_per_day: int) -> Floats:
+    """Share of a meter's moments outside its two busiest hour-and-a-halfs (of hourly meters hours), shape (meters,).
+
+    Near 0 where a timer starts a load once or twice a day, whatever it takes. NaN with fewer than three moments.
+
+    Args:
+        meter: row of each moment.
+        slot: its slot since the window's start.
+        meters: rows there are.
+        slots_per_day: 48, or 24 for hourly meters.
+    """
+    place = meter * slots_per_day + slot % slots_per_day
+    tally = np.bincount(place, minlength=meters * slots_per_day).reshape(meters, slots_per_day)
+    count = tally.sum(axis=1)
+    reach = 1 if slots_per_day == SLOTS_PER_DAY else 0
+    inside = np.zeros(meters, dtype=np.int64)
+    column = np.arange(slots_per_day)
+    for _ in range(2):
+        near = np.sum([np.roll(tally, shift, axis=1) for shift in range(-reach, reach + 1)], axis=0)
+        busiest = near.argmax(axis=1)
+        inside += near[np.arange(meters), busiest] if meters else 0
+        apart = np.abs(column - busiest[:, None])
+        tally = np.where(np.minimum(apart, slots_per_day - apart) <= reach, 0, tally)
+    return np.asarray(1.0 - inside / np.where(count >= FEWEST_BLOCKS, count, np.nan))
+
+
+def find_high_energy(blocks: Blocks, meters: int, share: float) -> Floats:
+    """Energy below which that share of a meter's blocks lies, kWh, shape (meters,); NaN with fewer than three."""
+    order = np.lexsort((blocks.energy_kwh, blocks.meter))
+    begin = np.searchsorted(blocks.meter[order], np.arange(meters + 1))
+    count = np.diff(begin)
+    found = np.full(meters, np.nan)
+    some = count >= FEWEST_BLOCKS
+    found[some] = blocks.energy_kwh[order][begin[:-1][some] + np.round(share * (count[some] - 1)).astype(np.int64)]
+    return found
+
+
 def _mean_of_days(daily_kwh: Floats) -> Floats:
     known = np.count_nonzero(~np.isnan(daily_kwh), axis=1)
     return np.asarray(np.nansum(daily_kwh, axis=1) / np.where(known >= FEWEST_SEASON_DAYS, known, np.nan))

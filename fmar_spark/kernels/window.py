@@ -90,6 +90,18 @@ class Events(NamedTuple):
     probability: Floats
     """How sure the kernel is that this episode is the asset's, given that the asset is there."""
 
+    def take(self, wanted: Bools | Ints) -> "Events":
+        """The wanted episodes, in their order."""
+        return Events(
+            self.meter[wanted],
+            self.start_slot[wanted],
+            self.end_slot[wanted],
+            self.energy_kwh[wanted],
+            self.peak_kw[wanted],
+            self.is_import[wanted],
+            self.probability[wanted],
+        )
+
 
 class Sizes(NamedTuple):
     """Best estimate of each meter's asset by ``SizeName``, arrays of shape (meters,), NaN where it cannot be estimated."""

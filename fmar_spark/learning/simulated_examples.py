@@ -28,6 +28,8 @@ class View(NamedTuple):
     """Days kept at the end of the history; 0 = all."""
     has_weather: bool
     has_export: bool
+    ends_early_days: int = 0
+    """Days cut off at the end of the history."""
 
 
 VIEWS: Final = (
@@ -40,6 +42,9 @@ VIEWS: Final = (
     View("last_200_days_no_weather", 200, False, True),
     View("last_365_days", 365, True, False),
     View("last_80_days_no_weather", 80, False, False),
+    View("one_winter_no_weather", 72, False, True, ends_early_days=38),
+    View("one_winter_import_only", 66, False, False, ends_early_days=36),
+    View("one_summer", 92, True, True, ends_early_days=213),
 )
 
 
@@ -99,21 +104,23 @@ def _view_chunk(fleet: Fleet, plan: FleetPlan, chunk: int, views_per_meter: int)
 
 def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Examples:
     """Evidence and truth of some meters of a chunk, seen in one circumstance."""
-    first_slot = max(plan.days - view.last_days, 0) * clock.SLOTS_PER_DAY if view.last_days else 0
-    export = fleet.export_kwh[rows, first_slot:]
+    days = max(plan.days - view.ends_early_days, 1)
+    first_slot = max(days - view.last_days, 0) * clock.SLOTS_PER_DAY if view.last_days else 0
+    seen = slice(first_slot, days * clock.SLOTS_PER_DAY)
+    export = fleet.export_kwh[rows, seen]
     readings = UtcReadings(
-        import_kwh=fleet.import_kwh[rows, first_slot:],
+        import_kwh=fleet.import_kwh[rows, seen],
         export_kwh=export if view.has_export else np.full_like(export, np.nan),
         interval_minutes=fleet.interval_minutes[rows],
         area=fleet.area[rows],
     )
     factor = 1.0 if view.has_weather else np.nan
-    weather = UtcWeather(fleet.weather.temp_c[:, first_slot:] * factor, fleet.weather.ghi_w_m2[:, first_slot:] * factor)
+    weather = UtcWeather(fleet.weather.temp_c[:, seen] * factor, fleet.weather.ghi_w_m2[:, seen] * factor)
     sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
     first_date = clock.add_days(plan.first_date, first_slot // clock.SLOTS_PER_DAY)
     window = assemble_window(readings, weather, sites, first_date, clock.LONDON, frozenset())
     description = describe_window(window, MIN_DAYS, MAX_MISSING_SHARE)
-    labels, present, true_sizes = _read_truth(fleet, rows, first_slot, plan.slots)
+    labels, present, true_sizes = _read_truth(fleet, rows, first_slot, seen.stop)
     examples = Examples(
         meter_id=[fleet.mpan_id[row] for row in rows],
         features=description.features,
@@ -141,7 +148,7 @@ def _read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[
     mine: Bools = place[assets.meter] >= 0
     row, column = place[assets.meter[mine]], assets.asset_class[mine]
     begins = np.maximum(assets.appeared_slot[mine], first_slot)
-    ends = np.where(assets.removed_slot[mine] < 0, slots, assets.removed_slot[mine])
+    ends = np.where(assets.removed_slot[mine] < 0, slots, np.minimum(assets.removed_slot[mine], slots))
     stay_days = (ends - begins) / clock.SLOTS_PER_DAY
     labels[row, column] = np.where(stay_days >= LEAST_STAY_DAYS, 1.0, np.where(stay_days <= 0, 0.0, np.nan))
     present[row, column] = ends >= slots

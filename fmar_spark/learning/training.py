@@ -1,6 +1,7 @@
 """Trains and calibrates a classifier for each class, split by meter."""
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES, Ass
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.kernels.window import Bools, Floats
+from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, measure_rivalry, name_size, to_logit
 from fmar_spark.learning.examples import Examples
 
@@ -50,8 +51,18 @@ def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: f
     return Split(train=~test & ~calibrate, calibrate=calibrate, test=test)
 
 
-def train_classifier(examples: Examples, split: Split, shape: TreeShape | None = None, seed: int = 0) -> AssetClassifier:
+def train_classifier(
+    examples: Examples, split: Split, shape: TreeShape | None = None, seed: int = 0, repeats: Mapping[AssetClass, Ints] | None = None
+) -> AssetClassifier:
     """Fit trees on the training meters, then probabilities, presence and intervals on the calibration meters.
+
+    Args:
+        examples: evidence and truth.
+        split: which of them train and calibrate.
+        shape: of the trees; None = the default.
+        seed: of the blur.
+        repeats: how often each example counts while the trees of a class are fitted, 1 or more, shape (examples,); a class that is not
+            there counts each once. Calibration always does.
 
     Raises:
         InputError: a class has too few labelled meters of one answer; the message says how many.
@@ -65,7 +76,9 @@ def train_classifier(examples: Examples, split: Split, shape: TreeShape | None =
         truth = examples.labels[:, index]
         _require_answers(asset, truth[split.train], "training")
         _require_answers(asset, truth[split.calibrate], "calibration")
-        models[asset.value] = _fit_members(examples.features[:, columns_of(asset)], truth, split.train, shape, seed)
+        rows = np.flatnonzero(split.train)
+        rows = np.repeat(rows, (repeats or {}).get(asset, np.ones(len(truth), dtype=np.int64))[rows])
+        models[asset.value] = _fit_members(examples.features[:, columns_of(asset)], truth, rows, shape, seed)
         weights = _fit_presence(examples, index, split.calibrate)
         if weights is not None:
             presence[asset.value] = weights
@@ -75,6 +88,21 @@ def train_classifier(examples: Examples, split: Split, shape: TreeShape | None =
     for index, asset in enumerate(ASSET_CLASSES):
         calibration[asset.value] = fit_jointly(raw[asset], measure_rivalry(asset, raw, features), examples.labels[split.calibrate, index])
     return AssetClassifier(models, calibration, presence, size_quantiles, list(FEATURES))
+
+
+def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeShape, seed: int) -> tuple[list[Any], list[float]]:
+    """Trees of one class alone, and the slope and intercept that calibrate them: what a question about this class needs.
+
+    Raises:
+        InputError: too few labelled meters of one answer.
+    """
+    truth = examples.labels[:, ASSET_CLASSES.index(asset)]
+    for part, name in ((split.train, "training"), (split.calibrate, "calibration")):
+        _require_answers(asset, truth[part], name)
+    evidence = examples.features[:, columns_of(asset)]
+    trees = _fit_members(evidence, truth, np.flatnonzero(split.train), shape, seed)
+    known = split.calibrate & ~np.isnan(truth)
+    return trees, fit_platt(to_logit(average_members(trees, evidence[known])), truth[known])
 
 
 def fit_platt(raw: Floats, truth: Floats) -> list[float]:
@@ -103,8 +131,8 @@ def fit_jointly(raw: Floats, rivalry: Floats, truth: Floats) -> list[float]:
     return fit_platt(raw[known], truth[known])
 
 
-def _fit_members(evidence: Floats, truth: Floats, wanted: Bools, shape: TreeShape, seed: int) -> list[HistGradientBoostingClassifier]:
-    rows = wanted & ~np.isnan(truth)
+def _fit_members(evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, seed: int) -> list[HistGradientBoostingClassifier]:
+    rows = rows[~np.isnan(truth[rows])]
     is_shown = ~np.isnan(evidence[rows]).all(axis=0)
     known = np.where(is_shown, evidence[rows], 0.0)
     low, high = np.nanquantile(known, (0.25, 0.75), axis=0)

@@ -1,7 +1,7 @@
 """One pass over the history of every meter: from meter-days to the wide row of ``silver.meter_profiles``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
+from fmar_spark.profiling.event_book import POSITION, EventAnswers, EventBook
 from fmar_spark.profiling.parts import (
     Scored,
     build_availabilities,
@@ -96,6 +97,8 @@ class ProfilePass:
     rules: ProfileRules
     run_id: str
     run_date: date
+    events: EventBook = field(default_factory=EventBook)
+    """Events whose times are known; their evidence takes the place of what demand response shows by itself."""
 
     def __call__(self, chunk: pa.Table) -> Iterator[pa.RecordBatch]:
         """One record batch of profiles for each group of meters that share a calendar; all are scored at once."""
@@ -114,15 +117,28 @@ class ProfilePass:
     def _profile(self, examined: _Examined, raw: Floats) -> pa.RecordBatch:
         """Profiles of meters that share a calendar, one row each."""
         group, sufficiency, examination = examined
-        scored, statuses = self._score(group, sufficiency, examination, raw)
+        by_events = self.events.answer(group, examination)
+        if by_events is not None:
+            examination = examination._replace(findings={**examination.findings, ASSET_CLASSES[POSITION]: by_events.findings})
+        scored, statuses = self._score(group, sufficiency, examination, (raw, by_events))
         baseline = score_baselines(group.window, examination.net_kw, sufficiency, self.rules.baseline)
-        return self._build_rows(group, sufficiency, scored, statuses, baseline)
+        evidence = describe_evidence(scored, self.scorer, sufficiency.days_seen)
+        if by_events is not None:
+            for row in np.flatnonzero(by_events.is_shown & ~np.isnan(scored.probability[:, POSITION])):
+                evidence[row * len(ASSET_CLASSES) + POSITION] = by_events.sentences[row]
+        return self._build_rows(group, sufficiency, scored, (*statuses, evidence), baseline)
 
     def _score(
-        self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, raw: Floats
+        self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, answers: tuple[Floats, EventAnswers | None]
     ) -> tuple[Scored, tuple[list[str], list[str | None]]]:
         characterised, unobservable = find_answerable(examination.findings, sufficiency)
+        raw, by_events = answers
         raw = temper_answers(raw, examination.findings, self.rules.tiers)
+        if by_events is not None:
+            is_answerable = characterised[:, POSITION] | unobservable[:, POSITION]
+            raw[by_events.is_shown, POSITION] = by_events.probability[by_events.is_shown]
+            characterised[:, POSITION] = np.where(by_events.is_concerned, is_answerable & by_events.is_shown, characterised[:, POSITION])
+            unobservable[:, POSITION] = np.where(by_events.is_concerned, is_answerable & ~by_events.is_shown, unobservable[:, POSITION])
         probability = np.where(characterised, raw, np.nan)
         present = np.full_like(probability, np.nan)
         reported: Bools = np.nan_to_num(probability) >= self.rules.report_probability
@@ -145,14 +161,18 @@ class ProfilePass:
             last_slot=read.shape[1] - 1 - read[:, ::-1].argmax(axis=1),
             slot_starts=read_slot_starts(group.first_utc_date, group.window.import_kw.shape[1], group.time_zone),
         )
-        return scored, name_statuses(characterised, unobservable, sufficiency)
+        statuses = name_statuses(characterised, unobservable, sufficiency)
+        if by_events is not None:
+            for row in np.flatnonzero(by_events.is_concerned & unobservable[:, POSITION]):
+                statuses[1][row * len(ASSET_CLASSES) + POSITION] = by_events.sentences[row]
+        return scored, statuses
 
     def _build_rows(
         self,
         group: MeterGroup,
         sufficiency: Sufficiency,
         scored: Scored,
-        statuses: tuple[list[str], list[str | None]],
+        texts: tuple[list[str], list[str | None], list[str | None]],
         baseline: BaselineStanding,
     ) -> pa.RecordBatch:
         schema = arrow_schema(METER_PROFILES)
@@ -175,7 +195,7 @@ class ProfilePass:
             "has_weather": sufficiency.weather_share >= WEATHER_KNOWN_SHARE,
             "interval_minutes": group.window.interval_minutes,
             "features": list_rows(scored.examination.features, schema.field("features").type),
-            "detections": self._build_detections(scored, sufficiency, statuses, schema.field("detections").type),
+            "detections": self._build_detections(scored, texts, schema.field("detections").type),
             "changes": build_changes(scored, measured, schema.field("changes").type),
             "capabilities": build_capabilities(scored, measured, self.scorer, self.rules.tiers, schema.field("capabilities").type),
             "availabilities": build_availabilities(scored, measured, schema.field("availabilities").type),
@@ -188,7 +208,7 @@ class ProfilePass:
         return pa.RecordBatch.from_arrays([build_column(columns[field.name], field.type) for field in schema], schema=schema)
 
     def _build_detections(
-        self, scored: Scored, sufficiency: Sufficiency, statuses: tuple[list[str], list[str | None]], kind: pa.ListType
+        self, scored: Scored, texts: tuple[list[str], list[str | None], list[str | None]], kind: pa.ListType
     ) -> pa.ListArray:
         meters = scored.probability.shape[0]
         present = scored.present_probability.reshape(-1)
@@ -198,10 +218,10 @@ class ProfilePass:
             "present_probability": present,
             "is_present": pa.array(present >= PRESENT_FROM, mask=np.isnan(present)),
             "tier": name_tiers(weigh_answer(present), self.rules.tiers),
-            "status": statuses[0],
-            "status_reason": statuses[1],
+            "status": texts[0],
+            "status_reason": texts[1],
             **change_dates(scored),
-            "evidence": describe_evidence(scored, self.scorer, sufficiency.days_seen),
+            "evidence": texts[2],
         }
         owner = np.repeat(np.arange(meters), len(ASSET_CLASSES))
         return group_by_meter(build_structs(columns, kind.value_type), owner, meters, kind)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.simulate.behaviours.catalogue import Timing, list_behaviours
+from fmar_spark.simulate.behaviours.catalogue import Timing, list_behaviours, name_behaviours
 from fmar_spark.simulate.behaviours.draws import draw_behaviours
 from fmar_spark.simulate.plan import (
     BUSINESSES,
@@ -24,7 +24,7 @@ from fmar_spark.simulate.weather import AREA_WEIGHT, GSP_AREAS, LONDON_GROUP
 HOME_WEIGHT: Final = (0.25, 0.50, 0.25)
 BUSINESS_WEIGHT: Final = (0.11, 0.10, 0.16, 0.06, 0.08, 0.08, 0.14, 0.08, 0.06, 0.13)
 HOME_CONFUSER: Final = {
-    "immersion": 0.22,
+    "immersion": 0.26,
     "storage_heating": 0.07,
     "electric_shower": 0.28,
     "direct_heating": 0.10,
@@ -68,6 +68,8 @@ TYPICAL_BUSINESS_KW: Final = {
     "shared_building": 9.0,
 }
 SHORTEST_STAY_DAYS: Final = 28
+DIVERTER_SHARE: Final = 0.14
+"""Homes with solar PV whose tank takes what would be exported, beside those of the catalogue. Source: chosen by hand."""
 
 
 class Life(NamedTuple):
@@ -173,6 +175,11 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)
     has_ev = is_asset[:, ASSET_CLASSES.index(AssetClass.EV)]
     charging = draw_behaviours(open_stream(plan.seed, block, "charging"), AssetClass.EV, ~is_domestic)
+    water = draw_behaviours(open_stream(plan.seed, block, "water"), "immersion", ~is_domestic)
+    has_sun = is_asset[:, ASSET_CLASSES.index(AssetClass.SOLAR_PV)]
+    diverts = is_domestic & has_sun & (open_stream(plan.seed, block, "diverting").random(meters) < DIVERTER_SHARE)
+    is_lookalike[:, CONFUSERS.index("immersion")] |= diverts
+    water = np.where(diverts, name_behaviours("immersion").index("immersion_solar_divert"), water)
     weights = np.array(AREA_WEIGHT, dtype=np.float64)
     weights[list(GSP_AREAS).index(LONDON_GROUP)] *= mix.london
     return Population(
@@ -186,7 +193,7 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
         is_asset=is_asset,
         is_plain=is_plain,
         charging=charging,
-        water=draw_behaviours(open_stream(plan.seed, block, "water"), "immersion", ~is_domestic),
+        water=water,
     )
 
 

@@ -33,6 +33,9 @@ LEAST_SURPLUS_KW: Final = 1.4
 """Power from which a charge point can follow surplus generation: 6 A (EN 61851)."""
 LATE_KWH: Final = 1.0
 """Energy that surplus did not give, from which the night makes up for it."""
+PAUSING_SHARE: Final = 0.2
+"""Drivers with one pause of weeks or months. Source: chosen by hand after gaps of the sites OSL and ASK."""
+LONGEST_PAUSE_DAYS: Final = 150.0
 NIGHT_SLOTS: Final = (42, 63)
 """Local slots in which a supplier chooses: 21:00 to 07:30."""
 
@@ -87,7 +90,11 @@ def _draw_driver(rng: np.random.Generator, number: Ints, is_there: Floats, tarif
     careful = rng.random(meters) < 0.8
     rating_share = np.where(careful, rng.normal(0.97, 0.025, meters), rng.uniform(0.86, 1.0, meters)).clip(0.86, 1.02)
     home_start = np.where(rng.random(meters) < 0.75, rng.normal(35.0, 4.0, meters), rng.uniform(14, 46, meters))
-    often = rng.random(meters) ** 2 * np.where(timing == Timing.ON_ARRIVAL, 0.8, 0.1)
+    own_start = draw_within(rng, read_ranges(car, number, lambda how: how.arrives or (np.nan, np.nan)))
+    home_start = np.where(np.isnan(own_start), home_start, own_start)
+    most_again = read_each(car, number, lambda how: how.most_again or np.nan)
+    usual_again = rng.random(meters) ** 2 * np.where(timing == Timing.ON_ARRIVAL, 0.8, 0.1)
+    often = np.where(np.isnan(most_again), usual_again, rng.random(meters) * most_again)
     return _Driver(
         is_there=is_there,
         timing=timing,
@@ -115,6 +122,9 @@ def _sessions(rng: np.random.Generator, driver: _Driver, calendar: Calendar) -> 
     varies = 1.0 - driver.steadiness[:, None]
     swing = np.exp(0.6 * varies * correlated_noise(rng.standard_normal((meters, days)), 12.0))
     gone = correlated_noise(rng.standard_normal((meters, days)), 8.0) > rng.uniform(1.6, 3.0, (meters, 1))
+    pause = rng.uniform(-LONGEST_PAUSE_DAYS, days, meters)[:, None]
+    lasts = np.where(rng.random(meters) < PAUSING_SHARE, rng.uniform(25.0, LONGEST_PAUSE_DAYS, meters), 0.0)[:, None]
+    gone |= (np.arange(days) >= pause) & (np.arange(days) < pause + lasts)
     weekly = (rng.gamma(6.0, 1 / 6.0, (meters, 7)) ** varies)[:, calendar.weekday]
     work = (driver.timing == Timing.WORK)[:, None]
     chance = driver.day_chance[:, None] * swing * weekly * np.where(work & calendar.is_rest_day[None], 0.08, 1.0)

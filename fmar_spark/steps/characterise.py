@@ -1,8 +1,8 @@
 """Derives what every eligible meter can do: one heavy pass to profiles, then cheap projections to gold."""
 
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -12,12 +12,16 @@ from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.listed_events import ListedEvent
+from fmar_spark.engine.arrow_columns import cut_whole_keys
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.registry import choose_scorer
+from fmar_spark.profiling.event_book import EventBook, build_event_book
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
+from fmar_spark.profiling.windows import WeatherBook
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, name_meters, read_eligible_days
 from fmar_spark.steps.replacement_check import require_likeness
@@ -42,11 +46,29 @@ PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]],
     (AVAILABILITY, list_availabilities),
     (BASELINES, list_baselines),
 )
+MOST_MEMBERS: Final = 500
+"""Meters of each group from which its share and depth of response are learnt. Source: the share is then known to 2 %."""
 _log = logging.getLogger(__name__)
 
 
+class ListedEvents(NamedTuple):
+    """Events whose times a user knows."""
+
+    events: Sequence[ListedEvent] = ()
+    portfolio_of: Mapping[str, str] = {}
+    """By series id or MPAN."""
+
+
 @limit_tables(READS, WRITES)
-def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...], *, accepts_drop: bool = False) -> Written:
+def run(
+    store: TableStore,
+    run: Run,
+    settings: Settings,
+    meters: tuple[str, ...],
+    listed: ListedEvents | None = None,
+    *,
+    accepts_drop: bool = False,
+) -> Written:
     """Characterise the eligible meters and replace their rows in silver.meter_profiles and gold.
 
     A run over all meters replaces the tables whole, so a meter that may no longer be looked at vanishes; a run over named
@@ -57,6 +79,7 @@ def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]
         run: its run date is the last day of readings that is examined; none = the newest.
         settings: of the run.
         meters: MPANs or series ids; empty = every eligible meter.
+        listed: events whose times are known; None = none.
         accepts_drop: replace gold however many meters lose their answer and however much was rejected.
 
     Raises:
@@ -67,12 +90,14 @@ def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]
     meter_days = read_eligible_days(store, days, where)
     scorer = choose_scorer(settings.learning)
     _log.info("characterise: classifier %s, readings up to %s", scorer.version, days.until_date)
+    weather = collect_weather(store, settings.characterise.max_weather_areas)
     profile_pass = ProfilePass(
         scorer=scorer,
-        weather=collect_weather(store, settings.characterise.max_weather_areas),
+        weather=weather,
         rules=read_profile_rules(settings),
         run_id=run.run_id,
         run_date=days.until_date,
+        events=_learn_events(store, read_eligible_days(store, days), weather, (listed or ListedEvents(), settings)),
     )
     chunking = settings.characterise
     profiles = map_whole_keys(meter_days, "mpan_id", profile_pass, METER_PROFILES, chunking.meters_per_chunk, chunking.partitions)
@@ -90,3 +115,33 @@ def run(store: TableStore, run: Run, settings: Settings, meters: tuple[str, ...]
         _log.info("characterise: %s", contract.full_name)
         store.overwrite(project(stored.where(where) if where else stored), contract, where)
     return Written({"meters": written}, rows_kept=written)
+
+
+def _learn_events(store: TableStore, meter_days: DataFrame, weather: WeatherBook, what: tuple[ListedEvents, Settings]) -> EventBook:
+    """The listed events by MPAN, with what up to ``MOST_MEMBERS`` members of each group showed."""
+    listed, settings = what
+    if not listed.events:
+        return EventBook()
+    names = list(listed.portfolio_of)
+    series = store.rows_of(SERIES, "series_id", names).collect() if names and store.has(SERIES) else []
+    mpan_of = {name: name for name in names} | {row["series_id"]: row["mpan_id"] for row in series}
+    book = build_event_book(listed.events, {mpan_of[name]: portfolio for name, portfolio in listed.portfolio_of.items()})
+    points = store.read(METER_POINTS).select("boundary_mpan_id", "gsp_group_id").distinct().orderBy(F.xxhash64("boundary_mpan_id"))
+    members: dict[str, list[str]] = {}
+    for row in points.toLocalIterator():
+        mine = members.setdefault(book.name_group(row["boundary_mpan_id"], row["gsp_group_id"]), [])
+        if len(mine) < MOST_MEMBERS:
+            mine.append(row["boundary_mpan_id"])
+    wanted = [mpan for name, mine in members.items() if name for mpan in mine]
+    rows = meter_days.where(F.col("mpan_id").isin(wanted)).orderBy("mpan_id").toArrow() if wanted else None
+    chunks = cut_whole_keys(rows.to_batches(), "mpan_id", settings.characterise.meters_per_chunk) if rows is not None else ()
+    learnt = book.learn_groups(chunks, weather, settings.sufficiency.window_months)
+    for name, group in learnt.groups.items():
+        _log.info(
+            "characterise: %s: %.0f %% of %s members answer %s listed events",
+            name,
+            100 * group.share,
+            group.members,
+            len(book.times[name].start),
+        )
+    return learnt

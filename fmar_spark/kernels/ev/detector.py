@@ -11,7 +11,14 @@ import numpy as np
 
 from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import RISE_KW, Charging, EvSearch, find_charging
-from fmar_spark.kernels.usage_patterns import contrast_seasons, describe_usage, measure_roughness, measure_sharpness
+from fmar_spark.kernels.usage_patterns import (
+    contrast_seasons,
+    describe_usage,
+    find_high_energy,
+    measure_roughness,
+    measure_second_spread,
+    measure_sharpness,
+)
 from fmar_spark.kernels.window import (
     Bools,
     Events,
@@ -41,6 +48,12 @@ FEATURES: Final = (
     Feature("ev_long_share", "share", "Sessions of 2.5 hours or more."),
     Feature("ev_start_spread", "share", "Sessions that start outside the busiest hour and a half."),
     Feature("ev_end_spread", "share", "Sessions that end outside the busiest hour and a half."),
+    Feature(
+        "ev_start_spread_beyond_two",
+        "share",
+        "Sessions that start outside the two busiest hour-and-a-halfs: a heater on a timer has one or two starts a day.",
+    ),
+    Feature("ev_high_kwh", "kWh", "Energy below which 90 % of the sessions lie: a tank takes less than a car."),
     Feature("ev_gap_cv", "ratio", "Standard deviation over mean of the days from one day with a session to the next."),
     Feature("ev_per_active_day", "sessions", "Sessions a day with one."),
     Feature("ev_edge_mismatch", "ratio", "Difference of the step up and the step down over the power, mean of the sessions."),
@@ -76,6 +89,8 @@ MOST_DOUBT: Final = 0.5
 """Relative error of a power whose blocks look nothing like charging."""
 LIKELY: Final = 1.0
 """Likeness at which half of that error is left."""
+HIGH_SHARE: Final = 0.9
+"""Share of the sessions below which the usual highest energy lies."""
 METER_STEP_KW: Final = 0.002
 """Resolution of a GB meter: 1 Wh in a half-hour. Source: watt-hour registers of GB smart meters."""
 
@@ -156,6 +171,8 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
         "ev_long_share": pattern.long_share,
         "ev_start_spread": pattern.start_spread,
         "ev_end_spread": pattern.end_spread,
+        "ev_start_spread_beyond_two": measure_second_spread(sessions.meter, sessions.start, len(seen), slots_per_day),
+        "ev_high_kwh": find_high_energy(sessions, len(seen), HIGH_SHARE),
         "ev_gap_cv": pattern.gap_cv,
         "ev_per_active_day": pattern.per_active_day,
         "ev_edge_mismatch": pattern.mismatch,

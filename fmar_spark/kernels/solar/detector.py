@@ -37,6 +37,11 @@ FEATURES: Final = (
         "share",
         "Sunny hours below half the base load less dark ones from 06:00 to 22:00: a battery that covers the load does so after sunset too.",
     ),
+    Feature(
+        "pv_dark_below_share",
+        "share",
+        "Days below half the base load, in the dark hour that has most of them, in the best twelve weeks: no sun holds load low there.",
+    ),
     Feature("pv_low_noon", "ratio", "How far the lowest sunny hours lie below zero, over the base load."),
     Feature("pv_season_contrast", "ratio", "How much deeper noon lies in bright months than in dull ones, over the mean load."),
     Feature("pv_clear_correlation", "correlation", "Fall of mean power with the clear sky, means of hour and block taken out."),
@@ -244,6 +249,7 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
     return Evidence(
         below_base_share=_best_blocks(_mean_where(sunny, below) - _mean_where(dark, below)),
         below_over_evening=_best_blocks(_mean_where(sunny, below) - _mean_where(dark & _IS_WAKING, below)),
+        dark_below=_best_blocks(np.where(dark.any(axis=2), np.where(dark, below, 0.0).max(axis=2, initial=0.0), np.nan)),
         low_noon=_best_blocks(-_mean_where(sunny, blocks.low_kw) / np.maximum(base_days_kw, 0.01)),
         season_contrast=_contrast_seasons(dark_kw - noon_kw, blocks),
         clear_correlation=-_correlate_clear(blocks.mean_kw, blocks),
@@ -340,6 +346,7 @@ def _list_features(
         "pv_sky_block_share": np.where(has_sky, follows, np.nan),
         "pv_below_base_share": evidence.below_base_share,
         "pv_below_noon_over_evening": evidence.below_over_evening,
+        "pv_dark_below_share": evidence.dark_below,
         "pv_low_noon": evidence.low_noon,
         "pv_season_contrast": evidence.season_contrast,
         "pv_clear_correlation": evidence.clear_correlation,

@@ -24,6 +24,7 @@ class Evidence(NamedTuple):
 
     below_base_share: Floats
     below_over_evening: Floats
+    dark_below: Floats
     low_noon: Floats
     season_contrast: Floats
     clear_correlation: Floats

@@ -63,6 +63,10 @@ class Charging(NamedTuple):
     """Usual energy of a session."""
     energy_spread: tuple[float, float] = (0.2, 0.75)
     """Standard deviation of its logarithm from day to day."""
+    arrives: tuple[float, float] | None = None
+    """Local slot at which it usually arrives; None = mostly in the late afternoon."""
+    most_again: float | None = None
+    """Second sessions of a day for each first one, at most; None = as the timing has it."""
     cars: int = 1
     is_steady: bool = False
     """Plugged in by routine, whatever the week needs."""
@@ -116,7 +120,7 @@ _CARS: Final = (
     Behaviour(
         "ev_off_peak_nightly_7kw",
         AssetClass.EV,
-        0.18,
+        0.15,
         0.2,
         "A 7 kW car that charges at the off-peak start nearly every night: GB's commonest pattern on such a tariff.",
         TARIFF_TERMS,
@@ -136,7 +140,7 @@ _CARS: Final = (
     Behaviour(
         "ev_off_peak_some_nights",
         AssetClass.EV,
-        0.12,
+        0.11,
         0.0,
         "A car that charges at the off-peak start now and then, up to four nights a week.",
         TARIFF_TERMS,
@@ -146,7 +150,7 @@ _CARS: Final = (
     Behaviour(
         "ev_weekly_fill",
         AssetClass.EV,
-        0.05,
+        0.04,
         0.0,
         "One long session a week, at a three-phase 11 or 22 kW charge point or a 7 kW one.",
         SESSIONS,
@@ -156,7 +160,7 @@ _CARS: Final = (
     Behaviour(
         "ev_daily_top_up",
         AssetClass.EV,
-        0.13,
+        0.10,
         0.0,
         "Plugged in on arrival nearly every day, to replace what the day took.",
         SESSIONS,
@@ -164,9 +168,37 @@ _CARS: Final = (
         Charging(Timing.ON_ARRIVAL, (3.3, 3.6, 7.2), (0.4, 0.95), (2.0, 12.0), (0.3, 0.9)),
     ),
     Behaviour(
+        "ev_plug_in_hybrid",
+        AssetClass.EV,
+        0.10,
+        0.0,
+        "A plug-in hybrid or a small battery on a weak lead: short sessions, on many days twice.",
+        SESSIONS,
+        "one power between a heater's and 3.7 kW at hours that are never the same two",
+        Charging(
+            Timing.ON_ARRIVAL,
+            (2.6, 2.9, 3.3, 3.4, 3.5, 3.6, 3.7),
+            (0.3, 0.95),
+            (2.5, 9.0),
+            (0.25, 0.65),
+            arrives=(26.0, 41.0),
+            most_again=1.0,
+        ),
+    ),
+    Behaviour(
+        "ev_by_day",
+        AssetClass.EV,
+        0.06,
+        0.0,
+        "At home by day: plugged in between the errands of the morning and the afternoon.",
+        SESSIONS,
+        "constant power by day, dull days as bright ones, with starts that scatter over hours",
+        Charging(Timing.ON_ARRIVAL, (2.3, 3.0, 3.4, 3.6, 3.7, 7.2), (0.1, 0.8), (3.0, 16.0), (0.25, 0.7), arrives=(16.0, 31.0)),
+    ),
+    Behaviour(
         "ev_evening",
         AssetClass.EV,
-        0.22,
+        0.16,
         0.0,
         "Plugged in on arrival on some days of the week.",
         SESSIONS,
@@ -176,7 +208,7 @@ _CARS: Final = (
     Behaviour(
         "ev_two_cars",
         AssetClass.EV,
-        0.05,
+        0.04,
         0.0,
         "Two cars on one off-peak tariff, each on its own nights.",
         TARIFF_TERMS,
@@ -186,7 +218,7 @@ _CARS: Final = (
     Behaviour(
         "ev_smart_pieces",
         AssetClass.EV,
-        0.08,
+        0.07,
         0.0,
         "Charged in half-hours that a supplier chooses, at night and sometimes by day.",
         TARIFF_TERMS,
