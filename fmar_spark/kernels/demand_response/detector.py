@@ -55,7 +55,9 @@ METHOD: Final = Method(
     found="Every day is compared with similar days around it. Dips with two sharp edges, more and deeper than the meter's own bumps, "
     "at the same hours or of the same length, on the same days as its neighbours', and followed by a rebound, speak for load that is held "
     "back. Where the load usually deviates from expectation by more than 35 %, as in nearly every single home, nothing is said. A dip on "
-    "every working day of one season surprises on no day, so it is sought in winter's mean working day against the other seasons'.",
+    "every working day of one season surprises on no day, so it is sought in winter's mean working day against the other seasons'. "
+    "Events whose times are known (`--events`) are compared with the same clock hours of all other days, and the members of a portfolio or "
+    "an area with each other: their evidence then takes the place of all this, in homes too.",
     sized="`rated_kw` is the median of what the likely events held back on average, of the ten deepest dips where no event is likely.",
     dated="The daily mark is the energy held back in likely events.",
 )

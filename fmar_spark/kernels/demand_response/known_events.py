@@ -14,7 +14,7 @@ from fmar_spark.kernels.window import Events, Floats, Ints
 from fmar_spark.units import HOURS_PER_SLOT
 
 BEFORE_SLOTS: Final = 4
-"""Half-hours before an event whose deviation tells something of the hours of the event."""
+"""Half-hours before an event whose deviation lasts into it in part."""
 LEAST_EVENTS: Final = 5
 """Events that were read below which nothing is said."""
 LEAST_QUIET: Final = 15
@@ -36,6 +36,7 @@ NULL_SPREAD: Final = 1.15
 LEAST_LAW: Final = 1e-4
 """Density below which no score is held to fall of those who answer nothing: something else may have happened."""
 ROUNDS: Final = 60
+"""Steps of the fit of a group, after which its share moves no more."""
 
 
 class KnownEvents(NamedTuple):
