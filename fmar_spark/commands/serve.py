@@ -19,11 +19,12 @@ from fmar_spark.services.capability.sample import (
     fill_from_assets,
     list_guests,
 )
-from fmar_spark.services.capability.served_model import ModelSource
+from fmar_spark.services.capability.served_model import ModelSource, ServedModel
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import PartyPlan, open_register
 from fmar_spark.services.register.register_app import build_app
 from fmar_spark.services.register.sample import describe_sample, prepare_sample
+from fmar_spark.services.web.problems import BusyError
 from fmar_spark.services.web.server import run_server
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.run_options import RunOptions, is_address, require_lake
@@ -78,9 +79,18 @@ def prepare_reads(settings: Settings) -> tuple[PartyPlan, ...]:
     if not publish_read_model.publish_if_changed(lake, folder):
         return ()
     with closing(RegisterDatabase(settings.agreements)) as register:
-        model = ModelSource(folder, settings.reads.check_seconds).current()
+        model = _open_model(lake, folder)
         fill_from_assets(register, model.find(OF_MODEL, {}))
         return fill_deliveries(register, model.find(DECLARED, {}))
+
+
+def _open_model(lake: str, folder: Path) -> ServedModel:
+    """The file that is published; made anew where it is of an older version's layout."""
+    try:
+        return ModelSource(folder, 0).current()
+    except BusyError:
+        publish_read_model.publish(lake, folder, None)
+        return ModelSource(folder, 0).current()
 
 
 def choose_settings(options: RunOptions, database: str | None) -> Settings:

@@ -4,6 +4,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from reads_world import write_reads_lake
@@ -14,7 +15,7 @@ from fmar_spark.commands import serve
 from fmar_spark.commands.serve import prepare_reads
 from fmar_spark.domain.markets import ClaimState
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.engine.model_file import FOLDER, read_manifest
+from fmar_spark.engine.model_file import FOLDER, MANIFEST, digest_file, read_manifest
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.sample import OF_LAKE, OF_MODEL, REGISTER_FILE, describe_reads, list_guests
 from fmar_spark.services.capability.served_model import ModelSource
@@ -101,3 +102,15 @@ def test_a_lake_that_mirrors_a_register_is_served_with_it(settings: Settings, tm
     (tmp_path / REGISTER_FILE).touch()
     assert serve.choose_settings(options, None).agreements.database_url == f"sqlite:///{tmp_path / REGISTER_FILE}"
     assert serve.choose_settings(options, "sqlite:///other.db").agreements.database_url == "sqlite:///other.db"
+
+
+def test_a_file_of_an_older_layout_is_published_anew(settings: Settings) -> None:
+    folder = Path(settings.lake.root) / FOLDER
+    manifest = read_manifest(folder)
+    with duckdb.connect(str(folder / manifest.file)) as connection:
+        connection.execute("ALTER TABLE area_capability DROP COLUMN share_appeared")
+    digest = digest_file(folder / manifest.file)
+    size = (folder / manifest.file).stat().st_size
+    (folder / MANIFEST).write_text(manifest.model_copy(update={"sha256": digest, "bytes": size}).model_dump_json(), encoding="utf-8")
+    prepare_reads(settings)
+    assert ModelSource(folder, 0).current().manifest.published_at > manifest.published_at
