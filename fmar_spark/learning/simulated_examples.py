@@ -151,7 +151,7 @@ def _read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[
     ends = np.where(assets.removed_slot[mine] < 0, slots, np.minimum(assets.removed_slot[mine], slots))
     stay_days = (ends - begins) / clock.SLOTS_PER_DAY
     labels[row, column] = np.where(stay_days >= LEAST_STAY_DAYS, 1.0, np.where(stay_days <= 0, 0.0, np.nan))
-    present[row, column] = ends >= slots
+    present[row, column] = (ends >= slots) & (begins < slots)
     for asset, size in SIZE_LABELS:
         is_asset = column == ASSET_CLASSES.index(asset)
         truth = getattr(assets, size.truth)[mine][is_asset]

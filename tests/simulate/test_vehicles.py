@@ -67,7 +67,7 @@ def test_energy_varies_from_night_to_night_while_power_does_not(cars: Vehicles) 
     daily = by_day(cars, rows)
     spread = np.array([day[day > 0.5].std() / day[day > 0.5].mean() for day in daily])
     assert np.median(spread) > 0.2
-    top = np.quantile(cars.power_kw[rows], 0.99, axis=1)
+    top = np.quantile(cars.power_kw[rows], 0.999, axis=1)
     assert (np.abs(top / cars.life.size_kw[rows] - 0.95) < 0.12).all()
 
 
