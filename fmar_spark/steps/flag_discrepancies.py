@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.deliveries import DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICES
-from fmar_spark.contracts.register import DISPUTES, OVERRIDES
+from fmar_spark.contracts.register import AGREEMENTS, DISPUTES, OVERRIDES
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
@@ -19,10 +19,11 @@ from fmar_spark.transforms.discrepancies import (
     list_markets,
     list_notices,
     list_overrides,
+    list_proven,
     update_flags,
 )
 
-READS: Final = (OVERRIDES, CAPABILITY, DELIVERY_EVIDENCE, DELIVERY_CHECKS, DISCREPANCIES, DISPUTES)
+READS: Final = (OVERRIDES, AGREEMENTS, CAPABILITY, DELIVERY_EVIDENCE, DELIVERY_CHECKS, DISCREPANCIES, DISPUTES)
 WRITES: Final = (DISCREPANCIES, NOTICES)
 KEPT_NOTICES_DAYS: Final = 90
 """Flags that changed so long ago have had their notices written."""
@@ -48,7 +49,8 @@ def run(store: TableStore, run: Run, settings: DeliverySettings) -> Written:
     since = F.lit(run.started_at - timedelta(days=KEPT_NOTICES_DAYS))
     recent = store.read(DISCREPANCIES).where(F.col("updated_at") >= since)
     disputes = store.read_or_empty(DISPUTES).where(F.col("known_from_at") >= since)
-    notices = store.insert_new(list_notices(recent, own).unionByName(list_dispute_notices(disputes, own)), NOTICES)
+    proven = list_proven(store.read_or_empty(AGREEMENTS), run.started_at)
+    notices = store.insert_new(list_notices(recent, proven, own).unionByName(list_dispute_notices(disputes, own)), NOTICES)
     states = store.read(DISCREPANCIES).groupBy("state").count().collect()
     counts = {"flags_written": written, "notices": notices} | {f"flags_{row['state']}": row["count"] for row in states}
     return Written(counts, written)

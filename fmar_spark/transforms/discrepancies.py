@@ -19,6 +19,8 @@ OBSERVED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """For each parameter that can be over-declared the column of gold.capability that is observed, and those of which the largest is
 the most that observation allows."""
+CLAIM: Final = ("mpan_id", "amsid", "fsp_id")
+UNPROVEN: Final = "what the meter measured is shown once the claim to the asset is verified"
 DELIVERED: Final = "delivered_kwh"
 SUSPECT: Final = ("suspect", "one_of_several_suspect")
 
@@ -156,11 +158,26 @@ def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, dateti
     )
 
 
-def list_notices(flags: DataFrame, run: tuple[str, datetime]) -> DataFrame:
+def list_proven(agreements: DataFrame, at: datetime) -> DataFrame:
+    """Assets and FSPs with a right in force whose claim is verified: mpan_id, amsid, fsp_id and a true ``is_proven``.
+
+    Args:
+        agreements: silver.agreements.
+        at: the moment at which the right is in force.
+    """
+    is_valid = (F.col("valid_from_at") <= F.lit(at)) & (F.col("valid_to_at").isNull() | (F.col("valid_to_at") > F.lit(at)))
+    verified = agreements.where(F.col("known_to_at").isNull() & (F.col("claim_state") == "verified") & is_valid)
+    return verified.select(*CLAIM).distinct().withColumn("is_proven", F.lit(True))
+
+
+def list_notices(flags: DataFrame, proven: DataFrame, run: tuple[str, datetime]) -> DataFrame:
     """Rows of ops.notices: everything that the recipients of flags are to hear by now, each with the same id whenever it is made.
+
+    An FSP whose claim to the asset is not verified hears that there is a flag, and nothing of what the meter measured.
 
     Args:
         flags: gold.discrepancies.
+        proven: of ``list_proven``.
         run: id of the run, and when it began.
     """
     opened = flags.withColumn("change", F.lit("opened")).withColumn("stand", F.lit(""))
@@ -168,7 +185,8 @@ def list_notices(flags: DataFrame, run: tuple[str, datetime]) -> DataFrame:
     stand = F.concat_ws(",", "severity", F.col("is_sustained").cast("string"), F.col("is_material").cast("string"))
     updated = flags.where(is_updated).withColumn("change", F.lit("updated")).withColumn("stand", stand)
     cleared = flags.where(F.col("state") == "cleared").withColumn("change", F.lit("cleared")).withColumn("stand", F.lit(""))
-    due = opened.unionByName(updated).unionByName(cleared).withColumn("recipient", F.explode("recipients"))
+    changes = opened.unionByName(updated).unionByName(cleared).join(proven, list(CLAIM), "left")
+    due = _withhold_measured(changes.withColumn("recipient", F.explode("recipients")))
     said = (*SUBJECT, "severity", "state", "declared", "observed", "observed_upper", "is_sustained", "is_material", "evidence", "opened_at")
     named = due.withColumn("notice_id", F.sha2(F.concat_ws("\x1f", "flag_id", "change", "stand", "recipient"), 256))
     body = F.to_json(F.struct("notice_id", "flag_id", "change", "recipient", *said, "updated_at", "cleared_at"))
@@ -220,6 +238,13 @@ def _grade(rows: DataFrame, rules: FlagRules) -> DataFrame:
     graded = rows.withColumns({"is_material": is_material, "is_sustained": is_sustained})
     severity = F.when(F.col("is_material") & F.col("is_sustained") & (share >= 0.5), "high").when(F.col("is_material"), "medium")
     return graded.withColumn("severity", severity.otherwise("low"))
+
+
+def _withhold_measured(due: DataFrame) -> DataFrame:
+    """What the meter measured stays out of notices to an FSP whose claim is not verified."""
+    is_withheld = F.startswith("recipient", F.lit("fsp:")) & F.col("is_proven").isNull()
+    shown = {name: F.when(~is_withheld, F.col(name)) for name in ("observed", "observed_upper")}
+    return due.withColumns(shown | {"evidence": F.when(is_withheld, F.lit(UNPROVEN)).otherwise(F.col("evidence"))})
 
 
 def _list_recipients() -> Column:

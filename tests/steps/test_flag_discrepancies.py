@@ -14,7 +14,7 @@ from inbox_world import SECRET, open_inbox
 
 from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS, NOTICES
-from fmar_spark.contracts.register import DISPUTES, OVERRIDES
+from fmar_spark.contracts.register import AGREEMENTS, DISPUTES, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import start_run
@@ -73,6 +73,12 @@ def flag(store: TableStore) -> list[dict[str, Any]]:
     return sorted((row.asDict() for row in store.read(DISCREPANCIES).collect()), key=lambda row: row["kind"])
 
 
+def shown(store: TableStore, change: str) -> set[tuple[str, str, float | None]]:
+    """Kind, recipient and what the meter measured, of every notice of that change."""
+    bodies = [(row["recipient"], json.loads(row["body"])) for row in store.read(NOTICES).where(f"change = '{change}'").collect()]
+    return {(body["kind"], recipient, body.get("observed")) for recipient, body in bodies}
+
+
 def send(store: TableStore, receiver: Receiver | Sender, attempts: int = 3) -> dict[str, int]:
     return send_notices.run(store, start_run("send_notices", TODAY, ""), receiver, RetryRules(attempts, 1)).counts
 
@@ -108,6 +114,7 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     assert override["evidence"] == "rated_kw 50.00 kW declared since 2025-12-31, 12.00 observed and at most 15.00 in 40 events"
     assert override["recipients"] == ["fsp:ALPHA", "dno:20"]
     assert (delivery["state"], delivery["severity"], delivery["recipients"]) == ("open", "medium", ["fsp:ALPHA"])
+    assert shown(store, "opened") == {("override", "fsp:ALPHA", None), ("override", "dno:20", 12.0), ("delivery", "fsp:ALPHA", None)}
     assert flag(store) == [delivery, override]
     killed = Receiver(dies_after=2)
     with pytest.raises(KeyboardInterrupt):
@@ -124,7 +131,10 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     assert {json.loads(body)["notice_id"] for _, _, body in inbox.seen} == set(inbox.ids)
 
     put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=40))])
+    right = {"agreement_id": "a", "version": 1, "market": "dso_local", "primacy_tier": 1, "is_exclusive": True, "claim_state": "verified"}
+    put(store, tmp_path, AGREEMENTS, [PLACE | words | dates | right])
     updated, _ = flag(store)
+    assert shown(store, "updated") == {("delivery", "fsp:ALPHA", 5.0), ("delivery", "dno:20", 5.0)}
     assert (updated["flag_id"], updated["severity"], updated["is_sustained"]) == (delivery["flag_id"], "high", True)
     assert updated["recipients"] == ["fsp:ALPHA", "dno:20"]
     put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("not_assessable", None)])
