@@ -80,7 +80,7 @@ def verify_delivery(
     "flags",
     Job(
         "flag_discrepancies",
-        (OVERRIDES, DISPUTES, CAPABILITY, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS),
+        (AGREEMENTS, OVERRIDES, DISPUTES, CAPABILITY, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS),
         filled_by("flag_discrepancies"),
         needs_lake=True,
     ),
