@@ -72,7 +72,7 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
         Stage("The newest value of every half-hour into silver.readings", lambda: jobs.run("build_readings", {"continuous": False})),
         Stage(
             "What each connection can do: assets, sizes, dates, availability",
-            lambda: jobs.run("characterise", {"meters": None, "accept_drop": False}, LAST_DAY),
+            lambda: jobs.run("characterise", {"meters": None, "events": None, "portfolios": None, "accept_drop": False}, LAST_DAY),
         ),
         Stage("Baseline of the last week, each day from the days before it", lambda: jobs.run("predict_baseline", week, LAST_DAY)),
         Stage(

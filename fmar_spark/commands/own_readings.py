@@ -99,6 +99,6 @@ def plan_with_spark(jobs: Any, given: Mapping[str, Any]) -> list[Stage]:
     last_week = {"from_date": None, "to_date": None, "days": None, "last_week": True}
     return [
         Stage(TITLES[0], lambda: int(jobs.run("import_intervals", {**given, "dry_run": False}))),
-        Stage(TITLES[1], lambda: int(jobs.run("characterise", {"meters": None, "accept_drop": False}))),
+        Stage(TITLES[1], lambda: int(jobs.run("characterise", {"meters": None, "events": None, "portfolios": None, "accept_drop": False}))),
         Stage(TITLES[2], lambda: int(jobs.run("predict_baseline", last_week))),
     ]

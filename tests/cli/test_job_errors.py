@@ -34,7 +34,7 @@ def start(job: str, *arguments: str, **environment: str) -> subprocess.Completed
         (["--env", "nowhere"], "env: 'nowhere' found, one of azure, local, test wanted"),
         (["--run-date", "31/01/2026"], "--run-date: '31/01/2026' found, YYYY-MM-DD wanted"),
         (["--meters", "absent.txt"], "--meters: absent.txt: no such file or folder"),
-        (["--metres", "absent.txt"], "No such option: --metres (Possible options: --meters, --set)"),
+        (["--metres", "absent.txt"], "No such option: --metres (Possible options: --events, --meters, --set)"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_status_2(

@@ -169,7 +169,7 @@ def test_what_was_done_to_a_simulated_fleet_is_what_is_found(store: TableStore, 
     write_landing(FleetPlan(12, date(2023, 1, 1), date(2023, 1, 20), 3), landing, list(FAULTS))
     counts = ingest(store, landing)
     contents = {path.name: path.read_bytes() for path in landing.glob("*.json*")}
-    units = [unit for name, content in contents.items() if content for unit in read_units(name, content, DecodeRules())]
+    units = [unit for name, content in contents.items() for unit in read_units(name, content, DecodeRules())]
     assert counts["messages_in"] == len(units)
     accepted = {row["transaction_id"] for row in store.read(DIP_MESSAGES).select("transaction_id").collect()}
     assert len(accepted) == store.read(DIP_MESSAGES).count() == counts["accepted"]
