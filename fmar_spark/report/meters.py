@@ -65,7 +65,7 @@ _IMPLAUSIBLE: Final = """
         WHERE list_contains(warnings, 'value_error_code') GROUP BY ALL
         UNION ALL SELECT p.boundary_mpan_id, 'row', count(*) FROM bronze.quarantine JOIN silver.meter_points p USING (mpan_id)
         WHERE rule IN ('kwh_error_code', 'kwh_spike', 'kwh_lump') GROUP BY ALL
-    ) WHERE times > 0 GROUP BY ALL
+    ) WHERE times > 0 GROUP BY ALL ORDER BY mpan_id, what
 """
 """What of a meter's readings no answer rests on: half-hours of its history by verdict, messages with an error code, rejected rows."""
 
