@@ -118,7 +118,7 @@ def run_for_decisions(store: TableStore, run: Run, rows: pa.Table, unknown: Sequ
         store: the lake.
         run: for the journal, and the time of what is recorded.
         rows: its decisions and revocations, in the format of ``BASIS_SCHEMA``; of one meter and purpose the last counts.
-        unknown: meters of which it knows no decision: what it said before ends.
+        unknown: meters of which it knows no decision: what it granted before ends, objections stand.
         dip_basis: legal basis of households whose standing data say half-hourly consent; '' = none.
     """
     counts = {"rows": rows.num_rows, "changed": 0, "dip": 0}
@@ -128,7 +128,8 @@ def run_for_decisions(store: TableStore, run: Run, rows: pa.Table, unknown: Sequ
         counts["changed"] += _record(store, run, store.spark.createDataFrame(newest), UNLESS_OTHERS)
     if unknown:
         named = store.spark.createDataFrame(pa.table({"mpan_id": pa.array(list(unknown), pa.string())}))
-        ours = store.read_or_empty(LEGAL_BASES).where((F.col("source") == SERVICE) & F.col("valid_to_date").isNull())
+        is_objection = F.coalesce("state", F.lit(ConsentState.GRANTED.value)).isin(*OBJECTIONS)
+        ours = store.read_or_empty(LEGAL_BASES).where((F.col("source") == SERVICE) & F.col("valid_to_date").isNull() & ~is_objection)
         ended = ours.join(named, "mpan_id", "left_semi").withColumn("valid_to_date", F.lit(run.started_at.date()))
         counts["changed"] += _record(store, run, ended, CHANGED)
     if dip_basis:

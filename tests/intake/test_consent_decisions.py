@@ -32,6 +32,12 @@ def test_a_decision_becomes_a_row_that_expires() -> None:
     assert (row["valid_from_date"], row["expires_at"]) == (date(2026, 1, 1), NOW + timedelta(days=7))
 
 
+def test_an_objection_needs_no_expiry_and_a_grant_does() -> None:
+    found = read({"mpan": HOME, "state": "opted_out", "expires_at": None}, {"mpan": OTHER, "state": "granted", "reference_id": "r"})
+    assert [row["state"] for row in found.rows] == ["opted_out"]
+    assert [fault.rule for fault in found.faults] == ["consent_answer_expired"]
+
+
 def test_an_objection_does_not_expire() -> None:
     (row,) = read(GRANTED | {"state": "withdrawn"}).rows
     assert (row["state"], row["expires_at"], row["valid_to_date"]) == ("withdrawn", None, None)

@@ -76,6 +76,14 @@ def test_the_parties_concerned_see_it_and_no_others(served: Served, held: dict[s
     assert seen["ALPHA"].json() == seen["OFFICE"].json()
 
 
+def test_a_claim_that_is_not_verified_makes_nobody_a_party(served: Served, held: dict[str, Any]) -> None:
+    claimed = served.create("BRAVO", market="neso_bm")
+    assert (claimed["amsid"], claimed["claim_state"]) == (held["amsid"], "claimed")
+    path = f"/v1/disputes/{complain(served).json()['dispute_id']}"
+    seen = {party_id: served.call(party_id, "GET", path).status_code for party_id in ("ALPHA", "BRAVO", "SOUTHERN", "NESO")}
+    assert seen == {"ALPHA": 200, "BRAVO": 404, "SOUTHERN": 200, "NESO": 404}
+
+
 def test_a_network_disputes_an_agreement_and_a_flag_that_it_sees_and_no_single_check(served: Served, held: dict[str, Any]) -> None:
     flag = complain(served, "SOUTHERN", record_kind="flag", record_id="flag-1")
     assert (flag.status_code, flag.json()["fsp_id"]) == (201, "ALPHA")

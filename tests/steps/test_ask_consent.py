@@ -94,6 +94,8 @@ def test_a_revocation_counts_above_an_answer_and_a_public_task(homes: TableStore
     revoked = pa.Table.from_pylist(read_revocations(json.dumps({"revocations": sent}).encode(), datetime.now(UTC)), schema=BASIS_SCHEMA)
     refresh(homes, fake, revoked)
     assert refused(homes) == {ONE: "objected", TWO: "objected", THREE: None, BUSINESS: None}
+    record_legal_basis.run_for_decisions(homes, start_run("record_legal_basis", None, ""), BASIS_SCHEMA.empty_table(), [ONE, TWO])
+    assert (refused(homes)[ONE], refused(homes)[TWO]) == ("objected", "objected"), "a service that forgets does not undo an objection"
     homes.spark.conf.set(ADMITS_HOUSEHOLDS, "false")
     try:
         assert refused(homes)[THREE] == "households_not_admitted"

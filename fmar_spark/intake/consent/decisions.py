@@ -39,7 +39,7 @@ BASIS_SCHEMA: Final = pa.schema(
 class _Decision(msgspec.Struct, forbid_unknown_fields=False):
     mpan: str
     state: Literal["granted", "withdrawn", "opted_out", "none"]
-    expires_at: datetime
+    expires_at: datetime | None = None
     purpose: Literal["any", "characterisation", "verification"] = "any"
     basis: str = EXPLICIT_CONSENT
     reference_id: str | None = None
@@ -154,7 +154,7 @@ def read_revocations(body: bytes, now: datetime) -> list[dict[str, object]]:
 
 def _find_problem(decision: _Decision, wanted: set[str], seen: set[str], purpose: Purpose, now: datetime) -> tuple[str, str] | None:
     """Rule and reason, if a decision cannot be believed."""
-    ends = decision.expires_at
+    ends = (decision.expires_at or now) if decision.state == GRANTED else now + LONGEST
     problems = (
         (decision.mpan not in wanted, "consent_meter_not_asked", "a meter that was not in the question"),
         (decision.mpan in seen, "consent_decision_repeated", "a second decision about the same meter"),
@@ -194,7 +194,7 @@ def _build_row(decision: _Decision, now: datetime) -> dict[str, object]:
         "valid_to_date": decision.valid_to if is_granted else None,
         "verified_at": now,
         # An objection holds until the service says otherwise: silence must not bring a meter back.
-        "expires_at": decision.expires_at.astimezone(UTC) if is_granted else None,
+        "expires_at": decision.expires_at.astimezone(UTC) if is_granted and decision.expires_at else None,
     }
 
 

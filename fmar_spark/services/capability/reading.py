@@ -96,8 +96,12 @@ class _Sight(NamedTuple):
         return Part(named=(self.held or [_NOBODYS]) if is_few else None)
 
     def name_answer(self, *parts: object) -> str:
-        """The ETag of what these parts ask: the file never changes, so it is known before anything is read."""
-        seen = (self.model.manifest.sha256, self.resource.name, self.view.query, self.view.parameters, self.rights.mark)
+        """The ETag of what these parts ask: the file never changes, so it is known before anything is read.
+
+        It names the party too, since a page holds a cursor that is the party's own.
+        """
+        party_id = self.caller.party_id
+        seen = (self.model.manifest.sha256, party_id, self.resource.name, self.view.query, self.view.parameters, self.rights.mark)
         return f'"{hashlib.sha256(repr((seen, parts)).encode()).hexdigest()[:_ETAG_CHARACTERS]}"'
 
 

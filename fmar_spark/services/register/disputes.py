@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from fmar_spark.domain.markets import MARKETS_OF_ROLE, ClaimState, Market, Outcome, RecordKind, Role
 from fmar_spark.services.register.access import agreements_within, disputes_within, reach_of
 from fmar_spark.services.register.agreements import check_version
-from fmar_spark.services.register.claims import find_states
+from fmar_spark.services.register.claims import claim_of, find_states
 from fmar_spark.services.register.derived import Record
 from fmar_spark.services.register.parties import join_list, split_list
 from fmar_spark.services.register.records import SETTLED, Change, Draft, Row, find_one, find_page, known_at, valid_at
@@ -139,14 +139,16 @@ def _list_terms(change: Change, caller: Caller, complaint: Complaint) -> list[Ro
 
 
 def _list_concerned(change: Change, caller: Caller, complaint: Complaint, record: Record) -> str:
-    """Who raised it, whose record it is, who else holds rights to the asset now, and those who buy them."""
+    """Who raised it, whose record it is, who else holds rights to the asset now by a verified claim, and those who buy them."""
     of_asset = (AGREEMENTS.c.mpan_id == complaint.mpan_id, AGREEMENTS.c.amsid == complaint.amsid)
-    wanted = select(AGREEMENTS.c.fsp_id, AGREEMENTS.c.market).where(*of_asset, known_at(AGREEMENT, None), valid_at(AGREEMENT, change.now))
+    wanted = select(AGREEMENTS).where(*of_asset, known_at(AGREEMENT, None), valid_at(AGREEMENT, change.now))
     with change.database.seeing_everything(change.connection, change.reach):
-        rights = change.connection.execute(wanted).all()
-    buyers = _list_buyers(change.connection, complaint.mpan_id[:2], {Market(right.market) for right in rights})
+        rights = [dict(row) for row in change.connection.execute(wanted).mappings()]
+    states = find_states(change.database, change.connection, change.reach, rights, change.now)
+    proven = [right for right in rights if states[claim_of(right)] == ClaimState.VERIFIED]
+    buyers = _list_buyers(change.connection, complaint.mpan_id[:2], {Market(right["market"]) for right in proven})
     nearest = [caller.party_id, record.fsp_id]
-    others = sorted({*(right.fsp_id for right in rights), *buyers} - set(nearest))
+    others = sorted({*(right["fsp_id"] for right in proven), *buyers} - set(nearest))
     return join_list([*nearest, *others][:_MOST_PARTIES])
 
 

@@ -4,6 +4,7 @@ from reads_world import ALPHAS, ServedReads
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.engine.model_file import FOLDER
+from fmar_spark.services.capability import reading, resources
 from fmar_spark.services.capability.answers import AnswerMemory, Kept
 from fmar_spark.services.capability.rights import LiveRights
 from fmar_spark.services.capability.served_model import ModelSource
@@ -37,6 +38,13 @@ def test_an_answer_that_is_kept_is_the_same_answer(reads: ServedReads) -> None:
             first.headers.get("Link"),
         )
         assert reads.get("BRAVO", path).content != first.content
+
+
+def test_two_parties_of_a_role_share_no_answer_since_its_cursor_is_one_partys_own(reads: ServedReads) -> None:
+    resource = next(one for one in resources.RESOURCES if one.name == "assets")
+    callers = [Caller(party_id, "client", frozenset({Role.PLATFORM}), ()) for party_id in ("MARKET", "RIVAL", "MARKET")]
+    names = [reading._look(reads.http.app.state.reads, caller, resource).name_answer("page") for caller in callers]
+    assert names[0] == names[2] != names[1]
 
 
 def test_an_fsps_assets_are_looked_up_by_their_ids(reads: ServedReads) -> None:
