@@ -138,6 +138,12 @@ def measure_roughness(daily_kwh: Floats) -> Floats:
     return np.asarray(step / (2 * np.where(variance > 0, variance, np.nan)))
 
 
+def _tally_slots(meter: Ints, slot: Ints, meters: int, slots_per_day: int) -> Ints:
+    """How many of a meter's moments fall in each slot of the day, shape (meters, slots_per_day)."""
+    place = meter * slots_per_day + slot % slots_per_day
+    return np.bincount(place, minlength=meters * slots_per_day).reshape(meters, slots_per_day)
+
+
 def measure_sharpness(meter: Ints, slot: Ints, meters: int, slots_per_day: int) -> Floats:
     """Share of a meter's moments that fall in its busiest slot of the day, shape (meters,); NaN with fewer than three.
 
@@ -147,8 +153,7 @@ def measure_sharpness(meter: Ints, slot: Ints, meters: int, slots_per_day: int) 
         meters: rows there are.
         slots_per_day: 48, or 24 for hourly meters.
     """
-    place = meter * slots_per_day + slot % slots_per_day
-    tally = np.bincount(place, minlength=meters * slots_per_day).reshape(meters, slots_per_day)
+    tally = _tally_slots(meter, slot, meters, slots_per_day)
     count = tally.sum(axis=1)
     return np.asarray(tally.max(axis=1) / np.where(count >= FEWEST_BLOCKS, count, np.nan))
 
@@ -164,8 +169,7 @@ def measure_second_spread(meter: Ints, slot: Ints, meters: int, slots_per_day: i
         meters: rows there are.
         slots_per_day: 48, or 24 for hourly meters.
     """
-    place = meter * slots_per_day + slot % slots_per_day
-    tally = np.bincount(place, minlength=meters * slots_per_day).reshape(meters, slots_per_day)
+    tally = _tally_slots(meter, slot, meters, slots_per_day)
     count = tally.sum(axis=1)
     reach = 1 if slots_per_day == SLOTS_PER_DAY else 0
     inside = np.zeros(meters, dtype=np.int64)

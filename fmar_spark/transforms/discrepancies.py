@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from fmar_spark.domain.markets import Market, Parameter
+from fmar_spark.domain.markets import ClaimState, Market, Parameter
+from fmar_spark.transforms.fleet import current_at
 
 SUBJECT: Final = ("kind", "mpan_id", "amsid", "fsp_id", "asset_class", "direction", "parameter")
 """What a flag is about: there is one open flag on it at most."""
@@ -165,8 +166,7 @@ def list_proven(agreements: DataFrame, at: datetime) -> DataFrame:
         agreements: silver.agreements.
         at: the moment at which the right is in force.
     """
-    is_valid = (F.col("valid_from_at") <= F.lit(at)) & (F.col("valid_to_at").isNull() | (F.col("valid_to_at") > F.lit(at)))
-    verified = agreements.where(F.col("known_to_at").isNull() & (F.col("claim_state") == "verified") & is_valid)
+    verified = current_at(agreements, at).where(F.col("claim_state") == ClaimState.VERIFIED.value)
     return verified.select(*CLAIM).distinct().withColumn("is_proven", F.lit(True))
 
 
@@ -190,16 +190,7 @@ def list_notices(flags: DataFrame, proven: DataFrame, run: tuple[str, datetime])
     said = (*SUBJECT, "severity", "state", "declared", "observed", "observed_upper", "is_sustained", "is_material", "evidence", "opened_at")
     named = due.withColumn("notice_id", F.sha2(F.concat_ws("\x1f", "flag_id", "change", "stand", "recipient"), 256))
     body = F.to_json(F.struct("notice_id", "flag_id", "change", "recipient", *said, "updated_at", "cleared_at"))
-    return named.select(
-        "notice_id",
-        "flag_id",
-        "mpan_id",
-        "recipient",
-        "change",
-        body.alias("body"),
-        F.lit(run[1]).alias("created_at"),
-        F.lit(run[0]).alias("run_id"),
-    )
+    return _put_out(named.withColumn("body", body), run)
 
 
 def list_dispute_notices(disputes: DataFrame, run: tuple[str, datetime]) -> DataFrame:
@@ -216,16 +207,14 @@ def list_dispute_notices(disputes: DataFrame, run: tuple[str, datetime]) -> Data
     named = named.withColumn("notice_id", F.sha2(F.concat_ws("\x1f", "dispute_id", "change", "recipient"), 256))
     said = ("record_kind", "record_id", "fsp_id", "mpan_id", "amsid", "alleged_error", "evidence", "outcome", "outcome_reason")
     body = F.to_json(F.struct("notice_id", "dispute_id", "change", "recipient", *said, F.col("known_from_at").alias("recorded_at")))
-    return named.select(
-        "notice_id",
-        F.col("dispute_id").alias("flag_id"),
-        "mpan_id",
-        "recipient",
-        "change",
-        body.alias("body"),
-        F.lit(run[1]).alias("created_at"),
-        F.lit(run[0]).alias("run_id"),
-    )
+    return _put_out(named.withColumns({"flag_id": F.col("dispute_id"), "body": body}), run)
+
+
+def _put_out(notices: DataFrame, run: tuple[str, datetime]) -> DataFrame:
+    """Notices in the columns of ops.notices."""
+    run_id, started_at = run
+    stamped = notices.withColumns({"created_at": F.lit(started_at), "run_id": F.lit(run_id)})
+    return stamped.select("notice_id", "flag_id", "mpan_id", "recipient", "change", "body", "created_at", "run_id")
 
 
 def _grade(rows: DataFrame, rules: FlagRules) -> DataFrame:

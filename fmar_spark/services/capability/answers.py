@@ -8,11 +8,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
-from fastapi import Response
+from fastapi import Path, Response
 
 from fmar_spark.services.web.problems import NotAcceptableError
 
@@ -32,6 +32,11 @@ class Format(StrEnum):
     JSON = "application/json"
     CSV = "text/csv"
     ARROW = "application/vnd.apache.arrow.stream"
+
+
+FileEnding = Annotated[str, Path(pattern="^(csv|json|arrows)$")]
+"""Of a file that a page offers."""
+FORMAT_OF_ENDING: Final = {"csv": Format.CSV, "json": Format.JSON, "arrows": Format.ARROW}
 
 
 class Kept(NamedTuple):

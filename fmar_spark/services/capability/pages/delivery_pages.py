@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Annotated, Any, Final
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 
-from fmar_spark.services.capability.answers import Format
+from fmar_spark.services.capability.answers import FORMAT_OF_ENDING, FileEnding
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.portfolio_pages import MARKET_WORDS
 from fmar_spark.services.capability.pages.session import Visitor
@@ -60,10 +60,9 @@ def show_deliveries(
 
 
 @router.get("/deliveries.{ending}")
-def export_deliveries(ending: Annotated[str, Path(pattern="^(csv|json|arrows)$")], caller: Visitor, reads: ReadsOf) -> Response:
+def export_deliveries(ending: FileEnding, caller: Visitor, reads: ReadsOf) -> Response:
     """All checks as a file."""
-    format = {"csv": Format.CSV, "json": Format.JSON, "arrows": Format.ARROW}[ending]
-    return answer_export(reads, caller, Asked(CHECKED, {}), format, "delivery-checks")
+    return answer_export(reads, caller, Asked(CHECKED, {}), FORMAT_OF_ENDING[ending], "delivery-checks")
 
 
 @router.get("/area-deliveries")

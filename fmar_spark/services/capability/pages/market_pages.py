@@ -3,10 +3,10 @@
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import ValidationError
 
-from fmar_spark.services.capability.answers import Format
+from fmar_spark.services.capability.answers import FORMAT_OF_ENDING, FileEnding
 from fmar_spark.services.capability.pages.charts import draw_measures
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import Visitor
@@ -47,13 +47,10 @@ def search_envelopes(request: Request, caller: Visitor, reads: ReadsOf) -> Respo
 
 
 @router.get("/envelopes.{ending}")
-def export_envelopes(
-    ending: Annotated[str, Path(pattern="^(csv|json|arrows)$")], request: Request, caller: Visitor, reads: ReadsOf
-) -> Response:
+def export_envelopes(ending: FileEnding, request: Request, caller: Visitor, reads: ReadsOf) -> Response:
     """The selection as a file."""
     query = _read_form({name: value for name, value in request.query_params.items() if value != ""})
-    format = {"csv": Format.CSV, "json": Format.JSON, "arrows": Format.ARROW}[ending]
-    return answer_export(reads, caller, Asked(ENVELOPE, filters_of(query)), format, "envelopes")
+    return answer_export(reads, caller, Asked(ENVELOPE, filters_of(query)), FORMAT_OF_ENDING[ending], "envelopes")
 
 
 @router.get("/health")

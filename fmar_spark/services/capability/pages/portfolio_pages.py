@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import select
 
 from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
 from fmar_spark.domain.words import SEASONS, Direction, Tier
-from fmar_spark.services.capability.answers import Format
+from fmar_spark.services.capability.answers import FORMAT_OF_ENDING, FileEnding
 from fmar_spark.services.capability.pages.charts import WEEKDAYS, draw_week
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
@@ -95,10 +95,9 @@ def show_portfolio(
 
 
 @router.get("/portfolio.{ending}")
-def export_portfolio(ending: Annotated[str, Path(pattern="^(csv|json|arrows)$")], caller: Visitor, reads: ReadsOf) -> Response:
+def export_portfolio(ending: FileEnding, caller: Visitor, reads: ReadsOf) -> Response:
     """The whole portfolio as a file (FMAR's use case UC-02.04)."""
-    format = {"csv": Format.CSV, "json": Format.JSON, "arrows": Format.ARROW}[ending]
-    return answer_export(reads, caller, Asked(HELD, {}), format, "portfolio")
+    return answer_export(reads, caller, Asked(HELD, {}), FORMAT_OF_ENDING[ending], "portfolio")
 
 
 @router.post("/portfolio/answers", dependencies=[Depends(check_origin)])
