@@ -23,7 +23,6 @@ NOTHING_LEARNT = {
     "fmar_spark/steps/build_readings.py": "folds messages into readings and derives nothing",
     "fmar_spark/steps/maintain_tables.py": "newest day of the whole lake, counts of old rows",
     "fmar_spark/steps/predict_baseline.py": "first day of the whole lake",
-    "fmar_spark/steps/replacement_check.py": "counts messages by the time of their arrival",
     "fmar_spark/steps/measure_operation.py": "newest arrival and newest day of the whole lake, counts of messages",
     "fmar_spark/local/lake_steps.py": "recognises, folds and counts as those steps do; its passes read the view eligible_readings",
     "notebooks/01_explore_readings_and_quarantine.py": "counts of days, gaps and quality codes over all meters",

@@ -16,24 +16,31 @@ _log = logging.getLogger(__name__)
 
 
 def run(app: App) -> None:
-    """Run the steps; a revocation's file goes once it is on record. Without any source in the settings nothing is done."""
+    """Run the steps; without any source in the settings nothing is done.
+
+    Revocations are on record before the service is asked: whatever keeps it from answering must not delay them. Their files go then.
+    """
     settings = app.settings.consent
     if not (settings.service_url or settings.webhook_secret_file or settings.dip_basis):
         _log.info("consent.service_url, webhook_secret_file, dip_basis: none is set; nothing to do")
         return
-    answers: list[Decisions] = []
     files, revoked = read_inbox(Path(settings.inbox))
+    if revoked:
+        record(app, revoked, [])
+    for path in files:
+        path.unlink()
+    answers: list[Decisions] = []
     if settings.service_url:
         with closing(ConsentClient(settings)) as service:
             app.run_step("ask_consent", lambda store, run: ask_consent.run(store, run, settings, service, answers))
-    # Revocations last: an answer that was given before one must not undo it.
-    rows = pa.Table.from_pylist([row for one in answers for row in one.rows] + revoked, schema=BASIS_SCHEMA)
-    unknown = [mpan for one in answers for mpan, _ in one.unknown]
-    app.run_step(
-        "record_legal_basis", lambda store, run: record_legal_basis.run_for_decisions(store, run, rows, unknown, settings.dip_basis)
-    )
-    for path in files:
-        path.unlink()
+    # Once more, after the answers: the service may have given one before it knew of the revocation.
+    record(app, [row for one in answers for row in one.rows] + revoked, [mpan for one in answers for mpan, _ in one.unknown])
+
+
+def record(app: App, decisions: list[dict[str, object]], unknown: list[str]) -> None:
+    """Decisions are on record, with what the DIP's standing data say; of one meter and purpose the last counts."""
+    rows, basis = pa.Table.from_pylist(decisions, schema=BASIS_SCHEMA), app.settings.consent.dip_basis
+    app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run_for_decisions(store, run, rows, unknown, basis))
 
 
 def read_inbox(folder: Path) -> tuple[list[Path], list[dict[str, object]]]:

@@ -22,6 +22,8 @@ IDENTITY: Final = "fmar.identity"
 COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
 """Names of the files that make a folder a Delta table."""
 COUNTED: Final = {"numOutputRows": 1, "numCopiedRows": -1}
+APPENDS: Final = ("WRITE", "STREAMING UPDATE")
+"""Operations of the log that add rows."""
 COUNTED_OF_MERGES: Final = {"numTargetRowsInserted": 1, "numTargetRowsUpdated": 1, "numTargetRowsDeleted": 1}
 """Delta's metrics that come to the rows of a commit; rows that only moved to another file are among its output rows."""
 _log = logging.getLogger(__name__)
@@ -223,6 +225,16 @@ class TableStore:
         """The table has the rows of an earlier version."""
         self._start_writing(contract)
         self._commit(contract, lambda: DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version))
+
+    def read_version(self, contract: TableContract, version: int) -> DataFrame:
+        """The rows of an earlier version, whose files may have gone by the time they are counted."""
+        return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(contract))
+
+    def list_appends(self, contract: TableContract) -> DataFrame:
+        """Appends of an existing table, as long as its log keeps them: ``at`` and ``rows``. No row of the table is read."""
+        commits = DeltaTable.forPath(self.spark, self.path(contract)).history().where(F.col("operation").isin(*APPENDS))
+        rows = F.col("operationMetrics")["numOutputRows"].cast("bigint")
+        return commits.select(F.col("timestamp").alias("at"), F.coalesce(rows, F.lit(0)).alias("rows"))
 
     def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
         """The rows whose column has one of the values."""

@@ -24,7 +24,7 @@ from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.profiling.windows import WeatherBook
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, name_meters, read_eligible_days
-from fmar_spark.steps.replacement_check import require_likeness
+from fmar_spark.steps.replacement_check import OF_ALL_METERS, require_likeness, restore_unfinished
 from fmar_spark.transforms.earlier_evidence import keep_earlier_evidence
 from fmar_spark.transforms.eligibility import eligible_meters
 from fmar_spark.transforms.gold import (
@@ -85,6 +85,7 @@ def run(
     Raises:
         ReplacementError: a run over all meters lost too many answers, or follows too many rejected messages; all tables stand.
     """
+    restore_unfinished(store)
     days = choose_days(store, run)
     where = name_meters(store, meters)
     meter_days = read_eligible_days(store, days, where)
@@ -114,7 +115,7 @@ def run(
     for contract, project in PROJECTIONS:
         _log.info("characterise: %s", contract.full_name)
         store.overwrite(project(stored.where(where) if where else stored), contract, where)
-    return Written({"meters": written}, rows_kept=written)
+    return Written({"meters": written, OF_ALL_METERS: int(not where)}, rows_kept=written)
 
 
 def _learn_events(store: TableStore, meter_days: DataFrame, weather: WeatherBook, what: tuple[ListedEvents, Settings]) -> EventBook:

@@ -19,6 +19,7 @@ from fmar_spark.steps.lake_inputs import name_meters
 READS = (SERIES, METER_POINTS)
 WRITES = (LEGAL_BASES,)
 DIP = "dip"
+OPERATOR = "operator"
 COMPARED = ("basis", "state", "reference_id", "source", "valid_from_date", "valid_to_date", "expires_at")
 CHANGED = " OR ".join(f"NOT old.{name} <=> new.{name}" for name in COMPARED)
 GRANT_SCHEMA = pa.schema(
@@ -33,8 +34,10 @@ GRANT_SCHEMA = pa.schema(
 STATED = f"coalesce(old.state, '{ConsentState.GRANTED}')"
 UNLESS_ENDED = f"({CHANGED}) AND old.valid_to_date IS NULL AND {STATED} = '{ConsentState.GRANTED}'"
 """A repeated import says the same again: it does not bring back a legal basis that was ended, nor overrule an objection."""
-UNLESS_OTHERS = f"({CHANGED}) AND (old.source = '{SERVICE}' OR new.state <> '{ConsentState.GRANTED}' OR old.valid_to_date IS NOT NULL)"
-"""The service overrules whatever else is on record by an objection; a consent leaves a basis alone that needs none."""
+IS_ENDED = f"(old.valid_to_date IS NOT NULL AND old.source <> '{OPERATOR}')"
+UNLESS_OTHERS = f"({CHANGED}) AND (old.source = '{SERVICE}' OR new.state <> '{ConsentState.GRANTED}' OR {IS_ENDED})"
+"""The service overrules whatever else is on record by an objection; a consent leaves a basis alone that needs none, and one that the
+operator ended."""
 UNLESS_NOT_DIP = f"({CHANGED}) AND old.source = '{DIP}'"
 _log = logging.getLogger(__name__)
 
@@ -77,7 +80,7 @@ def run_for_meters(store: TableStore, run: Run, meters: tuple[str, ...], basis: 
     granted = _points_of(store, meters).select(
         "mpan_id",
         F.lit(basis).alias("basis"),
-        F.lit("operator").alias("source"),
+        F.lit(OPERATOR).alias("source"),
         F.lit(from_date).alias("valid_from_date"),
         F.lit(None).cast("date").alias("valid_to_date"),
     )
@@ -89,7 +92,8 @@ def run_for_meters(store: TableStore, run: Run, meters: tuple[str, ...], basis: 
 def run_for_ending(store: TableStore, run: Run, meters: tuple[str, ...], end_date: date) -> Written:
     """No legal basis at the boundaries of the named meters covers ``end_date`` or a later day.
 
-    A run that stands for such a day does not examine them, and what was derived of them leaves the tables that it writes.
+    A run that stands for such a day does not examine them, and what was derived of them leaves the tables that it writes. The end is the
+    operator's, whoever gave the basis: neither standing data nor the consent service bring it back.
 
     Raises:
         InputError: the lake knows none of them.
@@ -97,7 +101,8 @@ def run_for_ending(store: TableStore, run: Run, meters: tuple[str, ...], end_dat
     covers = F.col("valid_to_date").isNull() | (F.col("valid_to_date") > F.lit(end_date))
     covers = covers & ~F.coalesce("state", F.lit(ConsentState.GRANTED.value)).isin(*OBJECTIONS)
     ended = store.read_or_empty(LEGAL_BASES).where(covers).join(_points_of(store, meters), "mpan_id", "left_semi")
-    meters_changed = _record(store, run, ended.withColumn("valid_to_date", F.lit(end_date)), CHANGED)
+    rows = ended.withColumns({"valid_to_date": F.lit(end_date), "source": F.lit(OPERATOR)})
+    meters_changed = _record(store, run, rows, CHANGED)
     return Written({"meters": meters_changed}, meters_changed)
 
 

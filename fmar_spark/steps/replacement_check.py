@@ -1,5 +1,6 @@
 """Stops a run before it replaces gold where it would lose too many answers, or follows too many rejected messages."""
 
+import logging
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
@@ -11,6 +12,7 @@ from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS
 from fmar_spark.domain.words import Status
+from fmar_spark.engine.session import SPARK_ERRORS
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ReplacementError
 from fmar_spark.intake.dip.rows import RULES
@@ -18,6 +20,10 @@ from fmar_spark.settings.sections import MonitoringSettings
 from fmar_spark.transforms.eligibility import RunDays, eligible_meters
 
 IS_ANSWERED: Final = f"status = '{Status.CHARACTERISED.value}'"
+STEP: Final = "characterise"
+OF_ALL_METERS: Final = "of_all_meters"
+"""Count in the journal by which a run over all meters is known."""
+_log = logging.getLogger(__name__)
 
 
 class Standing(NamedTuple):
@@ -27,7 +33,7 @@ class Standing(NamedTuple):
     answered: int
     """Meters with an answer for some class."""
     made_at: datetime | None
-    """Start of the run of its oldest rows; None where the journal does not know it."""
+    """Start of the newest run over all meters; None where the journal knows none."""
 
 
 class Messages(NamedTuple):
@@ -40,6 +46,32 @@ class Messages(NamedTuple):
     def rejected_share(self) -> float:
         """Of all that arrived; 0 where nothing did."""
         return self.rejected / max(self.accepted + self.rejected, 1)
+
+
+def restore_unfinished(store: TableStore) -> None:
+    """The profiles are those on which gold rests, where a run was killed between the two.
+
+    Else what nobody compared would count as what was known before. Where the older files are gone the profiles stay.
+    """
+    if not (store.has(METER_PROFILES) and store.has(ASSET_DETECTIONS)):
+        return
+    finished = _list_runs(store.read(ASSET_DETECTIONS))
+    newest = store.version(METER_PROFILES)
+    if _list_runs(store.read(METER_PROFILES)) <= finished:
+        return
+    for version in range(newest - 1, -1, -1):
+        try:
+            if _list_runs(store.read_version(METER_PROFILES, version)) <= finished:
+                store.restore(METER_PROFILES, version)
+                _log.warning("characterise: a run before was cut off; %s is again that on which gold rests", METER_PROFILES.full_name)
+                return
+        except SPARK_ERRORS:
+            break
+    _log.warning("characterise: a run before was cut off, and the older %s are gone", METER_PROFILES.full_name)
+
+
+def _list_runs(rows: DataFrame) -> set[str]:
+    return {row["run_id"] for row in rows.select("run_id").distinct().collect()}
 
 
 def require_likeness(store: TableStore, days: RunDays, settings: MonitoringSettings, profiles_before: int) -> None:
@@ -74,22 +106,23 @@ def read_standing(store: TableStore) -> Standing:
     found = detections.agg(
         F.max("as_of_date").alias("day"),
         F.count_distinct(F.when(F.expr(IS_ANSWERED), F.col("mpan_id"))).alias("meters"),
-        F.min("run_id").alias("run"),
     ).first()
     if found is None:
         return Standing(None, 0, None)
-    started = store.read_or_empty(RUN_JOURNAL).where(F.col("run_id") == found["run"]).select("started_at").first()
-    return Standing(found["day"], found["meters"], started["started_at"] if started else None)
+    whole = (F.col("step") == STEP) & (F.col("status") == "done") & (F.col("counts")[OF_ALL_METERS] == 1)
+    made = store.read_or_empty(RUN_JOURNAL).where(whole).agg(F.max("started_at").alias("at")).first()
+    return Standing(found["day"], found["meters"], made["at"] if made else None)
 
 
 def count_messages(store: TableStore, moment: datetime) -> tuple[Messages, Messages]:
-    """DIP messages that arrived before a moment, and since then."""
+    """DIP messages that arrived before a moment, as long as the log of bronze.dip_messages keeps its commits, and since then."""
     is_new = F.col("at") >= F.lit(moment)
-    accepted = _count_parts(store.read_or_empty(DIP_MESSAGES).select(F.col("ingested_at").alias("at"), F.lit(1).alias("messages")), is_new)
+    appends = store.list_appends(DIP_MESSAGES)
+    accepted = _count_parts(appends.withColumnRenamed("rows", "messages"), is_new)
+    first = appends.agg(F.min("at").alias("at")).first()
     of_the_dip = store.read_or_empty(QUARANTINE).where(F.col("rule").isin([rule.name for rule in RULES]))
-    rejected = _count_parts(
-        of_the_dip.select(F.col("quarantined_at").alias("at"), F.coalesce("messages", F.lit(1)).alias("messages")), is_new
-    )
+    kept = of_the_dip.where(F.to_date("quarantined_at") >= F.to_date(F.lit(first["at"]))) if first and first["at"] else of_the_dip
+    rejected = _count_parts(kept.select(F.col("quarantined_at").alias("at"), F.coalesce("messages", F.lit(1)).alias("messages")), is_new)
     return Messages(accepted[False], rejected[False]), Messages(accepted[True], rejected[True])
 
 
@@ -118,6 +151,8 @@ def _describe_rejection(store: TableStore, before: Standing, settings: Monitorin
     if before.made_at is None or not store.has(DIP_MESSAGES):
         return ""
     former, new = count_messages(store, before.made_at)
+    if not former.accepted + former.rejected:
+        return ""
     allowed = max(settings.max_rejected_factor * former.rejected_share, settings.least_rejected_share)
     if new.rejected < settings.least_meters or new.rejected_share < allowed:
         return ""

@@ -64,10 +64,24 @@ def test_what_makes_no_sense_is_named_and_changes_nothing(change: dict[str, Any]
     assert [(fault.rule, fault.place) for fault in found.faults] == [(rule, 1)]
 
 
-def test_two_decisions_about_one_meter_are_none() -> None:
-    found = read(GRANTED, GRANTED | {"state": "withdrawn"})
-    assert found.rows == []
-    assert [(fault.rule, fault.place) for fault in found.faults] == [("consent_decision_repeated", 2)]
+@pytest.mark.parametrize(
+    ("states", "counts"),
+    [
+        (("granted", "granted"), []),
+        (("granted", "withdrawn"), ["withdrawn"]),
+        (("withdrawn", "granted"), ["withdrawn"]),
+        (("none", "opted_out"), ["opted_out"]),
+        (("granted", "none"), []),
+        (("granted", "granted", "opted_out", "granted"), ["opted_out"]),
+    ],
+)
+def test_of_several_decisions_about_one_meter_an_objection_alone_counts(states: tuple[str, ...], counts: list[str]) -> None:
+    found = read(*(GRANTED | {"state": state} for state in states))
+    assert [row["state"] for row in found.rows] == counts
+    assert found.unknown == []
+    assert [(fault.rule, fault.place) for fault in found.faults] == [
+        ("consent_decision_repeated", place) for place in range(2, len(states) + 1)
+    ]
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"decisions": 3}', b'{"decision": []}', b"\xff\xfe", b"[" * 100_000])

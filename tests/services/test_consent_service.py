@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from fmar_spark.commands import refresh_consent
 from fmar_spark.commands.refresh_consent import read_inbox
 from fmar_spark.domain.consent import Purpose
 from fmar_spark.errors import ConfigError
@@ -19,7 +21,7 @@ from fmar_spark.services.consent.consent_client import ConsentClient, Unavailabl
 from fmar_spark.services.consent.fake_service import DOWN, FakeService, build_fake, revoke
 from fmar_spark.services.consent.revocations import PATH, build_routes, open_inbox
 from fmar_spark.services.web.problems import ServiceError
-from fmar_spark.settings.sections import ConsentSettings
+from fmar_spark.settings.sections import ConsentSettings, Settings
 
 HOME = "2000056535971"
 SECRET = b"a secret of some length"
@@ -123,6 +125,17 @@ def test_a_full_disk_is_answered_503_and_nothing_is_left(inbox: tuple[TestClient
     full = shutil.disk_usage(folder)._replace(free=0)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     assert revoke(client, PATH, SECRET, GONE).status_code == 503
+    assert read_inbox(folder) == ([], [])
+
+
+def test_a_revocation_is_on_record_before_the_service_is_asked(inbox: tuple[TestClient, Path], tmp_path: Path) -> None:
+    client, folder = inbox
+    revoke(client, PATH, SECRET, GONE)
+    consent = ConsentSettings(service_url="https://consent.example", token_file=str(tmp_path / "no token"), inbox=str(folder))
+    app = Mock(settings=Settings(consent=consent))
+    with pytest.raises(ConfigError, match="token_file"):
+        refresh_consent.run(app)
+    assert [call.args[0] for call in app.run_step.call_args_list] == ["record_legal_basis"]
     assert read_inbox(folder) == ([], [])
 
 

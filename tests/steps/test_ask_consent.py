@@ -104,6 +104,19 @@ def test_a_revocation_counts_above_an_answer_and_a_public_task(homes: TableStore
         homes.spark.conf.unset(ADMITS_HOUSEHOLDS)
 
 
+def test_what_the_operator_ended_stands_until_the_operator_records_another_basis(homes: TableStore) -> None:
+    fake = FakeService({ONE: "granted", TWO: "granted", THREE: "granted"})
+    refresh(homes, fake)
+    run, day = start_run("record_legal_basis", None, ""), datetime.now(UTC).date()
+    assert record_legal_basis.run_for_ending(homes, run, (ONE,), day).counts == {"meters": 1}
+    homes.overwrite(homes.read(LEGAL_BASES).withColumn("expires_at", F.col("expires_at") - F.expr("INTERVAL 365 DAYS")), LEGAL_BASES)
+    assert refresh(homes, fake).counts["granted"] == 3
+    record_legal_basis.run_for_decisions(homes, run, BASIS_SCHEMA.empty_table(), (), "public task")
+    assert refused(homes) == {ONE: "no_legal_basis", TWO: None, THREE: None, BUSINESS: None}
+    record_legal_basis.run_for_meters(homes, run, (ONE,), "explicit consent", day)
+    assert refused(homes)[ONE] is None
+
+
 def test_standing_data_of_the_dip_give_a_basis_and_take_it(homes: TableStore) -> None:
     def record() -> None:
         run = start_run("record_legal_basis", None, "")

@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 from readings_world import CAR, LAST_DAY, PLAIN, ROOF, build_readings
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
@@ -119,10 +120,20 @@ def test_a_run_that_halves_the_answered_meters_stops_before_gold_unless_it_is_ac
     run_step(own_lake, ())
 
 
+def test_profiles_of_a_run_that_was_cut_off_are_not_what_the_next_is_compared_with(own_lake: TableStore) -> None:
+    before = read_tables(own_lake)
+    spoilt = own_lake.read(METER_PROFILES).where(f"mpan_id = '{MPANS[CAR]}'").withColumn("run_id", F.lit("cut off"))
+    own_lake.overwrite(spoilt, METER_PROFILES)
+    bases = own_lake.read(LEGAL_BASES).where(f"mpan_id = '{MPANS[CAR]}'").collect()
+    own_lake.overwrite(own_lake.spark.createDataFrame(bases, own_lake.read(LEGAL_BASES).schema), LEGAL_BASES)
+    with pytest.raises(ReplacementError, match="answered meters: 1, 3 before"):
+        run_step(own_lake, ())
+    assert read_tables(own_lake) == before
+
+
 def test_a_run_behind_a_doubled_quarantine_stops_before_gold(own_lake: TableStore) -> None:
-    def arrive(days: int, accepted: int, rejected: int) -> None:
-        """Messages that arrived so many days after now."""
-        at, ids = datetime.now(UTC) + timedelta(days=days), [f"{days}-{place}" for place in range(max(accepted, rejected))]
+    def arrive(name: str, accepted: int, rejected: int) -> None:
+        at, ids = datetime.now(UTC), [f"{name}-{place}" for place in range(max(accepted, rejected))]
         required = {"content_hash": "", "interface_id": "", "source": "", "transaction_at": at, "ingested_at": at}
         messages = fill_columns(DIP_MESSAGES, accepted, transaction_id=ids[:accepted], mpan_id="", **required)
         own_lake.append(own_lake.spark.createDataFrame(messages), DIP_MESSAGES)
@@ -130,11 +141,11 @@ def test_a_run_behind_a_doubled_quarantine_stops_before_gold(own_lake: TableStor
         faults = fill_columns(QUARANTINE, rejected, quarantine_id=ids[:rejected], **required)
         own_lake.append(own_lake.spark.createDataFrame(faults), QUARANTINE)
 
-    arrive(-1, 95, 5)
-    arrive(1, 91, 9)
-    run_step(own_lake, (CAR,))
+    arrive("a", 95, 5)
     run_step(own_lake, ())
-    arrive(2, 80, 20)
+    arrive("b", 91, 9)
+    run_step(own_lake, (CAR,))
+    arrive("c", 80, 20)
     with pytest.raises(
         ReplacementError, match=r"quarantine: 14\.5% .* rejected since gold was made, 5\.0% before, less than 10\.0% wanted"
     ):

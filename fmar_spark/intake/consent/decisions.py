@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 import pyarrow as pa
 
-from fmar_spark.domain.consent import ConsentState, Purpose
+from fmar_spark.domain.consent import OBJECTIONS, ConsentState, Purpose
 from fmar_spark.domain.mpan import is_mpan
 
 SERVICE: Final = "consent service"
@@ -18,6 +18,7 @@ NONE: Final = "none"
 """State of a meter of which the service knows no decision."""
 LONGEST: Final = timedelta(days=400)
 """An answer that may be relied on for longer is a mistake of the service."""
+REPEATED: Final = "consent_decision_repeated"
 MAX_REASON_CHARS: Final = 200
 BASIS_SCHEMA: Final = pa.schema(
     [
@@ -86,6 +87,8 @@ class Decisions(NamedTuple):
 def read_decisions(body: bytes, asked: Sequence[str], purpose: Purpose, now: datetime) -> Decisions:
     """The decisions of an answer, each meter that was asked about at most once; what cannot be believed is a fault and changes nothing.
 
+    Of several decisions about a meter none counts, but for an objection: a service that contradicts itself must not keep a customer in.
+
     Args:
         body: of the service's answer.
         asked: MPANs in the question.
@@ -108,7 +111,8 @@ def read_decisions(body: bytes, asked: Sequence[str], purpose: Purpose, now: dat
             continue
         if problem := _find_problem(decision, wanted, seen, purpose, now):
             faults.append(_fault(*problem, bytes(raw), place))
-            rows.pop(decision.mpan, None)
+            if problem[0] == REPEATED:
+                _withdraw_unless_objected(decision, rows, unknown, (purpose, now))
             continue
         seen.add(decision.mpan)
         if decision.state == NONE:
@@ -116,6 +120,18 @@ def read_decisions(body: bytes, asked: Sequence[str], purpose: Purpose, now: dat
         else:
             rows[decision.mpan] = _build_row(decision, now)
     return Decisions(list(rows.values()), unknown, faults)
+
+
+def _withdraw_unless_objected(
+    decision: _Decision, rows: dict[str, dict[str, object]], unknown: list[tuple[str, str]], asked: tuple[Purpose, datetime]
+) -> None:
+    """Of a meter with a second decision only an objection is left."""
+    purpose, now = asked
+    if decision.state in OBJECTIONS and decision.purpose in (purpose, Purpose.ANY):
+        rows[decision.mpan] = _build_row(decision, now)
+    elif rows.get(decision.mpan, {}).get("state") not in OBJECTIONS:
+        rows.pop(decision.mpan, None)
+    unknown[:] = [one for one in unknown if one[0] != decision.mpan]
 
 
 def read_revocations(body: bytes, now: datetime) -> list[dict[str, object]]:
@@ -157,7 +173,7 @@ def _find_problem(decision: _Decision, wanted: set[str], seen: set[str], purpose
     ends = (decision.expires_at or now) if decision.state == GRANTED else now + LONGEST
     problems = (
         (decision.mpan not in wanted, "consent_meter_not_asked", "a meter that was not in the question"),
-        (decision.mpan in seen, "consent_decision_repeated", "a second decision about the same meter"),
+        (decision.mpan in seen, REPEATED, "a second decision about the same meter"),
         (decision.purpose not in (purpose, Purpose.ANY), "consent_purpose_not_asked", f"{decision.purpose} found, {purpose} wanted"),
         (ends.tzinfo is None, "consent_time_without_offset", "expires_at without an offset"),
         (ends.tzinfo is not None and ends <= now, "consent_answer_expired", f"expires_at {ends} found, a time to come wanted"),
