@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from register_world import ROOT, Served, appoint_parties, empty_postgres, serve, settings_of
+from register_world import ROOT, Served, appoint_parties, as_owner, copy_rows, empty_postgres, restore_rows, serve, settings_of
 
 from fmar_spark.services.register.database import RegisterDatabase, migrate
 
@@ -46,12 +46,37 @@ def postgres_register(postgres: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def postgres_owner(postgres_register: str) -> Iterator[psycopg.Connection]:
+    """A connection of its superuser."""
+    with psycopg.connect(as_owner(postgres_register)) as owner:
+        yield owner
+
+
+@pytest.fixture(scope="session")
+def postgres_parties(postgres_register: str, postgres_owner: psycopg.Connection) -> dict[str, bytes]:
+    """The rows of a register on PostgreSQL that knows its parties."""
+    empty_postgres(postgres_owner)
+    with closing(RegisterDatabase(settings_of(postgres_register))) as database:
+        appoint_parties(database)
+    return copy_rows(postgres_owner)
+
+
+@pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file that others are copied from."""
     path = tmp_path_factory.mktemp("template") / "register.db"
     with closing(RegisterDatabase(settings_of(f"sqlite:///{path}"))) as database:
         migrate(database)
     return path
+
+
+@pytest.fixture(scope="session")
+def parties_file(migrated_file: Path) -> Path:
+    """A SQLite file that knows the parties."""
+    path = shutil.copy(migrated_file, migrated_file.with_name("parties.db"))
+    with closing(RegisterDatabase(settings_of(f"sqlite:///{path}"))) as database:
+        appoint_parties(database)
+    return Path(path)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -61,16 +86,22 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "register.db")
         yield f"sqlite:///{tmp_path / 'register.db'}"
         return
-    url = request.getfixturevalue("postgres_register")
-    empty_postgres(url)
-    yield url
+    postgres_register = request.getfixturevalue("postgres_register")
+    empty_postgres(request.getfixturevalue("postgres_owner"))
+    yield postgres_register
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[RegisterDatabase]:
+def database(request: pytest.FixtureRequest, url: str) -> Iterator[RegisterDatabase]:
     """Connections to the register, with its parties in it."""
+    if url.startswith("sqlite"):
+        shutil.copy(request.getfixturevalue("parties_file"), url.removeprefix("sqlite:///"))
+    else:
+        rows = request.getfixturevalue("postgres_parties")
+        owner = request.getfixturevalue("postgres_owner")
+        empty_postgres(owner)
+        restore_rows(owner, rows)
     with closing(RegisterDatabase(settings_of(url))) as database:
-        appoint_parties(database)
         yield database
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from benchmark_gateway import batch_messages
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from send_dip import join
 
 from fmar_spark.errors import ConfigError
@@ -40,8 +40,8 @@ def write(servers: str, topic: str, body: bytes, limits: TopicLimits = LIMITS, *
 
 
 def read(servers: str, topic: str, records: int) -> list[bytes]:
-    consumer = Consumer({"bootstrap.servers": servers, "group.id": topic, "auto.offset.reset": "earliest", **QUIET})
-    consumer.subscribe([topic])
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": topic, **QUIET})
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in consumer.list_topics(topic).topics[topic].partitions])
     found: list[bytes] = []
     for _ in range(200):
         message = consumer.poll(0.1)

@@ -53,12 +53,32 @@ def as_owner(url: str) -> str:
     return url.replace("fmar_register@", "fmar_owner@")
 
 
-def empty_postgres(url: str) -> None:
-    with psycopg.connect(as_owner(url)) as connection:
-        connection.execute("SET session_replication_role = replica")
-        names = ", ".join(name for name in METADATA.tables if name != "ledger_head")
-        connection.execute(f"TRUNCATE {names}".encode())
-        connection.execute("UPDATE ledger_head SET seq = 0, hash = repeat('0', 64), recorded_at = '2000-01-01T00:00:00Z'")
+def empty_postgres(owner: psycopg.Connection) -> None:
+    """Row by row: a table that is truncated gets new files, which takes ten times as long where hardly a row is in it."""
+    owner.execute("SET session_replication_role = replica")
+    names = [name for name in METADATA.tables if name != "ledger_head"]
+    owner.execute("; ".join(f"DELETE FROM {name}" for name in names).encode())
+    owner.execute("UPDATE ledger_head SET seq = 0, hash = repeat('0', 64), recorded_at = '2000-01-01T00:00:00Z'")
+    owner.commit()
+
+
+def copy_rows(owner: psycopg.Connection) -> dict[str, bytes]:
+    """All that is in the tables that have rows."""
+    found = {}
+    for name in METADATA.tables:
+        with owner.cursor() as cursor, cursor.copy(f"COPY {name} TO STDOUT".encode()) as copy:
+            found[name] = b"".join(bytes(block) for block in copy)
+    owner.commit()
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def restore_rows(owner: psycopg.Connection, rows: dict[str, bytes]) -> None:
+    """What ``copy_rows`` found, into empty tables."""
+    owner.execute("DELETE FROM ledger_head")
+    for name, block in rows.items():
+        with owner.cursor() as cursor, cursor.copy(f"COPY {name} FROM STDIN".encode()) as copy:
+            copy.write(block)
+    owner.commit()
 
 
 def appoint_parties(database: RegisterDatabase) -> None:

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -24,6 +24,8 @@ from fmar_spark.settings.sections import ServiceSettings
 _MOST_WAITING: Final = 100_000
 _ROWS_AT_ONCE: Final = 1000
 _PAUSE_SECONDS: Final = 0.05
+"""Between two attempts to store."""
+_IDLE_SECONDS: Final = 1.0
 _FORGET_SECONDS: Final = 60.0
 _log = logging.getLogger(__name__)
 
@@ -92,7 +94,7 @@ class RequestAudit:
         self._anonymous = RateLimit(settings.anonymous_audit_per_minute, settings.anonymous_audit_per_minute)
         self._forgot_at = float("-inf")
         self._metrics = metrics
-        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(_MOST_WAITING)
         self._is_ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -121,6 +123,8 @@ class RequestAudit:
     def stop(self) -> None:
         """Store what is left and end."""
         self._is_ending.set()
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)  # ends its wait for a row
         if self._thread is not None:
             self._thread.join(timeout=30)
 
@@ -137,13 +141,12 @@ class RequestAudit:
                 return
 
     def _fill(self, rows: list[dict[str, Any]]) -> None:
-        try:
-            if not rows:
-                rows.append(self._waiting.get(timeout=_PAUSE_SECONDS))
+        with suppress(queue.Empty):
+            row = None if rows else self._waiting.get(timeout=_IDLE_SECONDS)
             while len(rows) < _ROWS_AT_ONCE:
-                rows.append(self._waiting.get_nowait())
-        except queue.Empty:
-            return
+                if row is not None:
+                    rows.append(row)
+                row = self._waiting.get_nowait()
 
     def _forget(self) -> None:
         """Now and then, when there is nothing else to do."""
