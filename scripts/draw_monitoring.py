@@ -91,6 +91,7 @@ def _draw_alert(kind: MeasureKind) -> dict[str, Any]:
         "for": "15m",
         "labels": {"severity": "warning"},
         "annotations": {
-            "summary": f"{kind.meaning}{of}: {{{{ $value }}}} {kind.value_unit}, beyond the setting monitoring.{kind.limit}.",
+            "summary": f"{kind.meaning.removesuffix('.')}{of}: {{{{ $value }}}} {kind.value_unit}, "
+            f"beyond the setting monitoring.{kind.limit}.",
         },
     }

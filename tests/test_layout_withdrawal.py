@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from withdrawal_world import DECLARED, DERIVED, RAW
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.table import TableContract
@@ -10,48 +11,8 @@ from fmar_spark.steps import answer_subject
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKS = ("eligible_meters(", "read_eligible_days(", "eligible_meter_days(", "place_meters(", "consent_checks", "eligible_readings")
-DERIVED = {
-    "silver.asset_events": "characterise",
-    "silver.meter_profiles": "characterise",
-    "gold.asset_detections": "characterise",
-    "gold.asset_changes": "characterise",
-    "gold.capability": "characterise",
-    "gold.availability": "characterise",
-    "gold.baselines": "characterise",
-    "gold.baseline_predictions": "predict_baseline",
-    "gold.fmar_assets": "build_records",
-    "gold.portfolio": "build_records",
-    "gold.delivery_checks": "verify_delivery",
-    "gold.delivery_evidence": "verify_delivery",
-    "gold.fleet": "build_fleet",
-    "gold.discrepancies": "flag_discrepancies",
-}
-"""Derived of readings: the next run of the step leaves out whoever may not be examined."""
-OF_CHECKED_TABLES = {"build_fleet", "flag_discrepancies"}
+OF_CHECKED_TABLES = {"build_fleet"}
 """Steps that read no readings, only what the steps above left."""
-RAW = {
-    "bronze.dip_messages",
-    "bronze.interval_imports",
-    "bronze.quarantine",
-    "silver.reading_versions",
-    "silver.readings",
-    "silver.meter_points",
-    "silver.series",
-    "silver.labels",
-    "silver.connections",
-}
-"""As it was reported: goes by the rule of retention, or by erasure."""
-DECLARED = {
-    "silver.legal_bases",
-    "silver.agreements",
-    "silver.overrides",
-    "silver.confirmations",
-    "silver.disputes",
-    "silver.dispatch_events",
-    "silver.asset_volumes",
-    "ops.notices",
-}
-"""What parties and operators declared, and that it was: goes by erasure."""
 FILES = {
     "the read model": "fmar_spark/steps/publish_read_model.py",
     "the report": "fmar_spark/report/meters.py",

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.operations import QUARANTINE
-from fmar_spark.contracts.readings import METER_POINTS, SERIES
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, SERIES
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.consent import OBJECTIONS
 from fmar_spark.engine.housekeeping import count_rows, delete_rows, vacuum
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
@@ -19,6 +20,9 @@ from fmar_spark.errors import ConfigError
 READS: Final = ()
 WRITES: Final = ALL_TABLES
 """It removes rows and writes none."""
+IS_OBJECTION: Final = f"coalesce(state, '') IN ({', '.join(repr(str(state)) for state in OBJECTIONS)})"
+KEEPS_OUT: Final = f"({IS_OBJECTION} OR (source = 'operator' AND valid_to_date IS NOT NULL))"
+"""Of rows of silver.legal_bases."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,6 +58,8 @@ def run_export(store: TableStore, run: Run, mpan: str, folder: Path) -> Written:
 def run_erase(store: TableStore, run: Run, mpan: str, *, is_dry: bool = False) -> Written:
     """No table has a row about the meter point, nor about the export meters of its boundary, and no older version can be read.
 
+    What keeps the meter out stays: an objection, and an end by the operator. Without it the next message would bring the meter back.
+
     Args:
         store: the lake.
         run: for the journal, which holds counts and no number of a meter.
@@ -68,7 +74,8 @@ def run_erase(store: TableStore, run: Run, mpan: str, *, is_dry: bool = False) -
     """
     act = count_rows if is_dry else delete_rows
     counts: dict[str, int] = {}
-    for table, condition in _list_tables(store, mpan):
+    for table, named in _list_tables(store, mpan):
+        condition = f"({named}) AND NOT {KEEPS_OUT}" if table is LEGAL_BASES else named
         if rows := act(store, table, condition):
             counts[table.full_name] = rows
         if not is_dry:

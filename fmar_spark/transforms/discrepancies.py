@@ -23,6 +23,9 @@ the most that observation allows."""
 CLAIM: Final = ("mpan_id", "amsid", "fsp_id")
 UNPROVEN: Final = "what the meter measured is shown once the claim to the asset is verified"
 DELIVERED: Final = "delivered_kwh"
+OVERRIDE: Final = "override"
+DELIVERY: Final = "delivery"
+"""Kinds of flags."""
 SUSPECT: Final = ("suspect", "one_of_several_suspect")
 
 
@@ -52,7 +55,7 @@ def list_overrides(overrides: DataFrame, capability: DataFrame, rules: FlagRules
         F.col("valid_to_at").isNull() | (F.to_date("valid_to_at") > F.col("as_of_date"))
     )
     measured = joined.where(valid).select(
-        F.lit("override").alias("kind"),
+        F.lit(OVERRIDE).alias("kind"),
         "mpan_id",
         "amsid",
         "fsp_id",
@@ -93,7 +96,7 @@ def list_deliveries(evidence: DataFrame, markets: DataFrame, rules: FlagRules) -
     """
     assessed = evidence.where(F.col("verdict") != "not_assessable").join(markets, ["mpan_id", "amsid", "fsp_id"], "left")
     measured = assessed.select(
-        F.lit("delivery").alias("kind"),
+        F.lit(DELIVERY).alias("kind"),
         "mpan_id",
         "amsid",
         "fsp_id",

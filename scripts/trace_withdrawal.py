@@ -1,0 +1,179 @@
+"""Follows one household of a copy of the demo's lake through a withdrawal: in how many tables and files it is named before and after.
+
+trace_withdrawal.py --lake DIR      counts, by table and by file, after each of: the lake as it is, the next run of every job,
+                                    maintenance once its readings are old, erasure (starts Spark)
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from fmar_spark.app import App
+from fmar_spark.commands import (
+    build_audiences,
+    characterise,
+    flag_discrepancies,
+    maintain_tables,
+    measure_operation,
+    mirror_register,
+    predict_baseline,
+    publish_read_model,
+    verify_delivery,
+)
+from fmar_spark.contracts.job import Job
+from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.intake.consent.decisions import BASIS_SCHEMA
+from fmar_spark.report.page import Order, write_report
+from fmar_spark.services.capability.sample import REGISTER_FILE
+from fmar_spark.settings.overlays import load_settings
+from fmar_spark.steps import answer_subject, record_legal_basis
+
+LOG: Final = "_delta_log"
+TEST_OF_TEXT: Final = "contains(CAST({} AS VARCHAR), ?)"
+TEST_OF_LIST: Final = "list_contains({}, ?)"
+"""Cheaper, for the marks of all half-hours."""
+LAST: Final = date(2014, 1, 25)
+LATER: Final = date(2015, 3, 25)
+"""Fourteen months after the demo's last day: all its readings of households are old."""
+CHOICE: Final = """
+    SELECT d.mpan_id FROM gold.discrepancies d JOIN silver.meter_points m ON m.mpan_id = d.mpan_id
+    JOIN gold.fmar_assets a ON a.mpan_id = d.mpan_id WHERE coalesce(m.is_domestic, TRUE) ORDER BY d.mpan_id LIMIT 1
+"""
+
+
+def list_mentions(folder: Path, names: Sequence[str]) -> Counter[str]:
+    """How many files name a meter, by Delta table and by file outside of tables: what is there is listed, no list of tables is asked.
+
+    Args:
+        folder: searched to the bottom, Delta's logs and older versions included.
+        names: of the meter: MPANs, series, ids of its assets.
+    """
+    found: Counter[str] = Counter()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if names_meter(path, names):
+            found[name_place(folder, path)] += 1
+    return found
+
+
+def name_place(folder: Path, path: Path) -> str:
+    """``layer.name`` of a file of a Delta table, with `` log`` behind it for its log; else the path."""
+    for parent in path.relative_to(folder).parents:
+        if parent.name == LOG:
+            return f"{'.'.join(parent.parent.parts)} log"
+        if (folder / parent / LOG).is_dir():
+            return ".".join(parent.parts)
+    return str(path.relative_to(folder))
+
+
+def names_meter(path: Path, names: Sequence[str]) -> bool:
+    """Whether a file holds one of the names, in any column of any table where it is one of columns."""
+    if path.suffix == ".parquet":
+        with duckdb.connect() as connection:
+            return has_row(connection, f"read_parquet('{path}')", names)
+    if path.suffix == ".duckdb":
+        with duckdb.connect(str(path), read_only=True) as connection:
+            tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
+            return any(has_row(connection, f'"{schema}"."{name}"', names) for schema, name in tables)
+    content = path.read_bytes()
+    return any(name.encode() in content for name in names)
+
+
+def has_row(connection: duckdb.DuckDBPyConnection, relation: str, names: Sequence[str]) -> bool:
+    """Whether a column with text, however deep in it, holds one of the names."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    tests = [TEST_OF_LIST if kind == "VARCHAR[]" else TEST_OF_TEXT for _, kind, *_ in described]
+    columns = [test.format(f'"{name}"') for (name, kind, *_), test in zip(described, tests, strict=True) if "VARCHAR" in kind]
+    if not columns:
+        return False
+    conditions = " OR ".join(column for column in columns for _ in names)
+    values = [name for _ in columns for name in names]
+    return connection.execute(f"SELECT 1 FROM {relation} WHERE {conditions} LIMIT 1", values).fetchone() is not None
+
+
+def main(argv: list[str]) -> int:
+    """Count and print; 1 where the meter is named by a table or file after it was erased."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lake", type=Path, required=True, help="a lake of the demo; it is copied")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="fmar_withdrawal_") as folder:
+        lake = Path(shutil.copytree(options.lake, Path(folder) / "lake"))
+        settings = load_settings("local", [f"lake.root={lake}", "retention.vacuum_hours=0"])
+        app = App(Job("trace_withdrawal"), settings, LAST)
+        with closing(app):
+            return trace(app, lake)
+
+
+def trace(app: App, lake: Path) -> int:
+    """Each stage, then what names the meter."""
+    mpan = str(LakeRows(lake).rows(CHOICE)[0]["mpan_id"])
+    assets = [str(row["asset_id"]) for row in LakeRows(lake).rows(f"SELECT asset_id FROM gold.fmar_assets WHERE mpan_id = '{mpan}'")]
+    stages: list[tuple[str, Callable[[], None]]] = [
+        ("before", lambda: publish(app, lake)),
+        ("next runs", lambda: withdraw_and_run(app, lake, mpan)),
+        ("maintained", lambda: maintain(app)),
+        ("erased", lambda: erase(app, lake, mpan)),
+    ]
+    counts: list[Counter[str]] = []
+    for name, run in stages:
+        began = datetime.now()
+        run()
+        counts.append(list_mentions(lake, (mpan, *assets)))
+        print(f"{name}: named in {len(counts[-1])} tables, logs and files ({(datetime.now() - began).seconds} s)", flush=True)
+    places = sorted(set().union(*counts))
+    print_table(["named in files of", *(name for name, _ in stages)], [[place, *(one[place] for one in counts)] for place in places])
+    return int(any(place for place in counts[-1] if not place.endswith(" log")))
+
+
+def publish(app: App, lake: Path) -> None:
+    """What readers have: the read model, the page of the lake, the page of its operation."""
+    publish_read_model.run(app)
+    write_report(lake, lake / "report.html", Order(), lambda stage: None)
+    measure_operation.run(app)
+
+
+def withdraw_and_run(app: App, lake: Path, mpan: str) -> None:
+    """The customer opts out; then every job of a day."""
+    row: dict[str, Any] = dict.fromkeys(BASIS_SCHEMA.names)
+    row |= {"mpan_id": mpan, "purpose": "any", "basis": "public task", "state": "opted_out", "source": "operator"}
+    rows = pa.Table.from_pylist([row], schema=BASIS_SCHEMA)
+    app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run_for_rows(store, run, rows))
+    characterise.run(app, None, None, None, accept_drop=False)
+    predict_baseline.run(app, date(2014, 1, 19), LAST, None, last_week=False)
+    mirror_register.run(app, f"sqlite:///{lake / REGISTER_FILE}")
+    build_audiences.run(app)
+    verify_delivery.run(app, None, None)
+    flag_discrepancies.run(app)
+    publish(app, lake)
+
+
+def maintain(app: App) -> None:
+    """The weekly job, when what is in the lake has become old."""
+    app.run_date = LATER
+    maintain_tables.run(app, dry_run=False)
+
+
+def erase(app: App, lake: Path, mpan: str) -> None:
+    """At the customer's request."""
+    app.run_step("answer_subject", lambda store, run: answer_subject.run_erase(store, run, mpan))
+    publish(app, lake)
+
+
+def print_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """As Markdown."""
+    print("| " + " | ".join(headings) + " |")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
