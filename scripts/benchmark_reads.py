@@ -27,7 +27,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.table import Column
 from fmar_spark.domain.markets import Market, Role
 from fmar_spark.engine.model_file import FOLDER, MANIFEST, Manifest, digest_file
-from fmar_spark.services.capability.access import Scope, load_matrix, view_of
+from fmar_spark.services.capability.access import load_matrix, view_of
 from fmar_spark.services.capability.queries import Part, ask
 from fmar_spark.services.capability.resources import (
     AREA,
@@ -50,6 +50,7 @@ from fmar_spark.services.register.claims import record_evidence
 from fmar_spark.services.register.database import RegisterDatabase, migrate
 from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.sample import fill_register
+from fmar_spark.services.register.scopes import Scope
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
 from fmar_spark.settings.overlays import find_conf_dir

@@ -106,9 +106,13 @@ class FixedDerived:
             (MPAN, Detection("heat_pump", False, 0.04, "high", "characterised", "model-3", date(2026, 1, 5))),
         ]
         self.records: dict[tuple[str, str, str], list[Record]] = {
-            ("detection", MPAN, "ev"): [Record("", "", "run-1")],
-            ("flag", MPAN, "flag-1"): [Record("AMS-1", "ALPHA", "run-1")],
-            ("delivery_check", MPAN, "event-1"): [Record("AMS-1", "ALPHA", "run-1"), Record("AMS-2", "BRAVO", "run-1")],
+            ("detection", MPAN, "ev"): [Record("", "", "run-1", MPAN, "ev", "medium")],
+            ("detection", MPAN, "battery"): [Record("", "", "run-1", MPAN, "battery", "low")],
+            ("flag", MPAN, "flag-1"): [Record("AMS-1", "ALPHA", "run-1", MPAN, recipients=("dno:20",))],
+            ("delivery_check", MPAN, "event-1"): [
+                Record("AMS-1", "ALPHA", "run-1", MPAN),
+                Record("AMS-2", "BRAVO", "run-1", MPAN),
+            ],
         }
 
     def find_capability(self, mpan_id: str) -> list[dict[str, Any]]:

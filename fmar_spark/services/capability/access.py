@@ -5,7 +5,6 @@ filters, orders and counts cannot reach what is held back either.
 """
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,47 +14,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fmar_spark.domain.markets import Role
 from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.resources import Resource
+from fmar_spark.services.register.scopes import CONDITION_OF_SCOPE, Scope, list_addresses
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.problems import ForbiddenError
 
 FILE: Final = "access.yaml"
 EVERY_GROUP: Final = "all"
-
-
-class Scope(StrEnum):
-    """Which rows a role sees of an endpoint."""
-
-    ALL = "all"
-    """Every row."""
-    OWN_NETWORKS = "own_networks"
-    """Areas on the networks of the party, by the distributor ids that the register holds of it."""
-    OWN_VERIFIED = "own_verified"
-    """Assets to which the party holds a right in force and whose claim is verified; those of low confidence are held back."""
-    OWN = "own"
-    """Rows that name the party."""
-    OWN_PROVEN = "own_proven"
-    """Rows that name the party, of assets with a verified claim and a right in force: they show what a meter measured."""
-    NOTIFIED = "notified"
-    """Rows whose recipients include the party: by its id, a network also by its distributor ids, the system operator as such."""
-    CONCERNED = "concerned"
-    """Rows that list the party among those whom they concern."""
-    MARKET_FACING = "market_facing"
-    """Assets of high or medium confidence: a low answer is held back (paper, 7.3)."""
-
-
-CONDITION_OF_SCOPE: Final[Mapping[Scope, str]] = {
-    Scope.ALL: "TRUE",
-    Scope.OWN_NETWORKS: "list_has_any(distributor_ids, $distributor_ids)",
-    Scope.OWN_VERIFIED: (
-        "tier IN ('high', 'medium') AND "
-        "EXISTS (SELECT 1 FROM verified_claims c WHERE c.mpan_id = t.mpan_id AND c.asset_class IN ('', t.asset_class))"
-    ),
-    Scope.OWN: "fsp_id = $party_id",
-    Scope.OWN_PROVEN: ("fsp_id = $party_id AND EXISTS (SELECT 1 FROM verified_claims c WHERE c.mpan_id = t.mpan_id AND c.amsid = t.amsid)"),
-    Scope.NOTIFIED: "list_has_any(recipients, $addresses)",
-    Scope.CONCERNED: "list_contains(parties, $party_id)",
-    Scope.MARKET_FACING: "tier IN ('high', 'medium')",
-}
 
 
 class Grant(BaseModel):
@@ -148,7 +112,7 @@ def view_of(matrix: Matrix, resource: Resource, caller: Caller) -> View:
     if {Scope.OWN, Scope.OWN_PROVEN, Scope.CONCERNED} & set(scopes):
         parameters["party_id"] = caller.party_id
     if Scope.NOTIFIED in scopes:
-        parameters["addresses"] = _list_addresses(caller)
+        parameters["addresses"] = list_addresses(caller)
     if len(scopes) == 1:
         query = f"SELECT {', '.join(shown)} FROM {resource.table} t WHERE {CONDITION_OF_SCOPE[scopes[0]]}"
     else:
@@ -165,16 +129,6 @@ def view_of(matrix: Matrix, resource: Resource, caller: Caller) -> View:
 def may_see(matrix: Matrix, resource: Resource, caller: Caller) -> bool:
     """Whether any of the caller's roles sees anything of an endpoint."""
     return any(role in matrix.endpoints[resource.name].roles for role in caller.roles)
-
-
-def _list_addresses(caller: Caller) -> list[str]:
-    """As recipients of notices are called."""
-    of_role = {
-        Role.FSP: [f"fsp:{caller.party_id}"],
-        Role.DNO: [f"dno:{distributor_id}" for distributor_id in caller.distributor_ids],
-        Role.NESO: ["neso"],
-    }
-    return [f"party:{caller.party_id}", *(address for role in caller.roles for address in of_role.get(role, ()))]
 
 
 def _check(path: Path, name: str, rules: Rules, resource: Resource) -> None:

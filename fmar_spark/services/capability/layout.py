@@ -6,9 +6,9 @@ from typing import Final
 import duckdb
 
 from fmar_spark.errors import InputError
-from fmar_spark.services.capability.access import CONDITION_OF_SCOPE, Scope
 from fmar_spark.services.capability.resources import RESOURCES, Resource
 from fmar_spark.services.capability.rights import NO_RIGHTS
+from fmar_spark.services.register.scopes import CONDITION_OF_SCOPE, Scope
 
 ORIGINS: Final = "SELECT origin, meters FROM origins"
 """Examined meters by where their readings come from."""

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, select
 
 from fmar_spark.domain.markets import Parameter, Role
 from fmar_spark.services.register.access import Reach, disputes_within
-from fmar_spark.services.register.claims import Claim, claim_of, find_entitled
+from fmar_spark.services.register.claims import claim_of
 from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.holdings import list_holdings, list_own
 from fmar_spark.services.register.parties import split_list
-from fmar_spark.services.register.records import Row, known_at, valid_at
-from fmar_spark.services.register.tables import AGREEMENT, CONFIRMATION, DISPUTE, DISPUTES, LEDGER_HEAD, OVERRIDE, Subject
+from fmar_spark.services.register.records import Row, known_at
+from fmar_spark.services.register.tables import DISPUTE, DISPUTES, LEDGER_HEAD, OVERRIDE
 from fmar_spark.services.web.access import Caller
 
 DISPUTE_TEXTS: Final = (
@@ -58,7 +59,6 @@ LIVE_DISPUTES: Final = pa.schema(
 )
 """Disputes as they stand, the newest first where there are many."""
 _MOST_DISPUTES: Final = 10_000
-_CLAIMS_AT_ONCE: Final = 1000
 _MOST_PORTFOLIOS: Final = 200
 
 
@@ -146,24 +146,10 @@ def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now:
     disputes = _read_disputes(connection, reach)
     if not reach.fsp_id:
         return _as_relations((), (), disputes)
-    terms = _current(connection, AGREEMENT, reach, now)
-    entitled: set[Claim] = set()
-    for first in range(0, len(terms), _CLAIMS_AT_ONCE):
-        entitled |= find_entitled(database, connection, reach, terms[first : first + _CLAIMS_AT_ONCE], now)
-    declared = _current(connection, OVERRIDE, reach, now)
-    answers = _current(connection, CONFIRMATION, reach, None)
-    ever_declared = _current(connection, OVERRIDE, reach, None)
-    said: dict[Claim, str] = {claim_of(row): row["asset_class"] for row in ever_declared}
-    said |= {claim_of(row): row["asset_class"] for row in answers if row["is_present"]}
-    answered: dict[Claim, list[str]] = {}
-    for row in answers:
-        answered.setdefault(claim_of(row), []).append(row["asset_class"])
-    rights = [
-        {**row, "asset_class": said.get(claim_of(row), ""), "answered_classes": answered.get(claim_of(row), [])}
-        for row in terms
-        if claim_of(row) in entitled
-    ]
+    rights = list_holdings(database, connection, reach, now)
+    entitled = {claim_of(row) for row in rights}
     sizes: dict[tuple[str, ...], Any] = {}
+    declared = list_own(connection, OVERRIDE, reach, now)
     for row in sorted(declared, key=lambda one: one["known_from_at"]):
         if row["parameter"] == Parameter.RATED_KW and claim_of(row) in entitled:
             sizes[(row["mpan_id"], row["amsid"], row["asset_class"], row["direction"])] = row["value"]
@@ -188,11 +174,3 @@ def _read_disputes(connection: Connection, reach: Reach) -> list[Row]:
         }
         for row in rows
     ]
-
-
-def _current(connection: Connection, subject: Subject, reach: Reach, moment: datetime | None) -> list[Row]:
-    """The FSP's own versions as they are known now, those in force at a moment where one is given."""
-    wanted = select(subject.table).where(subject.table.c.fsp_id == reach.fsp_id, known_at(subject, None))
-    if moment is not None:
-        wanted = wanted.where(valid_at(subject, moment))
-    return [dict(row) for row in connection.execute(wanted).mappings()]

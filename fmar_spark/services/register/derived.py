@@ -36,6 +36,13 @@ class Record(NamedTuple):
     """Whose declaration it speaks of; empty where of none."""
     run_id: str
     """Run that wrote it."""
+    mpan_id: str
+    asset_class: str = ""
+    """Empty where it is of no class."""
+    tier: str | None = None
+    """Of a detection, and of what rests on one."""
+    recipients: tuple[str, ...] = ()
+    """Of a flag: who is notified."""
 
 
 class Detection(NamedTuple):
@@ -94,7 +101,19 @@ class LakeDerived:
         """The derived records of a kind and id at a meter point."""
         contract, name = RECORDS[kind]
         rows = self._rows(contract, mpan_id, contract.names)
-        return [Record(row.get("amsid", ""), row.get("fsp_id", ""), str(row["run_id"])) for row in rows if row[name] == record_id]
+        return [
+            Record(
+                amsid=row.get("amsid", ""),
+                fsp_id=row.get("fsp_id", ""),
+                run_id=str(row["run_id"]),
+                mpan_id=mpan_id,
+                asset_class=row.get("asset_class", ""),
+                tier=row.get("tier"),
+                recipients=tuple(row.get("recipients") or ()),
+            )
+            for row in rows
+            if row[name] == record_id
+        ]
 
     def _rows(self, contract: TableContract, mpan_id: str, names: tuple[str, ...]) -> list[dict[str, Any]]:
         try:

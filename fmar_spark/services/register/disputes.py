@@ -13,16 +13,16 @@ from fmar_spark.services.register.access import agreements_within, disputes_with
 from fmar_spark.services.register.agreements import check_version
 from fmar_spark.services.register.claims import claim_of, find_states
 from fmar_spark.services.register.derived import Record
+from fmar_spark.services.register.holdings import list_holdings
 from fmar_spark.services.register.parties import join_list, split_list
 from fmar_spark.services.register.records import SETTLED, Change, Draft, Row, find_one, find_page, known_at, valid_at
+from fmar_spark.services.register.scopes import SCOPES_OF_KIND, is_shown
 from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, DISPUTE, DISPUTES, PARTIES, PARTY
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.identifiers import new_id
 from fmar_spark.services.web.problems import ConflictError, ForbiddenError, MissingError
 from fmar_spark.services.web.replies import Expected
 
-BUYERS_DISPUTE: Final = (RecordKind.AGREEMENT, RecordKind.FLAG)
-"""What networks and the system operator see of single assets, and so may dispute."""
 _MOST_PARTIES: Final = 12
 """Ids of 32 characters each fit the column."""
 
@@ -55,7 +55,8 @@ def raise_dispute(change: Change, caller: Caller, complaint: Complaint, find_rec
         find_records: the derived records of that kind, meter point and id.
 
     Raises:
-        ForbiddenError: the asset is not in the caller's portfolio or market, its claim is not verified, or its role cannot dispute this.
+        ForbiddenError: the asset is not in the caller's portfolio or market, its claim is not verified, its right is not in force, or its
+            role cannot dispute this.
         MissingError: there is no such record, or none that the caller may know of.
         ConflictError: the same party disputes the same record already.
     """
@@ -109,26 +110,35 @@ def _find_record(change: Change, caller: Caller, complaint: Complaint, find_reco
     terms = _list_terms(change, caller, complaint)
     if not terms:
         raise ForbiddenError("not-in-portfolio", "no agreement on that MPAN and AMSID concerns the party")
-    is_fsp = Role.FSP in caller.roles and any(term["fsp_id"] == caller.party_id for term in terms)
     if complaint.record_kind == RecordKind.AGREEMENT:
         found = next((term for term in terms if term["agreement_id"] == complaint.record_id), None)
         if found is None:
             raise _no_record()
-        return Record(found["amsid"], found["fsp_id"], f"version {found['version']}")
-    if not is_fsp and complaint.record_kind not in BUYERS_DISPUTE:
-        raise ForbiddenError("record-not-shown", f"the party's roles see no single {complaint.record_kind}; they dispute what they see")
-    if is_fsp:
-        own = [term for term in terms if term["fsp_id"] == caller.party_id]
-        states = find_states(change.database, change.connection, change.reach, own, change.now)
-        if set(states.values()) != {ClaimState.VERIFIED}:
-            raise ForbiddenError(
-                "claim-not-verified", "the party's claim to that asset is not verified; the administrator records evidence"
-            )
-    holders = {caller.party_id} if is_fsp else {term["fsp_id"] for term in terms}
+        return Record(found["amsid"], found["fsp_id"], f"version {found['version']}", complaint.mpan_id)
+    own = [term for term in terms if Role.FSP in caller.roles and term["fsp_id"] == caller.party_id]
+    held = _list_held(change, complaint) if own else []
+    if not held and not (SCOPES_OF_KIND[complaint.record_kind].keys() & caller.roles) - {Role.FSP}:
+        raise _hidden(change, complaint, own)
     for record in find_records():
-        if record.amsid in ("", complaint.amsid) and (not record.fsp_id or record.fsp_id in holders):
+        if record.amsid in ("", complaint.amsid) and is_shown(complaint.record_kind, record, caller, held):
             return record._replace(fsp_id=record.fsp_id or caller.party_id)
     raise _no_record()
+
+
+def _list_held(change: Change, complaint: Complaint) -> list[Row]:
+    """The caller's rights in force to the asset, if its claim is verified."""
+    held = list_holdings(change.database, change.connection, change.reach, change.now, complaint.mpan_id)
+    return [row for row in held if row["amsid"] == complaint.amsid]
+
+
+def _hidden(change: Change, complaint: Complaint, own: list[Row]) -> ForbiddenError:
+    """Why the party sees no such record of an asset on which it has, had or sees agreements."""
+    if not own:
+        return ForbiddenError("record-not-shown", f"the party's roles see no single {complaint.record_kind}; they dispute what they see")
+    states = find_states(change.database, change.connection, change.reach, own, change.now)
+    if set(states.values()) != {ClaimState.VERIFIED}:
+        return ForbiddenError("claim-not-verified", "the party's claim to that asset is not verified; the administrator records evidence")
+    return ForbiddenError("right-not-in-force", "the party holds no right to that asset now, and disputes what it sees")
 
 
 def _list_terms(change: Change, caller: Caller, complaint: Complaint) -> list[Row]:
