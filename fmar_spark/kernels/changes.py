@@ -46,6 +46,9 @@ class ChangeRules(NamedTuple):
     between two on spells is a season, and sizes are not cut, as they follow the season too."""
     has_own_size: bool = False
     """Sizes are the asset's own and follow no season, so that they are cut all the same."""
+    is_sparse: bool = False
+    """Many days show no mark though the asset is there, as of a car: the days before the first mark, and those after the last, are runs of
+    their own."""
 
 
 class Changes(NamedTuple):
@@ -162,6 +165,8 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     if mark.day.size < 2 * rules.min_segment_days:
         return [], _UNKNOWN
     bounds = find_bounds(stabilise(mark.value), rules.min_segment_days, rules.penalty)
+    if rules.is_sparse:
+        bounds = _cut_silence(mark.value, bounds)
     runs = [_Spell(first, last, True, _level_of(mark, first, last)) for first, last in pairwise(bounds)]
     on_level = _on_level(runs, rules)
     if not on_level > 0:
@@ -175,6 +180,12 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     since_change = days - rows[-1][0] if rows else np.nan
     since_mark = float(mark.day[-1] - loud[-1]) if loud.size else np.nan
     return rows, (runs[-1].level / on_level, since_change, since_mark, on_level)
+
+
+def _cut_silence(value: Series, bounds: list[int]) -> list[int]:
+    """The bounds, and those between which the marks lie: means of three days hide where a mark that is rare begins and ends."""
+    shown = np.flatnonzero(value > 0)
+    return sorted({*bounds, int(shown[0]), int(shown[-1]) + 1}) if shown.size else bounds
 
 
 def _on_level(runs: list[_Spell], rules: ChangeRules) -> float:

@@ -38,6 +38,7 @@ from fmar_spark.profiling.verdicts import (
     Scorer,
     TierRules,
     find_answerable,
+    name_lacks,
     name_statuses,
     name_tiers,
     temper_answers,
@@ -131,9 +132,9 @@ class ProfilePass:
     def _score(
         self, group: MeterGroup, sufficiency: Sufficiency, examination: Examination, answers: tuple[Floats, EventAnswers | None]
     ) -> tuple[Scored, tuple[list[str], list[str | None]]]:
-        characterised, unobservable = find_answerable(examination.findings, sufficiency)
         raw, by_events = answers
         raw = temper_answers(raw, examination.findings, self.rules.tiers)
+        characterised, unobservable = find_answerable(examination.findings, sufficiency, raw, self.rules.tiers)
         if by_events is not None:
             is_answerable = characterised[:, POSITION] | unobservable[:, POSITION]
             raw[by_events.is_shown, POSITION] = by_events.probability[by_events.is_shown]
@@ -161,7 +162,8 @@ class ProfilePass:
             last_slot=read.shape[1] - 1 - read[:, ::-1].argmax(axis=1),
             slot_starts=read_slot_starts(group.first_utc_date, group.window.import_kw.shape[1], group.time_zone),
         )
-        statuses = name_statuses(characterised, unobservable, sufficiency)
+        lacks = name_lacks(sufficiency, group.window.calendar.season)
+        statuses = name_statuses(characterised, unobservable, sufficiency, lacks)
         if by_events is not None:
             for row in np.flatnonzero(by_events.is_concerned & unobservable[:, POSITION]):
                 statuses[1][row * len(ASSET_CLASSES) + POSITION] = by_events.sentences[row]

@@ -57,6 +57,15 @@ def test_a_car_that_stays_has_no_change() -> None:
         assert found.presence.relative_level[0] > 0.5
 
 
+@pytest.mark.parametrize(("first", "last"), [(60, DAYS), (0, 440)])
+def test_silence_at_an_end_of_a_weekly_charge_is_a_spell_of_its_own(first: int, last: int) -> None:
+    day = np.arange(DAYS)
+    weekly = np.where((day % 7 == 3) & (day >= first) & (day < last), 30.0, 0.0)[None]
+    found = find_changes(weekly, ONE, rules=ChangeRules(is_sparse=True)).changes
+    assert found.kind.tolist() == [APPEARED if first else REMOVED]
+    assert abs(int(found.day[0]) - (first or last)) <= 7
+
+
 def test_three_weeks_of_holiday_are_no_removal() -> None:
     mark = charging(np.random.default_rng(2), 0.5)
     mark[0, 200:221] = 0.0

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, contrast_seasons, describe_usage, measure_roughness, measure_sharpness
+from fmar_spark.kernels.usage_patterns import (
+    Blocks,
+    UsagePattern,
+    contrast_seasons,
+    describe_usage,
+    measure_roughness,
+    measure_second_spread,
+    measure_sharpness,
+)
 from fmar_spark.kernels.window import Bools, Floats
 
 SLOTS = 48
@@ -180,3 +188,36 @@ def test_sharpness_is_the_share_of_the_busiest_slot() -> None:
     found = measure_sharpness(meter, slot, 3, SLOTS)
     assert found[0] == 0.75
     assert np.isnan(found[1:]).all()
+
+
+def second_spread(slots: list[int], slots_per_day: int) -> float:
+    """Share outside the two fullest hour-and-a-halfs, one taken out after the other; of hourly meters, hours."""
+    reach = (-1, 0, 1) if slots_per_day == SLOTS else (0,)
+    left = list(slots)
+    for _ in range(2):
+        spans = [{(place + shift) % slots_per_day for shift in reach} for place in range(slots_per_day)]
+        fullest = max(spans, key=lambda span: sum(slot in span for slot in left))
+        left = [slot for slot in left if slot not in fullest]
+    return len(left) / len(slots)
+
+
+@pytest.mark.parametrize("slots_per_day", [48, 24])
+def test_the_spread_beyond_two_times_of_day_agrees_with_a_naive_loop(slots_per_day: int) -> None:
+    rng = np.random.default_rng(8)
+    meter = np.sort(rng.integers(0, 30, 400))
+    slot = rng.integers(0, 90 * slots_per_day, 400)
+    found = measure_second_spread(meter, slot, 31, slots_per_day)
+    for row in range(30):
+        mine = (slot[meter == row] % slots_per_day).tolist()
+        assert found[row] == pytest.approx(second_spread(mine, slots_per_day), nan_ok=True)
+    assert np.isnan(found[30])
+
+
+def test_a_timer_with_two_starts_has_no_spread_beyond_them_and_a_driver_has() -> None:
+    day = np.arange(40)
+    timer = np.concatenate([day * SLOTS + 12, day * SLOTS + 47 + day % 2])
+    driver = day * SLOTS + (day * 17) % SLOTS
+    meter = np.repeat([0, 1], [timer.size, driver.size])
+    beyond = measure_second_spread(meter, np.concatenate([timer, driver]), 2, SLOTS)
+    assert beyond[0] == 0
+    assert beyond[1] > 0.8

@@ -7,9 +7,19 @@ from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
-from fmar_spark.profiling.verdicts import TierRules, find_answerable, name_statuses, name_tiers, temper_answers, weigh_answer
+from fmar_spark.profiling.verdicts import (
+    CAR_STEPS,
+    TierRules,
+    find_answerable,
+    name_lacks,
+    name_statuses,
+    name_tiers,
+    temper_answers,
+    weigh_answer,
+)
 
 RULES = TierRules(0.9, 0.7)
+SURE = np.full((3, len(ASSET_CLASSES)), 0.95)
 
 
 def sufficiency_of(*verdicts: int) -> Sufficiency:
@@ -64,7 +74,7 @@ def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter()
     features = np.zeros((3, 10))
     features[0], features[1, :9] = np.nan, np.nan
     findings = findings_of({AssetClass.SOLAR_PV: features}, 3)
-    characterised, unobservable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT))
+    characterised, unobservable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT), SURE, RULES)
     sun = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
     assert unobservable[:, sun].tolist() == [True, False, False]
     assert characterised[:, sun].tolist() == [False, True, True]
@@ -82,10 +92,52 @@ def test_answers_on_half_of_the_evidence_are_never_of_the_high_tier() -> None:
         assert (np.delete(tempered, pump, axis=1) == sure).all()
 
 
+def test_what_half_of_the_evidence_does_not_decide_is_not_observable() -> None:
+    features = np.zeros((3, 10))
+    features[:2, :6] = np.nan
+    findings = findings_of({AssetClass.HEAT_PUMP: features}, 3)
+    pump = ASSET_CLASSES.index(AssetClass.HEAT_PUMP)
+    probability = SURE.copy()
+    probability[:, pump] = 0.65, 0.75, 0.65
+    _, unobservable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT), probability, RULES)
+    assert unobservable[:, pump].tolist() == [True, False, False]
+
+
+def test_no_car_is_denied_in_the_high_tier_where_steps_of_its_size_recur() -> None:
+    findings = findings_of({}, 3)
+    findings[AssetClass.EV].features[CAR_STEPS] = np.array([0.5, 0.02, np.nan])
+    car = ASSET_CLASSES.index(AssetClass.EV)
+    tempered = temper_answers(1.0 - SURE, findings, RULES)
+    assert name_tiers(weigh_answer(tempered[:, car]), RULES).tolist() == [Tier.MEDIUM.value, Tier.HIGH.value, Tier.HIGH.value]
+    assert (temper_answers(SURE, findings, RULES)[:, car] == SURE[:, car]).all()
+
+
+def test_a_heat_pump_that_cannot_be_shown_says_what_is_missing() -> None:
+    sufficiency = Sufficiency(
+        np.full(4, SUFFICIENT),
+        np.array([71, 80, 80, 71]),
+        np.array([0, 0, 90, 0]),
+        np.array([70, 79, 169, 70]),
+        np.zeros(4),
+        np.array([0, 0, 0, 1.0]),
+    )
+    season = np.repeat([0, 1], [71, 120])
+    lacks = name_lacks(sufficiency, season)
+    assert lacks == [
+        "no temperatures and no mild days",
+        "no temperatures and only 9 mild days",
+        "no temperatures and no days of winter",
+        None,
+    ]
+    pump = np.tile(np.array([asset is AssetClass.HEAT_PUMP for asset in ASSET_CLASSES]), (4, 1))
+    _, reasons = name_statuses(~pump, pump, sufficiency, lacks)
+    assert reasons[1] == "no temperatures and no mild days in these 71 days"
+
+
 def test_too_little_history_is_neither_answered_nor_called_unobservable() -> None:
     features = np.full((2, 10), np.nan)
     findings = findings_of(dict.fromkeys(ASSET_CLASSES, features), 2)
-    characterised, unobservable = find_answerable(findings, sufficiency_of(TOO_FEW_DAYS, SUFFICIENT))
+    characterised, unobservable = find_answerable(findings, sufficiency_of(TOO_FEW_DAYS, SUFFICIENT), SURE[:2], RULES)
     assert not characterised.any()
     assert unobservable.any(axis=1).tolist() == [False, True]
 
@@ -95,14 +147,14 @@ def test_too_little_history_is_neither_answered_nor_called_unobservable() -> Non
 )
 def test_what_is_in_progress_says_why_and_how_long_the_history_is(verdict: int, word: str) -> None:
     answered = np.array([[True] * 5, [False] * 5])
-    statuses, reasons = name_statuses(answered, np.zeros((2, 5), dtype=bool), sufficiency_of(SUFFICIENT, verdict))
+    statuses, reasons = name_statuses(answered, np.zeros((2, 5), dtype=bool), sufficiency_of(SUFFICIENT, verdict), [None, None])
     assert statuses == [Status.CHARACTERISED] * 5 + [Status.IN_PROGRESS] * 5
     assert reasons == [None] * 5 + [f"{word}: 10 days read"] * 5
 
 
 def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
     unobservable = np.array([[False, True, False, False, False]])
-    statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT))
+    statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT), [None])
     assert statuses == [Status.NOT_OBSERVABLE if place == 1 else Status.CHARACTERISED for place in range(5)]
     assert reasons[1] == "not shown by 0 days read; it takes 40 days of winter, or temperatures of cold and of mild days"
     assert [reasons[place] for place in (0, 2, 3, 4)] == [None] * 4
@@ -110,4 +162,4 @@ def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
 
 def test_no_meters_have_no_statuses() -> None:
     none = np.zeros((0, 5), dtype=bool)
-    assert name_statuses(none, none, sufficiency_of()) == ([], [])
+    assert name_statuses(none, none, sufficiency_of(), []) == ([], [])
