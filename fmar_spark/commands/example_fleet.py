@@ -12,7 +12,7 @@ from fmar_spark.commands.jobs_in_turn import JobsInTurn
 from fmar_spark.commands.stages import Stage, play, say
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError
-from fmar_spark.services.capability.sample import OF_LAKE, REGISTER_FILE, fill_from_assets
+from fmar_spark.services.capability.sample import DECLARED_IN_LAKE, OF_LAKE, REGISTER_FILE, fill_deliveries, fill_from_assets
 from fmar_spark.services.register.database import RegisterDatabase, migrate
 from fmar_spark.services.register.sample import fill_register
 from fmar_spark.settings.run_options import RunOptions
@@ -80,25 +80,27 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
             load_network,
         ),
         Stage(
-            "Two sample FSPs register some of what was detected; their rights into silver.agreements and gold.fleet",
-            lambda: hold_rights(jobs, Path(settings.lake.root)),
-        ),
-        Stage("What operators, FSPs, platforms and the regulator may see", lambda: jobs.run("build_audiences", {}, LAST_DAY)),
-        Stage(
             f"Dispatch events of {DELIVERY_METERS} further meters, and what their FSPs, honest and not, declare to have delivered",
             lambda: jobs.run("load_deliveries", declared),
         ),
+        Stage(
+            "Two sample FSPs register some of what was detected, those of the events their assets; into silver.agreements and gold.fleet",
+            lambda: hold_rights(jobs, Path(settings.lake.root)),
+        ),
+        Stage("What operators, FSPs, platforms and the regulator may see", lambda: jobs.run("build_audiences", {}, LAST_DAY)),
         Stage("What the boundary meters show of it", lambda: jobs.run("verify_delivery", {"from_date": None, "to_date": None}, LAST_DAY)),
         Stage("Flags of what observation contradicts", lambda: jobs.run("flag_discrepancies", {}, LAST_DAY)),
     ]
 
 
 def hold_rights(jobs: JobsInTurn, lake: Path) -> int:
-    """Sample parties hold rights to some of what was detected, in a register inside the lake, and the lake mirrors them."""
+    """Sample parties hold rights to some of what was detected, and FSPs to what was dispatched, in a register inside the lake; the
+    lake mirrors them."""
     with closing(RegisterDatabase(RegisterSettings(database_url=f"sqlite:///{lake / REGISTER_FILE}"))) as register:
         migrate(register)
         fill_register(register)
         fill_from_assets(register, LakeRows(lake).rows(OF_LAKE))
+        fill_deliveries(register, LakeRows(lake).rows(DECLARED_IN_LAKE))
     return jobs.run("mirror_register", {"database": register.engine.url.render_as_string()})
 
 

@@ -11,7 +11,7 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.capability_app import add_reads
 from fmar_spark.services.capability.pages.boundaries import read_boundaries
 from fmar_spark.services.capability.sample import (
-    DECLARED,
+    DECLARED_IN_MODEL,
     OF_MODEL,
     REGISTER_FILE,
     describe_reads,
@@ -81,7 +81,7 @@ def prepare_reads(settings: Settings) -> tuple[PartyPlan, ...]:
     with closing(RegisterDatabase(settings.agreements)) as register:
         model = _open_model(lake, folder)
         fill_from_assets(register, model.find(OF_MODEL, {}))
-        return fill_deliveries(register, model.find(DECLARED, {}))
+        return fill_deliveries(register, model.find(DECLARED_IN_MODEL, {}))
 
 
 def _open_model(lake: str, folder: Path) -> ServedModel:

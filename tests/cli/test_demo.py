@@ -22,9 +22,9 @@ DATA_IN = [
     "characterise",
     "predict_baseline",
     "load_network",
+    "load_deliveries",
     "mirror_register",
     "build_audiences",
-    "load_deliveries",
     "verify_delivery",
     "flag_discrepancies",
 ]

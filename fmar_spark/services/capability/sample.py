@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
+from fmar_spark.contracts.deliveries import DISPATCH_EVENTS
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.markets import Market, Role
 from fmar_spark.services.capability.pages.session import Development, Guest
@@ -53,14 +54,18 @@ OF_LAKE: Final = _CHOSEN.format(
     )"""
 )
 """The same assets before a read model is published."""
-DECLARED: Final = f"""
-    SELECT fsp_id, mpan_id, amsid, any_value(market) FILTER (market IN ({", ".join(f"'{market}'" for market in Market)})) AS market
-    FROM delivery_checks
-    WHERE regexp_full_match(fsp_id, '[A-Za-z0-9][A-Za-z0-9_.-]{{0,31}}') AND regexp_full_match(amsid, '[A-Za-z0-9][A-Za-z0-9._:/-]{{0,39}}')
+_DECLARED: Final = f"""
+    SELECT fsp_id, mpan_id, amsid, min(start_at) AS valid_from_at,
+        any_value(market) FILTER (market IN ({", ".join(f"'{market}'" for market in Market)})) AS market
+    FROM {{events}}
+    WHERE regexp_full_match(fsp_id, '[A-Za-z0-9][A-Za-z0-9_.-]{{{{0,31}}}}')
+        AND regexp_full_match(amsid, '[A-Za-z0-9][A-Za-z0-9._:/-]{{{{0,39}}}}')
     GROUP BY fsp_id, mpan_id, amsid QUALIFY row_number() OVER (PARTITION BY amsid ORDER BY mpan_id, fsp_id) = 1
     ORDER BY fsp_id, mpan_id, amsid LIMIT {_HELD}
 """
-"""One FSP an asset: its right is exclusive."""
+"""One FSP an asset: its right is exclusive, and holds from the first event."""
+DECLARED_IN_MODEL: Final = _DECLARED.format(events="delivery_checks")
+DECLARED_IN_LAKE: Final = _DECLARED.format(events=DISPATCH_EVENTS.full_name)
 
 
 def list_guests(issuer: DevelopmentIssuer, audience: str, declaring: Sequence[PartyPlan] = ()) -> Development:
@@ -101,7 +106,7 @@ def fill_from_assets(database: RegisterDatabase, rows: Sequence[dict[str, Any]])
 
 
 def fill_deliveries(database: RegisterDatabase, rows: Sequence[dict[str, Any]]) -> tuple[PartyPlan, ...]:
-    """FSPs whose deliveries were checked take part and hold verified agreements on the assets; those that are no sample parties."""
+    """FSPs of dispatch events take part and hold verified agreements on the assets; those that are no sample parties."""
     known = {plan.party_id for plan in SAMPLE_PARTIES}
     plans: dict[str, PartyPlan] = {}
     for row in rows:
@@ -121,7 +126,9 @@ def _hold(database: RegisterDatabase, caller: Caller, row: dict[str, Any], amsid
             return False
         values = {"mpan_id": row["mpan_id"], "amsid": amsid, "market": Market(row.get("market") or Market.DSO_LOCAL)}
         values |= {"primacy_tier": 1, "is_exclusive": True}
-        create_agreement(change, caller, {**values, "valid_from_at": _BEGIN, "valid_to_at": None, "consent_reference": None})
+        create_agreement(
+            change, caller, {**values, "valid_from_at": row.get("valid_from_at") or _BEGIN, "valid_to_at": None, "consent_reference": None}
+        )
     if is_verified:
         allocation = {"basis": "allocation", "fsp_id": caller.party_id, "mpan_id": row["mpan_id"], "amsid": amsid, "reference": "sample"}
         with change_of(database, EVERYTHING, _OPERATOR) as change:
