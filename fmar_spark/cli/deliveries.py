@@ -43,6 +43,14 @@ def load_deliveries(
         Path | None, Option(parser=existing_path, metavar="FILE_OR_DIR", help="declared volumes as data flow P0282 v002")
     ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="say what was understood and write nothing")] = False,
+    kafka: Annotated[str | None, Option(metavar="SERVERS", help="host:port,... of a Kafka cluster or Event Hub, instead of files")] = None,
+    topic: Annotated[
+        str | None, Option(metavar="T", help="Kafka topic whose records each hold what such a file would, its header included")
+    ] = None,
+    kafka_config: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="properties of Kafka's consumer, name=value a line: security.protocol, sasl.jaas.config, ..."),
+    ] = None,
 ) -> None:
     """Load dispatch events and the volumes that FSPs declare to have delivered, each declaration once and every version of it.
 

@@ -5,7 +5,8 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -25,6 +26,33 @@ BatchBody = Callable[[TableStore, DataFrame, Transaction], None]
 """Handles one batch: the store of the batch's own session, its rows, and the mark that makes its appends happen once."""
 
 
+class Topic(NamedTuple):
+    """A Kafka topic."""
+
+    servers: str
+    name: str
+    client: Mapping[str, str] = MappingProxyType({})
+    """Properties of Kafka's consumer; they may hold secrets, so nothing of them is written anywhere."""
+
+    @property
+    def identity(self) -> str:
+        """Servers and topic."""
+        return f"kafka://{self.servers}/{self.name}"
+
+    def rows(self, spark: SparkSession, records_per_trigger: int) -> DataFrame:
+        """Its records as a stream of ``source`` (topic, partition and offset), ``length``, ``problem`` (null), ``content``."""
+        reader = spark.readStream.format("kafka").option("kafka.bootstrap.servers", self.servers).option("subscribe", self.name)
+        reader = reader.option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", records_per_trigger)
+        reader = reader.options(**{f"kafka.{name}": value for name, value in self.client.items()})
+        source = F.concat_ws(":", "topic", F.col("partition").cast("string"), F.col("offset").cast("string"))
+        content = F.coalesce("value", F.lit(b""))
+        length = F.octet_length(content).cast("bigint")
+        unproblematic = F.lit(None).cast("string")
+        return reader.load().select(
+            source.alias("source"), length.alias("length"), unproblematic.alias("problem"), content.alias("content")
+        )
+
+
 def checkpoint_path(store: TableStore, name: str) -> str:
     """Where a stream of that name remembers what it has taken."""
     return f"{store.root}/{CHECKPOINTS}/{name}"
@@ -34,21 +62,6 @@ def table_rows(store: TableStore, contract: TableContract) -> DataFrame:
     """The table as a stream of appended rows; a commit that deletes or rearranges rows adds none."""
     store.versions_read[contract.full_name] = store.version(contract)
     return store.spark.readStream.format("delta").option("skipChangeCommits", True).load(store.path(contract))
-
-
-def topic_rows(spark: SparkSession, servers: str, topic: str, records_per_trigger: int, client: Mapping[str, str]) -> DataFrame:
-    """The records of a Kafka topic as a stream of ``source`` (topic, partition and offset), ``length``, ``problem`` (null), ``content``.
-
-    ``client`` holds properties of Kafka's consumer, as its own files name them.
-    """
-    reader = spark.readStream.format("kafka").option("kafka.bootstrap.servers", servers).option("subscribe", topic)
-    reader = reader.option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", records_per_trigger)
-    reader = reader.options(**{f"kafka.{name}": value for name, value in client.items()})
-    source = F.concat_ws(":", "topic", F.col("partition").cast("string"), F.col("offset").cast("string"))
-    content = F.coalesce("value", F.lit(b""))
-    length = F.octet_length(content).cast("bigint")
-    unproblematic = F.lit(None).cast("string")
-    return reader.load().select(source.alias("source"), length.alias("length"), unproblematic.alias("problem"), content.alias("content"))
 
 
 def drain(store: TableStore, rows: DataFrame, name: str, body: BatchBody, pause_seconds: int = 0) -> int:

@@ -6,10 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE, RUN_JOURNAL
@@ -20,7 +19,7 @@ from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore, Transaction
-from fmar_spark.engine.stream import drain, topic_rows
+from fmar_spark.engine.stream import Topic, drain
 from fmar_spark.errors import ConfigError, RejectedError
 from fmar_spark.intake.dip.rows import DECODED, FileDecoder
 from fmar_spark.intake.dip.rules import read_rules
@@ -34,24 +33,6 @@ STEP: Final = "ingest_dip"
 BROADCAST_IDS: Final = 500_000
 """Up to so many ids of a batch are sent to every worker, rather than the table's ids being shuffled."""
 _log = logging.getLogger(__name__)
-
-
-class Topic(NamedTuple):
-    """A Kafka topic whose records are messages or arrays of them."""
-
-    servers: str
-    name: str
-    client: Mapping[str, str] = MappingProxyType({})
-    """Properties of Kafka's consumer; they may hold secrets, so nothing of them is written anywhere."""
-
-    @property
-    def identity(self) -> str:
-        """Servers and topic."""
-        return f"kafka://{self.servers}/{self.name}"
-
-    def rows(self, spark: SparkSession, settings: IngestSettings) -> DataFrame:
-        """The stream of its records."""
-        return topic_rows(spark, self.servers, self.name, settings.records_per_trigger, self.client)
 
 
 def find_landing(folder: str) -> Folder:
@@ -88,7 +69,7 @@ def run(store: TableStore, run: Run, settings: IngestSettings, source: Folder | 
         decoding = Decoding(FileDecoder(rules), DECODED, rules.max_file_bytes)
         LandingIntake(store, source, stream, decoding).take(pace, run.run_id, lambda batch, transaction: intake(store, batch, transaction))
     else:
-        decoded = source.rows(store.spark, settings).mapInArrow(FileDecoder(rules), DECODED)
+        decoded = source.rows(store.spark, settings.records_per_trigger).mapInArrow(FileDecoder(rules), DECODED)
         drain(store, decoded, stream, intake, pause)
     intake.account(store)
     if not intake.counts["messages_in"]:

@@ -1,6 +1,10 @@
 """Writes what was read of declared deliveries: silver.dispatch_events, silver.asset_volumes, and the rejected rows to bronze.quarantine."""
 
+import hashlib
+import tempfile
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from pyspark.sql import DataFrame, Window
@@ -13,9 +17,11 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.step import limit_tables
-from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.store import TableStore, Transaction
+from fmar_spark.engine.stream import Topic, drain
+from fmar_spark.intake.deliveries.rows import DeclarationRules
 from fmar_spark.intake.deliveries.rules import RULES
-from fmar_spark.intake.deliveries.staging import Staged
+from fmar_spark.intake.deliveries.staging import Record, Staged, stage_records
 
 READS: Final = (SERIES, DISPATCH_EVENTS, ASSET_VOLUMES)
 WRITES: Final = (DISPATCH_EVENTS, ASSET_VOLUMES, QUARANTINE)
@@ -30,6 +36,37 @@ def run(store: TableStore, run: Run, staged: Staged) -> Written:
     Newest is the highest version, then the latest declaration, then what was loaded last: declarations that carry a version
     or a time give the same tables in any order of loading.
     """
+    return _write(store, run, staged)
+
+
+@limit_tables(READS, WRITES)
+def run_topic(store: TableStore, run: Run, topic: Topic, records_per_trigger: int, rules: DeclarationRules) -> Written:
+    """Everything new in the topic stands as ``run`` has it of files; a batch that is handed over again changes nothing.
+
+    Args:
+        store: the lake.
+        run: which run.
+        topic: its records hold what files would.
+        records_per_trigger: most records of a batch.
+        rules: the most that is believed.
+    """
+    for table in WRITES:
+        store.create(table)
+    counts: Counter[str] = Counter()
+    digest = hashlib.sha256(topic.identity.encode()).hexdigest()[:12]
+
+    def take(lake: TableStore, batch: DataFrame, _: Transaction) -> None:
+        with tempfile.TemporaryDirectory(prefix="fmar_deliveries_") as folder:
+            rows = batch.select("source", "content").toLocalIterator()
+            staged = stage_records((Record(row["source"], bytes(row["content"])) for row in rows), Path(folder), rules)
+            counts.update(_write(lake, run, staged).counts)
+
+    rows = topic.rows(store.spark, records_per_trigger)
+    counts["batches"] = drain(store, rows, f"load_deliveries/{digest}-to-{store.identity(ASSET_VOLUMES)}", take)
+    return Written(dict(counts), counts["events_written"] + counts["volumes_written"], counts["quarantined"])
+
+
+def _write(store: TableStore, run: Run, staged: Staged) -> Written:
     events = _read_staged(store, staged.events_path.as_uri())
     volumes = _read_staged(store, staged.volumes_path.as_uri())
     unknown = events.select("source", "mpan_id", "series_id").unionByName(volumes.select("source", "mpan_id", "series_id"))
@@ -48,6 +85,7 @@ def run(store: TableStore, run: Run, staged: Staged) -> Written:
     )
     faults = store.spark.read.parquet(staged.faults_path.as_uri()).unionByName(unresolved)
     quarantined = store.insert_new(_build_faults(faults, run), QUARANTINE)
+    counts["quarantined"] = quarantined
     counts |= {f"rule_{name}": rows for name, rows in staged.broken.items()}
     counts |= {f"notice_{name}": rows for name, rows in staged.noticed.items()}
     return Written(counts, counts["events_written"] + counts["volumes_written"], quarantined)

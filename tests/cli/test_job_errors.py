@@ -55,6 +55,8 @@ def test_a_wrong_argument_is_one_line_and_status_2(
         (["ingest"], "ingest_dip: --landing or --kafka: one of the two wanted\n"),
         (["ingest", "--kafka", "h:1"], "ingest_dip: --kafka and --topic: both or neither wanted\n"),
         (["ingest", "--landing", "absent", "--kafka", "h:1"], "ingest_dip: --landing or --kafka: one of the two wanted\n"),
+        (["ingest", "--kafka", "broker", "--topic", "t"], "ingest_dip: --kafka: 'broker' found, host:port,... wanted\n"),
+        (["deliveries", "--kafka", "h:1"], "load_deliveries: --kafka and --topic: both or neither wanted\n"),
     ],
 )
 def test_a_wrong_command_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
@@ -134,3 +136,9 @@ def test_a_run_that_is_interrupted_says_so_in_one_line_and_can_be_run_again(tmp_
     assert job.returncode == 130
     assert said[-1] == "simulate_fleet: stopped; run the same command again to go on\n"
     assert [line for line in said if "Traceback" in line or "py4j" in line] == []
+
+
+@pytest.mark.parametrize(("words", "job"), [("ingest", "ingest_dip"), ("deliveries", "load_deliveries")])
+def test_a_broker_that_does_not_listen_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path, words: str, job: str) -> None:
+    assert main([words, "--lake", str(tmp_path), "--kafka", "127.0.0.1:1", "--topic", "t"]) == 2
+    assert capsys.readouterr().err == f"{job}: --kafka: 127.0.0.1:1: Connection refused; a broker that listens wanted\n"

@@ -8,7 +8,7 @@ import pytest
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.deliveries.rows import DeclarationRules
 from fmar_spark.intake.deliveries.rules import NOTICES, RULES
-from fmar_spark.intake.deliveries.staging import Sources, Staged, describe_staged, stage_declarations
+from fmar_spark.intake.deliveries.staging import Record, Sources, Staged, describe_staged, stage_declarations, stage_records
 
 MPAN, AMSID = "2000056535971", "1900012374324"
 EVENT = {
@@ -196,3 +196,19 @@ def test_a_file_without_the_columns_stops_alone_and_is_named_among_others(tmp_pa
     assert (staged.counts["events"], dict(staged.broken)) == (1, {"file_columns": 1})
     with pytest.raises(ConfigError, match="at least one wanted"):
         stage_declarations(Sources(), tmp_path, DeclarationRules())
+
+
+def test_a_record_is_read_as_the_file_that_it_would_be_and_none_stops_the_rest(tmp_path: Path) -> None:
+    flow = FLOW.format(day="20260115", records="ASJ|1900012374324|\nASP|35|0.001\n")
+    contents = [write_csv(EVENT), write_csv(VOLUME), flow, "", '{"event_id": 1}', "\x00\ufffd", write_csv({**EVENT, "end_utc": ""})]
+    records = [Record(f"t:0:{place}", content.encode()) for place, content in enumerate(contents)] + [Record("t:1:0", b"\xff\xfe,\xff")]
+    as_records = stage_records(records, tmp_path / "records", DeclarationRules())
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "flow.txt").write_text(flow, encoding="utf-8")
+    as_files = stage(tmp_path / "files", events=write_csv(EVENT, {**EVENT, "end_utc": ""}), volumes=write_csv(VOLUME))
+    assert (as_records.counts["events"], as_records.counts["volumes"]) == (1, 2)
+    assert (as_records.broken["end_unreadable"], as_records.counts["rejected"]) == (1, 5)
+    faults = arrow_parquet.read_table(as_records.faults_path)["source"].to_pylist()
+    assert {place.partition(".csv")[0] for place in faults} == {"t:0:3", "t:0:4", "t:0:5", "t:0:6", "t:1:0"}
+    declared = [arrow_parquet.read_table(staged.events_path)["declaration_id"].to_pylist() for staged in (as_records, as_files)]
+    assert declared[0] == declared[1]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -26,6 +26,14 @@ class Sources(NamedTuple):
     events: Path | None = None
     volumes: Path | None = None
     p0282: Path | None = None
+
+
+class Record(NamedTuple):
+    """A message of a topic: what a file would hold."""
+
+    source: str
+    """Names it in messages and the quarantine."""
+    content: bytes
 
 
 class Staged(NamedTuple):
@@ -61,10 +69,16 @@ _IDENTITY: Final = pa.field("declaration_id", pa.string())
 VOLUMES: Final = Format(volumes.WANTED, volumes.OPTIONAL, volumes.check_volumes)
 
 
-def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules) -> Staged:
+def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules, *, stops_at_only: bool = True) -> Staged:
     """Read all files, check every row, and write what is kept and what is rejected to a folder.
 
     A file that cannot be used is rejected by name and the rest goes on.
+
+    Args:
+        sources: to read.
+        folder: of the staged rows.
+        rules: the most that is believed.
+        stops_at_only: a file that is the only one of its kind and cannot be used is an error.
 
     Raises:
         ConfigError: no file is named, or the only one lacks a column.
@@ -80,7 +94,7 @@ def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules) 
         arrow_parquet.ParquetWriter(staged.volumes_path, VOLUME_SCHEMA.append(_IDENTITY)) as volume_rows,
         arrow_parquet.ParquetWriter(staged.faults_path, FAULT_SCHEMA) as faults,
     ):
-        for what, file, checked in _read_all(sources, rules):
+        for what, file, checked in _read_all(sources, rules, stops_at_only):
             staged.counts["files"] += file
             staged.counts[what] += checked.kept.num_rows
             staged.counts["rejected"] += checked.faults.num_rows
@@ -89,6 +103,31 @@ def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules) 
             (event_rows if what == "events" else volume_rows).write_table(_identify(checked.kept))
             faults.write_table(checked.faults)
     return staged
+
+
+def stage_records(records: Iterable[Record], folder: Path, rules: DeclarationRules) -> Staged:
+    """The same of records, each read as the kind of file that its first line says; one that is none is rejected by name.
+
+    Args:
+        records: of a topic.
+        folder: to work in.
+        rules: the most that is believed.
+    """
+    kinds = [folder / name for name in ("events", "volumes", "p0282")]
+    for kind in kinds:
+        kind.mkdir(parents=True)
+    for record in records:
+        (kinds[_find_kind(record.content)] / f"{record.source}.csv").write_bytes(record.content)
+    found = [kind if any(kind.iterdir()) else None for kind in kinds]
+    return stage_declarations(Sources(*found), folder, rules, stops_at_only=False)
+
+
+def _find_kind(content: bytes) -> int:
+    """0 events, 1 volumes, and what is nothing else; 2 P0282."""
+    heading = content.split(b"\n", 1)[0].removeprefix(b"\xef\xbb\xbf").lower()
+    if b"|" in heading and b"," not in heading:
+        return 2
+    return 0 if b"event_id" in heading or b"fu_id" in heading else 1
 
 
 def describe_staged(staged: Staged) -> list[str]:
@@ -107,16 +146,17 @@ def _identify(rows: pa.Table) -> pa.Table:
     return rows.append_column(_IDENTITY, pa.array([hashlib.sha256(word.encode()).hexdigest() for word in words], pa.string()))
 
 
-def _read_all(sources: Sources, rules: DeclarationRules) -> Iterator[tuple[str, int, Checked]]:
+def _read_all(sources: Sources, rules: DeclarationRules, stops_at_only: bool) -> Iterator[tuple[str, int, Checked]]:
     """The kind of rows, 1 at the first block of each file, and the block."""
     for what, source in (("events", sources.events), ("volumes", sources.volumes)):
         files = find_files(source) if source is not None else []
         for file in files:
-            yield from ((what, number == 0, block) for number, block in enumerate(_read_file(what, file, rules, is_only=len(files) == 1)))
+            is_only = stops_at_only and len(files) == 1
+            yield from ((what, number == 0, block) for number, block in enumerate(_read_file(what, file, rules, is_only=is_only)))
     if sources.p0282 is not None:
         paths = [sources.p0282] if sources.p0282.is_file() else _list_flows(sources.p0282)
         for path in paths:
-            yield "volumes", 1, _read_flow(path, rules, is_only=len(paths) == 1)
+            yield "volumes", 1, _read_flow(path, rules, is_only=stops_at_only and len(paths) == 1)
 
 
 def _read_file(what: str, file: InputFile, rules: DeclarationRules, *, is_only: bool) -> Iterator[Checked]:
