@@ -1,4 +1,5 @@
 import ast
+import html
 import re
 import subprocess
 import sys
@@ -34,6 +35,13 @@ def test_a_notebook_is_databricks_source_and_defines_nothing(path: Path) -> None
 
 def test_there_are_four_in_order() -> None:
     assert [path.stem[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_the_page_of_a_notebook_shows_its_cells_as_they_are(path: Path) -> None:
+    page = html.unescape((ROOT / "docs" / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8"))
+    cells = path.read_text(encoding="utf-8").split("\n# COMMAND ----------\n")[1:]
+    assert [cell for cell in cells if "# MAGIC %md" not in cell and cell.replace("# MAGIC ", "").strip() not in page] == []
 
 
 def test_readings_and_quarantine_are_what_the_tables_hold(notebooks: dict[str, Ran], landing: Path) -> None:

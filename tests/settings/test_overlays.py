@@ -9,6 +9,10 @@ def test_an_override_wins_over_the_overlay() -> None:
     assert load_settings("test", ["spark.shuffle_partitions=7"]).spark.shuffle_partitions == 7
 
 
+def test_households_are_left_out_in_production_until_a_legal_basis_is_configured() -> None:
+    assert not load_settings("azure", []).consent.admits_households
+
+
 @pytest.mark.parametrize(
     ("override", "named"),
     [
