@@ -1,4 +1,4 @@
-"""Adds one way of charging, or one look-alike of it, by rule to recorded homes without a car, and says how many are found, by behaviour.
+"""Adds one behaviour of an asset, or one look-alike, by rule to recorded homes that have none, and says how each is answered.
 
     behaviour_homes.py add --homes readings.parquet --series HOME,HOME --out DIR
     fmar import --lake LAKE --input DIR/readings.parquet && fmar characterise --lake LAKE
@@ -16,18 +16,23 @@ import numpy as np
 import pandas as pd
 from blend_sessions import HOME_COLUMNS, read_columns, take_home
 from deltalake import DeltaTable
+from home_scenarios import SCENARIOS, Home, Outcome
 from numpy.typing import NDArray
 
 from fmar_spark.clock import LONDON
 from fmar_spark.domain.assets import LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM, Tier
 from fmar_spark.units import HOURS_PER_SLOT
 
 PROVENANCE: Final = "semi-synthetic: recorded home, load added by rule"
 WHOLE_DAY_HOURS: Final = 24.0
 
 
+DATED_WITHIN_DAYS: Final = 7
+
+
 class Behaviour(NamedTuple):
-    """What is added to a home."""
+    """Runs of constant power that are added to a home."""
 
     name: str
     has_ev: bool
@@ -99,15 +104,21 @@ def add_behaviours(arguments: argparse.Namespace) -> int:
             for copy in range(arguments.each if behaviour.kw else 1):
                 rng = np.random.default_rng((arguments.seed, place, number, copy))
                 name = f"{home.name}__{number:02d}_{copy:02d}"
-                kwh = home.to_numpy() + draw_load(rng, behaviour, local)
-                readings.append(pd.DataFrame({"series_id": name, "timestamp_utc": home.index, "kwh_import": kwh}).dropna())
-                has = {label: int(asset is AssetClass.EV and behaviour.has_ev) for asset, label in LABEL_OF_CLASS.items()}
-                size = round(behaviour.kw, 1) if behaviour.has_ev else None
-                labels.append({"series_id": name, **has, "ev_kw": size, "provenance": PROVENANCE, "behaviour": behaviour.name})
+                readings.append(frame_readings(name, home.index, Outcome(home.to_numpy() + draw_load(rng, behaviour, local))))
+                labels.append(label_meter(name, behaviour.name, (AssetClass.EV,) if behaviour.has_ev else ()))
+                labels[-1]["ev_kw"] = round(behaviour.kw, 1) if behaviour.has_ev else None
+        for number, scenario in enumerate(SCENARIOS, start=len(BEHAVIOURS)):
+            for copy in range(arguments.each):
+                rng = np.random.default_rng((arguments.seed, place, number, copy))
+                name = f"{home.name}__{number:02d}_{copy:02d}"
+                outcome = scenario.add(rng, Home(home.to_numpy(dtype=np.float64), pd.DatetimeIndex(home.index)))
+                readings.append(frame_readings(name, home.index, outcome))
+                labels.append(label_meter(name, scenario.name, scenario.has))
+                labels[-1] |= {"ev_appeared_date": write_day(outcome.appeared), "ev_removed_date": write_day(outcome.removed)}
     arguments.out.mkdir(parents=True, exist_ok=True)
     pd.concat(readings).to_parquet(arguments.out / "readings.parquet", index=False)
     pd.DataFrame(labels).to_csv(arguments.out / "labels.csv", index=False)
-    print(f"{len(labels)} meters of {len(BEHAVIOURS)} behaviours in {arguments.out}")
+    print(f"{len(labels)} meters of {len(BEHAVIOURS) + len(SCENARIOS)} behaviours in {arguments.out}")
     return 0
 
 
@@ -133,27 +144,63 @@ def draw_load(rng: np.random.Generator, behaviour: Behaviour, local: pd.Datetime
     return np.diff(drawn)
 
 
+def label_meter(name: str, behaviour: str, classes: tuple[AssetClass, ...]) -> dict[str, object]:
+    """The row of labels of one meter."""
+    has = {label: int(asset in classes) for asset, label in LABEL_OF_CLASS.items()}
+    return {"series_id": name, **has, "provenance": PROVENANCE, "behaviour": behaviour}
+
+
+def frame_readings(name: str, index: pd.Index, outcome: Outcome) -> pd.DataFrame:
+    """The delivered half-hours of one meter."""
+    export_kwh = np.full(len(index), np.nan) if outcome.export_kwh is None else outcome.export_kwh
+    columns = {"series_id": name, "timestamp_utc": index, "kwh_import": outcome.import_kwh, "kwh_export": export_kwh}
+    return pd.DataFrame(columns)[outcome.kept].dropna(subset="kwh_import")
+
+
+def write_day(moment: pd.Timestamp | None) -> str | None:
+    """A local day as labels have it."""
+    return None if moment is None else str(moment.date())
+
+
 def score_lake(lake: Path, labels: Path) -> int:
-    """Print, by behaviour, how many are said to have a car, how many are denied one in the high tier, and other classes reported."""
+    """Print, by behaviour, how the classes that are there are answered, and how many are said to have each class.
+
+    ``found`` and ``denied`` (in the high tier) are of the classes that are there. ``on time``: of cars that come or go, those that are
+    dated within a week.
+    """
     known = pd.read_csv(labels)
     series = DeltaTable(str(lake / "silver" / "series")).to_pandas(columns=["series_id", "mpan_id"])
-    columns = ["mpan_id", "asset_class", "probability"]
-    found = DeltaTable(str(lake / "gold" / "asset_detections")).to_pandas(columns=columns)
-    wide = found.pivot_table(index="mpan_id", columns="asset_class", values="probability", observed=True).reset_index()
-    rows = known.merge(series, on="series_id").merge(wide, on="mpan_id")
+    columns = ["mpan_id", "asset_class", "probability", "present_probability", "tier", "appeared_date", "removed_date"]
+    answers = DeltaTable(str(lake / "gold" / "asset_detections")).to_pandas(columns=columns)
+    rows = known.merge(series, on="series_id").merge(answers, on="mpan_id")
     if rows.empty:
         print(f"{lake}: none of the series of {labels} is answered there", file=sys.stderr)
         return 1
-    parts = []
-    for name, meters in rows.groupby("behaviour", sort=False):
-        cars = meters[AssetClass.EV.value]
-        others = {asset.value: f"{(meters[asset.value] >= 0.5).mean():.0%}" for asset in AssetClass if asset is not AssetClass.EV}
-        parts.append(
-            {"behaviour": name, "meters": len(meters), "ev": f"{(cars >= 0.5).mean():.0%}", "denied": f"{(cars <= 0.1).mean():.0%}"}
-            | others
-        )
-    print(pd.DataFrame(parts).to_string(index=False))
+    label_of = {asset.value: label for asset, label in LABEL_OF_CLASS.items()}
+    rows["is_there"] = [row[label_of[row["asset_class"]]] == 1 for _, row in rows.iterrows()]
+    rows["is_found"] = rows["probability"] >= PRESENT_FROM
+    rows["is_denied"] = (rows["tier"] == Tier.HIGH.value) & (rows["present_probability"] < PRESENT_FROM) & ~rows["is_found"]
+    print(pd.DataFrame([sum_up(name, meters) for name, meters in rows.groupby("behaviour", sort=False)]).to_string(index=False))
     return 0
+
+
+def sum_up(name: object, answers: pd.DataFrame) -> dict[str, object]:
+    """One line of the table."""
+    there = answers[answers["is_there"]]
+    line = {"behaviour": name, "meters": answers["mpan_id"].nunique()}
+    line |= {title: write_share(there[column]) for title, column in (("found", "is_found"), ("denied", "is_denied"))}
+    line |= {asset.value: write_share(answers.loc[answers["asset_class"] == asset.value, "is_found"]) for asset in AssetClass}
+    cars = there[there["asset_class"] == AssetClass.EV.value]
+    late = [
+        (pd.to_datetime(cars[f"{kind}_date"]) - pd.to_datetime(cars[f"ev_{kind}_date"])).abs()[cars[f"ev_{kind}_date"].notna()]
+        for kind in ("appeared", "removed")
+    ]
+    return line | {"on time": write_share(pd.concat(late) <= pd.Timedelta(days=DATED_WITHIN_DAYS))}
+
+
+def write_share(answers: pd.Series) -> str:
+    """A share as a percentage; a dash where there is none."""
+    return f"{answers.mean():.0%}" if len(answers) else "-"
 
 
 if __name__ == "__main__":

@@ -45,10 +45,17 @@ def test_every_behaviour_is_added_to_every_home_and_labelled(
     assert script.main() == 0
     labels = pd.read_csv(tmp_path / "out" / "labels.csv")
     readings = pd.read_parquet(tmp_path / "out" / "readings.parquet")
-    assert len(labels) == 2 * (2 * (len(script.BEHAVIOURS) - 1) + 1)
+    assert len(labels) == 2 * (2 * (len(script.BEHAVIOURS) - 1 + len(script.SCENARIOS)) + 1)
     assert set(readings["series_id"]) == set(labels["series_id"])
-    assert set(labels.loc[labels["has_ev"] == 1, "behaviour"]) == {one.name for one in script.BEHAVIOURS if one.has_ev}
-    assert readings["kwh_import"].min() >= 0.1 - 1e-12
+    assert set(labels.loc[labels["has_ev"] == 1, "behaviour"]) == {
+        *(one.name for one in script.BEHAVIOURS if one.has_ev),
+        *(one.name for one in script.SCENARIOS if "ev" in one.has),
+    }
+    runs = readings["series_id"].isin(labels.loc[labels["behaviour"].isin([one.name for one in script.BEHAVIOURS]), "series_id"])
+    assert readings.loc[runs, "kwh_import"].min() >= 0.1 - 1e-12
+    exporting = set(readings.loc[readings["kwh_export"].notna(), "series_id"])
+    wanted = labels["behaviour"].isin(["solar PV, export metered", "solar PV and battery"])
+    assert exporting == set(labels.loc[wanted, "series_id"])
 
 
 def test_a_run_starts_at_its_local_hour_and_draws_its_power(script: ModuleType) -> None:
@@ -61,10 +68,36 @@ def test_a_run_starts_at_its_local_hour_and_draws_its_power(script: ModuleType) 
     assert np.isclose(2 * kwh.max(), 7.2, rtol=0.031)
 
 
+def test_a_battery_gives_no_more_than_it_took_and_a_meter_sees_only_the_net_flow(script: ModuleType) -> None:
+    index = pd.date_range("2024-06-01", periods=30 * SLOTS, freq="30min", tz="UTC")
+    home = script.Home(np.full(30 * SLOTS, 0.2), index)
+    scenario = next(one for one in script.SCENARIOS if one.name == "battery that fills at night")
+    outcome = scenario.add(np.random.default_rng(1), home)
+    assert outcome.import_kwh.min() >= 0
+    assert outcome.import_kwh.sum() >= home.kwh.sum() - 2.0
+    assert outcome.import_kwh.max() == pytest.approx(0.2 + 1.8)
+
+
+def test_a_car_that_comes_draws_nothing_before_its_day(script: ModuleType) -> None:
+    index = pd.date_range("2024-01-01", periods=200 * SLOTS, freq="30min", tz="UTC")
+    home = script.Home(np.full(200 * SLOTS, 0.1), index)
+    for name, is_there in (("7.2 kW car that comes", True), ("7.2 kW car that goes", False)):
+        outcome = next(one for one in script.SCENARIOS if one.name == name).add(np.random.default_rng(2), home)
+        day = outcome.appeared if is_there else outcome.removed
+        before = outcome.import_kwh[index < day].sum() - home.kwh[index < day].sum()
+        after = outcome.import_kwh[index >= day].sum() - home.kwh[index >= day].sum()
+        assert (before < 1e-6) == is_there
+        assert after > 50 if is_there else after < 15
+
+
 def test_a_lake_without_these_series_is_one_line(script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = pa.schema([("series_id", pa.string()), ("mpan_id", pa.string())])
     write_deltalake(str(tmp_path / "lake" / "silver" / "series"), text.empty_table())
-    answers = pa.schema([("mpan_id", pa.string()), ("asset_class", pa.string()), ("probability", pa.float64())])
+    answers = pa.schema(
+        [("mpan_id", pa.string()), ("asset_class", pa.string()), ("probability", pa.float64()), ("present_probability", pa.float64())]
+    )
+    for name, kind in (("tier", pa.string()), ("appeared_date", pa.date32()), ("removed_date", pa.date32())):
+        answers = answers.append(pa.field(name, kind))
     write_deltalake(str(tmp_path / "lake" / "gold" / "asset_detections"), answers.empty_table())
     (tmp_path / "labels.csv").write_text("series_id,behaviour\none,nothing added\n")
     assert script.score_lake(tmp_path / "lake", tmp_path / "labels.csv") == 1
