@@ -17,8 +17,7 @@ from fmar_spark.units import HOURS_PER_SLOT
 Energies = NDArray[np.float64]
 LATITUDE_RAD: Final = np.deg2rad(51.5)
 WINTER_DAYS: Final = 71
-WINTER_FROM: Final = (11, 20)
-"""Month and day."""
+WINTER_MONTHS: Final = (12, 1, 2)
 ROUND_TRIP: Final = 0.87
 SLOTS_A_DAY: Final = 48
 
@@ -101,11 +100,12 @@ def move_out(rng: np.random.Generator, home: Home) -> Outcome:
 
 
 def keep_winter(home: Home, kwh: Energies) -> Outcome:
-    """Only 71 days from 20 November on are delivered."""
-    dates = home.local
-    starts = np.flatnonzero((dates.month == WINTER_FROM[0]) & (dates.day == WINTER_FROM[1]) & (home.hour == 0))
-    first = int(starts[0]) if starts.size else 0
-    return Outcome(kwh, kept=slice(first, first + WINTER_DAYS * SLOTS_A_DAY))
+    """Only the longest stretch of December to February is delivered, 71 days of it at most."""
+    is_winter = np.isin(home.local.month, WINTER_MONTHS)
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], is_winter, [False])).astype(np.int8)))
+    longest = int(np.argmax(edges[1::2] - edges[::2])) if edges.size else 0
+    first, end = (int(edges[2 * longest]), int(edges[2 * longest + 1])) if edges.size else (0, 0)
+    return Outcome(kwh, kept=slice(first, min(end, first + WINTER_DAYS * SLOTS_A_DAY)))
 
 
 def draw_temperatures(rng: np.random.Generator, home: Home) -> Energies:
