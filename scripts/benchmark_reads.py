@@ -27,22 +27,19 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.table import Column
 from fmar_spark.domain.markets import Market, Role
 from fmar_spark.engine.model_file import FOLDER, MANIFEST, Manifest, digest_file
+from fmar_spark.errors import InputError
 from fmar_spark.services.capability.access import load_matrix, view_of
 from fmar_spark.services.capability.queries import Part, ask
 from fmar_spark.services.capability.resources import (
     AREA,
     ASSET,
     ASSETS,
-    AVAILABILITY_OF_AREA,
     CAPABILITY_OF_AREA,
-    ENVELOPE,
-    FLAGGED,
-    HEALTH,
     HELD,
     RESOURCES,
     Resource,
 )
-from fmar_spark.services.capability.rights import LiveRights
+from fmar_spark.services.capability.rights import NO_RIGHTS, LiveRights
 from fmar_spark.services.capability.served_model import ServedModel
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import actor_of, create_agreement
@@ -64,7 +61,17 @@ PAGE: Final = 100
 CONNECTIONS: Final = (1, 8, 32)
 ASSET_ID: Final = "printf('%08x-0000-5000-8000-%012x', (i * 4294967296 // {rows})::BIGINT, i)"
 MPAN: Final = "printf('%013d', 2000000000000 + i * (99999999999 // {rows}))"
-TYPES: Final = {"string": "VARCHAR", "double": "DOUBLE", "int": "INTEGER", "bigint": "BIGINT", "boolean": "BOOLEAN", "date": "DATE"}
+TYPES: Final = {
+    "string": "VARCHAR",
+    "double": "DOUBLE",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "array<string>": "VARCHAR[]",
+}
+SCOPED: Final = {Scope.OWN_NETWORKS: ("distributor_ids", "['20']"), Scope.NOTIFIED: ("recipients", "['neso']")}
+"""Columns by which rows are in scope, beside those that are answered."""
 GIVEN: Final = {
     "asset_class": "['battery', 'ev', 'solar_pv', 'heat_pump'][1 + i % 4]",
     "asset_category": "['BESS', 'EV_CHARGER', 'SOLAR_PV', 'HEAT_PUMP'][1 + i % 4]",
@@ -143,7 +150,7 @@ def generate(lake: Path, rows: int) -> Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / MANIFEST).exists():
         known = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        if known.rows["assets"] == rows:
+        if known.rows["assets"] == rows and is_served(folder / known.file, known):
             return known
     made = folder / "made.duckdb"
     made.unlink(missing_ok=True)
@@ -154,8 +161,9 @@ def generate(lake: Path, rows: int) -> Manifest:
         name = "asset_sizes" if resource is HELD else resource.table
         connection.execute(f"CREATE TABLE made.{name} AS {select_rows(resource, rows, count)}")
         counts[name] = count
-    for resource in (AVAILABILITY_OF_AREA, FLAGGED, ENVELOPE, HEALTH):
-        connection.execute(f"CREATE TABLE made.{resource.table} AS {select_rows(resource, rows, 0)}")
+    for table, resource in {one.table: one for one in RESOURCES if one.table.isidentifier()}.items():
+        if table not in {*counts, AREA.table, *NO_RIGHTS.relations}:
+            connection.execute(f"CREATE TABLE made.{table} AS {select_rows(resource, rows, 0)}")
     for table, column in INDEXED.items():
         if table in counts:
             connection.execute(f"CREATE INDEX {table}_by_{column} ON made.{table} ({column})")
@@ -187,19 +195,29 @@ def generate(lake: Path, rows: int) -> Manifest:
     return manifest
 
 
+def is_served(path: Path, manifest: Manifest) -> bool:
+    """Whether this version can answer from the file: one that was kept may be of an earlier layout."""
+    try:
+        ServedModel(path, manifest, 1)
+    except InputError as error:
+        print(f"{error}; generating it anew", flush=True)
+        return False
+    return True
+
+
 def select_rows(resource: Resource, rows: int, count: int) -> str:
     """A query that makes a table's rows in the order of its key."""
     own = {"asset_id": ASSET_ID.format(rows=rows), "mpan_id": MPAN.format(rows=rows)} if count == rows else {}
     if resource is CAPABILITY_OF_AREA:
         own = {"area_level": "'primary'", "area_id": "printf('P%05d', i // 4)", "kw_p50": "i % 500", "is_suppressed": "FALSE"}
     columns = [f"{own.get(column.name) or GIVEN.get(column.name) or empty(column)} AS {column.name}" for column in resource.columns]
-    columns += ["['20'] AS distributor_ids"] if Scope.OWN_NETWORKS in resource.scopes else []
+    columns += [f"{text} AS {name}" for scope, (name, text) in SCOPED.items() if scope in resource.scopes]
     return f"SELECT {', '.join(columns)} FROM range({count}) AS r(i)"
 
 
 def empty(column: Column) -> str:
     """Nothing, as the column's type has it."""
-    kind = "DOUBLE[]" if column.type.startswith("array") else TYPES.get(column.type, "TIMESTAMPTZ")
+    kind = TYPES.get(column.type) or ("DOUBLE[]" if column.type.startswith("array") else "TIMESTAMPTZ")
     return f"CAST(NULL AS {kind})"
 
 

@@ -36,6 +36,8 @@ from fmar_spark.services.web.problems import MissingError
 _PAGING: Final = frozenset(PageQuery.model_fields)
 _ETAG_CHARACTERS: Final = 32
 _NAMED_AT_ONCE: Final = 100
+_NAMED_FOR_ROW: Final = 1.25
+"""So that one query finds a page where most names have a row."""
 _MOST_NAMED: Final = 2_000
 """Values of a key that a query names one by one; a query for more reads all rows once."""
 _NOBODYS: Final = ""
@@ -252,8 +254,9 @@ def _find_part(sight: _Sight, filters: Filters, part: Part) -> list[Row]:
     first = bisect_left(sight.held, str(part.after[0])) if part.after else 0
     names = sight.held[first:] if wanted is None else [name for name in sight.held[first:] if name == wanted]
     found: list[Row] = []
-    for begin in range(0, max(len(names), 1), _NAMED_AT_ONCE):
-        chosen = Part(part.after, part.limit - len(found), names[begin : begin + _NAMED_AT_ONCE] or [_NOBODYS])
+    at_once = max(int(part.limit * _NAMED_FOR_ROW), _NAMED_AT_ONCE)
+    for begin in range(0, max(len(names), 1), at_once):
+        chosen = Part(part.after, part.limit - len(found), names[begin : begin + at_once] or [_NOBODYS])
         found += sight.find(ask(sight.view, sight.resource, filters, chosen))
         if len(found) >= part.limit:
             break

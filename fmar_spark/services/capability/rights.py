@@ -118,15 +118,22 @@ class LiveRights:
             is_everything=Role.ADMINISTRATOR in caller.roles,
             party_id=caller.party_id,
         )
+        mark = self._database.mark_state()
+        known = self._known.get(caller.party_id)
+        if known is not None and mark is not None and known.mark == mark and self._is_fresh(known):
+            return known.rights
         with self._database.reading(reach) as connection:
             seq = int(connection.execute(select(LEDGER_HEAD.c.seq)).scalar_one())
-            known = self._known.get(caller.party_id)
-            if known is None or known.seq != seq or time.monotonic() - known.read_at > self._seconds:
+            if known is None or known.seq != seq or not self._is_fresh(known):
                 read_at = time.monotonic()
                 now = self._database.now(connection)
-                known = _Known(seq, read_at, _read(self._database, connection, reach, now))
-                self._keep(caller.party_id, known)
+                known = _Known(mark, seq, read_at, _read(self._database, connection, reach, now))
+        known = known._replace(mark=mark)
+        self._keep(caller.party_id, known)
         return known.rights
+
+    def _is_fresh(self, known: "_Known") -> bool:
+        return time.monotonic() - known.read_at <= self._seconds
 
     def _keep(self, party_id: str, known: "_Known") -> None:
         with self._lock:
@@ -137,6 +144,8 @@ class LiveRights:
 
 
 class _Known(NamedTuple):
+    mark: int | None
+    """Of the register when it was last seen to be at ``seq``."""
     seq: int
     read_at: float
     rights: Rights

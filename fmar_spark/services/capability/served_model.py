@@ -23,6 +23,7 @@ _LOCK: Final = "SET GLOBAL TimeZone = 'UTC'; SET enable_external_access = false;
 _IS_LOCKED: Final = "SELECT current_setting('lock_configuration')"
 """A process has one instance of DuckDB for a file: whoever opens one that is open already finds it locked."""
 _ROWS_AT_ONCE: Final = 2_000
+_GIVEN: Final = "given_rows"
 _MOST_NAMED: Final = 1_000
 _MOST_PORTFOLIOS: Final = 50
 Row = dict[str, Any]
@@ -59,15 +60,10 @@ class ServedModel:
             relations: further tables that the query names, for this query alone.
         """
         cursor = self._cursor()
-        for name, rows in (relations or {}).items():
-            cursor.register(name, rows)
-        try:
-            found = cursor.execute(query, dict(parameters))
-            names = [column[0] for column in found.description]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-        finally:
-            for name in relations or {}:
-                cursor.unregister(name)
+        self._take(cursor, query, relations or {})
+        found = cursor.execute(query, dict(parameters))
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def find_asset_ids(self, rights: Rights) -> list[str]:
         """Ids of the assets of verified claims, in order; kept as long as neither changes."""
@@ -101,11 +97,29 @@ class ServedModel:
 
         return reader.schema, read_on()
 
+    def _take(self, cursor: duckdb.DuckDBPyConnection, query: str, relations: Mapping[str, pa.Table]) -> None:
+        """The relations that the query names are tables of the thread's cursor, as long as the same ones are asked for.
+
+        Half of what a page of a portfolio costs would otherwise be handing them over. A table of an earlier query that this one names
+        without giving it is gone, so that no query ever reads what another caller holds.
+        """
+        taken: dict[str, pa.Table] = self._at_hand.taken
+        for name in [name for name in taken if name in query and taken[name] is not relations.get(name)]:
+            cursor.execute(f"DROP TABLE {name}")
+            del taken[name]
+        for name, rows in relations.items():
+            if name in query and name not in taken:
+                cursor.register(_GIVEN, rows)
+                cursor.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {_GIVEN}")
+                cursor.unregister(_GIVEN)
+                taken[name] = rows
+
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         """One for each thread: a cursor runs one query at a time."""
         cursor: duckdb.DuckDBPyConnection | None = getattr(self._at_hand, "cursor", None)
         if cursor is None:
             cursor = self._at_hand.cursor = self._connection.cursor()
+            self._at_hand.taken = {}
         return cursor
 
 

@@ -67,6 +67,8 @@ class RegisterDatabase:
         else:
             self.engine = create_engine(url, hide_parameters=True, creator=_opener(self.file, settings.lock_timeout_seconds), **pool)
             _prepare_sqlite(self.engine)
+        self._watch: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
 
     def make_file(self) -> None:
         """SQLite's file is there, readable by its owner alone; in PostgreSQL nothing happens.
@@ -125,6 +127,21 @@ class RegisterDatabase:
         """The database's own time where it has a clock, so that services with differing clocks agree."""
         return read_clock(connection)
 
+    def mark_state(self) -> int | None:
+        """A number that is another one after each commit, of any process, without a transaction; None where only a query can say.
+
+        SQLite's data_version: microseconds, where a transaction and a query take half a millisecond.
+        """
+        if self.file is None:
+            return None
+        try:
+            with self._watching:
+                if self._watch is None:
+                    self._watch = _opener(self.file, 0)()
+                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return None
+
     def refresh_statistics(self, connection: Connection) -> None:
         """After many new rows: PostgreSQL would otherwise plan look-ups without knowing of them, until it looks by itself."""
         if self.dialect == POSTGRESQL:
@@ -159,6 +176,10 @@ class RegisterDatabase:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        with self._watching:
+            if self._watch is not None:
+                self._watch.close()
+            self._watch = None
 
     def _limit(self, connection: Connection, reach: Reach) -> None:
         """Say to PostgreSQL's row security whose transaction this is; in SQLite only the conditions of the queries limit it."""

@@ -1,7 +1,8 @@
 """Puts the register together as one ASGI application."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections import OrderedDict
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -35,6 +36,7 @@ from fmar_spark.services.web.tokens import TokenVerifier
 from fmar_spark.settings.sections import Settings
 
 _ROUTES = (routes_agreements, routes_uploads, routes_overrides, routes_confirmations, routes_evidence, routes_disputes, routes_parties)
+_MOST_CALLERS: Final = 10_000
 _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -64,7 +66,7 @@ def build_app(
     database = RegisterDatabase(agreements)
     watched = RegisterDatabase(agreements.model_copy(update={"pool_size": 1}))
     metrics = Metrics("register")
-
+    callers = _Callers(database)
     parts = ServiceParts(
         settings=agreements,
         tokens=TokenVerifier(agreements, SigningKeys(fetch, agreements)),
@@ -72,7 +74,8 @@ def build_app(
         anonymous=RateLimit(agreements.anonymous_requests_per_minute, agreements.anonymous_request_burst),
         metrics=metrics,
         audit=RequestAudit(AuditRows(REQUEST_AUDIT, lambda: database.writing(NOTHING)), metrics, agreements),
-        find_caller=_find_in(database),
+        find_caller=callers.find,
+        recall_caller=callers.recall,
         readiness=Readiness(watched.is_ready),
     )
     app = build_service(
@@ -99,14 +102,31 @@ def build_app(
     return app
 
 
-def _find_in(database: RegisterDatabase) -> Callable[[str], Caller | None]:
-    """Finds the party that a client speaks for."""
+class _Callers:
+    """Finds the party that a client speaks for, and knows it until anything is committed to the register."""
 
-    def find(client_id: str) -> Caller | None:
-        with database.reading(NOTHING) as connection:
-            return find_caller(connection, client_id)
+    def __init__(self, database: RegisterDatabase) -> None:
+        """Nobody is known yet."""
+        self._database = database
+        self._known: OrderedDict[str, tuple[int, Caller]] = OrderedDict()
+        self._turn = threading.Lock()
 
-    return find
+    def find(self, client_id: str) -> Caller | None:
+        """From the register."""
+        mark = self._database.mark_state()
+        with self._database.reading(NOTHING) as connection:
+            caller = find_caller(connection, client_id)
+        if caller is not None and mark is not None:
+            with self._turn:
+                self._known[client_id] = (mark, caller)
+                if len(self._known) > _MOST_CALLERS:
+                    self._known.popitem(last=False)
+        return caller
+
+    def recall(self, client_id: str) -> Caller | None:
+        """From memory, where the register is as it was then."""
+        known = self._known.get(client_id)
+        return known[1] if known is not None and known[0] == self._database.mark_state() else None
 
 
 def _close(*databases: RegisterDatabase) -> None:
