@@ -143,10 +143,15 @@ def find_all(reads: Reads, caller: Caller, resource: Resource, most: int, **filt
     return clean_rows(_find_part(_look(reads, caller, resource), filters, Part(None, most)))
 
 
-def summarise(reads: Reads, caller: Caller, resource: Resource, selected: str) -> list[Row]:
+def find_foremost(reads: Reads, caller: Caller, resource: Resource, order: str, most: int, **filters: object) -> list[Row]:
+    """Rows for a page of the dashboard, what matters most first; ``order`` is what a query says after ORDER BY."""
+    return summarise(reads, caller, resource, f"* FROM rows ORDER BY {order} LIMIT {most:d}", **filters)
+
+
+def summarise(reads: Reads, caller: Caller, resource: Resource, selected: str, **filters: object) -> list[Row]:
     """Sums over all rows that the caller sees; ``selected`` is what a query says after SELECT, with ``rows`` as the relation's name."""
     sight = _look(reads, caller, resource)
-    question = ask(sight.view, resource, {}, sight.whole)
+    question = ask(sight.view, resource, filters, sight.whole)
     return clean_rows(sight.find(Question(f"WITH rows AS ({question.text}) SELECT {selected}", question.parameters)))
 
 

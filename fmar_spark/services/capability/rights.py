@@ -57,7 +57,7 @@ LIVE_DISPUTES: Final = pa.schema(
         ("parties", pa.list_(pa.string())),
     ]
 )
-"""Disputes as they stand, the newest first where there are many."""
+"""Disputes as they stand; where there are many, those that are open and then the newest."""
 _MOST_DISPUTES: Final = 10_000
 _MOST_PORTFOLIOS: Final = 200
 
@@ -170,8 +170,9 @@ def _read(database: RegisterDatabase, connection: Connection, reach: Reach, now:
 def _read_disputes(connection: Connection, reach: Reach) -> list[Row]:
     """Disputes that concern the party, as they stand."""
     within = disputes_within(reach, DISPUTES)
-    newest = select(DISPUTES).where(within, known_at(DISPUTE, None)).order_by(DISPUTES.c.dispute_id.desc()).limit(_MOST_DISPUTES)
-    rows = [dict(row) for row in connection.execute(newest).mappings()]
+    standing = select(DISPUTES).where(within, known_at(DISPUTE, None))
+    foremost = standing.order_by(DISPUTES.c.outcome.is_not(None), DISPUTES.c.dispute_id.desc()).limit(_MOST_DISPUTES)
+    rows = [dict(row) for row in connection.execute(foremost).mappings()]
     first = select(DISPUTES.c.dispute_id, DISPUTES.c.known_from_at).where(within, DISPUTES.c.version == 1)
     raised_at = {row.dispute_id: row.known_from_at for row in connection.execute(first)}
     return [

@@ -10,6 +10,7 @@ from reads_world import ALPHAS, DELIVERING, NETWORKS, UNPROVEN, ServedReads, ser
 from sqlalchemy import select
 from test_capability_pages import visit
 
+from fmar_spark.services.capability.pages import delivery_pages, dispute_pages, portfolio_pages
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.ledger import verify_ledger
 from fmar_spark.services.register.tables import LEDGER
@@ -49,6 +50,24 @@ def test_an_fsp_sees_what_the_meters_say_of_its_own_assets(reads: ServedReads) -
     assert f'href="/disputes?record_kind=delivery_check&amp;record_id=E-{CHECKED.place}&amp;mpan_id={CHECKED.mpan_id}' in page
     assert visit(reads, "ALPHA", "/deliveries?verdict=consistent").text.count("No event fits.") == 1
     assert visit(reads, "ALPHA", "/deliveries?verdict=wrong").status_code == 422
+
+
+def test_totals_of_a_page_count_all_rows_and_what_matters_comes_first(own: ServedReads, monkeypatch: pytest.MonkeyPatch) -> None:
+    for pages in (delivery_pages, dispute_pages, portfolio_pages):
+        monkeypatch.setattr(pages, "_MOST_LISTED", 1)
+    alphas = [meter for meter in DELIVERING if meter in ALPHAS]
+    page = visit(own, "ALPHA", "/deliveries").text
+    assert f"<strong>{len(alphas)} assets</strong> with declared deliveries the meters contradict <strong>{len(alphas)}</strong>" in page
+    assert f"The first 1 of {len(alphas)}, contradicted ones first" in page
+    assert raise_one(own).status_code == 303
+    assert "<strong>2 disputes are open</strong>" in visit(own, "ALPHA", "/disputes").text
+    raised = next(row for row in own.get("OFFICE", "/v1/disputes").json()["items"] if row["record_kind"] == "delivery_check")
+    decision = {"outcome": "corrected", "outcome_reason": "checked again", "version": "1"}
+    assert visit(own, "OFFICE", f"/disputes/{raised['dispute_id']}", method="POST", data=decision).status_code == 303
+    page = visit(own, "ALPHA", "/disputes").text
+    assert "<strong>1 dispute is open</strong>" in page
+    assert '<section class="card" id="open">' in page
+    assert "checked again" not in page
 
 
 def test_networks_see_sums_and_the_flags_that_they_are_to_hear_of(reads: ServedReads) -> None:

@@ -1,14 +1,21 @@
 """How answers are found: kept ones, and those of a portfolio without reading the country."""
 
+from datetime import UTC, datetime
+
+import duckdb
+import pytest
 from reads_world import ALPHAS, ServedReads
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.engine.model_file import FOLDER
 from fmar_spark.services.capability import reading, resources
 from fmar_spark.services.capability.answers import AnswerMemory, Kept
-from fmar_spark.services.capability.rights import LiveRights
+from fmar_spark.services.capability.rights import NO_RIGHTS, LiveRights
 from fmar_spark.services.capability.served_model import ModelSource
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.tables import REQUEST_AUDIT
 from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.request_audit import AuditRows
 
 
 def test_answers_asked_for_least_recently_go_first() -> None:
@@ -54,3 +61,30 @@ def test_an_fsps_assets_are_looked_up_by_their_ids(reads: ServedReads) -> None:
     assert model.find_asset_ids(rights) == sorted(meter.asset_id for meter in ALPHAS)
     shown = [row["asset_id"] for row in reads.get("ALPHA", "/v1/assets?limit=1000").json()["items"]]
     assert shown == sorted(meter.asset_id for meter in ALPHAS if meter.tier != "low")
+
+
+def test_a_query_reads_no_relation_that_it_was_not_given(reads: ServedReads) -> None:
+    model = reads.http.app.state.reads.models.current()
+    held = LiveRights(reads.database, 3600).of(Caller("ALPHA", "alpha", frozenset({Role.FSP}), ()))
+    count = "SELECT count(*) AS claims FROM verified_claims"
+    assert model.find(count, {}, held.relations)[0]["claims"] > 0
+    assert model.find(count, {}, NO_RIGHTS.relations) == [{"claims": 0}]
+    with pytest.raises(duckdb.Error, match="verified_claims"):
+        model.find(count, {})
+    assert model.find(count, {}, held.relations)[0]["claims"] > 0
+
+
+def test_a_commit_of_anyone_changes_the_mark_of_the_register(reads: ServedReads) -> None:
+    mark = reads.database.mark_state()
+    with reads.database.reading(EVERYTHING):
+        assert reads.database.mark_state() == mark
+    row = {
+        "request_id": "mark",
+        "requested_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "method": "GET",
+        "route": "/",
+        "status": 200,
+        "seconds": 0.1,
+    }
+    AuditRows(REQUEST_AUDIT, lambda: reads.database.writing(EVERYTHING)).add([row])
+    assert reads.database.mark_state() != mark

@@ -1,5 +1,6 @@
 """Disputes as a page: those that concern the caller, a form to raise one, and for the administrator one to settle each."""
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Final, TypeVar
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from fmar_spark.domain.markets import Outcome, RecordKind
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
-from fmar_spark.services.capability.reading import ReadsOf, find_all
+from fmar_spark.services.capability.reading import ReadsOf, find_foremost, summarise
 from fmar_spark.services.capability.resources import DISPUTED
 from fmar_spark.services.register.access import ACTIONS_OF_ROLE, Action, reach_of
 from fmar_spark.services.register.agreements import actor_of
@@ -25,6 +26,9 @@ from fmar_spark.services.web.problems import ForbiddenError, InvalidError
 
 router: Final = page_router()
 _MOST_LISTED: Final = 200
+_STATES: Final = "outcome IS NULL AS is_open, count(*) AS disputes FROM rows GROUP BY ALL"
+_OPEN_FIRST: Final = "outcome IS NOT NULL, CASE WHEN outcome IS NULL THEN raised_at END, settled_at DESC, dispute_id"
+"""Those that have waited longest, then those settled last."""
 Body = TypeVar("Body", bound=BaseModel)
 _NAMED: Final = ("record_kind", "record_id", "mpan_id", "amsid")
 RECORD_WORDS: Final = {
@@ -41,13 +45,16 @@ OUTCOME_WORDS: Final = {Outcome.CORRECTED: "corrected", Outcome.NO_ACTION_REQUIR
 @router.get("/disputes")
 def show_disputes(request: Request, caller: Visitor, reads: ReadsOf) -> Response:
     """Open disputes first; the form is filled with the record from whose row the caller comes."""
-    rows = find_all(reads, caller, DISPUTED, _MOST_LISTED)
+    states = Counter({row["is_open"]: row["disputes"] for row in summarise(reads, caller, DISPUTED, _STATES)})
+    listed = find_foremost(reads, caller, DISPUTED, _OPEN_FIRST, _MOST_LISTED)
     return render(
         request,
         "disputes.html",
         caller,
-        open_rows=[row for row in rows if row["outcome"] is None],
-        settled_rows=[row for row in rows if row["outcome"] is not None],
+        open_rows=[row for row in listed if row["outcome"] is None],
+        open_count=states[True],
+        settled_rows=[row for row in listed if row["outcome"] is not None],
+        settled_count=states[False],
         named={name: request.query_params.get(name, "")[:128] for name in _NAMED},
         may_raise=_may(caller, Action.RAISE_DISPUTES),
         may_settle=_may(caller, Action.SETTLE_DISPUTES),

@@ -1,5 +1,6 @@
 """An FSP's own page: what it holds, what it is asked, what contradicts its declarations; and the page of one asset."""
 
+from collections import Counter
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request, Response
@@ -15,14 +16,15 @@ from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
 from fmar_spark.services.capability.reading import (
     Asked,
+    Reads,
     ReadsOf,
     answer_export,
-    find_all,
+    find_foremost,
     find_one,
     find_page,
     summarise,
 )
-from fmar_spark.services.capability.resources import ASSET, FLAGGED, HELD, INVITED
+from fmar_spark.services.capability.resources import ASSET, FLAGGED, HELD, INVITED, Resource
 from fmar_spark.services.capability.routes_assets import AssetId
 from fmar_spark.services.register.access import reach_of
 from fmar_spark.services.register.agreements import actor_of
@@ -46,6 +48,11 @@ _TOTALS: Final = """
     GROUP BY ALL ORDER BY asset_class, direction
 """
 _HOLDING: Final = "count(DISTINCT asset_id) AS assets, count(DISTINCT mpan_id) AS meters FROM rows"
+OPEN_FIRST: Final = """
+    state <> 'open', CASE severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 ELSE 2 END, opened_at DESC, flag_id
+"""
+"""Of flags."""
+_SUREST_FIRST: Final = "present_probability DESC, mpan_id, amsid, asset_class"
 _FLAG: Final = {"true": True, "false": False}
 MARKET_WORDS: Final = {
     "dso_local": "DSO local",
@@ -68,8 +75,6 @@ def show_portfolio(
 ) -> Response:
     """What is one's own, findings first; of one meter point, where one is named."""
     held = find_page(reads, caller, Asked(HELD, {"mpan_id": mpan_id or None}, cursor, _SHOWN))
-    invitations = find_all(reads, caller, INVITED, _MOST_LISTED)
-    flags = find_all(reads, caller, FLAGGED, _MOST_LISTED)
     totals = summarise(reads, caller, HELD, _TOTALS)
     unproven, overrides = _read_register(register, caller)
     return render(
@@ -84,10 +89,11 @@ def show_portfolio(
         next_cursor=held.next_cursor,
         is_first=cursor is None,
         mpan_id=mpan_id,
-        invitations=invitations,
+        invitations=find_foremost(reads, caller, INVITED, _SUREST_FIRST, _MOST_LISTED),
+        invitation_count=count_rows(reads, caller, INVITED, "tier").total(),
         at_once=_ASKED_AT_ONCE,
-        flags=flags,
-        open_flags=[row for row in flags if row["state"] == "open"],
+        flags=find_foremost(reads, caller, FLAGGED, OPEN_FIRST, _MOST_LISTED),
+        flag_states=count_rows(reads, caller, FLAGGED, "state"),
         unproven=unproven,
         overrides=overrides,
         market_words=MARKET_WORDS,
@@ -135,6 +141,12 @@ def show_asset(asset_id: AssetId, request: Request, caller: Visitor, reads: Read
         filled=len(answered),
         is_medium=row["tier"] == Tier.MEDIUM,
     )
+
+
+def count_rows(reads: Reads, caller: Caller, resource: Resource, field: str, **filters: object) -> Counter[str]:
+    """All rows that the caller sees, by a field: a page that lists some of them states its totals from here."""
+    counted = summarise(reads, caller, resource, f"{field}, count(*) AS rows FROM rows GROUP BY ALL", **filters)
+    return Counter({row[field]: row["rows"] for row in counted})
 
 
 def _list_attributes(row: Row) -> list[Row]:
