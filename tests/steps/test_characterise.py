@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS, READINGS, SERIES
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.domain.listed_events import ListedEvent
 from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.journal import record_run
@@ -63,10 +64,12 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
     return store
 
 
-def run_step(store: TableStore, meters: tuple[str, ...], *, accepts_drop: bool = False) -> str:
+def run_step(
+    store: TableStore, meters: tuple[str, ...], listed: characterise.ListedEvents | None = None, *, accepts_drop: bool = False
+) -> str:
     run = start_run("characterise", None, "")
     settings = load_settings("test", ["learning.source=bundled", "characterise.meters_per_chunk=2", "monitoring.least_meters=2"])
-    written = characterise.run(store, run, settings, meters, accepts_drop=accepts_drop)
+    written = characterise.run(store, run, settings, meters, listed, accepts_drop=accepts_drop)
     record_run(store, run, written, None)
     return run.run_id
 
@@ -150,3 +153,13 @@ def test_a_run_behind_a_doubled_quarantine_stops_before_gold(own_lake: TableStor
         ReplacementError, match=r"quarantine: 14\.5% .* rejected since gold was made, 5\.0% before, less than 10\.0% wanted"
     ):
         run_step(own_lake, ())
+
+
+def test_listed_events_concern_the_members_of_their_portfolio_named_by_series_or_mpan(own_lake: TableStore) -> None:
+    starts = [datetime(LAST_DAY.year, LAST_DAY.month, LAST_DAY.day, 17, tzinfo=UTC) - timedelta(days=5 * number) for number in range(1, 25)]
+    events = [ListedEvent(start, start + timedelta(hours=2), None, "evening") for start in starts]
+    before = {(row["mpan_id"], row["asset_class"]): row for row in read_tables(own_lake)[ASSET_DETECTIONS.full_name]}
+    run_step(own_lake, (), characterise.ListedEvents(events, {CAR: "evening", MPANS[ROOF]: "evening"}))
+    after = {(row["mpan_id"], row["asset_class"]): row for row in read_tables(own_lake)[ASSET_DETECTIONS.full_name]}
+    changed = {key for key, row in after.items() if row != before[key]}
+    assert changed == {(MPANS[name], "demand_response") for name in (CAR, ROOF)}
