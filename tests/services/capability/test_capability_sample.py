@@ -2,22 +2,33 @@
 
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from reads_world import write_reads_lake
-from register_world import settings_of
+from register_world import MPAN, settings_of
+from report_world import write_table
 from sqlalchemy import func, select
 
 from fmar_spark.commands import serve
 from fmar_spark.commands.serve import prepare_reads
+from fmar_spark.contracts.deliveries import DISPATCH_EVENTS
 from fmar_spark.domain.markets import ClaimState
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.model_file import FOLDER, MANIFEST, digest_file, read_manifest
 from fmar_spark.errors import ConfigError
-from fmar_spark.services.capability.sample import OF_LAKE, OF_MODEL, REGISTER_FILE, describe_reads, list_guests
+from fmar_spark.services.capability.sample import (
+    DECLARED_IN_LAKE,
+    OF_LAKE,
+    OF_MODEL,
+    REGISTER_FILE,
+    describe_reads,
+    fill_deliveries,
+    list_guests,
+)
 from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import find_claims
@@ -93,6 +104,24 @@ def test_the_rights_of_the_demo_are_to_the_assets_that_serving_its_lake_would_ch
     lake = Path(settings.lake.root)
     of_model = ModelSource(lake / FOLDER, 0).current().find(OF_MODEL, {})
     assert LakeRows(lake).rows(OF_LAKE) == of_model
+
+
+def test_whoever_declares_deliveries_holds_a_verified_right_from_the_first_event(tmp_path: Path) -> None:
+    first = datetime(2025, 11, 3, 16, 30, tzinfo=UTC)
+    event = {"mpan_id": MPAN, "amsid": "9800000000020", "fsp_id": "FSP09", "market": "dso_local", "end_at": first, "is_newest": True}
+    events = [{**event, "event_id": f"E{day}", "start_at": first + timedelta(days=day)} for day in (3, 0)]
+    write_table(tmp_path, DISPATCH_EVENTS, [*events, {**event, "event_id": "E9", "fsp_id": "a name", "start_at": first}])
+    made = settings_of(f"sqlite:///{tmp_path / 'register.db'}")
+    prepare_sample(made, None)
+    with closing(RegisterDatabase(made)) as database:
+        for _ in range(2):
+            plans = fill_deliveries(database, LakeRows(tmp_path).rows(DECLARED_IN_LAKE))
+        states = {claim.fsp_id: state for claim, state in find_claims(database, None) if claim.amsid == event["amsid"]}
+        with database.engine.connect() as connection:
+            begin = connection.execute(select(AGREEMENTS.c.valid_from_at).where(AGREEMENTS.c.amsid == event["amsid"])).scalars().all()
+    assert [plan.party_id for plan in plans] == ["FSP09"]
+    assert states == {"FSP09": ClaimState.VERIFIED}
+    assert begin == [first]
 
 
 def test_a_lake_that_mirrors_a_register_is_served_with_it(settings: Settings, tmp_path: Path) -> None:
