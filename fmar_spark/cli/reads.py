@@ -15,6 +15,7 @@ from fmar_spark.contracts.deliveries import (
     NOTICES,
 )
 from fmar_spark.contracts.job import Job
+from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 
 GROUP = Typer()
@@ -27,7 +28,7 @@ GROUP = Typer()
         "publish_read_model",
         (
             *(ASSET_DETECTIONS, CAPABILITY, AVAILABILITY, ASSET_CHANGES, FMAR_ASSETS, PORTFOLIO, ENVELOPES),
-            *(AREAS, AREA_CAPABILITY, AREA_AVAILABILITY, SYSTEM_HEALTH, DISCREPANCIES, METER_POINTS, LEGAL_BASES, LABELS),
+            *(AREAS, AREA_CAPABILITY, AREA_AVAILABILITY, SYSTEM_HEALTH, DISCREPANCIES, METER_POINTS, METER_PROFILES, LEGAL_BASES, LABELS),
             *(ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, AREA_DELIVERIES, NOTICES, NOTICE_ATTEMPTS),
         ),
         needs_lake=True,

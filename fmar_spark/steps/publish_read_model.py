@@ -20,6 +20,7 @@ from fmar_spark.contracts.deliveries import (
     NOTICES,
 )
 from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
@@ -53,6 +54,7 @@ READS: Final = (
     NOTICES,
     NOTICE_ATTEMPTS,
     METER_POINTS,
+    METER_PROFILES,
     LEGAL_BASES,
     LABELS,
 )
@@ -216,9 +218,11 @@ def _describe_assets() -> str:
             FROM {ASSET_CHANGES.full_name} WHERE {_ELIGIBLE} GROUP BY ALL
         )
         SELECT {_list(FMAR_ASSETS, "f.")}, d.present_probability, d.model_version, d.days_seen, d.appeared_p10_date, d.appeared_p90_date,
-            d.removed_date, coalesce(s.rows, []) AS capability, coalesce(w.rows, []) AS availability, coalesce(c.rows, []) AS changes
+            d.removed_date, p.error_code_slots, p.spike_slots, p.lump_slots,
+            coalesce(s.rows, []) AS capability, coalesce(w.rows, []) AS availability, coalesce(c.rows, []) AS changes
         FROM {FMAR_ASSETS.full_name} f
         LEFT JOIN {ASSET_DETECTIONS.full_name} d ON d.mpan_id = f.mpan_id AND d.asset_class = f.asset_class
+        LEFT JOIN {METER_PROFILES.full_name} p ON p.mpan_id = f.mpan_id
         LEFT JOIN sizes s ON s.mpan_id = f.mpan_id AND s.asset_class = f.asset_class
         LEFT JOIN weeks w ON w.mpan_id = f.mpan_id AND w.asset_class = f.asset_class
         LEFT JOIN changes c ON c.mpan_id = f.mpan_id AND c.asset_class = f.asset_class

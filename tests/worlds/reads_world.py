@@ -24,6 +24,7 @@ from fmar_spark.contracts.deliveries import (
     NOTICE_ATTEMPTS,
     NOTICES,
 )
+from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
@@ -140,6 +141,10 @@ def write_reads_lake(root: Path) -> Path:
 def list_tables() -> Iterator[tuple[TableContract, list[Row]]]:
     moment = datetime(2026, 2, 1, tzinfo=UTC)
     where: Row = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1, "weather_area": "_C", "reported_at": moment}
+    yield (
+        METER_PROFILES,
+        [{"mpan_id": meter.mpan_id, "verdict": "sufficient", "days_seen": 400, "spike_slots": 3, **OF_RUN} for meter in METERS_OF_WORLD],
+    )
     yield (
         METER_POINTS,
         [

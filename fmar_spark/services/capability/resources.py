@@ -5,12 +5,15 @@ from typing import Final, NamedTuple
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.deliveries import AREA_DELIVERIES, ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISCREPANCIES, NOTICES
+from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.register import DISPUTES
 from fmar_spark.contracts.table import Column, TableContract
 from fmar_spark.domain.words import Tier
 from fmar_spark.services.capability.rights import LIVE_DISPUTES
 
 _INTERNAL: Final = ("run_id",)
+IMPLAUSIBLE_COUNTS: Final = ("error_code_slots", "spike_slots", "lump_slots")
+"""Of the meter behind an asset: readings that no answer rests on."""
 _ALL, _NETWORKS, _VERIFIED, _OWN, _FACING = "all", "own_networks", "own_verified", "own", "market_facing"
 _PROVEN, _NOTIFIED, _CONCERNED = "own_proven", "notified", "concerned"
 
@@ -76,6 +79,7 @@ ASSET: Final = Resource(
         Column("appeared_p90_date", "date", "Late end of the 80 % interval of the day it appeared."),
         Column("removed_date", "date", "Local day from which its mark is gone; null where it is there."),
         Column("days_seen", "int", "Local days with readings.", unit="day"),
+        *(column for column in METER_PROFILES.columns if column.name in IMPLAUSIBLE_COUNTS),
     ),
     FMAR_ASSETS.key,
     (_ALL, _VERIFIED, _FACING),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 from reads_world import ALPHAS, ServedReads
+from test_capability_pages import visit
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.engine.model_file import FOLDER
@@ -88,3 +89,11 @@ def test_a_commit_of_anyone_changes_the_mark_of_the_register(reads: ServedReads)
     }
     AuditRows(REQUEST_AUDIT, lambda: reads.database.writing(EVERYTHING)).add([row])
     assert reads.database.mark_state() != mark
+
+
+def test_an_asset_says_what_of_its_meters_readings_is_left_out_to_those_alone_who_see_its_history(reads: ServedReads) -> None:
+    path = f"/v1/assets/{ALPHAS[1].asset_id}"
+    assert reads.get("ALPHA", path).json()["spike_slots"] == 3
+    assert "spike_slots" not in reads.get("MARKET", path).json()
+    assert "3 half-hours of the meter: 3 far beyond the rest" in visit(reads, "ALPHA", f"/assets/{ALPHAS[1].asset_id}").text
+    assert "half-hours of the meter" not in visit(reads, "MARKET", f"/assets/{ALPHAS[1].asset_id}").text
