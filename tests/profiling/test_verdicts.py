@@ -112,6 +112,18 @@ def test_no_car_is_denied_in_the_high_tier_where_steps_of_its_size_recur() -> No
     assert (temper_answers(SURE, findings, RULES)[:, car] == SURE[:, car]).all()
 
 
+def test_low_load_by_day_alone_is_no_array() -> None:
+    findings = findings_of({}, 4)
+    solar = findings[AssetClass.SOLAR_PV].features
+    solar["pv_low_noon"] = np.array([-0.3, -0.3, -0.3, 0.0])
+    solar["pv_sky_correlation"] = np.array([np.nan, 0.1, np.nan, np.nan])
+    solar["pv_export_day_share"] = np.array([np.nan, np.nan, 0.0, np.nan])
+    array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
+    tempered = temper_answers(np.full((4, len(ASSET_CLASSES)), 0.75), findings, RULES)
+    assert tempered[:, array].tolist() == [0.499, 0.75, 0.75, 0.75]
+    assert (temper_answers(np.full((4, len(ASSET_CLASSES)), 0.95), findings, RULES)[:, array] == 0.95).all()
+
+
 def test_a_heat_pump_that_cannot_be_shown_says_what_is_missing() -> None:
     sufficiency = Sufficiency(
         np.full(4, SUFFICIENT),
