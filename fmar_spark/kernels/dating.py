@@ -31,18 +31,21 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
 
 
-def find_shown_removals(history: History, asset: AssetClass, season: Ints) -> Bools:
-    """Meters whose silence at the end lasts for four weeks of seasons in which the class would have shown itself, shape (meters,).
+def find_shown_removals(history: History, daily: Floats, asset: AssetClass, season: Ints) -> Bools:
+    """Meters whose silence at the end lasts for four weeks of days that would have shown the class, shape (meters,).
+
+    Those are days of the seasons in which it shows itself; a day that was not read, or cannot show it, is no silence.
 
     Args:
         history: of the class.
+        daily: the class's mark on each day, shape (meters, days); NaN = unread or the day cannot show it.
         asset: which class.
         season: code of each day, shape (days,).
     """
     shows = np.isin(season, [SEASONS.index(one) for one in ASSET_FACTS[asset].shows_in])
     gone = ~history.present
     silent_at_end = np.cumprod(gone[:, ::-1], axis=1)[:, ::-1].astype(np.bool_)
-    return np.asarray((silent_at_end & shows).sum(axis=1) >= SHOWN_DAYS)
+    return np.asarray((silent_at_end & shows & ~np.isnan(daily)).sum(axis=1) >= SHOWN_DAYS)
 
 
 def presence_evidence(history: History) -> Floats:

@@ -148,7 +148,8 @@ class ProfilePass:
             history = date_asset(examination.findings[asset], asset, reported[:, position])
             still = self.scorer.predict_present(asset, raw[:, position], presence_evidence(history))
             if ASSET_FACTS[asset].is_seasonal:
-                still = np.where(find_shown_removals(history, asset, group.window.calendar.season), still, raw[:, position])
+                daily = examination.findings[asset].daily
+                still = np.where(find_shown_removals(history, daily, asset, group.window.calendar.season), still, raw[:, position])
             present[:, position] = np.where(characterised[:, position], still, np.nan)
             histories[asset] = keep_present(history, np.nan_to_num(present[:, position]) >= PRESENT_FROM)
         read = ~np.isnan(group.window.import_kw).reshape(len(group.mpan_ids), -1)

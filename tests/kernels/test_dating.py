@@ -117,4 +117,7 @@ def test_silence_is_a_removal_only_in_seasons_that_would_show_the_class(asset: A
     history = History(changes, Presence(unknown, unknown, unknown, unknown), present)
     if asset is AssetClass.HEAT_PUMP and is_shown:
         season = np.where(days < 200, 0, season)
-    assert find_shown_removals(history, asset, season[ends]).tolist() == [is_shown]
+    daily = present.astype(np.float64)
+    assert find_shown_removals(history, daily, asset, season[ends]).tolist() == [is_shown]
+    daily[~present] = np.nan
+    assert find_shown_removals(history, daily, asset, season[ends]).tolist() == [False]
