@@ -28,7 +28,7 @@ takes 12 % of the right ones and 55 % of the wrong ones."""
 SUN_FLOOR: Final = "pv_low_noon"
 """Evidence of how near the lowest sunny hours come to zero, over the base load; below zero where they stay above it."""
 SUN_CLUES: Final = ("pv_sky_correlation", "pv_export_day_share")
-"""Evidence that tells an array from a home that is empty by day: the measured sky, or an export register."""
+"""Evidence by which an array differs from a home that is empty by day: the measured sky, or an export register."""
 LEAST_SUN_FLOOR: Final = -0.15
 """Without such a clue, where the floor stays above zero by more, an array that is not sure is not reported. Source: of 1,470 simulated test
 meters without weather it takes 9 of 218 arrays found and 9 of 10 reported wrongly, and none of the arrays added to recorded homes."""
