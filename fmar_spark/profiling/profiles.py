@@ -21,6 +21,7 @@ from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
+from fmar_spark.profiling.caveats import temper_answers
 from fmar_spark.profiling.event_book import POSITION, EventAnswers, EventBook
 from fmar_spark.profiling.parts import (
     Scored,
@@ -41,7 +42,6 @@ from fmar_spark.profiling.verdicts import (
     name_lacks,
     name_statuses,
     name_tiers,
-    temper_answers,
     weigh_answer,
 )
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters

@@ -1,6 +1,5 @@
 """Names for answers: tier and status of each class of each meter."""
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -16,22 +15,6 @@ UNOBSERVABLE_SHARE: Final = 0.9
 
 HALF: Final = 0.5
 """Share of missing evidence beyond which no answer is of the high tier. Source: chosen by hand."""
-EVEN: Final = 0.5
-"""Probability from which a class is said to have been there. Source: definition."""
-LEAST_STEP: Final = 1e-3
-"""How far below a bound such an answer stays at least."""
-CAR_STEPS: Final = "ev_rise_days_6kw"
-"""Evidence of steps that a car may have made, whatever else is said of it."""
-CAR_STEP_SHARE: Final = 0.1
-"""Share of days with such steps from which no car is denied in the high tier. Source: of 2,184 such denials of simulated test meters it
-takes 12 % of the right ones and 55 % of the wrong ones."""
-SUN_FLOOR: Final = "pv_low_noon"
-"""Evidence of how near the lowest sunny hours come to zero, over the base load; below zero where they stay above it."""
-SUN_CLUES: Final = ("pv_sky_correlation", "pv_export_day_share")
-"""Evidence by which an array differs from a home that is empty by day: the measured sky, or an export register."""
-LEAST_SUN_FLOOR: Final = -0.15
-"""Without such a clue, where the floor stays above zero by more, an array that is not sure is not reported. Source: of 1,470 simulated test
-meters without weather it takes 9 of 218 arrays found and 9 of 10 reported wrongly, and none of the arrays added to recorded homes."""
 PATTERN_DAYS: Final = 14
 """Days of a season below which the season counts as hardly seen."""
 
@@ -74,39 +57,6 @@ def name_tiers(confidence: Floats, rules: TierRules) -> np.ndarray[tuple[int, ..
 def weigh_answer(probability: Floats) -> Floats:
     """Confidence in the answer to "is it there?", whichever way it goes; NaN where there is no answer."""
     return np.maximum(probability, 1 - probability)
-
-
-def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], rules: TierRules) -> Floats:
-    """The probabilities, kept out of the high tier where the evidence does not bear it.
-
-    Either way where more than half of a class's evidence is missing; a denied car where steps of a car's size recur, whatever made them. An
-    array is not reported on less than the high tier where nothing but low load by day speaks for it: homes with nobody in have that too.
-
-    Args:
-        probability: shape (meters, classes).
-        findings: of the same meters.
-        rules: where the high tier begins.
-    """
-    missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
-    reach = rules.high - LEAST_STEP
-    tempered = np.where(missing > HALF, np.clip(probability, 1.0 - reach, reach), probability)
-    steps = findings[AssetClass.EV].features.get(CAR_STEPS)
-    if steps is not None:
-        car = ASSET_CLASSES.index(AssetClass.EV)
-        tempered[:, car] = np.where(steps >= CAR_STEP_SHARE, np.maximum(tempered[:, car], 1.0 - reach), tempered[:, car])
-    array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
-    is_bare = _is_low_load_alone(findings[AssetClass.SOLAR_PV].features) & (tempered[:, array] < rules.high)
-    tempered[:, array] = np.where(is_bare, np.minimum(tempered[:, array], EVEN - LEAST_STEP), tempered[:, array])
-    return tempered
-
-
-def _is_low_load_alone(features: Mapping[str, Floats]) -> Bools | bool:
-    """Where sunny hours are low yet never near zero, and neither the sky nor an export register can say more; shape (meters,)."""
-    if SUN_FLOOR not in features:
-        return False
-    is_unclear = np.all([np.isnan(features[name]) for name in SUN_CLUES], axis=0)
-    found: Bools = is_unclear & (features[SUN_FLOOR] < LEAST_SUN_FLOOR)
-    return found
 
 
 def find_answerable(

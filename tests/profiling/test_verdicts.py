@@ -8,13 +8,11 @@ from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
 from fmar_spark.profiling.verdicts import (
-    CAR_STEPS,
     TierRules,
     find_answerable,
     name_lacks,
     name_statuses,
     name_tiers,
-    temper_answers,
     weigh_answer,
 )
 
@@ -81,17 +79,6 @@ def test_a_class_whose_evidence_is_mostly_missing_cannot_be_shown_by_the_meter()
     assert np.delete(characterised, sun, axis=1).all()
 
 
-def test_answers_on_half_of_the_evidence_are_never_of_the_high_tier() -> None:
-    features = np.zeros((3, 10))
-    features[0, :6], features[1, :5] = np.nan, np.nan
-    findings = findings_of({AssetClass.HEAT_PUMP: features}, 3)
-    pump = ASSET_CLASSES.index(AssetClass.HEAT_PUMP)
-    for sure in (0.01, 0.99):
-        tempered = temper_answers(np.full((3, len(ASSET_CLASSES)), sure), findings, RULES)
-        assert name_tiers(weigh_answer(tempered[:, pump]), RULES).tolist() == [Tier.MEDIUM.value, Tier.HIGH.value, Tier.HIGH.value]
-        assert (np.delete(tempered, pump, axis=1) == sure).all()
-
-
 def test_what_half_of_the_evidence_does_not_decide_is_not_observable() -> None:
     features = np.zeros((3, 10))
     features[:2, :6] = np.nan
@@ -101,27 +88,6 @@ def test_what_half_of_the_evidence_does_not_decide_is_not_observable() -> None:
     probability[:, pump] = 0.65, 0.75, 0.65
     _, unobservable = find_answerable(findings, sufficiency_of(SUFFICIENT, SUFFICIENT, SUFFICIENT), probability, RULES)
     assert unobservable[:, pump].tolist() == [True, False, False]
-
-
-def test_no_car_is_denied_in_the_high_tier_where_steps_of_its_size_recur() -> None:
-    findings = findings_of({}, 3)
-    findings[AssetClass.EV].features[CAR_STEPS] = np.array([0.5, 0.02, np.nan])
-    car = ASSET_CLASSES.index(AssetClass.EV)
-    tempered = temper_answers(1.0 - SURE, findings, RULES)
-    assert name_tiers(weigh_answer(tempered[:, car]), RULES).tolist() == [Tier.MEDIUM.value, Tier.HIGH.value, Tier.HIGH.value]
-    assert (temper_answers(SURE, findings, RULES)[:, car] == SURE[:, car]).all()
-
-
-def test_low_load_by_day_alone_is_no_array() -> None:
-    findings = findings_of({}, 4)
-    solar = findings[AssetClass.SOLAR_PV].features
-    solar["pv_low_noon"] = np.array([-0.3, -0.3, -0.3, 0.0])
-    solar["pv_sky_correlation"] = np.array([np.nan, 0.1, np.nan, np.nan])
-    solar["pv_export_day_share"] = np.array([np.nan, np.nan, 0.0, np.nan])
-    array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
-    tempered = temper_answers(np.full((4, len(ASSET_CLASSES)), 0.75), findings, RULES)
-    assert tempered[:, array].tolist() == [0.499, 0.75, 0.75, 0.75]
-    assert (temper_answers(np.full((4, len(ASSET_CLASSES)), 0.95), findings, RULES)[:, array] == 0.95).all()
 
 
 def test_a_heat_pump_that_cannot_be_shown_says_what_is_missing() -> None:
