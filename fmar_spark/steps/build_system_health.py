@@ -71,7 +71,7 @@ def _measure_coverage(store: TableStore, points: DataFrame, detections: DataFram
     rejected = store.read_or_empty(QUARANTINE).agg(F.sum(F.coalesce("messages", F.lit(1))).alias("rows")).first()
     return [
         Measure("connections_known", "", known, CONNECTIONS, "Connections with standing data.", known),
-        Measure("connections_examined", "", examined, CONNECTIONS, "Of these, examined with consent and a legal basis.", examined),
+        Measure("connections_examined", "", examined, CONNECTIONS, "Connections examined, with consent and a legal basis.", examined),
         Measure("days_since_newest_reading", "", (day - newest).days, DAYS, "Days from the newest reading to the day of this table."),
         Measure(
             "messages_rejected", "", int((rejected and rejected["rows"]) or 0), ROWS, "Messages and rows in the quarantine, of all time."

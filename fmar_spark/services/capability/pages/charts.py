@@ -31,7 +31,7 @@ def draw_classes(rows: Rows) -> Figure:
         },
         "hovertemplate": "%{y}: %{x:,.3s} kW<extra></extra>",
     }
-    return {"data": [bars], "xaxis": "kW together at the busiest time", "height": 80 + 44 * len(shown), "bars": True}
+    return {"data": [bars], "xaxis": "kW together", "height": 80 + 44 * len(shown), "bars": True}
 
 
 def draw_day(rows: Rows, asset_class: str) -> Figure:

@@ -76,6 +76,7 @@ REASON_WORDS: Final = {
     "dominance": "withheld: one meter dominates",
     "protects_others": "withheld: it would show another",
     "overlaps": "withheld: it cuts through another area",
+    "awaits_changes": "withheld: too few meters changed",
 }
 
 

@@ -68,9 +68,9 @@ def show_health(
         if (own := [row for row in by_class if row["metric"] == name])
     ]
     placed = [row for row in rows if row["gsp_group_id"] and row["metric"] == (metric or (names[0] if names else ""))]
-    grouped = list(dict.fromkeys(row["metric"] for row in rows if row["gsp_group_id"]))
+    grouped = {row["metric"]: row["meaning"] for row in rows if row["gsp_group_id"]}
     if not placed and grouped:
-        placed = [row for row in rows if row["gsp_group_id"] and row["metric"] == grouped[0]]
+        placed = [row for row in rows if row["gsp_group_id"] and row["metric"] == next(iter(grouped))]
     return render(
         request,
         "health.html",
