@@ -219,14 +219,14 @@ ENVELOPES: Final = TableContract(
 SYSTEM_HEALTH: Final = TableContract(
     name="system_health",
     layer=Layer.GOLD,
-    doc="One row per measure of the register as a whole, for the regulator; counts are rounded and small ones withheld.",
+    doc="One row per measure of the register as a whole or of a GSP group, for the regulator; counts are rounded and small ones withheld.",
     key=("metric", "asset_class", "gsp_group_id"),
     columns=(
         Column("metric", "string", "Name of the measure.", nullable=False),
         Column("asset_class", "string", "Class that it speaks of; empty where of all.", nullable=False),
         Column("gsp_group_id", "string", "Settlement area; empty where of Great Britain.", nullable=False),
         Column("value", "double", "Measured value; null where withheld."),
-        Column("value_unit", "string", "connections, assets, share, rows or days.", nullable=False),
+        Column("value_unit", "string", "connections, assets, share, kW, rows or days.", nullable=False),
         Column("meaning", "string", "One sentence that says what was counted.", nullable=False),
         *_SUPPRESSED,
         *run_columns(),

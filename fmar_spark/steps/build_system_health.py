@@ -8,10 +8,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fmar_spark.contracts.audiences import FMAR_ASSETS, SYSTEM_HEALTH
+from fmar_spark.contracts.audiences import AREA_CAPABILITY, FMAR_ASSETS, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
+from fmar_spark.domain.network import AreaLevel
 from fmar_spark.domain.words import Status
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Run, Written
@@ -22,10 +24,19 @@ from fmar_spark.kernels.disclosure import FEW_METERS
 from fmar_spark.settings.sections import AreaSettings
 from fmar_spark.transforms.eligibility import eligible_meters
 
-READS: Final = (ASSET_DETECTIONS, FMAR_ASSETS, METER_POINTS, LEGAL_BASES, QUARANTINE)
+READS: Final = (ASSET_DETECTIONS, FMAR_ASSETS, METER_POINTS, LEGAL_BASES, QUARANTINE, AREA_CAPABILITY)
 WRITES: Final = (SYSTEM_HEALTH,)
 YEAR: Final = timedelta(days=365)
-CONNECTIONS, ASSETS, SHARE, ROWS, DAYS = "connections", "assets", "share", "rows", "days"
+CONNECTIONS, ASSETS, SHARE, ROWS, DAYS, KILOWATTS = "connections", "assets", "share", "rows", "days", "kW"
+OF_GROUPS: Final = (
+    ("connections_detected", "meters", CONNECTIONS, "Connections with the asset."),
+    ("kw_together", "kw_p50", KILOWATTS, "Median power of all of them together at their busiest time of day."),
+    ("kw_installed", "installed_kw_p50", KILOWATTS, "Rated power of all of them, median."),
+    ("share_appeared", "share_appeared", SHARE, "Share of them whose asset appeared in the year before: growth."),
+    ("share_registered", "share_registered", SHARE, "Share of them with a verified right to the asset."),
+    ("share_invisible", "share_registered", SHARE, "Share of them that nobody has registered."),
+)
+"""Measures by GSP group: metric, column of ``gold.area_capability``, unit, meaning."""
 _log = logging.getLogger(__name__)
 
 
@@ -42,7 +53,7 @@ class Measure(NamedTuple):
 
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
-    """One row a measure, of Great Britain and of each class.
+    """One row a measure, of Great Britain, of each class, and of each class by GSP group.
 
     Raises:
         ConfigError: nothing is characterised yet.
@@ -60,6 +71,7 @@ def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
         *_measure_records(store.read_or_empty(FMAR_ASSETS)),
     ]
     rows = [_protect(one, settings) | {"gsp_group_id": "", "run_id": run.run_id, "as_of_date": newest["day"]} for one in measures]
+    rows += [row | {"run_id": run.run_id} for row in _measure_groups(store.read_or_empty(AREA_CAPABILITY))]
     store.overwrite(store.spark.createDataFrame(pa.Table.from_pylist(rows, arrow_schema(SYSTEM_HEALTH))), SYSTEM_HEALTH)
     _log.info("build_system_health: %s measures", len(rows))
     return Written({"measures": len(rows)}, len(rows))
@@ -120,6 +132,25 @@ def _measure_records(assets: DataFrame) -> list[Measure]:
             Measure("assets_registered", row["asset_class"], row["registered"], ASSETS, "Detected assets that are registered.", fewer)
         )
     return measures
+
+
+def _measure_groups(areas: DataFrame) -> list[dict[str, object]]:
+    """What is published of GSP groups, in the direction that a class is sized in; withheld where it is withheld there.
+
+    No meter is counted anew: figures rounded or withheld by the rules of areas (docs/anonymisation.md) give nothing further away.
+    """
+    main = F.create_map(*(F.lit(str(one)) for asset in ASSET_CLASSES for one in (asset, ASSET_FACTS[asset].main_direction)))
+    published = areas.where((F.col("area_level") == AreaLevel.GSP_GROUP.value) & (F.col("direction") == main[F.col("asset_class")]))
+    rows: list[dict[str, object]] = []
+    for area in published.orderBy("area_id", "asset_class").collect():
+        shared = {"asset_class": area["asset_class"], "gsp_group_id": area["area_id"], "as_of_date": area["as_of_date"]}
+        for metric, column, unit, meaning in OF_GROUPS:
+            value = None if area[column] is None else float(area[column])
+            if metric == "share_invisible" and value is not None:
+                value = round(1.0 - value, 6)
+            withheld = {"is_suppressed": area["is_suppressed"], "suppression_reason": area["suppression_reason"]}
+            rows.append({**shared, **withheld, "metric": metric, "value": value, "value_unit": unit, "meaning": meaning})
+    return rows
 
 
 def _protect(measure: Measure, settings: AreaSettings) -> dict[str, object]:

@@ -104,6 +104,17 @@ def test_health_withholds_small_counts_and_rounds_the_others(lake: TableStore) -
     assert not found["value"].isna().any() or found["is_suppressed"].any()
 
 
+def test_health_of_a_gsp_group_is_what_is_published_of_its_area_and_nothing_more(lake: TableStore) -> None:
+    areas = read(lake, AREA_CAPABILITY).query("area_level == 'gsp_group'").set_index(["area_id", "asset_class"])
+    found = read(lake, SYSTEM_HEALTH).query("gsp_group_id != ''").set_index(["gsp_group_id", "asset_class", "metric"])
+    assert len(found) == len(areas) * len(build_system_health.OF_GROUPS) > 0
+    for metric, column, *_ in build_system_health.OF_GROUPS:
+        values = found["value"].xs(metric, level="metric")
+        wanted = 1.0 - areas[column] if metric == "share_invisible" else areas[column].astype(float)
+        pd.testing.assert_series_equal(values, wanted, check_names=False)
+        assert (values.isna() >= areas["is_suppressed"]).all()
+
+
 def test_an_asset_keeps_its_id_and_one_that_left_keeps_its_record(lake: TableStore) -> None:
     before = read(lake, FMAR_ASSETS).set_index("mpan_id")["asset_id"]
     detections = lake.read(ASSET_DETECTIONS).toPandas()

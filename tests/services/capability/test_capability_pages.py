@@ -129,6 +129,17 @@ def test_an_invitation_is_answered_from_the_page(reads: ServedReads) -> None:
     assert visit(reads, "ALPHA", "/portfolio/answers", method="POST", data=foreign).status_code == 403
 
 
+def test_the_health_page_has_the_measures_of_gsp_groups_that_the_api_has(reads: ServedReads) -> None:
+    for party_id, heading in (("SOUTHERN", "The register in your GSP groups"), ("OFGEM", "The register as a whole")):
+        body = visit(reads, party_id, "/health").text
+        rows = [row for row in reads.get(party_id, "/v1/system-health?limit=1000").json()["items"] if row["gsp_group_id"]]
+        assert heading in body
+        assert "No measures" not in body
+        table = body[body.index("By GSP group") :]
+        shown = re.findall(r'<td class="number">([0-9,]+) <span', table)
+        assert sorted(int(value) for value in shown) == sorted(row["value"] for row in rows)
+
+
 def test_the_map_shows_the_figures_of_the_api_and_closes_what_is_not_ones_own(reads: ServedReads) -> None:
     rows = reads.get("NESO", "/v1/areas/gsp_group/capability?asset_class=battery&direction=export&limit=1000").json()["items"]
     page = visit(reads, "NESO", "/areas?asset_class=battery&direction=export").text
