@@ -30,11 +30,11 @@ YEAR: Final = timedelta(days=365)
 CONNECTIONS, ASSETS, SHARE, ROWS, DAYS, KILOWATTS = "connections", "assets", "share", "rows", "days", "kW"
 OF_GROUPS: Final = (
     ("connections_detected", "meters", CONNECTIONS, "Connections with the asset."),
-    ("kw_together", "kw_p50", KILOWATTS, "Median power of all of them together at their busiest time of day."),
-    ("kw_installed", "installed_kw_p50", KILOWATTS, "Rated power of all of them, median."),
-    ("share_appeared", "share_appeared", SHARE, "Share of them whose asset appeared in the year before: growth."),
-    ("share_registered", "share_registered", SHARE, "Share of them with a verified right to the asset."),
-    ("share_invisible", "share_registered", SHARE, "Share of them that nobody has registered."),
+    ("kw_together", "kw_p50", KILOWATTS, "Median power of all the assets together at their busiest time of day."),
+    ("kw_installed", "installed_kw_p50", KILOWATTS, "Rated power of all the assets, median."),
+    ("share_appeared", "share_appeared", SHARE, "Share of connections with the asset where it appeared in the year before: growth."),
+    ("share_registered", "share_registered", SHARE, "Share of connections with the asset and a verified right to it."),
+    ("share_invisible", "share_registered", SHARE, "Share of connections with the asset that nobody has registered."),
 )
 """Measures by GSP group: metric, column of ``gold.area_capability``, unit, meaning."""
 _log = logging.getLogger(__name__)

@@ -314,7 +314,11 @@ def list_area_cells() -> list[Row]:
 
 
 def list_health() -> list[Row]:
-    named = {"value_unit": "assets", "is_suppressed": False, "meaning": "Assets that are there."}
+    named = {
+        "value_unit": "assets",
+        "is_suppressed": False,
+        "meaning": "Assets that are there, registered or not, whatever the confidence.",
+    }
     rows = [
         {"metric": "assets_present", "asset_class": asset, "gsp_group_id": group, "value": 30.0 + place, **named, **OF_RUN}
         for place, asset in enumerate(("", *CLASS_OF_PLACE))

@@ -75,7 +75,7 @@ def map_areas(
         finding=_find_finding(rows, whole, chosen, flow),
         whole=whole,
         whole_figure=draw_classes(whole),
-        measures=_find_measures(reads, caller, ""),
+        measures=_find_measures(reads, caller),
     )
 
 
@@ -141,7 +141,6 @@ def show_area(
         class_figure=draw_classes(rows),
         day_figure=draw_day(cells, chosen),
         finding=_find_finding(rows, rows, chosen, flow),
-        measures=_find_measures(reads, caller, area_id) if level is AreaLevel.GSP_GROUP else spread_measures([]),
     )
 
 
@@ -206,11 +205,11 @@ def _add_figures(reads: Reads, caller: Caller, below: list[Row], chosen: str, fl
     return [{**area, "figures": figures.get((area["area_level"], area["area_id"]))} for area in below]
 
 
-def _find_measures(reads: Reads, caller: Caller, gsp_group_id: str) -> Row:
-    """Measures of a settlement area, or of the whole: what is detected against what is registered."""
+def _find_measures(reads: Reads, caller: Caller) -> Row:
+    """Measures of the whole: what is detected against what is registered."""
     if not may_see(reads.matrix, HEALTH, caller):
         return spread_measures([])
-    return spread_measures(find_all(reads, caller, HEALTH, 500, gsp_group_id=gsp_group_id))
+    return spread_measures(find_all(reads, caller, HEALTH, 500, gsp_group_id=""))
 
 
 def spread_measures(rows: list[Row]) -> Row:
