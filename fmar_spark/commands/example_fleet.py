@@ -58,10 +58,11 @@ def plan_demo(jobs: JobsInTurn, settings: Settings, meters: int, landing: Path) 
         zones = network["zones"] if network["zones"].exists() else None
         return jobs.run("load_network", {**network, "zones": zones, "ecr": None, "dno": None, "dry_run": False}, LAST_DAY)
 
-    from_landing = {"landing": str(landing), "kafka": None, "topic": None, "kafka_config": None, "continuous": False}
+    no_topic = {"kafka": None, "topic": None, "kafka_config": None}
+    from_landing = {"landing": str(landing), **no_topic, "continuous": False}
     week = {"from_date": WEEK_FROM, "to_date": LAST_DAY, "days": None, "last_week": False}
     said = landing / "_deliveries"
-    declared = {"events": said / "events.csv", "volumes": said / "volumes.csv", "p0282": None, "dry_run": False}
+    declared = {"events": said / "events.csv", "volumes": said / "volumes.csv", "p0282": None, "dry_run": False, **no_topic}
     return [
         Stage(f"Simulated fleet: {meters:,} import meters, a year of DIP messages each", simulate),
         Stage("Measured London homes: corrected, written as DIP messages, with their temperatures", land_homes),
