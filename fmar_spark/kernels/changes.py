@@ -165,6 +165,7 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     if mark.day.size < 2 * rules.min_segment_days:
         return [], _UNKNOWN
     bounds = find_bounds(stabilise(mark.value), rules.min_segment_days, rules.penalty)
+    last_level = _level_of(mark, *bounds[-2:])
     if rules.is_sparse:
         bounds = _cut_silence(mark.value, bounds)
     runs = [_Spell(first, last, True, _level_of(mark, first, last)) for first, last in pairwise(bounds)]
@@ -179,7 +180,7 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     loud = mark.day[mark.value > rules.off_share * on_level]
     since_change = days - rows[-1][0] if rows else np.nan
     since_mark = float(mark.day[-1] - loud[-1]) if loud.size else np.nan
-    return rows, (runs[-1].level / on_level, since_change, since_mark, on_level)
+    return rows, (last_level / on_level, since_change, since_mark, on_level)
 
 
 def _cut_silence(value: Series, bounds: list[int]) -> list[int]:

@@ -66,6 +66,15 @@ def test_silence_at_an_end_of_a_weekly_charge_is_a_spell_of_its_own(first: int, 
     assert abs(int(found.day[0]) - (first or last)) <= 7
 
 
+@pytest.mark.parametrize("is_sparse", [False, True])
+def test_the_days_since_the_last_weekly_charge_say_nothing_of_its_level(is_sparse: bool) -> None:
+    day = np.arange(DAYS)
+    weekly = np.where((day % 7 == 3) & (day < DAYS - 4), 30.0, 0.0)[None]
+    found = find_changes(weekly, ONE, rules=ChangeRules(is_sparse=is_sparse))
+    assert found.changes.kind.tolist() == []
+    assert found.presence.relative_level[0] > 0.9
+
+
 def test_three_weeks_of_holiday_are_no_removal() -> None:
     mark = charging(np.random.default_rng(2), 0.5)
     mark[0, 200:221] = 0.0
