@@ -2,12 +2,11 @@
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from picture_report import COLOURS, FLAGS, ROOT, WIDTH, take
+from picture_report import COLOURS, FLAGS, ROOT, WIDTH, find_browser, take
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
@@ -39,13 +38,12 @@ def main() -> int:
     if not source.is_file():
         sys.stderr.write(f"draw_mistakes: {source}: no evaluation there; run scripts/evaluate first\n")
         return 1
-    browser = subprocess.run([ROOT / "scripts" / "chromium_for_tests"], capture_output=True, text=True, check=False)
-    if browser.returncode:
-        sys.stderr.write(browser.stderr)
+    path = find_browser()
+    if path is None:
         return 1
     document = json.loads(source.read_text(encoding="utf-8"))
     cases = choose_cases(document, arguments.kind)
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=browser.stdout.strip(), args=FLAGS) as running:
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as running:
         pictures = {case["picture"]: take_evidence(running, arguments.evaluation / EVIDENCE, case["mpan"]) for case in cases}
     for old in PICTURES.glob("*.png"):
         old.unlink()

@@ -10,14 +10,13 @@ where a page is wider than its screen or its script fails.
 import argparse
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from benchmark_register import start_service
-from picture_report import FLAGS, ROOT
+from picture_report import FLAGS, find_browser
 from playwright.sync_api import Browser, FloatRect, Page, ViewportSize, sync_playwright
 
 from fmar_spark.services.capability.sample import REGISTER_FILE
@@ -55,9 +54,8 @@ def main(argv: list[str]) -> int:
     if not (arguments.lake / "gold").is_dir():
         sys.stderr.write(f"picture_pages: {arguments.lake}: no gold tables there; run scripts/demo first or name its lake\n")
         return 1
-    found = subprocess.run([ROOT / "scripts" / "chromium_for_tests"], capture_output=True, text=True, check=False)
-    if found.returncode:
-        sys.stderr.write(found.stderr)
+    path = find_browser()
+    if path is None:
         return 1
     with tempfile.TemporaryDirectory(prefix="fmar_pages_") as name:
         folder = Path(name)
@@ -68,7 +66,7 @@ def main(argv: list[str]) -> int:
         with (
             start_service(f"sqlite:///{folder / 'register.db'}", folder, (model,)) as (base, _, _),
             sync_playwright() as playwright,
-            playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS) as browser,
+            playwright.chromium.launch(executable_path=path, args=FLAGS) as browser,
         ):
             problems = [one for screen in SCREENS for one in take_screen(browser, base, screen, arguments.folder, arguments.party)]
     print("\n".join(problems) or "every page fits its screen", flush=True)

@@ -29,11 +29,10 @@ def main() -> int:
     if not arguments.report.is_file():
         sys.stderr.write(f"picture_report: {arguments.report}: no report there; run scripts/demo or scripts/report first\n")
         return 1
-    found = subprocess.run([ROOT / "scripts" / "chromium_for_tests"], capture_output=True, text=True, check=False)
-    if found.returncode:
-        sys.stderr.write(found.stderr)
+    path = find_browser()
+    if path is None:
         return 1
-    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=found.stdout.strip(), args=FLAGS) as browser:
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
         page = browser.new_page(viewport={"width": WIDTH, "height": METER_HEIGHT}, color_scheme="light", locale="en-GB")
         page.goto(arguments.report.resolve().as_uri() + (f"#meter={arguments.meter}" if arguments.meter else ""))
         page.wait_for_selector("html[data-charts=ready]")
@@ -49,6 +48,15 @@ def main() -> int:
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(arguments.out, optimize=True)
     print(f"{arguments.out}: {picture.width} x {picture.height}, {arguments.out.stat().st_size / 1e3:.0f} kB")
     return 0
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium; without one None, once the reason is on standard error."""
+    found = subprocess.run([ROOT / "scripts" / "chromium_for_tests"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        sys.stderr.write(found.stderr)
+        return None
+    return found.stdout.strip()
 
 
 def take(page: Page, selector: str, height: int) -> Image.Image:

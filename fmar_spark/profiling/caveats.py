@@ -6,11 +6,10 @@ from typing import Final
 import numpy as np
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.window import Bools, Findings, Floats
 from fmar_spark.profiling.verdicts import HALF, TierRules
 
-EVEN: Final = 0.5
-"""Probability from which a class is said to have been there. Source: definition."""
 LEAST_STEP: Final = 1e-3
 """How far below a bound such an answer stays at least."""
 CAR_STEPS: Final = "ev_rise_days_6kw"
@@ -47,7 +46,7 @@ def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], ru
         tempered[:, car] = np.where(steps >= CAR_STEP_SHARE, np.maximum(tempered[:, car], 1.0 - reach), tempered[:, car])
     array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
     is_bare = _is_low_load_alone(findings[AssetClass.SOLAR_PV].features) & (tempered[:, array] < rules.high)
-    tempered[:, array] = np.where(is_bare, np.minimum(tempered[:, array], EVEN - LEAST_STEP), tempered[:, array])
+    tempered[:, array] = np.where(is_bare, np.minimum(tempered[:, array], PRESENT_FROM - LEAST_STEP), tempered[:, array])
     return tempered
 
 
