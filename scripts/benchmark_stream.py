@@ -3,8 +3,9 @@
 python scripts/benchmark_stream.py --meters 1000 --corrections 10 --pause 5
 
 Starts `fmar ingest --continuous` and `fmar readings --continuous` on a lake of its own, lands a day of every meter, then corrections of one
-half-hour each, one after another, and reads the table by delta-rs until each is there. With --kills both jobs are ended by kill -9 before
-every so many corrections and started again. Starts Spark twice.
+half-hour each, one after another, and reads the table by delta-rs until each is there. With --kills both jobs are ended by kill -9 at some
+moment after every so many corrections have landed, and started again; their times are stated apart. Ends with 1 where a message or a
+version is missing or there twice. Starts Spark twice, and twice more for each kill.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +26,20 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from fmar_spark.contracts.readings import DIP_MESSAGES, READING_VERSIONS
+from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import number_mpans
+from fmar_spark.kernels.window import Floats
 from fmar_spark.simulate.messages import DayMessage, write_message
 
 PROGRAM: Final = Path(sys.executable).with_name("fmar")
 DAY: Final = "2026-03-01"
 PATIENCE_SECONDS: Final = 600.0
 LOOK_SECONDS: Final = 0.2
+END_SECONDS: Final = 60.0
+"""A job that was asked to end has so long to finish its batch."""
+LONGEST_UNTIL_KILL: Final = 3
+"""Pauses: by then both jobs have had their batch, so kills fall before, into and behind each."""
 
 
 class Jobs:
@@ -59,11 +68,16 @@ class Jobs:
                 raise SystemExit(f"benchmark_stream: {one.args!r} ended with {one.returncode}")
 
     def end(self, number: int) -> None:
-        """Both are ended, with everything that they started."""
+        """Both are ended; what does not end when it is asked to is killed, with everything that it started."""
         for one in self._running:
-            (os.killpg if number == signal.SIGKILL else os.kill)(one.pid, number)
+            with suppress(ProcessLookupError):
+                (os.killpg if number == signal.SIGKILL else os.kill)(one.pid, number)
         for one in self._running:
-            one.wait(120)
+            try:
+                one.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(one.pid, signal.SIGKILL)
+                one.wait()
         self._running = []
 
     def land(self, name: str, texts: Sequence[str]) -> None:
@@ -98,7 +112,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--meters", type=int, default=1000)
     parser.add_argument("--corrections", type=int, default=10)
     parser.add_argument("--pause", type=int, default=5, help="ingest.trigger_seconds of both jobs")
-    parser.add_argument("--kills", type=int, default=0, help="kill both jobs before every so many corrections; 0 = never")
+    parser.add_argument("--kills", type=int, default=0, help="kill both jobs over every so many corrections; 0 = never")
     options = parser.parse_args(argv)
     mpans = list(number_mpans(np.full(options.meters, 10), np.arange(options.meters)))
     chance = random.Random(7)
@@ -108,27 +122,50 @@ def main(argv: list[str]) -> int:
         jobs.start()
         try:
             jobs.wait_for(mpans[-1], 0.25)
+            began, load = time.monotonic(), os.getloadavg()[0]
             seconds = [correct(jobs, number, chance.choice(mpans), options) for number in range(1, options.corrections + 1)]
+            elapsed = time.monotonic() - began
         finally:
             jobs.end(signal.SIGINT)
-        rows = DeltaTable(str(jobs.lake / "bronze" / "dip_messages")).to_pyarrow_dataset().count_rows()
-    p50, most = np.percentile(seconds, 50), max(seconds)
-    print(
-        f"{options.meters:,} meters, a pause of {options.pause} s in both jobs: {options.corrections} corrections from the folder to "
-        f"silver.readings in {min(seconds):.1f} to {most:.1f} s, median {p50:.1f} s; {rows:,} messages in bronze, "
-        f"{options.meters + options.corrections:,} sent"
-    )
-    return int(rows != options.meters + options.corrections)
+        sent = options.meters + options.corrections
+        loads = f"load {load:.1f} to {os.getloadavg()[0]:.1f}"
+        print(f"{options.meters:,} meters, a pause of {options.pause} s in both jobs, {loads}, {elapsed:.0f} s")
+        killed = [number for number in range(options.corrections) if is_killed(number + 1, options)]
+        describe("corrections from the folder to silver.readings", np.delete(seconds, killed))
+        describe("the same with kill -9 of both jobs on the way", np.take(seconds, killed))
+        whole = [holds_once(jobs.lake, contract, sent) for contract in (DIP_MESSAGES, READING_VERSIONS)]
+        return int(not all(whole))
+
+
+def describe(what: str, seconds: Floats) -> None:
+    """How long it took."""
+    if len(seconds):
+        print(f"{len(seconds)} {what}: {min(seconds):.1f} to {max(seconds):.1f} s, median {np.median(seconds):.1f} s")
+
+
+def holds_once(lake: Path, contract: TableContract, sent: int) -> bool:
+    """Whether a table has a row for each message and none twice."""
+    rows = DeltaTable(str(lake / contract.layer / contract.name)).to_pyarrow_table(columns=list(contract.key))
+    different = rows.group_by(list(contract.key)).aggregate([]).num_rows
+    print(f"{contract.full_name}: {rows.num_rows:,} rows of {sent:,} messages, {rows.num_rows - different} twice")
+    return bool(rows.num_rows == different == sent)
+
+
+def is_killed(number: int, options: argparse.Namespace) -> bool:
+    """Whether the jobs are killed over that correction."""
+    return bool(options.kills) and number % options.kills == 0
 
 
 def correct(jobs: Jobs, number: int, mpan_id: str, options: argparse.Namespace) -> float:
     """Land one correction at some moment of the pause; the seconds until the table has it."""
-    if options.kills and number % options.kills == 0:
-        jobs.end(signal.SIGKILL)
-        jobs.start()
-    time.sleep(random.Random(number).uniform(0, options.pause))
+    moment = random.Random(number)
+    time.sleep(moment.uniform(0, options.pause))
     began = time.perf_counter()
     jobs.land(f"correction-{number}", [write_day(mpan_id, 1000 + number, number)])
+    if is_killed(number, options):
+        time.sleep(moment.uniform(0, LONGEST_UNTIL_KILL * options.pause))
+        jobs.end(signal.SIGKILL)
+        jobs.start()
     jobs.wait_for(mpan_id, (1000 + number) / 1000)
     return time.perf_counter() - began
 

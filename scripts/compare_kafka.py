@@ -9,105 +9,36 @@ an acknowledged message is missing or there twice. Starts Spark.
 
 import argparse
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 import httpx
 from benchmark_gateway import PROGRAM, Load, batch_messages, start_gateway
 from deltalake import DeltaTable
+from kafka_broker import CONSUMER, JARS, PRODUCER, Broker, fetch_jars, run_broker, write_properties
 from send_dip import make_keys
 
-KAFKA: Final = ("org.apache.kafka", "kafka_2.13", "4.1.1")
 TOPIC: Final = "dip-messages"
-LOGIN: Final = "org.apache.kafka.common.security.plain.PlainLoginModule required"
-USER: Final = 'username="gateway" password="local only"'
-SERVER: Final = """process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{control}
-listeners=SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=SASL_PLAINTEXT
-sasl.mechanism.inter.broker.protocol=PLAIN
-sasl.enabled.mechanisms=PLAIN
-listener.name.sasl_plaintext.plain.sasl.jaas.config={login} {user} user_gateway="local only";
-log.dirs={data}
-num.partitions=2
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-"""
-SECURE: Final = "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n"
 IMPATIENT: Final = ("--set", "gateway.delivery_seconds=2")
 PER_REQUEST: Final = 20
-
-
-class Broker:
-    """One node of Apache Kafka in a folder."""
-
-    def __init__(self, folder: Path, jars: Path) -> None:
-        """Its configuration and an empty log; it does not run yet."""
-        self.port, control = find_port(), find_port()
-        self._jars, self._folder = jars, folder
-        self._config = folder / "server.properties"
-        folder.mkdir()
-        server = SERVER.format(port=self.port, control=control, login=LOGIN, user=USER, data=folder / "data")
-        self._config.write_text(server, encoding="utf-8")
-        self._run("kafka.tools.StorageTool", "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", str(self._config)).wait(60)
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def servers(self) -> str:
-        """Its address."""
-        return f"127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Return once it listens."""
-        self.process = self._run("kafka.Kafka", str(self._config))
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.1)
-        raise SystemExit("compare_kafka: the broker did not start")
-
-    def is_away(self) -> bool:
-        """Whether it was started and has ended."""
-        return self.process is not None and self.process.poll() is not None
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        """End it."""
-        if self.process is not None:
-            self.process.send_signal(number)
-            self.process.wait(60)
-
-    def _run(self, name: str, *words: str) -> subprocess.Popen[bytes]:
-        command = ["java", "-Xmx512m", "-cp", f"{self._jars}/*", name, *words]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
 
 def main(argv: list[str]) -> int:
     """Send, ingest, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=5000)
-    parser.add_argument("--jars", type=Path, default=Path.home() / ".cache" / "fmar_kafka", help="where the broker's jars are kept")
+    parser.add_argument("--jars", type=Path, default=JARS, help="where the broker's jars are kept")
     options = parser.parse_args(argv)
     fetch_jars(options.jars)
     with tempfile.TemporaryDirectory(prefix="fmar_kafka_") as name:
         folder = Path(name)
         make_keys(folder / "keys")
-        consumer, producer = folder / "consumer.properties", folder / "producer.properties"
-        consumer.write_text(f"{SECURE}sasl.jaas.config={LOGIN} {USER};\n", encoding="utf-8")
-        producer.write_text(f"{SECURE}sasl.username=gateway\nsasl.password=local only\n", encoding="utf-8")
+        consumer = write_properties(folder / "consumer.properties", CONSUMER)
+        producer = write_properties(folder / "producer.properties", PRODUCER)
         bodies = list(spoil_some(batch_messages(PER_REQUEST, options.messages // PER_REQUEST)))
         with run_broker(folder / "broker", options.jars) as broker:
             topic = ("--kafka", broker.servers, "--topic", TOPIC)
@@ -130,18 +61,6 @@ def compare(folder: Path, acknowledged: set[str], repeated: int) -> int:
         f"{len(set(rejected[0]))} and {len(set(rejected[1]))}; {'the same' if is_same else 'DIFFERENT'}"
     )
     return int(bool(lost) or bool(twice) or not is_same)
-
-
-def fetch_jars(folder: Path) -> None:
-    """The broker and what it needs, by the Ivy that PySpark brings."""
-    if any(folder.glob("kafka_*.jar")):
-        return
-    found = find_spec("pyspark")
-    if found is None or not found.submodule_search_locations:
-        raise SystemExit("compare_kafka: pyspark: not installed")
-    (ivy,) = Path(found.submodule_search_locations[0], "jars").glob("ivy-*.jar")
-    where = ["-confs", "default", "-retrieve", f"{folder}/[artifact]-[revision](-[classifier]).[ext]"]
-    subprocess.run(["java", "-jar", str(ivy), "-dependency", *KAFKA, *where], check=True, capture_output=True)
 
 
 def spoil_some(batches: Iterator[list[tuple[str, bytes]]]) -> Iterator[list[tuple[str, bytes]]]:
@@ -177,17 +96,6 @@ def post_until_answered(load: Load, client: httpx.Client, batch: list[tuple[str,
     return repeated
 
 
-@contextmanager
-def run_broker(folder: Path, jars: Path) -> Iterator[Broker]:
-    """A broker that listens, until the end."""
-    broker = Broker(folder, jars)
-    broker.start()
-    try:
-        yield broker
-    finally:
-        broker.kill(signal.SIGTERM)
-
-
 def ingest(lake: Path, *source: str) -> None:
     """Everything that is there, in a process of its own."""
     subprocess.run([str(PROGRAM), "ingest", "--lake", str(lake), *source], check=True, env=os.environ, stdout=subprocess.DEVNULL)
@@ -198,13 +106,6 @@ def read_lake(lake: Path) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
     stored = DeltaTable(str(lake / "bronze" / "dip_messages")).to_pyarrow_table(columns=["transaction_id", "content_hash"]).to_pylist()
     rejected = DeltaTable(str(lake / "bronze" / "quarantine")).to_pyarrow_table(columns=["rule", "raw"]).to_pylist()
     return [(row["transaction_id"], row["content_hash"]) for row in stored], [(row["rule"], row["raw"]) for row in rejected]
-
-
-def find_port() -> int:
-    """A port that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

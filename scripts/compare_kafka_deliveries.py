@@ -2,8 +2,8 @@
 
 compare_kafka_deliveries.py --meters 8
 
-The broker is that of compare_kafka.py. Half of the records are there before the first load; the second load finds the other half, what
-was sent twice, and records that are none. Ends with 1 where the tables differ. Starts Spark.
+The broker is Apache Kafka from Maven, as in compare_kafka.py. Half of the records are there before the first load; the second load finds
+the other half, what was sent twice, and records that are none. Ends with 1 where the tables differ. Starts Spark.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from benchmark_gateway import PROGRAM
-from compare_kafka import LOGIN, SECURE, USER, fetch_jars, run_broker
 from confluent_kafka import Producer
 from deltalake import DeltaTable
+from kafka_broker import CONSUMER, JARS, PRODUCER, fetch_jars, run_broker, write_properties
 
 from fmar_spark.simulate.deliveries import simulate_deliveries
 from fmar_spark.simulate.plan import FleetPlan
@@ -34,14 +34,13 @@ def main(argv: list[str]) -> int:
     """Send, load, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--meters", type=int, default=8)
-    parser.add_argument("--jars", type=Path, default=Path.home() / ".cache" / "fmar_kafka", help="where the broker's jars are kept")
+    parser.add_argument("--jars", type=Path, default=JARS, help="where the broker's jars are kept")
     options = parser.parse_args(argv)
     fetch_jars(options.jars)
     made = simulate_deliveries(FleetPlan(options.meters, date(2025, 9, 1), date(2025, 10, 31), 1), options.meters)
     with tempfile.TemporaryDirectory(prefix="fmar_kafka_") as name:
         folder = Path(name)
-        consumer = folder / "consumer.properties"
-        consumer.write_text(f"{SECURE}sasl.jaas.config={LOGIN} {USER};\n", encoding="utf-8")
+        consumer = write_properties(folder / "consumer.properties", CONSUMER)
         for kind, rows in (("events", made.events), ("volumes", made.volumes)):
             arrow_csv.write_csv(rows, folder / f"{kind}.csv")
         records = [*cut(made.events), *cut(made.volumes)]
@@ -67,8 +66,7 @@ def cut(rows: pa.Table) -> list[bytes]:
 
 def send(servers: str, records: list[bytes]) -> None:
     """All of them are acknowledged."""
-    login = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "gateway", "sasl.password": "local only"}
-    producer = Producer({"bootstrap.servers": servers, **login})
+    producer = Producer({"bootstrap.servers": servers, **PRODUCER})
     for record in records:
         producer.produce(TOPIC, record)
     if producer.flush(60):

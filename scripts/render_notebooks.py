@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import plotly.offline
+from picture_report import FLAGS, ROOT, find_browser
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 CELL: Final = "\n# COMMAND ----------\n"
 MAGIC: Final = "# MAGIC "
 MOST_ROWS: Final = 12
@@ -22,7 +22,6 @@ for (const image of document.querySelectorAll("img")) {
   Plotly.toImage(figure, {format: "png", width: 800, height: 380}).then(source => { image.src = source; });
 }
 """
-FLAGS: Final = ["--headless", "--no-sandbox", "--disable-gpu"]
 STYLE: Final = """
 :root { color-scheme: light dark; } body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 pre { background: #8881; padding: .6rem; overflow-x: auto; font-size: 12.5px; } img { max-width: 100%; }
@@ -39,9 +38,8 @@ def main() -> int:
     parser.add_argument("--settings", default="learning.source=bundled", metavar="'section.key=value ...'")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "notebooks")
     arguments = parser.parse_args()
-    found = subprocess.run([ROOT / "scripts" / "chromium_for_tests"], capture_output=True, text=True, check=False)
-    if found.returncode:
-        sys.stderr.write(found.stderr)
+    browser = find_browser()
+    if browser is None:
         return 1
     os.environ |= {"FMAR_LAKE": arguments.lake, "FMAR_METERS": arguments.meters, "FMAR_SETTINGS": arguments.settings}
     numbers = [number for number in arguments.only.split(",") if number]
@@ -50,7 +48,7 @@ def main() -> int:
     shown = {path: run_cells(path) for path in chosen}
     for path, cells in shown.items():
         out = arguments.out / f"{path.stem}.html"
-        out.write_text(draw(found.stdout.strip(), path.stem, cells), encoding="utf-8")
+        out.write_text(draw(browser, path.stem, cells), encoding="utf-8")
         print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
     return 0
 

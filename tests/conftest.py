@@ -30,7 +30,11 @@ TINY_PLANS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 """A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it."""
-FIXTURES_OF_MARK = {"spark": {"spark", "store"}, "browser": {"page", "browser", "chromium"}, "database": {"postgres", "postgres_register"}}
+FIXTURES_OF_MARK = {
+    "spark": {"spark", "store", "broker"},
+    "browser": {"page", "browser", "chromium"},
+    "database": {"postgres", "postgres_register"},
+}
 """Lanes by what a test asks for."""
 
 

@@ -25,22 +25,30 @@ def run(app: App) -> None:
         _log.info("consent.service_url, webhook_secret_file, dip_basis: none is set; nothing to do")
         return
     files, revoked = read_inbox(Path(settings.inbox))
-    if revoked:
-        record(app, revoked, [])
+    if revoked or not settings.service_url:
+        record(app, revoked, [], "" if settings.service_url else settings.dip_basis)
     for path in files:
         path.unlink()
-    answers: list[Decisions] = []
     if settings.service_url:
-        with closing(ConsentClient(settings)) as service:
-            app.run_step("ask_consent", lambda store, run: ask_consent.run(store, run, settings, service, answers))
-    # Once more, after the answers: the service may have given one before it knew of the revocation.
-    record(app, [row for one in answers for row in one.rows] + revoked, [mpan for one in answers for mpan, _ in one.unknown])
+        answers = ask(app)
+        # Revocations once more, after the answers: the service may have given one before it knew of the revocation.
+        decisions = [row for one in answers for row in one.rows] + revoked
+        record(app, decisions, [mpan for one in answers for mpan, _ in one.unknown], settings.dip_basis)
 
 
-def record(app: App, decisions: list[dict[str, object]], unknown: list[str]) -> None:
-    """Decisions are on record, with what the DIP's standing data say; of one meter and purpose the last counts."""
-    rows, basis = pa.Table.from_pylist(decisions, schema=BASIS_SCHEMA), app.settings.consent.dip_basis
-    app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run_for_decisions(store, run, rows, unknown, basis))
+def ask(app: App) -> list[Decisions]:
+    """The service's answers about every household whose last answer expires soon."""
+    settings = app.settings.consent
+    answers: list[Decisions] = []
+    with closing(ConsentClient(settings)) as service:
+        app.run_step("ask_consent", lambda store, run: ask_consent.run(store, run, settings, service, answers))
+    return answers
+
+
+def record(app: App, decisions: list[dict[str, object]], unknown: list[str], dip_basis: str) -> None:
+    """Decisions are on record, with what the DIP's standing data say where they give a basis; of one meter and purpose the last counts."""
+    rows = pa.Table.from_pylist(decisions, schema=BASIS_SCHEMA)
+    app.run_step("record_legal_basis", lambda store, run: record_legal_basis.run_for_decisions(store, run, rows, unknown, dip_basis))
 
 
 def read_inbox(folder: Path) -> tuple[list[Path], list[dict[str, object]]]:

@@ -24,8 +24,12 @@ def find_conf_dir() -> Path:
     named = os.environ.get(CONF_VARIABLE)
     if named:
         return Path(named)
-    here = Path("conf")
-    return here if (here / "base.yaml").exists() else Path(__file__).resolve().parents[2] / "conf"
+    return find_shipped(Path("conf"), "base.yaml")
+
+
+def find_shipped(path: Path, part: str = "") -> Path:
+    """A relative path as it stands from here, where it (or ``part`` of it) is there; else beside the package, in its repository."""
+    return path if (path / part).exists() else Path(__file__).resolve().parents[2] / path
 
 
 def load_settings(environment: str, overrides: Sequence[str]) -> Settings:

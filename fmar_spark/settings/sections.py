@@ -207,7 +207,10 @@ class LearningSettings(Section):
     is_taught_by_answers: bool = Field(
         True, description="What FSPs answered to detections (silver.confirmations) is a label where no other says anything."
     )
-    gates: str = Field("mlflow/gates.yaml", description="What a classifier must reach before it becomes champion.")
+    gates: str = Field(
+        "mlflow/gates.yaml",
+        description="What a classifier must reach before it becomes champion; looked for here, then beside the package.",
+    )
 
     @model_validator(mode="after")
     def _require_three_levels(self) -> "LearningSettings":

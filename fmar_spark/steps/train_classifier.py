@@ -38,6 +38,7 @@ from fmar_spark.learning.training import Split, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import TrainedOn, keep_marks, mark_days, mark_names
 from fmar_spark.profiling.profiles import read_sizing
 from fmar_spark.profiling.windows import WeatherBook, group_meters
+from fmar_spark.settings.overlays import find_shipped
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
 
@@ -122,7 +123,7 @@ def run(store: TableStore, run: Run, settings: Settings, labels_from: str) -> Wr
     split = split_by_meter(examples.meter_id, learning.calibration_share, learning.test_share, learning.seed)
     classifier = train_classifier(examples, split, seed=learning.seed % 2**31)
     report = evaluate_classifier(classifier, examples, split.test)
-    failed = list_failed_gates(report, read_gates(Path(learning.gates)))
+    failed = list_failed_gates(report, read_gates(find_shipped(Path(learning.gates))))
     data_version = {"labels": labels_from, "meters": str(len(examples.meter_id)), "run_id": run.run_id}
     data_version |= {f"version {name}": str(version) for name, version in store.versions_read.items()}
     registered = register_classifier(classifier, mark_training(meter_days, examples, split), report, data_version, learning, failed)

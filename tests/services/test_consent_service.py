@@ -139,6 +139,16 @@ def test_a_revocation_is_on_record_before_the_service_is_asked(inbox: tuple[Test
     assert read_inbox(folder) == ([], [])
 
 
+def test_without_a_service_revocations_and_standing_data_are_recorded_in_one_step(inbox: tuple[TestClient, Path], tmp_path: Path) -> None:
+    client, folder = inbox
+    revoke(client, PATH, SECRET, GONE)
+    app = Mock(settings=Settings(consent=ConsentSettings(dip_basis="public task", inbox=str(folder))))
+    refresh_consent.run(app)
+    refresh_consent.run(app)
+    assert [call.args[0] for call in app.run_step.call_args_list] == ["record_legal_basis"] * 2
+    assert read_inbox(folder) == ([], [])
+
+
 def test_a_file_in_the_inbox_that_cannot_be_read_stays(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text("half")
     assert read_inbox(tmp_path) == ([], [])

@@ -1,13 +1,19 @@
-"""The gateway's way into a topic, against the broker that librdkafka carries for tests."""
+"""The gateway's way into a topic: against the broker that librdkafka carries for tests, and once against Apache Kafka with SASL."""
 
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
 
 import pytest
-from benchmark_gateway import batch_messages
+from benchmark_gateway import PROGRAM, batch_messages
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from deltalake import DeltaTable
+from kafka_broker import CONSUMER, JARS, PRODUCER, Broker, fetch_jars, run_broker, write_properties
 from send_dip import join
 
 from fmar_spark.errors import ConfigError
@@ -28,9 +34,17 @@ def servers() -> Iterator[str]:
     broker.flush(1)
 
 
-def write(servers: str, topic: str, body: bytes, limits: TopicLimits = LIMITS, *, is_joinable: bool = True) -> int:
+def write(
+    servers: str,
+    topic: str,
+    body: bytes,
+    limits: TopicLimits = LIMITS,
+    *,
+    is_joinable: bool = True,
+    client: Mapping[str, str] = MappingProxyType({}),
+) -> int:
     """Write one body and end; the records that it became."""
-    writer = TopicWriter(Topic(servers, topic, {}), limits, DecodeRules())
+    writer = TopicWriter(Topic(servers, topic, client), limits, DecodeRules())
     try:
         asyncio.run(writer.write("pub-021", body, is_joinable=is_joinable))
         assert writer.is_ready()
@@ -103,3 +117,30 @@ def test_properties_that_the_client_does_not_take_are_named_without_their_values
     with pytest.raises(ConfigError, match=said) as caught:
         TopicWriter(Topic("127.0.0.1:1", "t", client), LIMITS, DecodeRules())
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """Apache Kafka from Maven, which lets nobody in without a password."""
+    try:
+        fetch_jars(JARS)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"no Apache Kafka: Maven Central does not answer, Ivy ended with {error.returncode}")
+    with run_broker(tmp_path / "broker", JARS) as running:
+        yield running
+
+
+def test_what_the_gateway_writes_to_kafka_with_sasl_is_ingested_from_it_once(broker: Broker, tmp_path: Path) -> None:
+    with pytest.raises(BusyError):
+        write(broker.servers, "dip", b"[]", LIMITS._replace(delivery_seconds=0.5))
+    batch = next(batch_messages(6, 1))
+    bodies = [join([text for _, text in batch[:3]]), join([text for _, text in batch[2:]]), join([b"{}"])]
+    for body in bodies:
+        write(broker.servers, "dip", body, client=PRODUCER)
+    config = write_properties(tmp_path / "consumer.properties", CONSUMER)
+    source = ["--kafka", broker.servers, "--topic", "dip", "--kafka-config", str(config)]
+    subprocess.run([str(PROGRAM), "ingest", "--lake", str(tmp_path / "lake"), *source], check=True, env=os.environ)
+    bronze = DeltaTable(str(tmp_path / "lake" / "bronze" / "dip_messages")).to_pyarrow_table(columns=["transaction_id"])
+    assert sorted(bronze["transaction_id"].to_pylist()) == sorted(name for name, _ in batch)
+    rejected = DeltaTable(str(tmp_path / "lake" / "bronze" / "quarantine")).to_pyarrow_table(columns=["rule"])
+    assert rejected["rule"].to_pylist() == ["message_malformed"]

@@ -228,3 +228,5 @@ def test_only_an_administrator_sees_how_the_lake_is_run(reads: ServedReads, read
         assert answer.status_code == (200 if party_id == "OFFICE" else 403)
         assert "Content-Security-Policy" in answer.headers
     assert "Operation of a lake" in visit(reads, "OFFICE", "/operations").text
+    listed = {party_id: 'href="/operations"' in visit(reads, party_id, "/areas").text for party_id in ("OFFICE", "NESO")}
+    assert listed == {"OFFICE": True, "NESO": False}

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
+from fmar_spark.domain.markets import Role
 from fmar_spark.domain.network import AreaLevel
 from fmar_spark.domain.words import Direction
 from fmar_spark.report.provenance import Kind
@@ -85,7 +86,8 @@ class Place(NamedTuple):
 
     path: str
     words: str
-    resource: Resource
+    resource: Resource | None
+    """None: the page of the lake's operation, for administrators alone once something was measured."""
 
 
 PLACES: Final = (
@@ -96,6 +98,7 @@ PLACES: Final = (
     Place("/health", "System health", HEALTH),
     Place("/area-deliveries", "Deliveries by area", DELIVERED_IN_AREA),
     Place("/disputes", "Disputes", DISPUTED),
+    Place("/operations", "Operations", None),
 )
 
 
@@ -150,10 +153,17 @@ def render(request: Request, template: str, caller: Caller | None, status: int =
             manifest, origins = model.manifest, model.find(ORIGINS, {})
         except BusyError:
             manifest = None
-    places = [place for place in PLACES if caller is not None and may_see(reads.matrix, place.resource, caller)]
+    places = [place for place in PLACES if caller is not None and is_open(request, place, caller)]
     frame = {"caller": caller, "places": places, "path": request.url.path, "manifest": manifest, "origins": describe_origins(origins)}
     html = _environment().get_template(template).render(frame=frame, **context)
     return HTMLResponse(html, status, HEADERS)
+
+
+def is_open(request: Request, place: Place, caller: Caller) -> bool:
+    """Whether a place of the navigation has something for the caller."""
+    if place.resource is None:
+        return Role.ADMINISTRATOR in caller.roles and request.app.state.operations_page.is_file()
+    return may_see(reads_of(request).matrix, place.resource, caller)
 
 
 def render_problem(request: Request, error: ServiceError) -> HTMLResponse:

@@ -7,9 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from fmar_spark.services.capability.access import may_see
-from fmar_spark.services.capability.pages.frame import PLACES, page_router, render
-from fmar_spark.services.capability.reading import reads_of
+from fmar_spark.services.capability.pages.frame import PLACES, is_open, page_router, render
 from fmar_spark.services.web.access import Caller, identify, limit_anonymous
 from fmar_spark.services.web.problems import ForbiddenError, MediaTypeError, UnauthenticatedError, UnreadableError
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
@@ -127,8 +125,7 @@ def render_sign_in(request: Request, following: str, problem: str = "", status: 
 
 def landing_of(request: Request, caller: Caller) -> str:
     """The first page that the caller may see."""
-    matrix = reads_of(request).matrix
-    return next((place.path for place in PLACES if may_see(matrix, place.resource, caller)), "/sign-in")
+    return next((place.path for place in PLACES if is_open(request, place, caller)), "/sign-in")
 
 
 def local_path(following: str) -> str:
