@@ -34,7 +34,7 @@ def landing(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def notebooks(landing: Path) -> dict[str, Ran]:
-    """Each notebook by its number, run from top to bottom."""
+    """Each notebook by its number, run from top to bottom, in a folder that is not the repository's."""
     folder = landing.parent
     given = {
         "environment": "test",
@@ -46,6 +46,7 @@ def notebooks(landing: Path) -> dict[str, Ran]:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "MIN_OF_EACH_ANSWER", LEAST_OF_AN_ANSWER)
+        patch.chdir(folder)
         return {path.stem[:2]: run_notebook(path, given) for path in NOTEBOOKS}
 
 
