@@ -1,7 +1,7 @@
 """Measures the read API over many generated assets on the loopback, beside the same questions to DuckDB alone in the same run.
 
 Generates a read model of --rows assets, starts a service over it and asks for one asset, a page of a portfolio and an area by 1, 8
-and 32 connections, each for --seconds; prints one line a measure and the service's memory. The folder is removed at the end unless
+and 32 connections, each for --seconds; prints one line a measure, with the processor time of an answer, and the service's memory. The folder is removed at the end unless
 --keep names one, which a later run uses again.
 """
 
@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import os
 import random
 import sys
 import tempfile
@@ -130,7 +131,9 @@ def main(argv: list[str]) -> int:
 def measure_bare(model: ServedModel, measures: list[Measure], seconds: float) -> None:
     """The questions to DuckDB alone."""
     for measure, connections in itertools.product(measures, CONNECTIONS):
-        report("DuckDB", measure.name, connections, run_bare(model, measure, connections, seconds))
+        worked = time.process_time()
+        taken = run_bare(model, measure, connections, seconds)
+        report("DuckDB", measure.name, connections, taken, time.process_time() - worked)
 
 
 def measure_service(url: str, folder: Path, measures: list[Measure], seconds: float, answers_bytes: int) -> None:
@@ -139,8 +142,9 @@ def measure_service(url: str, folder: Path, measures: list[Measure], seconds: fl
     with start_service(url, folder, changed) as (base, tokens, process):
         port = int(base.rpartition(":")[2])
         for measure, connections in itertools.product(measures, CONNECTIONS):
+            worked = processor_seconds(process.pid)
             taken = asyncio.run(run_clients(port, tokens[measure.party_id], measure, connections, seconds))
-            report("API", measure.name, connections, taken)
+            report("API", measure.name, connections, taken, processor_seconds(process.pid) - worked)
         print(f"service: peak memory {peak_megabytes(process.pid):.0f} MB; {load()}", flush=True)
 
 
@@ -336,12 +340,19 @@ async def read_answer(reader: asyncio.StreamReader) -> bool:
     return True
 
 
-def report(what: str, name: str, connections: int, taken: list[float]) -> None:
-    """One line of percentiles, and how many were sent away because the service was busy."""
+def processor_seconds(process_id: int) -> float:
+    """Processor time of a process so far, its own and the system's for it (Linux)."""
+    fields = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def report(what: str, name: str, connections: int, taken: list[float], worked_seconds: float) -> None:
+    """One line of percentiles, of what an answer costs, and of how many were sent away because the service was busy."""
     p50, p99 = (1000 * float(value) for value in np.nanpercentile(taken, (50, 99)))
     away = int(np.isnan(taken).sum())
+    cost = f"{1000 * worked_seconds / len(taken):5.2f} ms of processor time each"
     counts = f"{len(taken) - away:6} answers{f', {away} sent away' if away else ''}"
-    print(f"{what:6} {name:14} {connections:2} connections: {counts}, p50 {p50:7.1f} ms, p99 {p99:7.1f} ms; {load()}", flush=True)
+    print(f"{what:6} {name:14} {connections:2} connections: {counts}, p50 {p50:7.1f} ms, p99 {p99:7.1f} ms, {cost}; {load()}", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from fmar_spark.services.web.problems import ForbiddenError
 
 FILE: Final = "access.yaml"
 EVERY_GROUP: Final = "all"
+_MOST_VIEWS: Final = 10_000
 
 
 class Grant(BaseModel):
@@ -124,6 +125,25 @@ def view_of(matrix: Matrix, resource: Resource, caller: Caller) -> View:
     has_claims = "verified_claims" in query
     is_plain = len(scopes) == 1
     return View(shown, query, parameters, has_claims or "live_disputes" in query, is_plain and has_claims, is_plain)
+
+
+class Views:
+    """Views by endpoint and caller: the matrix stays as it is while a service runs, so each is worked out once."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        """None is known yet."""
+        self._matrix = matrix
+        self._known: dict[tuple[str, Caller], View] = {}
+
+    def find(self, resource: Resource, caller: Caller) -> View:
+        """What ``view_of`` says."""
+        view = self._known.get((resource.name, caller))
+        if view is None:
+            view = view_of(self._matrix, resource, caller)
+            if len(self._known) >= _MOST_VIEWS:
+                self._known.clear()
+            self._known[resource.name, caller] = view
+        return view
 
 
 def may_see(matrix: Matrix, resource: Resource, caller: Caller) -> bool:

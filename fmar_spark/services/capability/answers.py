@@ -1,6 +1,7 @@
 """How rows are answered: as JSON, CSV or Arrow by what the caller accepts, with an ETag, and not at all where nothing changed."""
 
 import csv
+import hashlib
 import io
 import math
 import re
@@ -13,7 +14,9 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 import pyarrow as pa
 from fastapi import Path, Response
+from starlette.types import Scope
 
+from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.problems import NotAcceptableError
 
 CACHE_CONTROL: Final = "private, no-cache"
@@ -22,8 +25,9 @@ _FORMULA: Final = re.compile(r"[=+\-@\t\r]")
 _QUALITY: Final = re.compile(r"q=(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
 _MOST_RANGES: Final = 32
 _SHARE_OF_ONE: Final = 20
-_OVERHEAD: Final = 300
+_OVERHEAD: Final = 1500
 """Bytes of a kept answer beside its body."""
+_HEADERS_OF_QUESTION: Final = frozenset({b"authorization", b"accept"})
 
 
 class Format(StrEnum):
@@ -40,14 +44,20 @@ FORMAT_OF_ENDING: Final = {"csv": Format.CSV, "json": Format.JSON, "arrows": For
 
 
 class Kept(NamedTuple):
-    """An answer that may be given again."""
+    """An answer that may be given again: what it was, and for whom and on what it rests."""
 
     body: bytes
-    next_cursor: str | None
+    headers: tuple[tuple[bytes, bytes], ...]
+    route: object
+    """That gave it."""
+    caller: Caller
+    model_id: str
+    rights_mark: str | None
+    """Of the caller's rights in the register; None = the answer does not depend on them."""
 
 
 class AnswerMemory:
-    """The answers given last, by their ETags: each is of one file, one question and one caller's rights, and none ever changes."""
+    """The answers given last, by what was asked; whoever gives one again checks first on what it rests."""
 
     def __init__(self, most_bytes: int) -> None:
         """Nothing is kept yet.
@@ -56,28 +66,34 @@ class AnswerMemory:
             most_bytes: of all bodies together; those that are asked for least recently go first.
         """
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[bytes, Kept] = OrderedDict()
         self._bytes = 0
         self._turn = threading.Lock()
 
-    def find(self, etag: str) -> Kept | None:
-        """The answer of that ETag, if it is still there."""
+    def find(self, question: bytes) -> Kept | None:
+        """The answer to it, if it is still there."""
         with self._turn:
-            kept = self._kept.get(etag)
+            kept = self._kept.get(question)
             if kept is not None:
-                self._kept.move_to_end(etag)
+                self._kept.move_to_end(question)
             return kept
 
-    def keep(self, etag: str, kept: Kept) -> None:
+    def keep(self, question: bytes, kept: Kept) -> None:
         """It is there from now on, unless it is so large that many others would go."""
         if len(kept.body) > self._most_bytes // _SHARE_OF_ONE:
             return
         with self._turn:
-            replaced = self._kept.pop(etag, None)
-            self._kept[etag] = kept
+            replaced = self._kept.pop(question, None)
+            self._kept[question] = kept
             self._bytes += len(kept.body) + _OVERHEAD - (len(replaced.body) + _OVERHEAD if replaced else 0)
             while self._bytes > self._most_bytes:
                 self._bytes -= len(self._kept.popitem(last=False)[1].body) + _OVERHEAD
+
+
+def name_question(scope: Scope) -> bytes:
+    """A digest of all that an answer to a request depends on in the request: the token, the path, the query and the format."""
+    said = [header for header in scope["headers"] if header[0] in _HEADERS_OF_QUESTION]
+    return hashlib.sha256(repr((scope["path"], scope["query_string"], said)).encode()).digest()
 
 
 def choose_format(accept: str | None, offered: Sequence[Format] = tuple(Format)) -> Format:

@@ -12,7 +12,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from fmar_spark.engine.model_file import Manifest
-from fmar_spark.services.capability.access import Matrix, View, view_of
+from fmar_spark.services.capability.access import Matrix, View, Views
 from fmar_spark.services.capability.answers import (
     CACHE_CONTROL,
     AnswerMemory,
@@ -23,6 +23,7 @@ from fmar_spark.services.capability.answers import (
     clean_rows,
     encode_json,
     encode_rows,
+    name_question,
     stream_rows,
 )
 from fmar_spark.services.capability.queries import Filters, Part, Question, ask, read_cursor, write_cursor
@@ -49,6 +50,7 @@ class Reads:
     """The read side of a running service."""
 
     matrix: Matrix
+    views: Views
     models: ModelSource
     rights: LiveRights
     parts: ServiceParts
@@ -179,16 +181,12 @@ def answer_page(reads: Reads, request: Request, caller: Caller, asked: Asked, wi
     size = reads.parts.page_size(asked.limit)
     etag = sight.name_answer(sorted(asked.filters.items()), asked.cursor, size, format)
     headers = {**headers_of(sight.model.manifest), "ETag": etag}
-    kept = reads.answers.find(etag)
-    if kept is None:
-        found = _find_page(sight, asked, size)
-        if within is not None and not found.rows:
-            within()
-        kept = Kept(_encode_page(sight, asked, found, format), found.next_cursor)
-        reads.answers.keep(etag, kept)
-    if kept.next_cursor:
-        headers["Link"] = f'<{request.url.path}?{_next_query(request, kept.next_cursor)}>; rel="next"'
-    return answer(kept.body, format, headers)
+    found = _find_page(sight, asked, size)
+    if within is not None and not found.rows:
+        within()
+    if found.next_cursor:
+        headers["Link"] = f'<{request.url.path}?{_next_query(request, found.next_cursor)}>; rel="next"'
+    return _keep(reads, request, sight, answer(_encode_page(sight, asked, found, format), format, headers))
 
 
 def answer_one(reads: Reads, request: Request, caller: Caller, resource: Resource, **key: object) -> Response:
@@ -200,12 +198,8 @@ def answer_one(reads: Reads, request: Request, caller: Caller, resource: Resourc
     choose_format(request.headers.get("Accept"), (Format.JSON,))
     sight = _look(reads, caller, resource)
     etag = sight.name_answer(sorted(key.items()))
-    kept = reads.answers.find(etag)
-    if kept is None:
-        body = encode_json({"as_of": describe_moment(sight.model.manifest), **_find_one(sight, key)})
-        kept = Kept(body, None)
-        reads.answers.keep(etag, kept)
-    return answer(kept.body, Format.JSON, {**headers_of(sight.model.manifest), "ETag": etag})
+    body = encode_json({"as_of": describe_moment(sight.model.manifest), **_find_one(sight, key)})
+    return _keep(reads, request, sight, answer(body, Format.JSON, {**headers_of(sight.model.manifest), "ETag": etag}))
 
 
 def answer_export(reads: Reads, caller: Caller, asked: Asked, format: Format, name: str) -> Response:
@@ -235,12 +229,21 @@ def _look(reads: Reads, caller: Caller, resource: Resource) -> _Sight:
     Raises:
         ForbiddenError: nothing of it.
     """
-    view, model = view_of(reads.matrix, resource, caller), reads.models.current()
+    view, model = reads.views.find(resource, caller), reads.models.current()
     rights = reads.rights.of(caller) if view.needs_claims else NO_RIGHTS
     held = None
     if view.is_by_claims and resource.key[0] in {"mpan_id", "asset_id"}:
         held = rights.mpan_ids if resource.key[0] == "mpan_id" else model.find_asset_ids(rights)
     return _Sight(caller, resource, view, model, rights, held)
+
+
+def _keep(reads: Reads, request: Request, sight: _Sight, response: Response) -> Response:
+    """The answer, which is given again to the same question as long as neither the file nor the caller's rights change."""
+    mark = sight.rights.mark if sight.view.needs_claims else None
+    body, headers = bytes(response.body), tuple(response.raw_headers)
+    kept = Kept(body, headers, request.scope.get("route"), sight.caller, sight.model.manifest.model_id, mark)
+    reads.answers.keep(name_question(request.scope), kept)
+    return response
 
 
 def _find_page(sight: _Sight, asked: Asked, size: int) -> Found:

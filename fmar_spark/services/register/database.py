@@ -38,6 +38,7 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _WANTED: Final = "sqlite:///FILE or postgresql://... wanted"
 _IS_WRITE: Final = "fmar_is_write"
 _BUSY_STATES: Final = ("55P03", "57014", "53300", "57P01", "57P03", "40001", "40P01")
+_END_OF_LEDGER: Final = "SELECT seq FROM ledger_head"
 _SET_REACH: Final = text(
     "SELECT set_config('fmar.scope', :scope, true), set_config('fmar.fsp_id', :fsp_id, true), "
     "set_config('fmar.party_id', :party_id, true), "
@@ -68,6 +69,8 @@ class RegisterDatabase:
             self.engine = create_engine(url, hide_parameters=True, creator=_opener(self.file, settings.lock_timeout_seconds), **pool)
             _prepare_sqlite(self.engine)
         self._watch: sqlite3.Connection | None = None
+        self._seen: tuple[int, int] | None = None
+        """Data version and end of the ledger, as they were last."""
         self._watching = threading.Lock()
 
     def make_file(self) -> None:
@@ -128,9 +131,10 @@ class RegisterDatabase:
         return read_clock(connection)
 
     def mark_state(self) -> int | None:
-        """A number that is another one after each commit, of any process, without a transaction; None where only a query can say.
+        """A number that is another one after each recorded change, of any process; None where only a transaction can say.
 
-        SQLite's data_version: microseconds, where a transaction and a query take half a millisecond.
+        The end of the ledger, which SQLite is asked for where its data_version says that something was committed: microseconds,
+        where a transaction and a query take half a millisecond. Rows of audit, which are committed all the time, change nothing.
         """
         if self.file is None:
             return None
@@ -138,7 +142,10 @@ class RegisterDatabase:
             with self._watching:
                 if self._watch is None:
                     self._watch = _opener(self.file, 0)()
-                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+                version = int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+                if self._seen is None or self._seen[0] != version:
+                    self._seen = (version, int(self._watch.execute(_END_OF_LEDGER).fetchone()[0]))
+                return self._seen[1]
         except sqlite3.Error:
             return None
 
@@ -179,7 +186,7 @@ class RegisterDatabase:
         with self._watching:
             if self._watch is not None:
                 self._watch.close()
-            self._watch = None
+            self._watch = self._seen = None
 
     def _limit(self, connection: Connection, reach: Reach) -> None:
         """Say to PostgreSQL's row security whose transaction this is; in SQLite only the conditions of the queries limit it."""

@@ -93,14 +93,19 @@ def _network_of(address: str) -> str:
 
 
 async def authenticate(request: Request, _: Annotated[object, Security(_BEARER)] = None) -> Caller:
-    """The party behind the bearer token.
+    """The party behind the bearer token, looked up and counted once a request.
 
     Raises:
         UnauthenticatedError, ForbiddenError: no token that can be trusted, or a client that speaks for nobody.
         TooManyError: the client, or without an accepted token its address, asks too often.
     """
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is not None:
+        return known
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return await identify(request, token.strip() if scheme.lower() == "bearer" else "")
+    caller = await identify(request, token.strip() if scheme.lower() == "bearer" else "")
+    request.state.caller = caller
+    return caller
 
 
 async def identify(request: Request, token: str) -> Caller:
