@@ -1,8 +1,8 @@
 """Measures the read API over many generated assets on the loopback, beside the same questions to DuckDB alone in the same run.
 
 Generates a read model of --rows assets, starts a service over it and asks for one asset, a page of a portfolio and an area by 1, 8
-and 32 connections, each for --seconds; prints one line a measure, with the processor time of an answer, and the service's memory. The folder is removed at the end unless
---keep names one, which a later run uses again.
+and 32 connections, each for --seconds; prints one line a measure, with the processor time of an answer, and the service's memory. The
+folder is removed at the end unless --keep names one, which a later run uses again.
 """
 
 import argparse
