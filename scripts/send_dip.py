@@ -94,11 +94,13 @@ def make_keys(folder: Path) -> None:
     (folder / "api_key.txt").write_text(secrets.token_hex(16), encoding="utf-8")
 
 
-def make_certificate(name: str, issuer: tuple[RSAPrivateKey, x509.Certificate] | None) -> tuple[RSAPrivateKey, x509.Certificate]:
-    """A key and its certificate, by an issuer or by itself."""
+def make_certificate(
+    name: str, issuer: tuple[RSAPrivateKey, x509.Certificate] | None, now: datetime | None = None
+) -> tuple[RSAPrivateKey, x509.Certificate]:
+    """A key and its certificate, by an issuer or by itself, valid for a month."""
     key = generate_private_key(65537, 2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

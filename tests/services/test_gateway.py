@@ -185,6 +185,14 @@ def test_a_foreign_an_expired_and_a_leaf_that_issues_are_not_trusted(sender: Sen
     assert sender.http.post(URL, content=body, headers=heads).status_code == 403
 
 
+@pytest.mark.parametrize(("minutes", "status"), [(-10, 403), (-4, 201), (4, 201), (10, 403)])
+def test_a_clock_may_be_five_minutes_off_either_way(sender: Sender, minutes: int, status: int) -> None:
+    body = join([text for _, text in messages_of(1)])
+    answer = sender.http.post(URL, content=body, headers=sender.heads(body, at=datetime.now(UTC) + timedelta(minutes=minutes)))
+    assert answer.status_code == status
+    assert status == 201 or answer.json()["type"].endswith("out-of-date")
+
+
 def test_a_date_in_the_form_of_http_is_read(sender: Sender) -> None:
     body = join([text for _, text in messages_of(1)])
 

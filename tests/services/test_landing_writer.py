@@ -1,6 +1,7 @@
 """What the gateway keeps in memory and on the disk: landing files, room for bodies, answers that are remembered."""
 
 import asyncio
+import errno
 import json
 import os
 import time
@@ -41,6 +42,24 @@ def test_bodies_that_wait_together_share_a_file(tmp_path: Path) -> None:
     writer.stop()
     assert writer.stored == 1
     assert sorted(landed(tmp_path)) == sorted(name for name, _ in batch)
+
+
+def test_a_disk_that_fills_over_a_body_leaves_nothing_and_takes_it_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    writer = LandingWriter(tmp_path, LIMITS)
+    ((name, text),) = messages_of(1)
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fill)
+        with pytest.raises(BusyError):
+            asyncio.run(writer.write("c", join([text]), is_joinable=True))
+        assert not writer.is_ready()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert writer.is_ready()
+    asyncio.run(writer.write("c", join([text]), is_joinable=True))
+    writer.stop()
+    assert landed(tmp_path) == [name]
 
 
 def test_what_an_earlier_run_left_half_written_goes_after_an_hour(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_what_the_gateway_writes_to_kafka_with_sasl_is_ingested_from_it_once(bro
     with pytest.raises(BusyError):
         write(broker.servers, "dip", b"[]", LIMITS._replace(delivery_seconds=0.5))
     batch = next(batch_messages(6, 1))
-    bodies = [join([text for _, text in batch[:3]]), join([text for _, text in batch[2:]]), join([b"{}"])]
+    bodies = [*[join([text for _, text in batch[:3]])] * 3, join([text for _, text in batch[2:]]), join([b"{}"])]
     for body in bodies:
         write(broker.servers, "dip", body, client=PRODUCER)
     config = write_properties(tmp_path / "consumer.properties", CONSUMER)
