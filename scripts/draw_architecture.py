@@ -99,7 +99,7 @@ GROUPS: Final = (
     Group("silver", frozenset({"import_intervals"}), Box(470, 356, 340, 86), 2, "also filled where meters are simulated or landed"),
     Group("silver", frozenset({"mirror_register"}), Box(850, 356, 290, 86), 2, "every version, both times"),
     Group("silver", frozenset({"load_network"}), Box(1160, 356, 240, 86), 2, "where a meter is connected, and when"),
-    Group("silver", frozenset({"build_audiences"}), Box(1160, 530, 240, 70), 1, "what published sums rest on"),
+    Group("silver", frozenset({"build_audiences"}), Box(1160, 523, 240, 92), 1, "what published sums rest on"),
     Group("gold", frozenset({"build_audiences"}), Box(1160, 618, 240, 120), 2, "what each audience may see"),
     Group("silver", frozenset({"characterise"}), Box(110, 545, 330, 56), 2, "one wide row a meter, then episodes"),
     Group("gold", frozenset({"characterise"}), Box(110, 632, 560, 84), 3, "projections of the profiles"),

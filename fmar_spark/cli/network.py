@@ -6,7 +6,14 @@ from typing import Annotated
 from typer import Option, Typer
 
 from fmar_spark.cli.declaring import declare_job, existing_path, one_of
-from fmar_spark.contracts.audiences import FMAR_ASSETS, PUBLISHED_BLOCKS, PUBLISHED_METERS
+from fmar_spark.contracts.audiences import (
+    AREA_CAPABILITY,
+    FMAR_ASSETS,
+    PUBLISHED_BLOCKS,
+    PUBLISHED_MEASURES,
+    PUBLISHED_METERS,
+    SYSTEM_HEALTH,
+)
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.catalogue import filled_by
 from fmar_spark.contracts.job import Job
@@ -69,6 +76,9 @@ def load_network(
             FMAR_ASSETS,
             PUBLISHED_BLOCKS,
             PUBLISHED_METERS,
+            AREA_CAPABILITY,
+            SYSTEM_HEALTH,
+            PUBLISHED_MEASURES,
         ),
         filled_by("build_audiences"),
         needs_lake=True,

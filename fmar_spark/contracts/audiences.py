@@ -226,9 +226,25 @@ SYSTEM_HEALTH: Final = TableContract(
         Column("asset_class", "string", "Class that it speaks of; empty where of all.", nullable=False),
         Column("gsp_group_id", "string", "Settlement area; empty where of Great Britain.", nullable=False),
         Column("value", "double", "Measured value; null where withheld."),
-        Column("value_unit", "string", "connections, assets, share, kW, rows or days.", nullable=False),
+        Column("value_unit", "string", "connections, share, kW, rows or days.", nullable=False),
         Column("meaning", "string", "One sentence that says what was counted.", nullable=False),
         *_SUPPRESSED,
+        *run_columns(),
+    ),
+    job=JOB,
+)
+
+PUBLISHED_MEASURES: Final = TableContract(
+    name="published_measures",
+    layer=Layer.SILVER,
+    doc="One row per measure of gold.system_health by class, and day for which it was published: with what later ones are compared.",
+    key=("metric", "asset_class", "gsp_group_id", "as_of_date"),
+    columns=(
+        Column("metric", "string", "Name of the measure.", nullable=False),
+        class_column(),
+        Column("gsp_group_id", "string", "Settlement area; empty where of Great Britain.", nullable=False),
+        Column("value", "double", "What was published; null where withheld."),
+        Column("suppression_reason", "string", "Why it was withheld; null where published."),
         *run_columns(),
     ),
     job=JOB,

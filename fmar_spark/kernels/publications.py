@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 NOBODY: Final = -1
 """Block of a meter that is in none."""
 
@@ -52,6 +53,40 @@ def settle(past: Sequence[Ints], wanted: Ints, threshold: int) -> Settled:
                 is_mine = np.isin(last, names) | np.isin(now, names)
                 now[is_mine] = last[is_mine]
                 is_kept[names] = True
+
+
+def hold_count(earlier: float | None, count: int, threshold: int) -> float | None:
+    """A count on its own as it may be published: a multiple of the threshold that moves only when as many have come or gone.
+
+    Needs no memory but the last figure: a count differed from it by half a threshold at most when it was rounded, so a count that is
+    one and a half thresholds away differs from that earlier count by a threshold at least.
+
+    Args:
+        earlier: what was published last; None = nothing.
+        count: as it is now.
+        threshold: fewest by which two published counts may differ.
+
+    Returns:
+        None where it is withheld: below two thresholds, unless it was published and has not moved by as many.
+    """
+    if earlier is not None and abs(count - earlier) < 1.5 * threshold:
+        return earlier
+    return None if count < 2 * threshold else float(round(count / threshold) * threshold)
+
+
+def hold_shares(earlier: Floats, part: Ints, whole: Ints, threshold: int, step: float) -> Floats:
+    """Shares on their own as they may be published: rounded, and moved only when as many as the threshold have come, gone or changed.
+
+    Args:
+        earlier: what was published last, multiples of ``step``, shape (shares,); NaN = nothing.
+        part: connections that have what is counted, the same shape.
+        whole: connections that could have it.
+        threshold: fewest by which two published sums may differ.
+        step: to which shares are rounded.
+    """
+    fresh = np.round(np.round(part / np.maximum(whole, 1) / step) * step, 6)
+    stays = np.abs(part - earlier * whole) < threshold + step / 2 * (whole + threshold)
+    return np.where(stays, earlier, fresh)
 
 
 def _find_bad(past: Sequence[Ints], now: Ints, blocks: int, threshold: int) -> Bools:

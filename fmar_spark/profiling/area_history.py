@@ -5,11 +5,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fmar_spark.kernels.publications import NOBODY, settle
+from fmar_spark.kernels.publications import NOBODY, hold_shares, settle
 from fmar_spark.profiling.area_plan import Publication
 
 AWAITS_CHANGES: Final = "awaits_changes"
 """Why an area is withheld that could be published, had it not changed by too few meters."""
+_HELD: Final = (("share_unanswered", np.float64), ("unanswered", np.int64), ("examined", np.int64))
 METER_COLUMNS: Final = ("asset_class", "meter_digest", "block_id", "from_publication", "to_publication")
 
 
@@ -50,10 +51,24 @@ def continue_publication(wanted: Publication, present: pd.DataFrame, history: Hi
     ]
     blocks, areas, withheld = (pd.concat([part.publication[place] for part in parts], ignore_index=True) for place in range(3))
     return Continued(
-        Publication(blocks, areas, withheld, wanted.shares),
+        Publication(blocks, areas, withheld, wanted.examined),
         pd.concat([part.kept for part in parts], ignore_index=True),
         pd.concat([part.meters for part in parts], ignore_index=True),
     )
+
+
+def hold_unanswered(examined: pd.DataFrame, published: pd.DataFrame, threshold: int, step: float) -> pd.DataFrame:
+    """asset_class, area_key, share_unanswered as they may be published: this share is not of blocks, and waits by itself.
+
+    Args:
+        examined: as ``Publication.examined``.
+        published: asset_class, area_key, share_unanswered of the last publication.
+        threshold: fewest connections by which two sums may differ.
+        step: to which shares are rounded.
+    """
+    both = examined.merge(published, on=["asset_class", "area_key"], how="left")
+    earlier, part, whole = (both[name].to_numpy(dtype=kind) for name, kind in _HELD)
+    return both[["asset_class", "area_key"]].assign(share_unanswered=hold_shares(earlier, part, whole, threshold, step))
 
 
 def _continue_class(asset: str, wanted: Publication, named: pd.DataFrame, history: History, rule: tuple[int, int]) -> Continued:
@@ -76,7 +91,7 @@ def _continue_class(asset: str, wanted: Publication, named: pd.DataFrame, histor
             blocks[~blocks["block_id"].isin(kept)],
             both[both["area_key"].isin(published)],
             pd.concat([still, lost.assign(suppression_reason=AWAITS_CHANGES)], ignore_index=True),
-            wanted.shares,
+            wanted.examined,
         ),
         old_areas.loc[old_areas["block_id"].isin(kept), ["asset_class", "block_id"]].drop_duplicates(),
         _extend(asset, meters, pd.Series(names[settled.block], index=digests), number),

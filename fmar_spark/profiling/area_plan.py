@@ -31,8 +31,8 @@ class Publication(NamedTuple):
     """asset_class, block_id, area_level, area_id, area_key: a row for each published area that has the block."""
     withheld: pd.DataFrame
     """area_level, area_id, asset_class, suppression_reason."""
-    shares: pd.DataFrame
-    """asset_class, area_key, share_unanswered: of every area."""
+    examined: pd.DataFrame
+    """asset_class, area_key, examined, unanswered: connections of every area."""
 
 
 def list_areas_of(atoms: pd.DataFrame) -> dict[Area, list[int]]:
@@ -74,7 +74,9 @@ def _plan_class(
     plan = plan_areas(sums, areas, tuple(AreaLevel), rules)
     in_block = np.flatnonzero((plan.block != NOT_IN_A_BLOCK) & (sums.meters > 0))
     names = np.array([name_area(owner) for owner in plan.owner], dtype=object)
-    unanswered = {area: float(numbers["unanswered"][rows].sum() / max(numbers["examined"][rows].sum(), 1)) for area, rows in areas.items()}
+    examined = [
+        (asset, name_area(area), *(int(numbers[name][rows].sum()) for name in ("examined", "unanswered"))) for area, rows in areas.items()
+    ]
     withheld = [(*area, asset, reason) for area, reason in plan.reason.items() if reason is not None]
     return Publication(
         pd.DataFrame({"atom": atoms["atom"].to_numpy()[in_block], "asset_class": asset, "block_id": names[plan.block[in_block]]}),
@@ -83,15 +85,8 @@ def _plan_class(
             columns=["asset_class", "block_id", *_AREA, "area_key"],
         ),
         pd.DataFrame(withheld, columns=[*_AREA, "asset_class", "suppression_reason"]),
-        pd.DataFrame(
-            {"asset_class": asset, "area_key": [name_area(area) for area in areas], "share_unanswered": list(unanswered.values())}
-        ),
+        pd.DataFrame(examined, columns=["asset_class", "area_key", "examined", "unanswered"]),
     )
-
-
-def _tabulate_shares(asset: str, unanswered: Mapping[Area, float]) -> pd.DataFrame:
-    keys = [name_area(area) for area in unanswered]
-    return pd.DataFrame({"asset_class": asset, "area_key": keys, "share_unanswered": list(unanswered.values())})
 
 
 def _list_pairs(plan: Plan) -> Iterator[tuple[Area, int]]:

@@ -27,7 +27,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.kernels.disclosure import Rules
 from fmar_spark.profiling.area_errors import load_errors
-from fmar_spark.profiling.area_history import METER_COLUMNS, Continued, History, continue_publication
+from fmar_spark.profiling.area_history import METER_COLUMNS, Continued, History, continue_publication, hold_unanswered
 from fmar_spark.profiling.area_plan import ATOM_COLUMNS, Publication, describe_areas, list_areas_of, plan_publication
 from fmar_spark.profiling.area_sums import AreaPass, AvailabilityPass, BlockPass, CapabilityPass, Rounding, Stamp
 from fmar_spark.profiling.shared_days import SharedFactors, find_shared_factors
@@ -49,6 +49,7 @@ READS: Final = (
     FLEET,
     PUBLISHED_BLOCKS,
     PUBLISHED_METERS,
+    AREA_CAPABILITY,
 )
 WRITES: Final = (AREAS, PUBLISHED_BLOCKS, PUBLISHED_METERS, AREA_CAPABILITY, AREA_AVAILABILITY)
 KEYS_PER_CHUNK: Final = 32
@@ -94,7 +95,8 @@ def run(store: TableStore, run: Run, settings: AreaSettings) -> Written:
             _find_shared(store.read(ASSET_EVENTS), located),
             load_errors(),
         )
-        written = _write_sums(store, publication, areas)
+        shares = hold_unanswered(publication.examined, _read_shares(store), settings.min_meters, settings.share_step)
+        written = _write_sums(store, publication, shares, areas)
     finally:
         assets.unpersist()
         located.unpersist()
@@ -196,8 +198,14 @@ def _find_shared(events: DataFrame, located: DataFrame) -> SharedFactors:
     return find_shared_factors(daily)
 
 
-def _write_sums(store: TableStore, publication: Publication, areas: AreaPass) -> int:
-    shared = publication.areas.merge(publication.shares, on=["asset_class", "area_key"], how="left")
+def _read_shares(store: TableStore) -> pd.DataFrame:
+    """What the last publication said of how much is unanswered."""
+    key = F.concat_ws("/", "area_level", "area_id").alias("area_key")
+    return store.read_or_empty(AREA_CAPABILITY).select("asset_class", key, "share_unanswered").dropna().distinct().toPandas()
+
+
+def _write_sums(store: TableStore, publication: Publication, shares: pd.DataFrame, areas: AreaPass) -> int:
+    shared = publication.areas.merge(shares, on=["asset_class", "area_key"], how="left")
     of_area = store.spark.createDataFrame(pa.Table.from_pandas(shared, AREA_OF_BLOCK, preserve_index=False))
     rows = store.read(PUBLISHED_BLOCKS).drop("run_id", "as_of_date").join(F.broadcast(of_area), ["asset_class", "block_id"])
     figures = map_whole_keys(rows, "area_key", CapabilityPass(areas), AREA_CAPABILITY, KEYS_PER_CHUNK, 0)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmar_spark.kernels.disclosure import NOT_IN_A_BLOCK, Area, Atoms, Rules, plan_areas
-from fmar_spark.kernels.publications import NOBODY, settle
+from fmar_spark.kernels.publications import NOBODY, hold_count, hold_shares, settle
 
 RULES = Rules(10, 1.0)
 METERS = 70
@@ -77,3 +77,51 @@ def test_a_block_is_split_only_where_nobody_joins_or_leaves_alone() -> None:
 
 def test_the_first_publication_stands_as_it_is() -> None:
     assert settle([], np.array([0, NOBODY]), 10).block.tolist() == [0, NOBODY]
+
+
+@settings(max_examples=100)
+@given(seed=st.integers(0, 10_000), churn=st.sampled_from([0.01, 0.05, 0.2, 0.5]), chance=st.sampled_from([0.2, 0.6]))
+def test_two_published_counts_are_the_same_or_of_sets_that_differ_by_many(seed: int, churn: float, chance: float) -> None:
+    rng = np.random.default_rng(seed)
+    present = rng.random(METERS) < chance
+    published: list[float | None] = []
+    counted: list[np.ndarray] = []
+    for _ in range(12):
+        value = hold_count(published[-1] if published else None, int(present.sum()), RULES.threshold)
+        if not published or value != published[-1]:
+            counted.append(present.copy())
+        published.append(value)
+        present = present ^ (rng.random(METERS) < churn)
+    figures = [value for value in published if value is not None]
+    assert all(one == two or abs(one - two) >= RULES.threshold for one, two in combinations(figures, 2))
+    assert all(value >= 2 * RULES.threshold for value in figures)
+    changed = [value for place, value in enumerate(published) if place == 0 or value != published[place - 1]]
+    for before, after, one, two in zip(changed, changed[1:], counted, counted[1:], strict=False):
+        if before is not None and after is not None:
+            assert (one ^ two).sum() >= RULES.threshold
+
+
+@settings(max_examples=100)
+@given(seed=st.integers(0, 10_000), churn=st.sampled_from([0.01, 0.05, 0.2, 0.5]))
+def test_a_share_moves_only_when_many_have_come_gone_or_changed(seed: int, churn: float) -> None:
+    rng = np.random.default_rng(seed)
+    state = rng.integers(0, 3, 200)
+    value, at_last = np.array([np.nan]), state.copy()
+    for _ in range(12):
+        part, whole = np.array([(state == 2).sum()]), np.array([(state > 0).sum()])
+        now = hold_shares(value, part, whole, RULES.threshold, 0.05)
+        if now[0] != value[0]:
+            assert np.isnan(value[0]) or (state != at_last).sum() >= RULES.threshold
+            assert abs(now[0] - part[0] / whole[0]) <= 0.025 + 1e-9
+            at_last = state.copy()
+        value = now
+        state = np.where(rng.random(200) < churn, rng.integers(0, 3, 200), state)
+
+
+def test_a_count_waits_until_ten_have_come_or_gone() -> None:
+    assert hold_count(None, 19, 10) is None
+    assert hold_count(None, 104, 10) == 100
+    assert hold_count(100, 114, 10) == 100
+    assert hold_count(100, 115, 10) == 120
+    assert hold_count(20, 6, 10) == 20
+    assert hold_count(20, 5, 10) is None

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from fmar_spark.kernels.disclosure import Rules
-from fmar_spark.profiling.area_history import AWAITS_CHANGES, METER_COLUMNS, Continued, History, continue_publication
+from fmar_spark.profiling.area_history import AWAITS_CHANGES, METER_COLUMNS, Continued, History, continue_publication, hold_unanswered
 from fmar_spark.profiling.area_plan import ATOM_COLUMNS, plan_publication
 
 RULES = Rules(10, 1.0)
@@ -70,3 +70,12 @@ def test_a_meter_that_left_ends_in_the_history_when_its_block_is_renewed() -> No
     left = found.meters[found.meters["meter_digest"] == "a29"].iloc[0]
     assert (left["from_publication"], left["to_publication"]) == (1, 2)
     assert found.meters["to_publication"].isna().sum() == 18
+
+
+def test_the_share_without_an_answer_waits_as_sums_do() -> None:
+    found = publish({"P1": name_meters("a", 20)}, NOTHING).publication.examined
+    first = hold_unanswered(found, pd.DataFrame(columns=["asset_class", "area_key", "share_unanswered"]), 10, 0.05)
+    assert set(first["share_unanswered"]) == {0.1}
+    for unanswered, wanted in ((16, 0.1), (17, 0.35)):
+        later = hold_unanswered(found.assign(unanswered=unanswered), first, 10, 0.05)
+        assert set(later["share_unanswered"]) == {wanted}

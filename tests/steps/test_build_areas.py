@@ -1,7 +1,7 @@
 """From a network's files to what each audience may read, on one small lake."""
 
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,15 @@ import pytest
 from areas_world import DAY, METERS, NODES, UNLAWFUL, fill_lake, write_files
 from pyspark.sql import SparkSession
 
-from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, SYSTEM_HEALTH
+from fmar_spark.contracts.audiences import (
+    AREA_AVAILABILITY,
+    AREA_CAPABILITY,
+    AREAS,
+    ENVELOPES,
+    FMAR_ASSETS,
+    PUBLISHED_MEASURES,
+    SYSTEM_HEALTH,
+)
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.network import CONNECTIONS, NETWORK_NODES
 from fmar_spark.contracts.operations import QUARANTINE
@@ -20,6 +28,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError
 from fmar_spark.intake.network.ecr import read_register
 from fmar_spark.intake.network.files import read_network_files
+from fmar_spark.profiling.health_measures import COMPLEMENTS, OF_AREAS
 from fmar_spark.settings.sections import AreaSettings
 from fmar_spark.steps import build_areas, build_records, build_system_health, load_network
 from fmar_spark.transforms.fmar_assets import NAMESPACE
@@ -98,21 +107,34 @@ def test_a_record_says_of_every_attribute_where_it_comes_from(lake: TableStore) 
 
 
 def test_health_withholds_small_counts_and_rounds_the_others(lake: TableStore) -> None:
-    found = read(lake, SYSTEM_HEALTH).set_index(["metric", "asset_class"])
-    assert found.loc[("assets_high_tier", "ev"), "value"] == 45.0
-    assert found.loc[("assets_low_tier", "ev"), "is_suppressed"]
-    assert not found["value"].isna().any() or found["is_suppressed"].any()
+    found = read(lake, SYSTEM_HEALTH).set_index(["metric", "asset_class", "gsp_group_id"])
+    assert found.loc[("connections_detected", "ev", ""), "value"] == 45.0
+    assert found.loc[("share_high_tier", "ev", ""), "value"] == 1.0
+    assert found.loc[("connections_known", "", ""), "value"] % 10 == 0
+    assert (found["value"].isna() == found["is_suppressed"]).all()
 
 
-def test_health_of_a_gsp_group_is_what_is_published_of_its_area_and_nothing_more(lake: TableStore) -> None:
-    areas = read(lake, AREA_CAPABILITY).query("area_level == 'gsp_group'").set_index(["area_id", "asset_class"])
-    found = read(lake, SYSTEM_HEALTH).query("gsp_group_id != ''").set_index(["gsp_group_id", "asset_class", "metric"])
-    assert len(found) == len(areas) * len(build_system_health.OF_GROUPS) > 0
-    for metric, column, *_ in build_system_health.OF_GROUPS:
+def test_health_is_what_is_published_of_areas_and_nothing_more(lake: TableStore) -> None:
+    areas = read(lake, AREA_CAPABILITY).query("area_level in ('gb', 'gsp_group')").replace({"area_id": {"GB": ""}})
+    areas = areas.set_index(["area_id", "asset_class"]).sort_index()
+    found = read(lake, SYSTEM_HEALTH).query("asset_class != ''").set_index(["gsp_group_id", "asset_class", "metric"]).sort_index()
+    assert len(found) == len(areas) * len(OF_AREAS) > 0
+    for metric, column, *_ in OF_AREAS:
         values = found["value"].xs(metric, level="metric")
-        wanted = 1.0 - areas[column] if metric == "share_invisible" else areas[column].astype(float)
+        wanted = 1.0 - areas[column] if metric in COMPLEMENTS else areas[column].astype(float)
         pd.testing.assert_series_equal(values, wanted, check_names=False)
         assert (values.isna() >= areas["is_suppressed"]).all()
+
+
+def test_health_says_how_it_differs_from_what_was_published_a_quarter_ago(lake: TableStore) -> None:
+    published = read(lake, PUBLISHED_MEASURES)
+    early = published.assign(as_of_date=published["as_of_date"] - timedelta(days=91), value=published["value"] - 5)
+    lake.merge(lake.spark.createDataFrame(early, lake.read(PUBLISHED_MEASURES).schema), PUBLISHED_MEASURES)
+    build_system_health.run(lake, start(), AreaSettings())
+    found = read(lake, SYSTEM_HEALTH).query("gsp_group_id == ''").set_index("metric")
+    assert found.loc["connections_detected_change_90_days", "value"] == 5.0
+    assert "connections_detected_change_365_days" not in found.index
+    assert len(read(lake, PUBLISHED_MEASURES)) == 2 * len(published)
 
 
 def test_an_asset_keeps_its_id_and_one_that_left_keeps_its_record(lake: TableStore) -> None:
