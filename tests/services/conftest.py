@@ -10,7 +10,18 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from register_world import ROOT, Served, appoint_parties, as_owner, copy_rows, empty_postgres, restore_rows, serve, settings_of
+from register_world import (
+    ROOT,
+    Served,
+    appoint_parties,
+    as_owner,
+    copy_rows,
+    empty_postgres,
+    for_many_threads,
+    restore_rows,
+    serve,
+    settings_of,
+)
 
 from fmar_spark.services.register.database import RegisterDatabase, migrate
 
@@ -109,5 +120,13 @@ def database(request: pytest.FixtureRequest, url: str) -> Iterator[RegisterDatab
 def served(database: RegisterDatabase, url: str) -> Iterator[Served]:
     """The service over the register."""
     made = serve(database, url)
+    with made.http:
+        yield made
+
+
+@pytest.fixture
+def served_at_once(database: RegisterDatabase, url: str) -> Iterator[Served]:
+    """The same for tests that ask from several threads."""
+    made = serve(database, url, for_many_threads)
     with made.http:
         yield made

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from register_world import MPAN, Served, agreement, serve, settings_of
+from register_world import MPAN, Served, agreement, for_many_threads, serve, settings_of
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
@@ -169,7 +169,7 @@ def test_audit_rows_are_kept_for_a_time_and_young_ones_for_good(database: Regist
 
 
 def test_more_requests_than_the_service_works_on_are_sent_away_and_health_is_not(database: RegisterDatabase, url: str) -> None:
-    service = serve(database, url, max_requests_at_once=2)
+    service = serve(database, url, for_many_threads, max_requests_at_once=2)
     entered, leave = threading.Barrier(3), threading.Event()
 
     def wait(_: str) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from fastapi.testclient import TestClient
 from httpx import Response
-from register_world import OPERATOR, Served, agreement, serve
+from register_world import OPERATOR, Served, agreement, for_many_threads, serve
 
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.database import RegisterDatabase
@@ -39,7 +38,7 @@ def run_together(calls: list[Callable[[], Response]]) -> list[Response]:
 def test_of_20_clients_at_two_services_one_wins_and_19_learn_the_term_they_lost_to(database: RegisterDatabase, url: str) -> None:
     racers = appoint_racers(database)
     with ExitStack() as stack:
-        services = [serve(database, url, lock_timeout_seconds=60.0) for _ in range(2)]
+        services = [serve(database, url, for_many_threads, lock_timeout_seconds=60.0) for _ in range(2)]
         for service in services:
             stack.enter_context(service.http)
         answers = run_together([_bid(services[number % 2], name) for number, name in enumerate(racers)])
@@ -56,33 +55,32 @@ def test_of_20_clients_at_two_services_one_wins_and_19_learn_the_term_they_lost_
 
 def _bid(service: Served, name: str) -> Callable[[], Response]:
     headers = service.headers(name)
-    client: TestClient = service.http
-    return lambda: client.post("/v1/agreements", json=agreement(), headers=headers)
+    return lambda: service.http.post("/v1/agreements", json=agreement(), headers=headers)
 
 
-def test_of_20_amendments_of_one_version_one_stands(served: Served) -> None:
-    mine = served.create("ALPHA")
-    headers = served.headers("ALPHA", **{"If-Match": '"v1"'})
+def test_of_20_amendments_of_one_version_one_stands(served_at_once: Served) -> None:
+    mine = served_at_once.create("ALPHA")
+    headers = served_at_once.headers("ALPHA", **{"If-Match": '"v1"'})
     path = f"/v1/agreements/{mine['agreement_id']}"
     answers = run_together(
-        [lambda tier=tier: served.http.patch(path, json={"primacy_tier": tier}, headers=headers) for tier in range(2, CLIENTS + 2)]
+        [lambda tier=tier: served_at_once.http.patch(path, json={"primacy_tier": tier}, headers=headers) for tier in range(2, CLIENTS + 2)]
     )
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * (CLIENTS - 1)
-    assert verify_ledger(served.database).breaks == ()
+    assert verify_ledger(served_at_once.database).breaks == ()
 
 
-def test_the_same_key_at_once_makes_one_agreement(served: Served) -> None:
-    headers = served.headers("ALPHA", **{"Idempotency-Key": "once"})
-    answers = run_together([lambda: served.http.post("/v1/agreements", json=agreement(), headers=headers)] * CLIENTS)
+def test_the_same_key_at_once_makes_one_agreement(served_at_once: Served) -> None:
+    headers = served_at_once.headers("ALPHA", **{"Idempotency-Key": "once"})
+    answers = run_together([lambda: served_at_once.http.post("/v1/agreements", json=agreement(), headers=headers)] * CLIENTS)
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.json()["agreement_id"] for answer in answers}) == 1
 
 
-def test_different_assets_at_once_keep_one_chain(served: Served, url: str) -> None:
+def test_different_assets_at_once_keep_one_chain(served_at_once: Served, url: str) -> None:
     bodies = [agreement(amsid=f"A{number}") for number in range(2 * CLIENTS)]
-    service = serve(served.database, url, max_requests_at_once=len(bodies), lock_timeout_seconds=60.0)
+    service = serve(served_at_once.database, url, for_many_threads, max_requests_at_once=len(bodies), lock_timeout_seconds=60.0)
     headers = service.headers("ALPHA")
     with service.http:
         calls = [lambda body=body: service.http.post("/v1/agreements", json=body, headers=headers) for body in bodies]
         assert {answer.status_code for answer in run_together(calls)} == {201}
-    assert verify_ledger(served.database).breaks == ()
+    assert verify_ledger(served_at_once.database).breaks == ()

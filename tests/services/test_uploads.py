@@ -112,21 +112,21 @@ def test_a_dry_run_checks_and_stores_nothing(served: Served, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
-def test_of_six_uploads_under_one_key_at_once_one_runs(served: Served, mode: str) -> None:
+def test_of_six_uploads_under_one_key_at_once_one_runs(served_at_once: Served, mode: str) -> None:
     content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(3000))]) + "\n"
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: send(served, content, mode=mode, headers={"Idempotency-Key": "one"}), range(6)))
+        answers = list(pool.map(lambda _: send(served_at_once, content, mode=mode, headers={"Idempotency-Key": "one"}), range(6)))
     done = [answer.json() for answer in answers if answer.status_code == 201]
     waiting = [answer for answer in answers if answer.status_code == 409]
     assert (len(done) + len(waiting), len(done) >= 1) == (6, True), [answer.text for answer in answers]
     assert all(answer == done[0] for answer in done)
     assert {answer.json()["type"] for answer in waiting} <= {"urn:fmar:problem:request-in-progress"}
     assert all(answer.headers["Retry-After"] and answer.json()["upload_id"] == done[0]["upload_id"] for answer in waiting)
-    assert send(served, content, mode=mode, headers={"Idempotency-Key": "one"}).json() == done[0]
-    with served.database.reading(EVERYTHING) as connection:
+    assert send(served_at_once, content, mode=mode, headers={"Idempotency-Key": "one"}).json() == done[0]
+    with served_at_once.database.reading(EVERYTHING) as connection:
         assert connection.execute(select(UPLOADS.c.state)).scalars().all() == ["applied"]
-    assert len(stored(served)) == 100
-    assert verify_ledger(served.database).entries == 10 + 3000
+    assert len(stored(served_at_once)) == 100
+    assert verify_ledger(served_at_once.database).entries == 10 + 3000
 
 
 def test_an_upload_that_failed_may_be_sent_again_under_its_key(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,45 +160,47 @@ def _fail(*_: object) -> None:
     raise RuntimeError("a disk is full")
 
 
-def test_others_write_while_a_long_file_is_checked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_write_while_a_long_file_is_checked(served_at_once: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each chunk of a trial, and of a file that is to be stored whole, is checked while another party's write goes through."""
     content = "\n".join([HEADER, *(line(f"A{number:05d}") for number in range(4000))]) + "\n"
     check, written = uploads.check_rows, []
 
     def check_and_write(*arguments: Any) -> Any:
-        written.append(served.create("BRAVO", amsid=f"B{len(written)}")["agreement_id"])
+        written.append(served_at_once.create("BRAVO", amsid=f"B{len(written)}")["agreement_id"])
         return check(*arguments)
 
     monkeypatch.setattr(uploads, "check_rows", check_and_write)
-    assert send(served, content, dry_run=True).json()["state"] == "checked"
+    assert send(served_at_once, content, dry_run=True).json()["state"] == "checked"
     assert len(written) == 4
-    assert send(served, content).json()["state"] == "applied"
+    assert send(served_at_once, content).json()["state"] == "applied"
     assert len(written) == 8
-    assert verify_ledger(served.database).breaks == ()
+    assert verify_ledger(served_at_once.database).breaks == ()
 
 
 @pytest.mark.parametrize("is_verified", [False, True])
-def test_what_changed_between_the_check_and_the_storing_counts(served: Served, monkeypatch: pytest.MonkeyPatch, is_verified: bool) -> None:
+def test_what_changed_between_the_check_and_the_storing_counts(
+    served_at_once: Served, monkeypatch: pytest.MonkeyPatch, is_verified: bool
+) -> None:
     content = "\n".join([HEADER, line("A1"), line("A2"), line("A2", market="neso_bm")]) + "\n"
     check, taken = uploads.check_rows, []
 
     def check_then_take(*arguments: Any) -> Any:
         checked = check(*arguments)
         if not taken:
-            taken.append(served.create("BRAVO", amsid="A2"))
+            taken.append(served_at_once.create("BRAVO", amsid="A2"))
         return checked
 
     if is_verified:
-        served.record("allocation", amsid="A2")
+        served_at_once.record("allocation", amsid="A2")
     monkeypatch.setattr(uploads, "check_rows", check_then_take)
-    answer = send(served, content)
+    answer = send(served_at_once, content)
     if is_verified:
         assert (answer.status_code, answer.json()["rows_accepted"]) == (201, 3)
-        assert served.call("BRAVO", "GET", f"/v1/agreements/{taken[0]['agreement_id']}").json()["change"] == "displaced"
+        assert served_at_once.call("BRAVO", "GET", f"/v1/agreements/{taken[0]['agreement_id']}").json()["change"] == "displaced"
         return
     assert answer.status_code == 422
-    assert report(served, answer.json()["upload"]) == [(2, "valid", None), (3, "rejected", "exclusive_overlap"), (4, "valid", None)]
-    assert stored(served) == ["A2"]
+    assert report(served_at_once, answer.json()["upload"]) == [(2, "valid", None), (3, "rejected", "exclusive_overlap"), (4, "valid", None)]
+    assert stored(served_at_once) == ["A2"]
 
 
 def test_rows_of_one_file_are_held_against_each_other_across_chunks(served: Served) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from delivered_world import check, declare, dispute, flag, list_area_deliveries, list_attempts, list_notices, weigh
-from fastapi.testclient import TestClient
+from in_process import OneAtATime, share_routes
 from register_world import OPERATOR, one_issuer, settings_of
 from report_world import write_table
 
@@ -364,7 +364,7 @@ def claim(change: Any, fsp_id: str, meter: Meter, is_verified: bool, amsid: str 
 class ServedReads:
     """The service under test and who may call it."""
 
-    http: TestClient
+    http: OneAtATime
     issuer: DevelopmentIssuer
     database: RegisterDatabase
     lake: Path
@@ -388,4 +388,4 @@ def serve_reads(lake: Path, file: Path) -> ServedReads:
     )
     app = build_app(settings, "local", one_issuer(), hosts=("testserver",))
     add_reads(app, settings)
-    return ServedReads(TestClient(app, raise_server_exceptions=False), one_issuer(), database, lake)
+    return ServedReads(OneAtATime(share_routes(app)), one_issuer(), database, lake)

@@ -1,5 +1,6 @@
 """An empty register on each database and the service over it, with tokens for five parties."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from in_process import OneAtATime, share_routes
 
 from fmar_spark.domain.markets import Role
 from fmar_spark.services.register.access import EVERYTHING
@@ -129,7 +132,7 @@ class FixedDerived:
 class Served:
     """The service under test and who may call it."""
 
-    http: TestClient
+    http: OneAtATime | TestClient
     issuer: DevelopmentIssuer
     database: RegisterDatabase
     derived: FixedDerived
@@ -161,10 +164,17 @@ def one_issuer() -> DevelopmentIssuer:
     return DevelopmentIssuer("local")
 
 
-def serve(database: RegisterDatabase, url: str, **changes: Any) -> Served:
+def serve(
+    database: RegisterDatabase, url: str, client: Callable[[FastAPI], OneAtATime | TestClient] = OneAtATime, **changes: Any
+) -> Served:
     issuer, derived = one_issuer(), FixedDerived()
-    app = build_app(Settings(agreements=settings_of(url, **changes)), "local", issuer, derived, ("testserver",))
-    return Served(TestClient(app, raise_server_exceptions=False), issuer, database, derived)
+    app = share_routes(build_app(Settings(agreements=settings_of(url, **changes)), "local", issuer, derived, ("testserver",)))
+    return Served(client(app), issuer, database, derived)
+
+
+def for_many_threads(app: FastAPI) -> TestClient:
+    """A client that may be asked by several threads at once."""
+    return TestClient(app, raise_server_exceptions=False)
 
 
 def agreement(**changes: Any) -> dict[str, Any]:

@@ -188,13 +188,14 @@ def test_a_token_that_claims_a_role_gives_none(reads: ServedReads) -> None:
 
 def test_a_party_whose_role_does_not_exist_sees_nothing(tmp_path: Path, reads_lake: Path) -> None:
     made = serve_reads(reads_lake, tmp_path / "register.db")
-    with made.http, change_of(made.database, EVERYTHING, OPERATOR) as change:
-        add_party(change, "KING", {"name": "King", "roles": "king", "distributor_ids": ""})
-        appoint_client(change, "king-client", "KING", True)
-    for path in ("/v1/assets", "/v1/areas", "/v1/portfolio", "/v1/envelopes", "/v1/system-health", "/v1/parties"):
-        answer = made.get("KING", path)
-        assert answer.status_code == 403, (path, answer.text)
-        assert "king" not in answer.text.lower()
+    with made.http:
+        with change_of(made.database, EVERYTHING, OPERATOR) as change:
+            add_party(change, "KING", {"name": "King", "roles": "king", "distributor_ids": ""})
+            appoint_client(change, "king-client", "KING", True)
+        for path in ("/v1/assets", "/v1/areas", "/v1/portfolio", "/v1/envelopes", "/v1/system-health", "/v1/parties"):
+            answer = made.get("KING", path)
+            assert answer.status_code == 403, (path, answer.text)
+            assert "king" not in answer.text.lower()
     made.database.close()
 
 

@@ -1,0 +1,91 @@
+"""A client whose requests run in the test's own thread: a test that asks one thing at a time waits for no other thread."""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self
+
+import anyio.to_thread
+import httpx
+from fastapi import FastAPI
+from starlette.routing import BaseRoute
+
+_hand_over = anyio.to_thread.run_sync
+_OURS: set[int] = set()
+"""Event loops of clients of this kind, by identity."""
+_routes: dict[tuple[str, int], list[BaseRoute]] = {}
+
+
+async def _run_where_it_stands(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What a service hands to a thread, done at once where the loop is ours: to wake two threads costs more than most requests."""
+    if id(asyncio.get_running_loop()) in _OURS:
+        return contextvars.copy_context().run(work, *arguments)
+    return await _hand_over(work, *arguments, **options)
+
+
+anyio.to_thread.run_sync = _run_where_it_stands
+
+
+class _Chunks(httpx.AsyncByteStream):
+    """The chunks of a body as the test gives them."""
+
+    def __init__(self, body: Iterable[bytes]) -> None:
+        """A body that is read once."""
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._body:
+            yield chunk
+
+
+class _InThisThread(httpx.BaseTransport):
+    """Hands a request to the application on a loop that runs for no longer than the request."""
+
+    def __init__(self, app: FastAPI, loop: asyncio.AbstractEventLoop) -> None:
+        """Errors of the application are answers of status 500, as a server makes them."""
+        self._inner = httpx.ASGITransport(app, raise_app_exceptions=False, client=("testclient", 50000))
+        self._loop = loop
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, Iterable)
+        request.stream = _Chunks(request.stream)
+        return self._loop.run_until_complete(self._answer(request))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        found = await self._inner.handle_async_request(request)
+        return httpx.Response(found.status_code, headers=found.headers.raw, stream=httpx.ByteStream(await found.aread()))
+
+
+class OneAtATime(httpx.Client):
+    """As ``TestClient``, for tests that never ask twice at once; as a context it runs what the service does at its start and end."""
+
+    def __init__(self, app: FastAPI) -> None:
+        """Nothing runs yet."""
+        self.app = app
+        self._loop = asyncio.new_event_loop()
+        _OURS.add(id(self._loop))
+        self._life: AbstractAsyncContextManager[Any] | None = None
+        super().__init__(transport=_InThisThread(app, self._loop), base_url="http://testserver", follow_redirects=True)
+        self.headers["user-agent"] = "testclient"
+
+    def __enter__(self) -> Self:
+        self._life = self.app.router.lifespan_context(self.app)
+        self._loop.run_until_complete(self._life.__aenter__())
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        assert self._life is not None
+        self._loop.run_until_complete(self._life.__aexit__(None, None, None))
+        self.close()
+
+    def close(self) -> None:
+        super().close()
+        _OURS.discard(id(self._loop))
+        self._loop.close()
+
+
+def share_routes(app: FastAPI) -> FastAPI:
+    """The same application with the routes of the first of its kind, whose models are built: to build them again took most of a test."""
+    app.router.routes = _routes.setdefault((app.title, len(app.router.routes)), app.router.routes)
+    return app
