@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
-import anyio.to_thread
 import httpx
 from fastapi import FastAPI
+from starlette import concurrency
 from starlette.routing import BaseRoute
 
-_hand_over = anyio.to_thread.run_sync
+_hand_over = concurrency.anyio.to_thread.run_sync
 _OURS: set[int] = set()
 """Event loops of clients of this kind, by identity."""
 _routes: dict[tuple[str, int], list[BaseRoute]] = {}
@@ -24,7 +24,7 @@ async def _run_where_it_stands(work: Callable[..., Any], *arguments: Any, **opti
     return await _hand_over(work, *arguments, **options)
 
 
-anyio.to_thread.run_sync = _run_where_it_stands
+concurrency.anyio.to_thread.run_sync = _run_where_it_stands
 
 
 class _Chunks(httpx.AsyncByteStream):
