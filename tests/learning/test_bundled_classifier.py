@@ -1,8 +1,6 @@
 """The classifier that the package carries: written with its card, named by its bytes, and loaded without a registry."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,15 +28,3 @@ def test_the_package_carries_a_classifier_that_fits_its_own_features() -> None:
     scorer = load_bundled()
     assert scorer.predict(np.zeros((1, len(FEATURES)))).shape == (1, 5)
     assert scorer.version.startswith("bundled-")
-
-
-def test_it_scores_without_mlflow_or_spark() -> None:
-    code = (
-        "import sys, numpy as np\n"
-        "from fmar_spark.kernels.examination import FEATURES\n"
-        "from fmar_spark.learning.bundled_classifier import load_bundled\n"
-        "load_bundled().predict(np.zeros((1, len(FEATURES))))\n"
-        "print(sorted({'mlflow', 'pyspark', 'delta', 'plotly'} & set(sys.modules)))"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "[]"

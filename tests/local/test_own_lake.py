@@ -1,7 +1,5 @@
 """A user's own files to a lake without Spark."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,13 +129,3 @@ def test_rows_that_break_a_rule_of_their_table_are_one_line(tmp_path: Path) -> N
     row = {"series_id": "a", "mpan_id": "1", "interval_minutes": 45, "imported_at": pd.Timestamp("2024-01-01", tz="UTC")}
     with pytest.raises(Exception, match=r"^silver\.series: [^\n]*$"):
         LakeWriter(tmp_path).append(pa.Table.from_pylist([row], schema=arrow_schema(SERIES)), SERIES)
-
-
-def test_neither_spark_nor_mlflow_is_imported() -> None:
-    code = """
-import sys
-import fmar_spark.local.own_lake
-heavy = {"pyspark", "delta", "mlflow", "plotly", "fastapi"} & set(sys.modules)
-assert not heavy, heavy
-"""
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -4,11 +4,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from register_world import caller_of, settings_of
-
+from fmar_spark.domain.markets import Role
 from fmar_spark.services.register.csv_rows import UploadRow, read_rows
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.uploads import Mode, Order, apply_upload
+from fmar_spark.services.web.access import Caller
+from fmar_spark.settings.sections import RegisterSettings
 
 url, path, mode = sys.argv[1:]
 
@@ -22,4 +23,6 @@ def reported() -> Iterator[UploadRow]:
             yield row
 
 
-apply_upload(RegisterDatabase(settings_of(url)), caller_of("ALPHA"), reported(), Order(Mode(mode), False, 1000))
+settings = RegisterSettings(database_url=url, jwks_url="http://127.0.0.1:9/keys", issuer="x")
+caller = Caller("ALPHA", "alpha-client", frozenset({Role.FSP}), ())
+apply_upload(RegisterDatabase(settings), caller, reported(), Order(Mode(mode), False, 1000))
