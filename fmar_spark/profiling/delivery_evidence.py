@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE
 from fmar_spark.domain.deliveries import ASSET_RULES
+from fmar_spark.domain.figures import write_number, write_odds
 from fmar_spark.engine.arrow_columns import Values, build_column, number_keys
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.delivery.checks import EventChecks
@@ -191,17 +192,13 @@ def _describe(rule: str | None, found: AssetVerdicts, at: int, sums: list[NDArra
     if not assessable:
         return ASSET_RULES["no_assessable_event"]
     shares = found.shares
-    numbers = f"{_write_kwh(sums[0][at])} kWh declared and {_write_kwh(sums[1][at])} kWh observed over {assessable} events"
+    numbers = f"{write_number(sums[0][at])} kWh declared and {write_number(sums[1][at])} kWh observed over {assessable} events"
     delivered = f"; share delivered {shares.share[at]:.2f} (95 % interval {shares.lower[at]:.2f} to {shares.upper[at]:.2f})"
-    together = f"; the meter's evidence against all its assets together is {found.meter_evidence.e_value[at]:.3g}"
+    together = f"; the meter's evidence against all its assets together is {write_odds(found.meter_evidence.e_value[at])}"
     said = {
         "asset_too_small": f"; the declarations are {found.declared_spreads[at]:.2f} of the expectation's error, 0.5 wanted",
-        "sustained_shortfall": delivered + f"; evidence {found.evidence.e_value[at]:.3g}",
+        "sustained_shortfall": delivered + f"; evidence {write_odds(found.evidence.e_value[at])}",
         "shortfall_of_the_meter": delivered + together,
         "events_never_differ": together + ", and their events never differ in time",
     }
     return numbers + said.get(rule or "", delivered)
-
-
-def _write_kwh(kwh: float) -> str:
-    return f"{kwh:,.0f}" if abs(kwh) >= 100 else f"{kwh:.3g}"

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.domain.deliveries import EVENT_RULES, IMPLAUSIBLE_RULES, RIGHT_ENDED, RIGHT_UNKNOWN
+from fmar_spark.domain.figures import write_number, write_probability
 from fmar_spark.kernels.delivery.checks import REASONS, UNREAD, VERDICTS
 from fmar_spark.kernels.delivery.dispatches import Dispatches
 from fmar_spark.kernels.delivery.signals import is_above_maximum
@@ -95,8 +96,8 @@ def _describe(rule: str, found: CheckedEvents, at: int, facts: EventFacts) -> st
     of_all = f"of {int(facts.half_hours[at])} half-hours"
     said = {
         "": numbers,
-        "shortfall": f"{numbers}: so little has a probability of {checks.p_value[at]:.2g} for an honest declaration",
-        "above_connection": f"{numbers}; the connection can swing by {facts.limit_kw[at]:.4g} kW",
+        "shortfall": f"{numbers}: so little has a probability of {write_probability(checks.p_value[at])} for an honest declaration",
+        "above_connection": f"{numbers}; the connection can swing by {write_number(facts.limit_kw[at])} kW",
         "above_observed_maximum": f"{numbers}; half-hours of the meter never differed by more than {_kwh(facts.range_kwh[at])}",
         "asset_too_small": f"{numbers}; the expectation errs by {_kwh(checks.spread_kwh[at])}",
         "too_few_days": f"{int(found.baselines.days_learnt[at])} earlier days found, 14 wanted",
@@ -141,4 +142,4 @@ def _is_thousand(ratio: Floats) -> Bools:
 
 
 def _kwh(value: float) -> str:
-    return "nothing" if np.isnan(value) else f"{value:.3g} kWh" if abs(value) < 1000 else f"{value:.0f} kWh"
+    return "nothing" if np.isnan(value) else f"{write_number(value)} kWh"

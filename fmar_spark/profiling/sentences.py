@@ -6,6 +6,7 @@ import numpy as np
 
 from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.domain.figures import write_number
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.kernels.parameters import group_quantiles
 from fmar_spark.kernels.window import Events, Floats, Ints
@@ -95,7 +96,7 @@ def shorten_meaning(meaning: str) -> str:
 
 
 def _write_value(value: float) -> str:
-    return "not seen" if np.isnan(value) else f"{value:.2g}" if abs(value) < 100 else f"{value:.0f}"
+    return "not seen" if np.isnan(value) else write_number(value, 2)
 
 
 def _sum_up(events: Events, days_seen: Ints) -> _Routines:

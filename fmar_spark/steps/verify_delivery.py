@@ -17,6 +17,7 @@ from fmar_spark.contracts.register import AGREEMENTS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.consent import METER_ATTRIBUTES, Purpose
 from fmar_spark.domain.deliveries import EVENT_RULES, NO_EVENT
+from fmar_spark.domain.figures import write_odds
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.schema import struct_type
@@ -311,7 +312,7 @@ def _hold_back(evidence: DataFrame, threshold: float) -> DataFrame:
     """The evidence with no more suspects than the false discovery rate allows; the others are named with what is wanted."""
     is_suspect = F.col("verdict").isin("suspect", "one_of_several_suspect")
     is_held = is_suspect & (F.coalesce("e_value", F.lit(0.0)) < threshold)
-    wanted = f"{threshold:.3g}" if np.isfinite(threshold) else "more"
+    wanted = write_odds(threshold) if np.isfinite(threshold) else "more"
     said = F.concat("reason", F.lit(f"; too little among so many assets: {wanted} wanted"))
     return evidence.withColumns(
         {

@@ -6,6 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from fmar_spark.domain.assets import ASSET_FACTS, SIZE_NAMES, AssetClass
+from fmar_spark.domain.figures import write_number
 from fmar_spark.domain.markets import RANGE_OF_PARAMETER, Parameter
 from fmar_spark.domain.terms import is_empty
 from fmar_spark.services.register.access import overrides_within, reach_of
@@ -143,4 +144,4 @@ def _check_value(values: Row) -> None:
     if values["unit"] != allowed.unit:
         raise InvalidError("wrong-unit", f"{values['parameter']} is declared in {allowed.unit}")
     if not 0 <= values["value"] <= allowed.maximum:
-        raise InvalidError("value-out-of-range", f"{values['parameter']} lies from 0 to {allowed.maximum:g} {allowed.unit}")
+        raise InvalidError("value-out-of-range", f"{values['parameter']} lies from 0 to {write_number(allowed.maximum)} {allowed.unit}")

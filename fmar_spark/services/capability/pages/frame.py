@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.domain.figures import write_number
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.markets import Role
 from fmar_spark.domain.network import AreaLevel
@@ -189,7 +190,7 @@ def format_kw(value: float | None, unit: str = "kW") -> str:
         return "–"
     if unit in {"kW", "kWh"} and abs(value) >= 10_000:
         return f"{value / 1000:,.1f} M{unit[1:]}"
-    return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:,.3g} {unit}"
+    return f"{write_number(value)} {unit}"
 
 
 def format_range(lower: float | None, upper: float | None, unit: str = "kW") -> str:
@@ -247,6 +248,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters |= {
+        "number": write_number,
         "kw": format_kw,
         "range": format_range,
         "share": format_share,
