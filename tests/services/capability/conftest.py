@@ -1,4 +1,4 @@
-"""One small lake with its read model, and the service over it, for all tests that only read."""
+"""One small lake with its read model, and the service over it, for all tests that only read; one of its own for each that does not."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +22,15 @@ def reads_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reads(reads_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedReads]:
     """The service over it."""
     made = serve_reads(reads_lake, tmp_path_factory.mktemp("register") / "register.db")
+    with made.http:
+        yield made
+    made.database.close()
+
+
+@pytest.fixture
+def own(reads_lake: Path, tmp_path: Path) -> Iterator[ServedReads]:
+    """The service over a register of one's own, for tests that change it."""
+    made = serve_reads(reads_lake, tmp_path / "register.db")
     with made.http:
         yield made
     made.database.close()

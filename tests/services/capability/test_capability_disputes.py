@@ -1,12 +1,10 @@
 """Deliveries, flags and disputes as pages: from a contradicted declaration to the settled dispute."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from reads_world import ALPHAS, DELIVERING, NETWORKS, UNPROVEN, ServedReads, serve_reads
+from reads_world import ALPHAS, DELIVERING, NETWORKS, UNPROVEN, ServedReads
 from sqlalchemy import select
 from test_capability_pages import visit
 
@@ -23,15 +21,6 @@ COMPLAINT = {
     "amsid": f"AMS-{CHECKED.place}",
 }
 SAID = {"alleged_error": "the event ended <b>early</b>", "evidence": "instruction 4711"}
-
-
-@pytest.fixture
-def own(reads_lake: Path, tmp_path: Path) -> Iterator[ServedReads]:
-    """The service over a register of one's own."""
-    made = serve_reads(reads_lake, tmp_path / "register.db")
-    with made.http:
-        yield made
-    made.database.close()
 
 
 def raise_one(own: ServedReads, party_id: str = "ALPHA", **changes: str) -> Any:

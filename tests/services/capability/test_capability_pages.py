@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reads_world import ALPHAS, PUBLISHED, UNPROVEN, ServedReads, list_areas
+from reads_world import ALPHAS, PUBLISHED, UNPROVEN, ServedReads, claim, list_areas
+from register_world import OPERATOR
 
+from fmar_spark.services.capability.pages import portfolio_pages
 from fmar_spark.services.capability.pages.frame import describe_origins, format_kw
 from fmar_spark.services.capability.pages.session import COOKIE, local_path
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.records import change_of
 
 PAGES = {
     "/areas": {"SOUTHERN", "NESO", "OFFICE"},
@@ -116,17 +120,45 @@ def test_the_portfolio_page_has_the_figures_of_the_api(reads: ServedReads) -> No
     assert "50 kW declared, never more than 15 kW seen" in page
 
 
-def test_an_invitation_is_answered_from_the_page(reads: ServedReads) -> None:
-    invited = reads.get("ALPHA", "/v1/invitations?limit=1000").json()["items"]
+def test_an_invitation_is_answered_from_the_page(own: ServedReads) -> None:
+    invited = own.get("ALPHA", "/v1/invitations?limit=1000").json()["items"]
     asked = invited[0]
     form = {name: asked[name] for name in ("mpan_id", "amsid", "asset_class")} | {"is_present": "true"}
-    answer = visit(reads, "ALPHA", "/portfolio/answers", method="POST", data=form)
+    answer = visit(own, "ALPHA", "/portfolio/answers", method="POST", data=form)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/portfolio#invitations")
-    left = reads.get("ALPHA", "/v1/invitations?limit=1000").json()["items"]
+    left = own.get("ALPHA", "/v1/invitations?limit=1000").json()["items"]
     assert len(left) == len(invited) - 1
     other = next(meter for meter in PUBLISHED if meter not in ALPHAS and meter.tier == "medium")
     foreign = {"mpan_id": other.mpan_id, "amsid": f"AMS-{other.place}", "asset_class": other.asset_class.value, "is_present": "true"}
-    assert visit(reads, "ALPHA", "/portfolio/answers", method="POST", data=foreign).status_code == 403
+    assert visit(own, "ALPHA", "/portfolio/answers", method="POST", data=foreign).status_code == 403
+
+
+def test_agreements_without_a_claim_and_declarations_are_paged_with_their_totals(own: ServedReads, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [meter for meter in PUBLISHED if meter not in ALPHAS][:3]
+    with change_of(own.database, EVERYTHING, OPERATOR) as change:
+        for meter in others:
+            claim(change, "ALPHA", meter, is_verified=False)
+    for meter in others:
+        declared = {"asset_class": "ev", "direction": "import", "parameter": "rated_kw", "value": 11.0, "reason": "nameplate"}
+        asset = {"mpan_id": meter.mpan_id, "amsid": f"AMS-{meter.place}-X", "unit": "kW", "valid_from_at": "2026-01-01T00:00:00Z"}
+        headers = {"Authorization": f"Bearer {own.token('ALPHA')}"}
+        assert own.http.post("/v1/overrides", headers=headers, json={**asset, **declared}).status_code == 201
+    monkeypatch.setattr(portfolio_pages, "_SHOWN", 2)
+    monkeypatch.setattr(portfolio_pages, "_READ_AT_ONCE", 7)
+    for place, title, meters in (
+        ("unproven", "Agreements that show nothing yet: 4", [*others, UNPROVEN]),
+        ("declared", "Your declarations in force: 3", others),
+    ):
+        seen: list[str] = []
+        following = "/portfolio"
+        while following:
+            page = visit(own, "ALPHA", following).text
+            part = page.partition(f'id="{place}"')[2].partition("</section>")[0]
+            assert title in part
+            seen += re.findall(r"[0-9]{13}", part.partition("<tbody>")[2].partition("</tbody>")[0])
+            links = re.findall(r'rel="next" href="([^"#]+)', part)
+            following = links[0] if links else ""
+        assert sorted(seen) == sorted(meter.mpan_id for meter in meters)
 
 
 def test_the_health_page_has_the_measures_of_gsp_groups_that_the_api_has(reads: ServedReads) -> None:

@@ -1,11 +1,8 @@
 """How answers are found: kept ones, and those of a portfolio without reading the country."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import duckdb
 import pytest
-from reads_world import ALPHAS, ServedReads, serve_reads
+from reads_world import ALPHAS, ServedReads
 from sqlalchemy import func, select
 from test_capability_pages import visit
 
@@ -68,50 +65,41 @@ def test_an_answer_that_is_kept_is_the_same_answer(reads: ServedReads) -> None:
         assert reads.get("BRAVO", path).content != first.content
 
 
-@pytest.fixture
-def served(reads_lake: Path, tmp_path: Path) -> Iterator[ServedReads]:
-    """A service whose register changes under it."""
-    made = serve_reads(reads_lake, tmp_path / "register.db")
-    with made.http:
-        yield made
-    made.database.close()
-
-
-def test_a_kept_answer_is_counted_audited_and_bounded_as_any_other(served: ServedReads, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_answer_is_counted_audited_and_bounded_as_any_other(own: ServedReads, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"/v1/assets/{ALPHAS[1].asset_id}"
-    clients = served.http.app.state.parts.clients
+    clients = own.http.app.state.parts.clients
     counted: list[str] = []
     monkeypatch.setattr(clients, "take", lambda client_id, take=clients.take: (counted.append(client_id), take(client_id))[1])
-    answers = [served.get("ALPHA", path) for _ in range(3)]
+    answers = [own.get("ALPHA", path) for _ in range(3)]
     assert len({answer.headers["X-Request-ID"] for answer in answers}) == 3
     assert len(counted) == 3
     assert all("RateLimit" in answer.headers for answer in answers)
     assert {answer.headers["Content-Security-Policy"] for answer in answers} == {"default-src 'none'; frame-ancestors 'none'"}
-    assert served.get("ALPHA", path, **{"If-None-Match": answers[0].headers["ETag"]}).status_code == 304
-    headers = {"Authorization": f"Bearer {served.token('ALPHA')}"}
-    assert served.http.head(path, headers=headers).headers["Content-Length"] == str(len(answers[0].content))
-    assert served.http.request("DELETE", path, headers=headers).headers["Allow"] == "GET, HEAD"
-    served.http.app.state.parts.audit.stop()
-    with served.database.reading(EVERYTHING) as connection:
+    assert own.get("ALPHA", path, **{"If-None-Match": answers[0].headers["ETag"]}).status_code == 304
+    headers = {"Authorization": f"Bearer {own.token('ALPHA')}"}
+    assert own.http.head(path, headers=headers).headers["Content-Length"] == str(len(answers[0].content))
+    assert own.http.request("DELETE", path, headers=headers).headers["Allow"] == "GET, HEAD"
+    own.http.app.state.parts.audit.stop()
+    with own.database.reading(EVERYTHING) as connection:
         rows = connection.execute(select(REQUEST_AUDIT.c.route, REQUEST_AUDIT.c.party_id).where(REQUEST_AUDIT.c.status == 200)).all()
     assert rows == [("/v1/assets/{asset_id}", "ALPHA")] * 4
 
 
-def test_a_kept_answer_ends_with_the_token_the_role_the_right_and_the_file(served: ServedReads) -> None:
+def test_a_kept_answer_ends_with_the_token_the_role_the_right_and_the_file(own: ServedReads) -> None:
     path = f"/v1/assets/{ALPHAS[1].asset_id}"
-    reads = served.http.app.state.reads
-    assert served.get("ALPHA", path).status_code == 200
-    assert served.get("ALPHA", path, Authorization="Bearer of-nobody").status_code == 401
-    assert served.get("MARKET", path).json() != served.get("ALPHA", path).json()
+    reads = own.http.app.state.reads
+    assert own.get("ALPHA", path).status_code == 200
+    assert own.get("ALPHA", path, Authorization="Bearer of-nobody").status_code == 401
+    assert own.get("MARKET", path).json() != own.get("ALPHA", path).json()
     question = next(iter(reads.answers._kept))
     for changed in ({"model_id": "another"}, {"rights_mark": "another"}, {"caller": MARKET}):
         reads.answers.keep(question, reads.answers.find(question)._replace(body=b"stale", **changed))
-        assert served.get("ALPHA", path).json()["asset_id"] == ALPHAS[1].asset_id
+        assert own.get("ALPHA", path).json()["asset_id"] == ALPHAS[1].asset_id
     caller = Caller("OFFICE", "office", frozenset({Role.ADMINISTRATOR}), ())
-    with change_of(served.database, EVERYTHING, actor_of(caller)) as change:
+    with change_of(own.database, EVERYTHING, actor_of(caller)) as change:
         change_party(change, find_party(change.connection, "ALPHA"), {"is_active": False})
-    assert served.get("ALPHA", path).status_code == 403
-    assert served.get("MARKET", path).status_code == 200
+    assert own.get("ALPHA", path).status_code == 403
+    assert own.get("MARKET", path).status_code == 200
 
 
 def test_two_parties_of_a_role_share_no_answer_since_its_cursor_is_one_partys_own(reads: ServedReads) -> None:
@@ -141,16 +129,16 @@ def test_a_query_reads_no_relation_that_it_was_not_given(reads: ServedReads) -> 
     assert model.find(count, {}, held.relations)[0]["claims"] > 0
 
 
-def test_a_change_of_anyone_moves_the_mark_of_the_register_and_an_audit_row_does_not(served: ServedReads) -> None:
-    mark = served.database.mark_state()
-    served.get("ALPHA", "/v1/portfolio")
-    served.http.app.state.parts.audit.stop()
-    with served.database.reading(EVERYTHING) as connection:
+def test_a_change_of_anyone_moves_the_mark_of_the_register_and_an_audit_row_does_not(own: ServedReads) -> None:
+    mark = own.database.mark_state()
+    own.get("ALPHA", "/v1/portfolio")
+    own.http.app.state.parts.audit.stop()
+    with own.database.reading(EVERYTHING) as connection:
         assert connection.execute(select(func.count()).select_from(REQUEST_AUDIT)).scalar_one() == 1
-    assert served.database.mark_state() == mark
-    with change_of(served.database, EVERYTHING, actor_of(MARKET)) as change:
+    assert own.database.mark_state() == mark
+    with change_of(own.database, EVERYTHING, actor_of(MARKET)) as change:
         change_party(change, find_party(change.connection, "ALPHA"), {"name": "Alpha & Sons"})
-    assert served.database.mark_state() != mark
+    assert own.database.mark_state() != mark
 
 
 def test_an_asset_says_what_of_its_meters_readings_is_left_out_to_those_alone_who_see_its_history(reads: ServedReads) -> None:

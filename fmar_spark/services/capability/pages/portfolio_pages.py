@@ -1,12 +1,12 @@
 """An FSP's own page: what it holds, what it is asked, what contradicts its declarations; and the page of one asset."""
 
 from collections import Counter
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import ValidationError
-from sqlalchemy import select
+from pydantic import BaseModel, Field, ValidationError
+from sqlalchemy import and_, func, select
 
 from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
 from fmar_spark.domain.words import SEASONS, Direction, Tier
@@ -41,6 +41,7 @@ router: Final = page_router()
 _SHOWN: Final = 50
 _MOST_LISTED: Final = 200
 _ASKED_AT_ONCE: Final = 5
+_READ_AT_ONCE: Final = 2_000
 _TOTALS: Final = """
     asset_class, direction, count(*) AS assets, sum(rated_kw) AS rated_kw, count(*) FILTER (tier = 'high') AS high,
     count(*) FILTER (tier = 'medium') AS medium, count(*) FILTER (tier = 'low') AS low
@@ -61,22 +62,33 @@ MARKET_WORDS: Final = {
     "wholesale": "Wholesale",
 }
 Row = dict[str, Any]
-Cursor = Annotated[str | None, Query(max_length=256)]
+
+
+class PortfolioView(BaseModel):
+    """Which part of each list a visitor wants to see."""
+
+    cursor: str | None = Field(None, max_length=256)
+    mpan_id: str = Field("", pattern="^([0-9]{13})?$")
+    unproven_after: str = Field("", max_length=64)
+    declared_after: str = Field("", max_length=64)
+
+
+class Listed(NamedTuple):
+    """A part of a list of the register's rows."""
+
+    rows: list[Row]
+    total: int
+    after: str
+    """Where the next part begins; empty at the end."""
 
 
 @router.get("/portfolio")
 def show_portfolio(
-    request: Request,
-    caller: Visitor,
-    reads: ReadsOf,
-    register: ServiceOf,
-    cursor: Cursor = None,
-    mpan_id: Annotated[str, Query(pattern="^([0-9]{13})?$")] = "",
+    request: Request, caller: Visitor, reads: ReadsOf, register: ServiceOf, view: Annotated[PortfolioView, Query()]
 ) -> Response:
     """What is one's own, findings first; of one meter point, where one is named."""
-    held = find_page(reads, caller, Asked(HELD, {"mpan_id": mpan_id or None}, cursor, _SHOWN))
+    held = find_page(reads, caller, Asked(HELD, {"mpan_id": view.mpan_id or None}, view.cursor, _SHOWN))
     totals = summarise(reads, caller, HELD, _TOTALS)
-    unproven, overrides = _read_register(register, caller)
     return render(
         request,
         "portfolio.html",
@@ -87,15 +99,16 @@ def show_portfolio(
         export_kw=sum(row["rated_kw"] or 0 for row in totals if row["direction"] == Direction.EXPORT),
         rows=held.rows,
         next_cursor=held.next_cursor,
-        is_first=cursor is None,
-        mpan_id=mpan_id,
+        is_first=view.cursor is None,
+        mpan_id=view.mpan_id,
+        view=view,
         invitations=find_foremost(reads, caller, INVITED, _SUREST_FIRST, _MOST_LISTED),
         invitation_count=count_rows(reads, caller, INVITED, "tier").total(),
         at_once=_ASKED_AT_ONCE,
         flags=find_foremost(reads, caller, FLAGGED, OPEN_FIRST, _MOST_LISTED),
         flag_states=count_rows(reads, caller, FLAGGED, "state"),
-        unproven=unproven,
-        overrides=overrides,
+        unproven=_list_unproven(reads, register, caller, view.unproven_after),
+        overrides=_list_declared(register, caller, view.declared_after),
         market_words=MARKET_WORDS,
     )
 
@@ -176,15 +189,32 @@ def _find_best(probability: list[float | None]) -> Row | None:
     return {"probability": value, "weekday": WEEKDAYS[place // 48], "slot": place % 48} if value else None
 
 
-def _read_register(register: Service, caller: Caller) -> tuple[list[Row], list[Row]]:
-    """One's own agreements whose claims are not verified, and one's declarations in force."""
+def _list_unproven(reads: Reads, register: Service, caller: Caller, after: str) -> Listed:
+    """One's own agreements in force whose claims are not verified."""
+    verified = set(reads.rights.of(caller).relations["verified_claims"].column("agreement_id").to_pylist())
+    table = AGREEMENT.table
     with register.database.reading(reach_of(caller)) as connection:
         now = register.database.now(connection)
-        table = AGREEMENT.table
-        wanted = select(table).where(table.c.fsp_id == caller.party_id, known_at(AGREEMENT, None), valid_at(AGREEMENT, now))
-        terms = [dict(found) for found in connection.execute(wanted.order_by(table.c.agreement_id).limit(_MOST_LISTED * 10)).mappings()]
-        known = with_states(register.database, connection, reach_of(caller), terms, now)
-        own = OVERRIDE.table
-        declared = select(own).where(own.c.fsp_id == caller.party_id, known_at(OVERRIDE, None), valid_at(OVERRIDE, now)).limit(_MOST_LISTED)
-        overrides = [dict(found) for found in connection.execute(declared).mappings()]
-    return [row for row in known if row["claim_state"] != "verified"][:_MOST_LISTED], overrides
+        own = and_(table.c.fsp_id == caller.party_id, known_at(AGREEMENT, None), valid_at(AGREEMENT, now))
+        total = connection.execute(select(func.count()).select_from(table).where(own)).scalar_one() - len(verified)
+        found: list[Row] = []
+        last: str | None = after
+        while total > 0 and last is not None and len(found) <= _SHOWN:
+            wanted = select(table).where(own, table.c.agreement_id > last).order_by(table.c.agreement_id).limit(_READ_AT_ONCE)
+            rows = [dict(row) for row in connection.execute(wanted).mappings()]
+            found += [row for row in rows if row["agreement_id"] not in verified]
+            last = rows[-1]["agreement_id"] if len(rows) == _READ_AT_ONCE else None
+        shown = with_states(register.database, connection, reach_of(caller), found[:_SHOWN], now)
+    return Listed(shown, total, shown[-1]["agreement_id"] if len(found) > _SHOWN else "")
+
+
+def _list_declared(register: Service, caller: Caller, after: str) -> Listed:
+    """One's own declarations in force."""
+    table = OVERRIDE.table
+    with register.database.reading(reach_of(caller)) as connection:
+        now = register.database.now(connection)
+        own = and_(table.c.fsp_id == caller.party_id, known_at(OVERRIDE, None), valid_at(OVERRIDE, now))
+        total = connection.execute(select(func.count()).select_from(table).where(own)).scalar_one()
+        wanted = select(table).where(own, table.c.override_id > after).order_by(table.c.override_id).limit(_SHOWN + 1)
+        found = [dict(row) for row in connection.execute(wanted).mappings()]
+    return Listed(found[:_SHOWN], total, found[_SHOWN - 1]["override_id"] if len(found) > _SHOWN else "")
