@@ -88,6 +88,16 @@ def load_evidence(
     """Record allocations and consents from a CSV: what verifies claims; asks."""
 
 
+@declare_command(REGISTER, "subject", "register", "run_subject", SETTINGS_ALONE)
+def subject(
+    mpan_id: MpanId,
+    redact: Annotated[bool, Option("--redact", help="replace it and its assets by random names, once nothing requires it; asks")] = False,
+    database: Database = None,
+    yes: Yes = False,
+) -> None:
+    """Say what the register keeps about a meter point, why and until when; or name it no more from then on."""
+
+
 @declare_command(REGISTER, "approve", "register", "run_approve", SETTINGS_ALONE)
 def approve(fsp_id: FspId, mpan_id: MpanId, amsid: Amsid, reference: Reference, database: Database = None, yes: Yes = False) -> None:
     """Verify an FSP's claim to an asset; asks."""

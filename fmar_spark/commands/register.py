@@ -4,6 +4,7 @@ import functools
 import getpass
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -29,6 +30,7 @@ from fmar_spark.services.register.operation import (
     parse_anchor,
     set_party,
 )
+from fmar_spark.services.register.redaction import describe_kept, find_kept, redact_meter
 from fmar_spark.services.register.uploads import Mode, Order
 from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import RegisterSettings
@@ -78,7 +80,8 @@ def run_verify(options: RunOptions, anchor: list[str] | None, database: str | No
     found = verify_ledger(open_register(choose_settings(options, database)), tuple(parse_anchor(text) for text in anchor or ()))
     for broken in found.breaks:
         print(f"BROKEN  {broken.table}: {broken.row}: {broken.reason}")
-    print(f"{'BROKEN' if found.breaks else 'whole'}: {found.entries} entries; keep this anchor outside: {found.head.seq}:{found.head.hash}")
+    entries = f"{found.entries} entries, {found.redacted} redacted"
+    print(f"{'BROKEN' if found.breaks else 'whole'}: {entries}; keep this anchor outside: {found.head.seq}:{found.head.hash}")
     return FAILED if found.breaks else DONE
 
 
@@ -129,6 +132,22 @@ def run_load_evidence(options: RunOptions, file: Path, dry_run: bool, database: 
         print(f"line {row.line}: {'; '.join(f'{fault.rule}: {fault.detail}' for fault in row.faults)}")
     print(f"{'checked' if dry_run else 'loaded'}: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}")
     return FAILED if counts["rejected"] else DONE
+
+
+@report_database_errors
+def run_subject(options: RunOptions, mpan_id: str, redact: bool, database: str | None, yes: bool) -> int:
+    """Report, or redact. The meter point is not repeated: what is printed may be logged."""
+    settings = choose_settings(options, database)
+    register = open_register(settings)
+    kept = find_kept(register, settings, mpan_id)
+    if not redact:
+        print(f"{kept.versions} versions name it; {describe_kept(kept, settings)}")
+        return DONE
+    if not agrees(yes, f"replace the meter point and its assets by random names in {kept.versions} versions, for good"):
+        return NOT_AGREED
+    versions = redact_meter(register, settings, mpan_id, datetime.now(UTC).date(), operator())
+    print(f"redacted: {versions} versions and their ledger entries")
+    return DONE
 
 
 @report_database_errors

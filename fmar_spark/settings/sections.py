@@ -286,6 +286,16 @@ class RegisterSettings(ServiceSettings):
     upload_stale_seconds: float = Field(120.0, gt=0, description="An unfinished upload untouched for this long is shown as interrupted.")
     is_check_digit_enforced: bool = Field(True, description="Reject MPANs whose check digit is wrong; off for test environments.")
     max_history_versions: int = Field(1000, ge=1, description="Most versions of one record that an answer lists.")
+    retention_days: int = Field(
+        2192,
+        ge=0,
+        description="Days for which entries about a meter point are kept after its last agreement ended: six years, in which claims from "
+        "contracts can be brought (Limitation Act 1980, section 5).",
+    )
+    retention_basis: str = Field(
+        "the establishment, exercise or defence of legal claims (UK GDPR, Article 17(3)(e))",
+        description="Why they are kept until then, although a customer asked for erasure.",
+    )
 
 
 class ReadSettings(Section):

@@ -32,6 +32,7 @@ STEPS = (
     "0006_row_faults",
     "0007_rejected_rows",
     "0008_disputes",
+    "0009_redaction",
 )
 HEADER = "mpan_id,amsid,market,primacy_tier,is_exclusive,valid_from_at"
 

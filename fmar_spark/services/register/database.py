@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -153,6 +153,21 @@ class RegisterDatabase:
         """After many new rows: PostgreSQL would otherwise plan look-ups without knowing of them, until it looks by itself."""
         if self.dialect == POSTGRESQL:
             connection.execute(text("ANALYZE agreement_versions, ledger"))
+
+    def clear_file(self) -> None:
+        """What was overwritten is in SQLite's files no more; PostgreSQL's own VACUUM sees to that in its time.
+
+        Raises:
+            BusyError: another transaction went on for too long; nothing is lost, the file is cleared the next time.
+        """
+        if self.file is None:
+            return
+        with closing(_opener(self.file, self._lock_timeout_seconds)()) as connection:
+            try:
+                for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    connection.execute(statement)
+            except sqlite3.OperationalError as error:
+                raise _busy() from error
 
     def is_ready(self) -> bool:
         """Whether the database answers and has its tables."""

@@ -19,6 +19,8 @@ from fmar_spark.services.register.tables import LEDGER, LEDGER_HEAD, SUBJECTS, S
 from fmar_spark.services.web.moments import format_moment
 
 GENESIS_HASH: Final = "0" * 64
+REDACTION: Final = "redaction"
+"""Kind of an entry that says what entries before it read since they stopped to name a meter point; see ``redaction``."""
 _TICK: Final = timedelta(microseconds=1)
 _ROWS_AT_ONCE: Final = 5000
 
@@ -146,6 +148,8 @@ class Verification(NamedTuple):
     entries: int
     head: Anchor
     breaks: tuple[Break, ...]
+    redacted: int = 0
+    """Entries that name their meter point no more."""
 
 
 def verify_ledger(database: RegisterDatabase, anchors: tuple[Anchor, ...] = (), most_breaks: int = 20) -> Verification:
@@ -156,7 +160,7 @@ def verify_ledger(database: RegisterDatabase, anchors: tuple[Anchor, ...] = (), 
     with database.reading(EVERYTHING) as connection:
         breaks = tuple(islice(_find_breaks(connection, anchors), most_breaks))
         entries = connection.execute(select(func.count()).select_from(LEDGER)).scalar_one()
-        return Verification(entries, Anchor(*read_head(connection)), breaks)
+        return Verification(entries, Anchor(*read_head(connection)), breaks, len(_find_redacted(connection)))
 
 
 def _find_breaks(connection: Connection, anchors: tuple[Anchor, ...]) -> Iterator[Break]:
@@ -167,15 +171,30 @@ def _find_breaks(connection: Connection, anchors: tuple[Anchor, ...]) -> Iterato
         yield from _check_entries(connection, subject)
 
 
+def hash_text(body: str) -> str:
+    """What a redaction says of an entry: the SHA-256, in hex, of what it reads now."""
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _find_redacted(connection: Connection) -> dict[int, str]:
+    """By sequence number, the digest of what a redacted entry reads now; a redaction speaks of entries before it alone."""
+    entries = connection.execute(select(LEDGER.c.seq, LEDGER.c.body).where(LEDGER.c.kind == REDACTION).order_by(LEDGER.c.seq))
+    return {int(seq): digest for by, body in entries for seq, digest in json.loads(body)["entries"].items() if int(seq) < by}
+
+
 def _check_chain(connection: Connection) -> Iterator[Break]:
     last_seq, last_hash = 0, GENESIS_HASH
+    redacted = _find_redacted(connection)
     for row in _stream(connection, select(LEDGER).order_by(LEDGER.c.seq)):
         place = f"seq {row['seq']}"
         if row["seq"] != last_seq + 1:
             yield Break("ledger", place, f"the entry before it should be seq {row['seq'] - 1}, found {last_seq}: entries are gone")
         elif row["previous_hash"] != last_hash:
             yield Break("ledger", place, f"does not continue seq {last_seq}: that entry or this one was rewritten")
-        if row["hash"] != _hash_of(row):
+        if row["seq"] in redacted:
+            if hash_text(row["body"]) != redacted[row["seq"]]:
+                yield Break("ledger", place, "it differs from what its redaction says: the entry was altered")
+        elif row["hash"] != _hash_of(row):
             yield Break("ledger", place, "its content does not give its hash: the entry was altered")
         last_seq, last_hash = row["seq"], row["hash"]
     head_seq, head_hash = read_head(connection)
