@@ -1,7 +1,10 @@
 """Follows one household of a copy of the demo's lake through a withdrawal: in how many tables and files it is named before and after.
 
 trace_withdrawal.py --lake DIR      counts, by table and by file, after each of: the lake as it is, the next run of every job,
-                                    maintenance once its readings are old, erasure (starts Spark)
+                                    maintenance once its readings are old, erasure, and redaction of the register once claims can
+                                    rest on nothing in it (starts Spark)
+
+Ends with 1 where anything but a declared exemption names the meter after its erasure, or the register after its redaction.
 """
 
 import argparse
@@ -17,6 +20,7 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
+from sqlalchemy import select
 
 from fmar_spark.app import App
 from fmar_spark.commands import (
@@ -35,7 +39,14 @@ from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.intake.consent.decisions import BASIS_SCHEMA
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.services.capability.sample import REGISTER_FILE
+from fmar_spark.services.register.access import EVERYTHING
+from fmar_spark.services.register.database import RegisterDatabase, migrate
+from fmar_spark.services.register.ledger import Actor, verify_ledger
+from fmar_spark.services.register.records import ENDED, change_of
+from fmar_spark.services.register.redaction import describe_kept, find_kept, redact_meter
+from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS
 from fmar_spark.settings.overlays import load_settings
+from fmar_spark.settings.sections import RegisterSettings
 from fmar_spark.steps import answer_subject, record_legal_basis
 
 LOG: Final = "_delta_log"
@@ -43,8 +54,12 @@ TEST_OF_TEXT: Final = "contains(CAST({} AS VARCHAR), ?)"
 TEST_OF_LIST: Final = "list_contains({}, ?)"
 """Cheaper, for the marks of all half-hours."""
 LAST: Final = date(2014, 1, 25)
-KEPT: Final = "silver.legal_bases"
-"""The customer's objection stays after an erasure: without it the DIP's standing data would bring the meter back."""
+OBJECTION: Final = "silver.legal_bases"
+OPERATOR: Final = Actor("operator", "trace_withdrawal")
+NAMES: Final = """
+    SELECT asset_id AS name FROM gold.fmar_assets WHERE mpan_id = '{mpan}'
+    UNION SELECT amsid FROM silver.agreements WHERE mpan_id = '{mpan}'
+"""
 LATER: Final = date(2015, 3, 25)
 """Fourteen months after the demo's last day: all its readings of households are old."""
 CHOICE: Final = """
@@ -118,12 +133,13 @@ def main(argv: list[str]) -> int:
 def trace(app: App, lake: Path) -> int:
     """Each stage, then what names the meter."""
     mpan = str(LakeRows(lake).rows(CHOICE)[0]["mpan_id"])
-    assets = [str(row["asset_id"]) for row in LakeRows(lake).rows(f"SELECT asset_id FROM gold.fmar_assets WHERE mpan_id = '{mpan}'")]
+    assets = {str(row["name"]) for row in LakeRows(lake).rows(NAMES.format(mpan=mpan))}
     stages: list[tuple[str, Callable[[], None]]] = [
         ("before", lambda: publish(app, lake)),
         ("next runs", lambda: withdraw_and_run(app, lake, mpan)),
         ("maintained", lambda: maintain(app)),
         ("erased", lambda: erase(app, lake, mpan)),
+        ("register redacted", lambda: redact(app, lake, mpan)),
     ]
     counts: list[Counter[str]] = []
     for name, run in stages:
@@ -133,7 +149,28 @@ def trace(app: App, lake: Path) -> int:
         print(f"{name}: named in {len(counts[-1])} tables, logs and files ({(datetime.now() - began).seconds} s)", flush=True)
     places = sorted(set().union(*counts))
     print_table(["named in files of", *(name for name, _ in stages)], [[place, *(one[place] for one in counts)] for place in places])
-    return int(any(place != KEPT and not place.endswith(" log") for place in counts[-1]))
+    return report_exemptions(counts[-2], counts[-1])
+
+
+def report_exemptions(erased: Counter[str], redacted: Counter[str]) -> int:
+    """Print what still names the meter and why it may; 1 where there is no reason."""
+    found = {place: find_exemption(place) for place in erased}
+    for reason, number in Counter(found.values()).items():
+        print(f"{number} after erasure: {reason or 'WITHOUT A REASON'}")
+    left = [place for place in redacted if not find_exemption(place) or place.startswith(str(REGISTER_FILE))]
+    print(f"{len(left)} without a reason after redaction: {', '.join(left) or 'none'}")
+    return int("" in found.values() or bool(left))
+
+
+def find_exemption(place: str) -> str:
+    """Why a place may name a meter that was erased; '' where nothing says so."""
+    if place == OBJECTION:
+        return "the customer's objection, without which the next message would bring the meter back"
+    if place.endswith(" log"):
+        return "Delta's logs: smallest and largest values of files that have gone, until the entries are 30 days old"
+    if place.startswith(str(REGISTER_FILE)):
+        return f"the register, kept for {RegisterSettings().retention_basis}"
+    return ""
 
 
 def publish(app: App, lake: Path) -> None:
@@ -168,6 +205,33 @@ def erase(app: App, lake: Path, mpan: str) -> None:
     """At the customer's request."""
     app.run_step("answer_subject", lambda store, run: answer_subject.run_erase(store, run, mpan))
     publish(app, lake)
+
+
+def redact(app: App, lake: Path, mpan: str) -> None:
+    """Its agreements end, the time in which claims can be brought passes, and the register names it no more; the chain stays whole."""
+    settings = app.settings.agreements.model_copy(update={"database_url": f"sqlite:///{lake / REGISTER_FILE}"})
+    with closing(RegisterDatabase(settings)) as register:
+        migrate(register)
+        print(f"register: {describe_kept(find_kept(register, settings, mpan), settings)}")
+        end_agreements(register, mpan)
+        until = find_kept(register, settings, mpan).until_date
+        if until is None:
+            raise SystemExit("trace_withdrawal: an agreement or a dispute is still open")
+        versions = redact_meter(register, settings, mpan, until, OPERATOR)
+        print(f"register, its agreements ended: kept until {until}; then {versions} versions redacted")
+        verified = verify_ledger(register)
+    if verified.breaks:
+        raise SystemExit(f"trace_withdrawal: the ledger is broken: {verified.breaks}")
+    mirror_register.run(app, f"sqlite:///{lake / REGISTER_FILE}")
+    publish(app, lake)
+
+
+def end_agreements(register: RegisterDatabase, mpan: str) -> None:
+    """Every agreement about the meter that has no end ends now."""
+    with change_of(register, EVERYTHING, OPERATOR) as change:
+        endless = (AGREEMENTS.c.mpan_id == mpan, AGREEMENTS.c.known_to_at.is_(None), AGREEMENTS.c.valid_to_at.is_(None))
+        for row in change.connection.execute(select(AGREEMENTS).where(*endless)).mappings().all():
+            change.replace(AGREEMENT, dict(row), {"valid_to_at": max(change.now, row["valid_from_at"])}, ENDED)
 
 
 def print_table(headings: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -103,6 +103,10 @@ def test_an_operators_day(tmp_path: Path, operate: Callable[..., Done]) -> None:
     out.chmod(0o644)
     assert operate(url, "export", "agreement", "--out", str(out), "--yes").returncode == 0
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    kept = operate(url, "subject", MPAN)
+    assert (kept.returncode, kept.stdout.split(";")[0]) == (0, "4 versions name it")
+    early = operate(url, "subject", MPAN, "--redact", "--yes")
+    assert (early.returncode, "kept " in early.stderr, MPAN in early.stderr) == (2, True, False)
     whole = operate(url, "verify")
     anchor = whole.stdout.split()[-1]
     assert (whole.returncode, whole.stdout.startswith("whole: 6 entries")) == (0, True)
