@@ -73,7 +73,7 @@ def redact_meter(database: RegisterDatabase, settings: RegisterSettings, mpan_id
         versions = _find_versions(change.connection, mpan_id)
         kept = _kept_of(versions, settings.retention_days)
         if not versions:
-            raise InputError("no version in the register names that meter point")
+            raise InputError("meter point: no version in the register names it")
         if not kept.is_over(day):
             raise InputError(f"{kept.versions} versions name it; {describe_kept(kept, settings)}")
         renamed = _rename(versions, mpan_id)
