@@ -108,7 +108,7 @@ def deal(lake: Lake, size: int, seed: int) -> pd.Series:
 
 def join_members(lake: Lake, area_of: pd.Series) -> pa.Table:
     """The present assets of each area with their sizes and seasons, as ``BlockPass`` takes them."""
-    present = lake.assets[lake.assets["is_present"].fillna(False).astype(bool)].drop(columns=["as_of_date"])
+    present = lake.assets[lake.assets["is_present"].eq(True)].drop(columns=["as_of_date"])
     members = present.assign(block_id=present["mpan_id"].map(area_of)).merge(lake.sizes, on=["mpan_id", "asset_class"], how="left")
     key = ["mpan_id", "asset_class", "direction"]
     timed = lake.seasons.append_column("row", pa.array(np.arange(lake.seasons.num_rows)))
@@ -158,11 +158,11 @@ def true_power(lake: Lake, events: pd.DataFrame, season: str, slot: int, asset: 
 
 def score(lake: Lake, figures: pd.DataFrame, area_of: pd.Series, least: int) -> Iterator[dict[str, object]]:
     """One row an area, class and direction with enough meters: is the truth within?"""
-    present = lake.assets[lake.assets["is_present"].fillna(False).astype(bool)]
+    present = lake.assets[lake.assets["is_present"].eq(True)]
     last = pd.Timestamp(lake.days[-1]).date()
     keys = ["asset_class", "direction", "busiest_season", "busiest_slot"]
     for key, rows in figures[figures["meters"] >= least].groupby(keys):
-        (asset, direction, season), slot = map(str, key[:3]), int(str(key[3]))
+        (asset, direction, season), slot = map(str, key[:3]), int(float(str(key[3])))
         events = lake.true_events[(lake.true_events["asset_class"] == asset) & (lake.true_events["is_import"] == (direction == "import"))]
         meters, power = true_power(lake, events, season, slot, asset)
         detected = set(present.loc[present["asset_class"] == asset, "mpan_id"])

@@ -172,9 +172,13 @@ class AreaPass:
         """Power of a day picked evenly in each season, (areas, seasons, slots)."""
         return share_factor(mix_evenly(sums.power, axis=2), _widen(self.factor_of(sums.keys), 1))
 
-    def find_power(self, power: Cumulants, keys: pd.DataFrame) -> Floats:
-        """p10, p50 and p90 of powers, (3, areas, ...)."""
-        return _correct(find_quantiles(power), [one.power for one in self._errors_of(keys)])
+    def find_power(self, power: Cumulants, keys: pd.DataFrame, size: Floats) -> Floats:
+        """p10, p50 and p90 of powers, (3, areas, ...), none above the same quantile of the sizes, (3, areas).
+
+        Assets never give more together than their sizes, so neither does any quantile; both are estimates with errors of their own.
+        """
+        found = _correct(find_quantiles(power), [one.power for one in self._errors_of(keys)])
+        return np.fmin(found, size.reshape(*size.shape, *(1,) * (found.ndim - size.ndim)))
 
     def find_size(self, installed: Cumulants, keys: pd.DataFrame) -> Floats:
         """p10, p50 and p90 of sizes, (3, areas)."""
@@ -195,7 +199,8 @@ class CapabilityPass:
         sums = sum_areas(rows)
         keys, stamp, rounding = sums.keys, self.areas.stamp, self.areas.rounding
         at_busiest, busiest = find_busiest(self.areas.describe_any_day(sums))
-        kw, installed = self.areas.find_power(at_busiest, keys), self.areas.find_size(sums.installed, keys)
+        installed = self.areas.find_size(sums.installed, keys)
+        kw = self.areas.find_power(at_busiest, keys, installed)
         is_seen = busiest >= 0
         columns = _quantile_columns("kw", kw) | _quantile_columns("installed_kw", installed)
         season = np.array([season.value for season in SEASONS], dtype=object)[np.maximum(busiest, 0) // SLOTS_PER_DAY]
@@ -228,7 +233,8 @@ class AvailabilityPass:
         """A row for each season, weekday and slot of each area, class and direction."""
         sums = sum_areas(rows)
         keys, stamp = sums.keys, self.areas.stamp
-        kw = self.areas.find_power(share_factor(sums.power, _widen(self.areas.factor_of(keys), 2)), keys)
+        power = share_factor(sums.power, _widen(self.areas.factor_of(keys), 2))
+        kw = self.areas.find_power(power, keys, self.areas.find_size(sums.installed, keys))
         area, season, weekday, slot = (one.ravel() for one in np.indices((len(keys), *WEEKS)))
         flat = kw.reshape(len(kw), -1)
         kept = np.isfinite(flat[0])
