@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from fmar_spark import __version__
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.words import SEASONS
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import ConfigError
@@ -138,5 +139,6 @@ def _list_words() -> dict[str, Any]:
         "seasons": [season.value for season in SEASONS],
         "answers": list(ANSWERS),
         "size_figures": list(SIZE_FIGURES),
+        "groups": {group.gsp_group_id: group.name for group in GROUP_OF_ID.values()},
         "main_directions": [MAIN_DIRECTION[asset].value for asset in ASSET_CLASSES],
     }

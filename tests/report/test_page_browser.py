@@ -1,5 +1,6 @@
 """The page in a browser: its figures are the tables', nothing leaves it, and keys reach everything."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +117,38 @@ def test_a_meter_shows_its_verdicts_days_availability_and_baseline(opened: Opene
     assert (available["01:00"], available["00:30"], available["weeks observed"]) == (["50"] * 7, ["0"] * 7, ["10"] * 7)
     predicted = read_table(page, "baseline")
     assert (len(predicted), predicted[0][1:]) == (96, ["0.300", "0.200", "3.400", "0.250"])
+
+
+def test_meters_are_found_by_the_name_of_their_area_and_each_has_a_link(opened: Opened) -> None:
+    page = opened.page
+    choose_meter(page, CAR)
+    linked = page.get_attribute("#detail .title a", "href")
+    page.fill("input[name=text]", "eastern")
+    shown = page.eval_on_selector_all("#list li", "options => options.map(option => option.meter.mpan)")
+    assert shown == [ROOF]
+    page.click("#list li >> nth=0")
+    page.wait_for_selector(f'#detail[data-meter="{ROOF}"]')
+    page.evaluate("address => { location.hash = address; }", linked)
+    page.wait_for_selector(f'#detail[data-meter="{CAR}"]')
+    page.fill("input[name=text]", "")
+
+
+def test_the_meters_that_are_shown_are_saved_as_csv(opened: Opened, lake: LakeRows) -> None:
+    page = opened.page
+    page.fill("input[name=text]", CAR)
+    with page.expect_download() as saving:
+        page.click("text=Save these as CSV")
+    assert saving.value.suggested_filename == "meters.csv"
+    rows = list(csv.DictReader(Path(saving.value.path()).read_text(encoding="utf-8").splitlines()))
+    wanted = lake.rows("SELECT asset_class, present_probability, tier FROM gold.asset_detections WHERE mpan_id = $mpan", mpan=CAR)
+    assert len(rows) == len(wanted) == 5
+    by_class = {row["asset_class"]: row for row in rows}
+    for row in wanted:
+        said = by_class[row["asset_class"]]
+        assert (said["mpan_id"], said["tier"]) == (CAR, row["tier"] or "")
+        if row["present_probability"] is not None:
+            assert float(said["present_probability"]) == pytest.approx(row["present_probability"], abs=0.005)
+    page.fill("input[name=text]", "")
 
 
 def test_what_cannot_be_shown_is_said(opened: Opened) -> None:

@@ -48,11 +48,36 @@ const ANSWER_FILTERS = {
 
 function isWanted(meter, wanted) {
   const text = wanted.text.trim().toLowerCase();
-  if (text && ![meter.name, meter.mpan, meter.group || ""].some((field) => field.toLowerCase().includes(text))) return false;
+  if (text && ![meter.name, meter.mpan, nameGroup(meter.group)].some((field) => field.toLowerCase().includes(text))) return false;
   if (wanted.kind && meter.kind !== wanted.kind) return false;
   if (!wanted.asset && !wanted.answer) return true;
   const asked = meter.detections.filter((found) => found && (wanted.asset === "" || found.asset === Number(wanted.asset)));
   return asked.some(wanted.answer || wanted.asset === "" ? ANSWER_FILTERS[wanted.answer] : ANSWER_FILTERS.present);
+}
+
+function nameGroup(group) {
+  return group ? `${WORDS.groups[group] ?? ""} (${group})`.trim() : "";
+}
+
+// One row a meter and class, as a spreadsheet takes it: no text that it would run as a formula.
+const CSV_HEADINGS = ["meter", "mpan_id", "gsp_group", "readings", "days", "asset_class", "answer", "present_probability", "tier", "appeared_date", "removed_date"];
+
+function writeCsv(meters) {
+  const cell = (value) => {
+    const text = value === null || value === undefined ? "" : String(value);
+    const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const rows = meters.flatMap((meter) => meter.detections.filter(Boolean).map((found) => [
+    meter.name, meter.mpan, nameGroup(meter.group), meter.kind, meter.days, WORDS.classes[found.asset],
+    found.status === "characterised" ? (found.isPresent ? "present" : "absent") : found.status, found.presentProbability, found.tier, found.appeared, found.removed]));
+  return [CSV_HEADINGS, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
+}
+
+function saveCsv(meters) {
+  const address = URL.createObjectURL(new Blob([writeCsv(meters)], { type: "text/csv;charset=utf-8" }));
+  make("a", { href: address, download: "meters.csv" }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
 function makeField(text, control) {
@@ -65,13 +90,14 @@ function makeSelect(name, choices) {
 
 function startMeters() {
   const section = document.getElementById("meters");
-  const search = make("input", { type: "search", name: "text", autocomplete: "off", spellcheck: "false", placeholder: "name, MPAN or GSP group" });
+  const search = make("input", { type: "search", name: "text", autocomplete: "off", spellcheck: "false", placeholder: "name, MPAN or area" });
   const asset = makeSelect("asset", [["", "any"], ...CLASS_NAMES.map((name, place) => [String(place), name])]);
   const answer = makeSelect("answer", [["", "any"], ["present", "present"], ["doubtful", "low tier"], ["dated", "appeared or removed"], ["absent", "absent"], ["unanswered", "unanswered"]]);
   const kind = makeSelect("kind", [["", "all kinds"], ...DATA.fleet.map((one) => [one.kind, one.kind])]);
   const count = make("p", { class: "soft", role: "status" });
   const list = make("ul", { id: "list", role: "listbox", tabindex: "0", "aria-label": "Meters; arrow keys move, Enter goes to the evidence" });
   const detail = make("div", { id: "detail", tabindex: "-1", role: "region", "aria-label": "The chosen meter" });
+  const save = make("button", { type: "button" }, "Save these as CSV");
   const all = METERS.map(makeOption);
   const state = { shown: all, chosen: null, list, detail };
   const filter = () => {
@@ -81,13 +107,15 @@ function startMeters() {
     count.textContent = `${number(state.shown.length)} of ${number(METERS.length)} meters${DATA.meters_examined > METERS.length ? ` listed, ${number(DATA.meters_examined)} examined` : ""}`;
   };
   [search, asset, answer, kind].forEach((control) => control.addEventListener("input", filter));
+  save.addEventListener("click", () => saveCsv(state.shown.map((option) => option.meter)));
   list.addEventListener("click", (event) => choose(state, event.target.closest("li")));
   list.addEventListener("keydown", (event) => moveInList(state, event));
   section.append(make("p", { class: "lead" }, `The evidence of ${number(DATA.evidence.length)} meters is in this file${DATA.evidence.length < METERS.length ? "; of the others the answers. scripts/report --meters FILE adds those that it names" : ""}.`),
-    make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list), detail));
+    make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list, save), detail));
   filter();
-  const linked = all.find((option) => option.meter.mpan === location.hash.replace("#meter=", ""));
-  choose(state, linked || all[DATA.opens_on ?? 0]);
+  const findLinked = () => all.find((option) => location.hash === `#meter=${encodeURIComponent(option.meter.mpan)}`);
+  window.addEventListener("hashchange", () => choose(state, findLinked()));
+  choose(state, findLinked() || all[DATA.opens_on ?? 0]);
   keepInSight(list, state.chosen);
 }
 
@@ -139,7 +167,7 @@ function writeImplausible(found) {
 
 function makeFacts(meter, evidence) {
   const facts = [
-    ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, meter.group || "not stated")], ["Premises", meter.isDomestic === null ? "not stated" : meter.isDomestic ? "household" : "business"],
+    ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, nameGroup(meter.group) || "not stated")], ["Premises", meter.isDomestic === null ? "not stated" : meter.isDomestic ? "household" : "business"],
     ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Missing", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
     ["Export register", meter.hasExport ? "yes" : "none"], ["Origin", make("bdi", null, meter.provenance || "no label")],
     ...(meter.implausible ? [["Left out as implausible", writeImplausible(meter.implausible)]] : []),
@@ -157,7 +185,7 @@ function makeChanges(meter) {
 
 async function showMeter(state, meter) {
   const evidence = meter.evidence === null ? null : await unpackEvidence(meter.evidence);
-  const head = make("div", { class: "card" }, make("div", { class: "title" }, make("h3", null, make("bdi", null, meter.name)), kindMark(meter.kind), makeChips(meter)), makeFacts(meter, evidence));
+  const head = make("div", { class: "card" }, make("div", { class: "title" }, make("h3", null, make("bdi", null, meter.name)), kindMark(meter.kind), makeChips(meter), make("a", { href: `#meter=${encodeURIComponent(meter.mpan)}` }, "Link to this meter")), makeFacts(meter, evidence));
   if (state.chosen?.meter !== meter) return;
   forgetCharts(state.detail);
   state.detail.replaceChildren(head, makeVerdicts(meter), ...[makeChanges(meter)].filter(Boolean));
