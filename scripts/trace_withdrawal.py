@@ -202,8 +202,9 @@ def maintain(app: App) -> None:
 
 
 def erase(app: App, lake: Path, mpan: str) -> None:
-    """At the customer's request."""
+    """At the customer's request; then the register is mirrored again, as every night."""
     app.run_step("answer_subject", lambda store, run: answer_subject.run_erase(store, run, mpan))
+    mirror_register.run(app, f"sqlite:///{lake / REGISTER_FILE}")
     publish(app, lake)
 
 

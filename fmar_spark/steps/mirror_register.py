@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Protocol
 import pyarrow as pa
 from pyspark.sql import functions as F
 
+from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
@@ -15,8 +16,11 @@ from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError
 
-READS: Final[tuple[TableContract, ...]] = ()
+READS: Final = (RUN_JOURNAL,)
 WRITES: Final = (AGREEMENTS, OVERRIDES, CONFIRMATIONS, DISPUTES)
+STEP: Final = "mirror_register"
+END: Final = "ledger_seq"
+"""In the counts of a run: the entry where the ledger ended when it began."""
 _log = logging.getLogger(__name__)
 
 
@@ -30,6 +34,9 @@ class Mark(NamedTuple):
 
 class RegisterSource(Protocol):
     """The register, as far as mirroring needs it."""
+
+    def end(self) -> int:
+        """The last ledger entry; 0 where there is none."""
 
     def hash_at(self, seq: int) -> str | None:
         """Hash of a ledger entry; None where there is none."""
@@ -48,17 +55,28 @@ def run(store: TableStore, run: Run, source: RegisterSource) -> Written:
     Raises:
         InputError: the register's ledger does not continue the one that was mirrored.
     """
-    counts = {contract.name: _mirror(store, source, contract) for contract in WRITES}
+    end, known = source.end(), _find_journalled(store)
+    counts = {contract.name: _mirror(store, source, contract, known) for contract in WRITES}
     counts["claim_states"] = sum(_mirror_states(store, part) for part in source.claim_states())
     _log.info("mirror_register: %s", counts)
-    return Written(counts, sum(counts.values()))
+    return Written({**counts, END: end}, sum(counts.values()))
 
 
-def _mirror(store: TableStore, source: RegisterSource, contract: TableContract) -> int:
+def _find_journalled(store: TableStore) -> int:
+    """Where the ledger ended at the last run that was done; 0 where none said so."""
+    if not store.has(RUN_JOURNAL):
+        return 0
+    done = store.read(RUN_JOURNAL).where((F.col("step") == STEP) & (F.col("status") == "done"))
+    newest = done.orderBy(F.desc("started_at")).select(F.col("counts")[END].alias("seq")).first()
+    return int(newest["seq"] or 0) if newest else 0
+
+
+def _mirror(store: TableStore, source: RegisterSource, contract: TableContract, known: int) -> int:
+    """How many versions came; an entry that was mirrored once does not come again, though its rows were erased since."""
     mark = _find_mark(store, contract)
     _check_continues(source, contract, mark)
     versions = 0
-    for part in source.changes(contract.name, mark.seq):
+    for part in source.changes(contract.name, max(mark.seq, known) if store.has(contract) else 0):
         if contract is AGREEMENTS:
             part = part.append_column("claim_state", pa.nulls(part.num_rows, pa.string()))
         rows = store.spark.createDataFrame(part.select(list(contract.names)).cast(arrow_schema(contract)))

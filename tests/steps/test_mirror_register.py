@@ -10,6 +10,8 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, FLEET, OVERRIDES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.housekeeping import delete_rows
+from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.migrations import migrate_tables
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.schema import struct_type
@@ -70,6 +72,9 @@ class FakeRegister:
         self.asked: list[tuple[str, int]] = []
         self.states: dict[str, str] = {}
 
+    def end(self) -> int:
+        return max((max(row["ledger_seq"], row["closed_by_seq"] or 0) for rows in self.rows.values() for row in rows), default=0)
+
     def hash_at(self, seq: int) -> str | None:
         every = [row for rows in self.rows.values() for row in rows]
         return next((row["ledger_hash"] for row in every if row["ledger_seq"] == seq), None)
@@ -91,11 +96,24 @@ class FakeRegister:
 
 
 def mirror(store: TableStore, register: FakeRegister) -> dict[str, int]:
-    return mirror_register.run(store, start_run("mirror_register", None, ""), register).counts
+    counts = mirror_register.run(store, start_run("mirror_register", None, ""), register).counts
+    return {name: count for name, count in counts.items() if name != mirror_register.END}
 
 
 def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
     return [row.asDict() for row in store.read(contract).orderBy(*contract.key).collect()]
+
+
+def test_what_was_erased_from_the_lake_does_not_come_back_with_the_next_mirror(store: TableStore) -> None:
+    register = FakeRegister()
+    register.rows["agreements"] = [version(1, agreement_id="a0", mpan_id=OTHER_MPAN, amsid="AMS-0"), version(2)]
+    run = start_run("mirror_register", None, "")
+    record_run(store, run, mirror_register.run(store, run, register), None)
+    delete_rows(store, AGREEMENTS, f"mpan_id = '{MPAN}'")
+    mirror(store, register)
+    assert [row["mpan_id"] for row in rows_of(store, AGREEMENTS)] == [OTHER_MPAN]
+    register.rows["agreements"].append(version(3, agreement_id="a3"))
+    assert mirror(store, register)["agreements"] == 1
 
 
 def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableStore) -> None:

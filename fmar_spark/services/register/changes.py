@@ -37,6 +37,11 @@ class RegisterChanges:
         """Nothing is read before the first question."""
         self._database = database
 
+    def end(self) -> int:
+        """The last ledger entry; 0 where there is none."""
+        with self._database.reading(EVERYTHING) as connection:
+            return read_head(connection)[0]
+
     def hash_at(self, seq: int) -> str | None:
         """Hash of a ledger entry; None where there is none."""
         with self._database.reading(EVERYTHING) as connection:
