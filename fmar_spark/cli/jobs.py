@@ -173,7 +173,7 @@ def train_classifier(
 @declare_job(
     GROUP,
     "mirror",
-    Job("mirror_register", (ASSET_DETECTIONS, CAPABILITY), filled_by("mirror_register")),
+    Job("mirror_register", (ASSET_DETECTIONS, CAPABILITY, RUN_JOURNAL), filled_by("mirror_register")),
 )
 def mirror_register(
     database: Annotated[str | None, Option(metavar="URL", help="the register (default: the setting agreements.database_url)")] = None,
