@@ -2,7 +2,7 @@
 
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from fmar_spark import clock
 from fmar_spark.kernels.sun import clear_sky_w_m2, locate_sun
 from fmar_spark.kernels.window import Bools, Floats, Ints, LocalCalendar, MeterWindow
 from fmar_spark.units import kw_from_kwh
+
+GRID_DAYS: Final = 28
+"""Days to whose multiples a window is rounded: all spells that detectors compare begin on it. Source: definition."""
 
 
 class Site(NamedTuple):
@@ -92,6 +95,15 @@ def find_spans(index: Ints, slots: int) -> list[tuple[int, int, int]]:
     first = known[np.concatenate(([0], breaks))]
     length = np.diff(np.concatenate(([0], breaks, [known.size])))
     return list(zip(first.tolist(), index[first].tolist(), length.tolist(), strict=True))
+
+
+def round_days(first_day: int, last_day: int) -> tuple[int, int]:
+    """First day, and day after the last, of a window that holds both: multiples of ``GRID_DAYS`` since 1970-01-01.
+
+    Detectors compare spells of 28 and of 42 days, two weeks apart, from a window's first day on. On one grid an answer does not depend on
+    which other meters are passed together.
+    """
+    return first_day // GRID_DAYS * GRID_DAYS, (last_day // GRID_DAYS + 1) * GRID_DAYS
 
 
 def assemble_window(

@@ -24,7 +24,8 @@ _SAYS: Final = f"""# Methods
 Rendered by `scripts/render_docs.py` from `fmar_spark/domain/assets.py` and the declarations beside the detectors in
 `fmar_spark/kernels/`; a test fails where the two differ.
 
-A batch of meters is examined as a matrix of days and clock slots. Solar PV comes first, and the generation of meters that are sure
+A batch of meters is examined as a matrix of days and clock slots. Windows begin on one grid of 28 days, so that no answer depends on
+which meters are examined together. Solar PV comes first, and the generation of meters that are sure
 enough to have it is added back; the other classes are sought in what is left. Each detector describes every meter by features, as if
 the asset were there: {len(FEATURES)} in all, missing where the meter cannot show them. A classifier for each class (gradient boosted
 trees, calibrated on meters kept apart) turns that class's features and the meter's circumstances into a probability. Features of other

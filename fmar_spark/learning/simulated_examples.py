@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from datetime import date
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_LABELS, SIZE_NAMES
-from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
+from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window, round_days
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.examples import Examples, describe_window, hide_unshown, join_examples, take_examples
 from fmar_spark.learning.labelled import LEAST_STAY_DAYS
+from fmar_spark.profiling.public_holidays import find_holidays
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, Setting, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
 from fmar_spark.simulate.weather import GSP_AREAS
@@ -103,24 +105,33 @@ def _view_chunk(fleet: Fleet, plan: FleetPlan, chunk: int, views_per_meter: int)
 
 
 def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Examples:
-    """Evidence and truth of some meters of a chunk, seen in one circumstance."""
+    """Evidence and truth of some meters of a chunk, seen in one circumstance, in a window as meters are passed in."""
     days = max(plan.days - view.ends_early_days, 1)
     first_slot = max(days - view.last_days, 0) * clock.SLOTS_PER_DAY if view.last_days else 0
     seen = slice(first_slot, days * clock.SLOTS_PER_DAY)
-    export = fleet.export_kwh[rows, seen]
+    epoch_day = (plan.first_date - date(1970, 1, 1)).days
+    first_day, after_day = round_days(*(epoch_day + slot // clock.SLOTS_PER_DAY for slot in (seen.start, seen.stop - 1)))
+    slots = (after_day - first_day) * clock.SLOTS_PER_DAY
+    offset = (epoch_day - first_day) * clock.SLOTS_PER_DAY
+    first_date = clock.add_days(plan.first_date, first_day - epoch_day)
+
+    def lay_out(values: Floats, *, is_known: bool) -> Floats:
+        arranged = np.full((len(values), slots), np.nan, np.float32)
+        if is_known:
+            arranged[:, seen.start + offset : seen.stop + offset] = values[:, seen]
+        return arranged
+
     readings = UtcReadings(
-        import_kwh=fleet.import_kwh[rows, seen],
-        export_kwh=export if view.has_export else np.full_like(export, np.nan),
+        import_kwh=lay_out(fleet.import_kwh[rows], is_known=True),
+        export_kwh=lay_out(fleet.export_kwh[rows], is_known=view.has_export),
         interval_minutes=fleet.interval_minutes[rows],
         area=fleet.area[rows],
     )
-    factor = 1.0 if view.has_weather else np.nan
-    weather = UtcWeather(fleet.weather.temp_c[:, seen] * factor, fleet.weather.ghi_w_m2[:, seen] * factor)
+    weather = UtcWeather(*(lay_out(values, is_known=view.has_weather) for values in (fleet.weather.temp_c, fleet.weather.ghi_w_m2)))
     sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
-    first_date = clock.add_days(plan.first_date, first_slot // clock.SLOTS_PER_DAY)
-    window = assemble_window(readings, weather, sites, first_date, clock.LONDON, frozenset())
+    window = assemble_window(readings, weather, sites, first_date, clock.LONDON, find_holidays(clock.LONDON))
     description = describe_window(window, MIN_DAYS, MAX_MISSING_SHARE)
-    labels, present, true_sizes = _read_truth(fleet, rows, first_slot, seen.stop)
+    labels, present, true_sizes = _read_truth(fleet, rows, seen.start, seen.stop)
     examples = Examples(
         meter_id=[fleet.mpan_id[row] for row in rows],
         features=description.features,

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from fmar_spark import clock
 from fmar_spark.domain.words import Quantity
 from fmar_spark.engine.arrow_columns import day_arrays, number_keys
-from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window
+from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window, round_days
 from fmar_spark.kernels.plausible import IMPLAUSIBLE, PLAUSIBLE, screen_matrix
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.public_holidays import find_holidays, holiday_region
@@ -103,7 +103,7 @@ def group_meters(chunk: pa.Table, weather: WeatherBook, window_months: int) -> I
     A row whose quantity is null carries no reading: it asks for its day, which the window will then hold.
 
     Meters go together when clock, holidays, hemisphere and the quarter of their last reading agree; the window runs
-    from the month of the group's first day to the month of its last. Readings more than ``window_months`` before a
+    from the group's first day to its last, rounded to the same grid for all groups. Readings more than ``window_months`` before a
     meter's own last one are left out.
 
     Args:
@@ -148,8 +148,7 @@ def _cut_group(readings: tuple[_Rows, Floats], asked: _Asked, attributes: _Attri
     mine_asked = place[asked.meter] >= 0
     today = np.concatenate([mine.day, asked.day[mine_asked]])
     today = today if len(today) else np.array([0])
-    first = int(np.datetime64(int(_month_of(today.min(keepdims=True))[0]), "M").astype("datetime64[D]").astype(np.int64))
-    after = int(np.datetime64(int(_month_of(today.max(keepdims=True))[0]) + 1, "M").astype("datetime64[D]").astype(np.int64))
+    first, after = round_days(int(today.min()), int(today.max()))
     days = after - first + 1
     shape = (len(members), days, clock.SLOTS_PER_DAY)
     imports, exports = np.full(shape, np.nan, np.float32), np.full(shape, np.nan, np.float32)

@@ -13,7 +13,7 @@ from fmar_spark.simulate.businesses import simulate_businesses
 from fmar_spark.simulate.calendars import Calendar, build_calendar
 from fmar_spark.simulate.heat_pumps import KINDS, simulate_heat_pumps
 from fmar_spark.simulate.homes import awake_at_home, draw_occupancy, simulate_homes
-from fmar_spark.simulate.lookalikes import divert_surplus, simulate_lookalikes
+from fmar_spark.simulate.lookalikes import divert_surplus, follow_absence, simulate_lookalikes
 from fmar_spark.simulate.metering import read_registers, slow_start_track
 from fmar_spark.simulate.plan import (
     BLOCK_METERS,
@@ -143,6 +143,7 @@ def _simulate_load(setting: Setting, population: Population, block: int) -> tupl
     temp_c = setting.weather.temp_c[population.area] + own_place
     occupancy = draw_occupancy(stream("habits"), population, calendar)  # a stream keeps its name: it seeds the draws
     load = simulate_homes(stream("homes"), population, occupancy, calendar, temp_c)
+    load *= follow_absence(stream("absence hours"), population, calendar)
     firms = simulate_businesses(stream("businesses"), population, calendar, temp_c)
     firms += _sum_of_homes(stream("shared"), population, load)
     load += _shift_business_levels(stream("levels"), population, firms)
@@ -236,10 +237,11 @@ def _name_behaviours(population: Population, assets: list[TrueAssets]) -> list[l
     for part in assets:
         for meter, kind in zip(part.meter.tolist(), part.kind, strict=True):
             names[meter].append(kind)
-    water = name_behaviours("immersion")
+    numbers = {"immersion": population.water, "air_conditioning": population.cooling, "hours_away": population.absence}
+    ways = {subject: name_behaviours(subject) for subject in numbers}
     for meter, row in enumerate(population.is_lookalike):
         found = [CONFUSERS[name] for name in np.flatnonzero(row)]
-        names[meter] += [water[population.water[meter]] if name == "immersion" else name for name in found]
+        names[meter] += [ways[name][numbers[name][meter]] if name in numbers else name for name in found]
     return names
 
 

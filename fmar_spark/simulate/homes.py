@@ -245,6 +245,7 @@ def _base_load(rng: np.random.Generator, population: Population, slots: int) -> 
     """Routers, pumps and chargers: flat, with a few lasting steps as devices are added or removed."""
     meters = len(population.area)
     base = 0.065 * (population.scale_kw / 0.3) ** 0.8 * np.exp(0.65 * rng.standard_normal(meters))
+    base *= np.where(population.looks_like("low_standing_load"), rng.spawn(1)[0].uniform(0.02, 0.35, meters), 1.0)
     load = np.repeat(base[:, None], slots, axis=1).astype(np.float32)
     slot = np.arange(slots)[None]
     for _ in range(4):

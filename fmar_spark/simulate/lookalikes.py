@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.simulate.behaviours.behaviour import Absence, Cooling
 from fmar_spark.simulate.behaviours.draws import (
     draw_between,
     draw_choices,
@@ -22,6 +23,9 @@ from fmar_spark.simulate.plan import Bools, Floats, Ints
 from fmar_spark.simulate.population import Population
 from fmar_spark.simulate.weather import correlated_noise
 from fmar_spark.units import HOURS_PER_SLOT
+
+LONGEST_COOLING_SLOTS: Final = 26.0
+"""Rooms that are cooled by hand are not cooled from one day into the next evening."""
 
 
 class Surroundings(NamedTuple):
@@ -86,11 +90,7 @@ def _immersion(rng: np.random.Generator, around: Surroundings) -> Floats:
 def _storage_heating(rng: np.random.Generator, around: Surroundings) -> Floats:
     """Storage charged in the off-peak hours, for longer before cold days; some boost in the evening."""
     meters, days = around.days_shape
-    daily = np.zeros((meters, days))
-    whole = around.shape[1] // 48
-    daily[:, :whole] = around.temp_c[:, : whole * 48].reshape(meters, whole, 48).mean(axis=2)
-    daily[:, whole:] = daily[:, whole - 1 : whole]
-    want = np.clip((rng.uniform(12, 17, (meters, 1)) - daily) / rng.uniform(8, 15, (meters, 1)), 0, 1)
+    want = np.clip((rng.uniform(12, 17, (meters, 1)) - _average_days(around)) / rng.uniform(8, 15, (meters, 1)), 0, 1)
     total = np.zeros(around.shape, np.float32)
     first = draw_off_peak(rng, meters)[0][:, None]
     for _ in range(3):
@@ -148,7 +148,34 @@ def _air_conditioning(rng: np.random.Generator, around: Surroundings) -> Floats:
     kw = rng.uniform(0.6, 3.6, meters) * around.factor
     uses = cycle_at_demand(want * is_wanted, rng.uniform(0.2, 3.0, meters))
     cycled = build_load(Uses(uses.meter, uses.start, uses.length, kw[uses.meter]), *around.shape)
-    return np.where(rng.random((meters, 1)) < 0.5, cycled, want * is_wanted * kw[:, None]).astype(np.float32)
+    followed = np.where(rng.random((meters, 1)) < 0.5, cycled, want * is_wanted * kw[:, None])
+    by_hand = ~read_each("air_conditioning", around.population.cooling[around.rows], lambda how: how.is_thermostat)
+    return np.where(by_hand[:, None], _cool_by_hand(rng, around), followed).astype(np.float32)
+
+
+def _cool_by_hand(rng: np.random.Generator, around: Surroundings) -> Floats:
+    """Switched on at usual hours of warm days, at one power."""
+    meters, days = around.days_shape
+    number = around.population.cooling[around.rows]
+
+    def draw(read: Callable[[Cooling], tuple[float, float]]) -> Floats:
+        return draw_within(rng, read_ranges("air_conditioning", number, read))[:, None]
+
+    daily = _average_days(around)
+    used = (daily > draw(lambda how: how.warm_c)) & (rng.random((meters, days)) < rng.uniform(0.5, 1.0, (meters, 1)))
+    at = draw(lambda how: how.starts) + draw(lambda how: how.wobble_slots) * rng.standard_normal((meters, days))
+    usual = 2.0 * draw(lambda how: how.hours)
+    length = usual * np.exp(rng.uniform(0.05, 0.5, (meters, 1)) * rng.standard_normal((meters, days)))
+    return _daily_blocks(around, used, at, np.minimum(length, LONGEST_COOLING_SLOTS), draw(lambda how: how.kw)[:, 0])
+
+
+def _average_days(around: Surroundings) -> Floats:
+    """Mean outdoor temperature of each day, shape (meters, days)."""
+    whole = around.shape[1] // SLOTS_PER_DAY
+    daily = np.zeros(around.days_shape)
+    daily[:, :whole] = around.temp_c[:, : whole * SLOTS_PER_DAY].reshape(len(daily), whole, SLOTS_PER_DAY).mean(axis=2)
+    daily[:, whole:] = daily[:, whole - 1 : whole]
+    return daily
 
 
 def _oven_heavy(rng: np.random.Generator, around: Surroundings) -> Floats:
@@ -276,6 +303,31 @@ def simulate_lookalikes(
         around = Surroundings(rows, population, calendar, temp_c[rows], away, is_home[rows], factor[rows])
         total[rows] += make(child, around)
     return total
+
+
+def follow_absence(rng: np.random.Generator, population: Population, calendar: Calendar) -> Floats:
+    """Share of a home's load that is left on, shape (meters, slots): 1 but in the hours in which nobody is in."""
+    number, days = population.absence, calendar.days
+    meters = len(number)
+
+    def draw(read: Callable[[Absence], tuple[float, float]]) -> Floats:
+        return draw_within(rng, read_ranges("hours_away", number, read))[:, None]
+
+    works = read_each("hours_away", number, lambda how: how.on_rest_days)[:, None] | ~calendar.is_rest_day[None]
+    gone = works & (rng.random((meters, days)) < draw(lambda how: how.days)) & population.looks_like("hours_away")[:, None]
+    wobble = draw(lambda how: how.wobble_slots)
+    leaves = draw(lambda how: how.leaves) + wobble * rng.standard_normal((meters, days))
+    lasts = np.maximum(draw(lambda how: how.returns) + wobble * rng.standard_normal((meters, days)) - leaves, 0.0)
+    off = _cover(calendar, gone, leaves, lasts)
+    return np.asarray(1.0 - off * (1.0 - draw(lambda how: how.left_share)), dtype=np.float32)
+
+
+def _cover(calendar: Calendar, used: Bools, start: Floats, length: Floats) -> Floats:
+    """Share of each slot that lies in one spell of some days, shape (meters, slots)."""
+    meter, day = np.nonzero(used)
+    at = day * SLOTS_PER_DAY + start[meter, day] - calendar.utc_shift_slots[day]
+    uses = Uses(meter, at, length[meter, day], np.ones(len(meter)))
+    return np.minimum(build_load(uses, len(used), len(calendar.local_slot)), 1.0)
 
 
 def divert_surplus(rng: np.random.Generator, population: Population, calendar: Calendar, surplus_kw: Floats) -> Floats:

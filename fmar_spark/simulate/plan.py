@@ -52,6 +52,8 @@ CONFUSERS: Final = (
     "empty_home",
     "second_home",
     "night_load",
+    "hours_away",
+    "low_standing_load",
 )
 TARIFFS: Final = ("flat", "two_rate", "off_peak_ev", "dynamic", "peak_charge")
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.simulate.behaviours.catalogue import Timing, list_behaviours, name_behaviours
+from fmar_spark.simulate.behaviours.behaviour import Timing
+from fmar_spark.simulate.behaviours.catalogue import list_behaviours, name_behaviours
 from fmar_spark.simulate.behaviours.draws import draw_behaviours
 from fmar_spark.simulate.plan import (
     BUSINESSES,
@@ -42,7 +43,11 @@ HOME_CONFUSER: Final = {
     "empty_home": 0.04,
     "second_home": 0.03,
     "night_load": 0.14,
+    "hours_away": 0.09,
+    "low_standing_load": 0.07,
 }
+OWN_STREAM: Final = ("hours_away", "low_standing_load")
+"""Look-alikes at the end of ``CONFUSERS`` that are drawn from a stream each, so that they leave the draws of the others alone."""
 BUSINESS_CONFUSER: Final = {
     "immersion": 0.06,
     "storage_heating": 0.04,
@@ -109,6 +114,10 @@ class Population(NamedTuple):
     """How its cars charge: number in ``list_behaviours(AssetClass.EV)``."""
     water: Ints
     """How its tank is heated: number in ``list_behaviours("immersion")``."""
+    cooling: Ints
+    """How its rooms are cooled: number in ``list_behaviours("air_conditioning")``."""
+    absence: Ints
+    """When nobody is in: number in ``list_behaviours("hours_away")``."""
 
     def looks_like(self, name: str) -> Bools:
         """Which meters carry the look-alike."""
@@ -139,11 +148,14 @@ def _draw_assets(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_plai
     return np.asarray(has & ~is_plain[:, None])
 
 
-def _draw_lookalikes(rng: np.random.Generator, mix: Mix, is_domestic: Bools, is_plain: Bools) -> Bools:
+def _draw_lookalikes(rng: np.random.Generator, plan: FleetPlan, block: int, is_domestic: Bools, is_plain: Bools) -> Bools:
     home = np.array([HOME_CONFUSER.get(name, 0.0) for name in CONFUSERS])
     firm = np.array([BUSINESS_CONFUSER.get(name, 0.0) for name in CONFUSERS])
-    chance = np.where(is_domestic[:, None], home, firm) * mix.confuser_scale
-    return np.asarray((rng.random(chance.shape) < chance) & ~is_plain[:, None])
+    chance = np.where(is_domestic[:, None], home, firm) * plan.mix.confuser_scale
+    meters = len(is_domestic)
+    own = [open_stream(plan.seed, block, name).random((meters, 1)) for name in OWN_STREAM]
+    drawn = np.concatenate([rng.random((meters, len(CONFUSERS) - len(own))), *own], axis=1)
+    return np.asarray((drawn < chance) & ~is_plain[:, None])
 
 
 def _draw_tariff(rng: np.random.Generator, is_domestic: Bools, has_ev: Bools, has_storage_heat: Bools, charging: Ints) -> Ints:
@@ -172,7 +184,7 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     spread = np.where(is_domestic, 0.58, 1.25)
     scale_kw = typical[premises] * np.exp(np.clip(rng.standard_normal(meters), -2.6, 2.6) * spread)
     is_asset = _draw_assets(rng, mix, is_domestic, is_plain)
-    is_lookalike = _draw_lookalikes(rng, mix, is_domestic, is_plain)
+    is_lookalike = _draw_lookalikes(rng, plan, block, is_domestic, is_plain)
     has_ev = is_asset[:, ASSET_CLASSES.index(AssetClass.EV)]
     charging = draw_behaviours(open_stream(plan.seed, block, "charging"), AssetClass.EV, ~is_domestic)
     water = draw_behaviours(open_stream(plan.seed, block, "water"), "immersion", ~is_domestic)
@@ -194,6 +206,8 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
         is_plain=is_plain,
         charging=charging,
         water=water,
+        cooling=draw_behaviours(open_stream(plan.seed, block, "cooling"), "air_conditioning", ~is_domestic),
+        absence=draw_behaviours(open_stream(plan.seed, block, "absence"), "hours_away", ~is_domestic),
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.simulate.behaviours.catalogue import Timing
+from fmar_spark.simulate.behaviours.behaviour import Timing
 from fmar_spark.simulate.behaviours.draws import (
     draw_between,
     draw_choices,
@@ -36,6 +36,8 @@ LATE_KWH: Final = 1.0
 PAUSING_SHARE: Final = 0.2
 """Drivers with one pause of weeks or months. Source: chosen by hand after gaps of the sites OSL and ASK."""
 LONGEST_PAUSE_DAYS: Final = 150.0
+LOOSE_SHARE: Final = 0.35
+"""Chargers that begin a piece up to half an hour after the supplier's half-hour. Source: chosen by hand."""
 NIGHT_SLOTS: Final = (42, 63)
 """Local slots in which a supplier chooses: 21:00 to 07:30."""
 
@@ -175,7 +177,10 @@ def _choose_pieces(rng: np.random.Generator, uses: Uses, calendar: Calendar, by_
     moved = (rank[row, slot] == 0) & (rng.random(len(row)) < by_day[uses.meter[row]])
     start = np.where(moved, start + rng.integers(18, 34, len(row)) - first - slot, start)
     late = rng.uniform(0.0, 0.3, len(by_day)) * (rng.random(len(by_day)) < 0.3)
-    return Uses(uses.meter[row], start + late[uses.meter[row]], np.ones(len(row)), uses.kw[row])
+    loose = rng.spawn(1)[0]
+    strays = loose.uniform(0.0, 1.0, len(by_day)) * (loose.random(len(by_day)) < LOOSE_SHARE)
+    late_by = late[uses.meter[row]] + strays[uses.meter[row]] * loose.random(len(row))
+    return Uses(uses.meter[row], start + late_by, np.ones(len(row)), uses.kw[row])
 
 
 def _taper(rng: np.random.Generator, uses: Uses) -> Uses:

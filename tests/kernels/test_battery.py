@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.battery.detector import LASTING_SLOTS, examine, keep_lasting
+from fmar_spark.kernels.battery.detector import FEWEST_STEP_DAYS, LASTING_SLOTS, examine, keep_lasting
 from fmar_spark.kernels.window import Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -108,3 +108,25 @@ def test_a_low_base_load_that_comes_and_goes_is_recognised_by_what_follows(lay_w
     persistence = column(look(lay_window, net_kw), "battery_zero_persistence")
     assert persistence[0] > 0.85
     assert persistence[1] < 0.1
+
+
+def test_dusk_after_a_day_of_generation_is_not_held_and_an_evening_is(lay_window: WindowMaker) -> None:
+    sunny = restless_home()
+    sunny[:, :, 20:34] = -1.0
+    dark_from = int(np.flatnonzero(lay_window(sunny).clear_w_m2[0, 0, 24:] < 1.0)[0]) + 24
+    sunny[:, :, 34 : dark_from + 2] = 0.0
+    evening = sunny.copy()
+    evening[:, :, dark_from : dark_from + 8] = 0.0
+    dusk, held = (column(look(lay_window, net_kw), "battery_dark_zero_share")[0] for net_kw in (sunny, evening))
+    assert dusk < 0.1
+    assert held > dusk + 0.1
+
+
+def test_a_few_days_of_four_weeks_say_nothing_of_regular_steps(lay_window: WindowMaker) -> None:
+    net_kw = restless_home()
+    net_kw[:, 20:] = np.nan
+    few = net_kw.copy()
+    few[:, : 20 - FEWEST_STEP_DAYS + 1] = np.nan
+    enough, too_few = (column(look(lay_window, load_kw), "battery_night_step_regularity")[0] for load_kw in (net_kw, few))
+    assert 0 < enough < 1
+    assert np.isnan(too_few)

@@ -174,7 +174,7 @@ def test_a_session_too_short_for_a_flat_block_leaves_its_step() -> None:
     load_kw[0, ::4, 38] += 6.5
     load_kw[0, 1::10, 3] += 3.5
     charging = charging_of(load_kw)
-    anytime, at_night = charging.rise_days[0, :5], charging.rise_days[0, 5:]
+    anytime, at_night = charging.steps.day_shares[0, :5], charging.steps.day_shares[0, 5:]
     assert anytime.tolist() == [0.35, 0.35, 0.25, 0.25, 0.0]
     assert at_night.tolist() == [0.1, 0.1, 0.0, 0.0, 0.0]
 

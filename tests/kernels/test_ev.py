@@ -1,6 +1,7 @@
 """Electric vehicle charging, from loads to findings."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,17 @@ def test_nothing_read_finds_nothing(lay_window: WindowMaker, meters: int, days: 
     assert np.isnan(found.daily).all()
     assert np.isnan(found.sizes.rated_import_kw).all()
     assert found.events.meter.size == 0
+
+
+def test_days_of_the_calendar_are_sampled_wherever_the_window_begins(lay_window: WindowMaker) -> None:
+    load_kw = np.random.default_rng(5).gamma(0.6, 0.8, (1, 60, 48))
+    load_kw[0, ::3, 36:42] += 3.6
+    unread = np.full((1, 13, 48), np.nan)
+    near, far = (
+        examine(window, window.net_kw).features["ev_rise_days_2.5kw"][0]
+        for window in (
+            lay_window(load_kw, first_date=date(2023, 1, 14)),
+            lay_window(np.concatenate([unread, load_kw], axis=1), first_date=date(2023, 1, 1)),
+        )
+    )
+    assert near == far

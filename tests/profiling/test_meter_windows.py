@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fmar_spark.kernels.assembly import Site, trace_clear_sky
+from fmar_spark.kernels.assembly import GRID_DAYS, Site, trace_clear_sky
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, build_weather_book, empty_weather, group_meters
 
 LONDON = "Europe/London"
@@ -51,6 +51,11 @@ def group_all(rows: list[Row], weather: WeatherBook | None = None, months: int =
     return list(group_meters(table, weather or empty_weather(), months))
 
 
+def place_of(group: MeterGroup, day: date) -> int:
+    """Row of a day in the window of a group."""
+    return int((np.datetime64(day) - group.window.calendar.start_date).astype(np.int64))
+
+
 def test_readings_of_one_meter_lie_on_their_local_days_in_both_directions() -> None:
     first = date(2023, 1, 10)
     rows = days_of("a", first, 5, 0.5) + days_of("a", first, 5, 0.2, "AE")
@@ -58,22 +63,24 @@ def test_readings_of_one_meter_lie_on_their_local_days_in_both_directions() -> N
     (group,) = group_all(rows)
     window = group.window
     assert group.mpan_ids == ["a"]
-    assert group.first_utc_date == date(2023, 1, 1)
-    assert window.calendar.start_date == np.datetime64("2023-01-01")
-    assert window.import_kw.shape[1] >= 31
-    np.testing.assert_allclose(window.import_kw[0, 9], 1.0)
-    np.testing.assert_allclose(window.import_kw[0, 11], [np.nan if slot == 7 else slot / 5 for slot in range(48)], rtol=1e-6)
-    np.testing.assert_allclose(window.export_kw[0, 9:14], 0.4)
+    tenth = place_of(group, date(2023, 1, 10))
+    assert window.calendar.start_date == np.datetime64(group.first_utc_date)
+    np.testing.assert_allclose(window.import_kw[0, tenth], 1.0)
+    np.testing.assert_allclose(window.import_kw[0, tenth + 2], [np.nan if slot == 7 else slot / 5 for slot in range(48)], rtol=1e-6)
+    np.testing.assert_allclose(window.export_kw[0, tenth : tenth + 5], 0.4)
     assert window.has_export.tolist() == [True]
-    assert np.isnan(window.import_kw[0, [8, 14]]).all()
+    assert np.isnan(window.import_kw[0, [tenth - 1, tenth + 5]]).all()
 
 
-def test_a_window_runs_over_whole_months_whatever_the_company() -> None:
-    long, short = days_of("a", date(2023, 2, 20), 30), days_of("b", date(2023, 3, 15), 10)
-    (group,) = group_all(long + short)
-    assert group.window.calendar.start_date == np.datetime64("2023-02-01")
-    last = group.window.calendar.start_date + group.window.calendar.weekday.size - 1
-    assert np.datetime64("2023-03-31") <= last <= np.datetime64("2023-04-01")
+def test_windows_begin_on_one_grid_of_days_whatever_the_company() -> None:
+    long, short = days_of("a", date(2023, 2, 20), 50), days_of("b", date(2023, 3, 25), 10)
+    (together,) = group_all(long + short)
+    (alone,) = group_all(short)
+    apart = alone.window.calendar.start_date - together.window.calendar.start_date
+    assert apart > np.timedelta64(0, "D")
+    assert apart % np.timedelta64(GRID_DAYS, "D") == np.timedelta64(0, "D")
+    for group, first in ((together, date(2023, 2, 20)), (alone, date(2023, 3, 25))):
+        assert 0 <= place_of(group, first) < GRID_DAYS
 
 
 def test_meters_of_one_calendar_go_together_and_others_apart() -> None:
@@ -166,9 +173,10 @@ def test_each_meter_has_the_weather_of_its_own_area_where_there_is_some(area: st
     (group,) = group_all(days_of("a", date(2023, 1, 10), 9, weather_area=area), book)
     temp_c = group.window.temp_c[group.window.area[0]]
     known = np.flatnonzero(~np.isnan(temp_c).all(axis=1)).tolist()
-    assert known == ([11, 12, 13] if is_known else [])
+    first = place_of(group, date(2023, 1, 12))
+    assert known == ([first, first + 1, first + 2] if is_known else [])
     if is_known:
-        assert temp_c[11:14, 5].tolist() == [4.0, 5.0, 6.0]
+        assert temp_c[first : first + 3, 5].tolist() == [4.0, 5.0, 6.0]
 
 
 def test_meters_of_one_area_share_its_weather_and_its_sun() -> None:
@@ -189,7 +197,9 @@ def test_energies_that_no_meter_can_have_measured_are_unread_in_the_window() -> 
     wild, clean = days_of("wild", date(2023, 1, 10), 9), days_of("wild", date(2023, 1, 10), 9)
     for row in wild[::2]:
         row["kwh"] = [16777.215 if slot % 5 == 0 else 0.5 for slot in range(48)]
-    seen, wanted = (group_all(rows)[0].window.import_kw for rows in (wild, clean))
+    groups = [group_all(rows)[0] for rows in (wild, clean)]
+    seen, wanted = (group.window.import_kw for group in groups)
     is_code = np.zeros_like(wanted, dtype=bool)
-    is_code[0, 9:18:2, ::5] = True
+    first = place_of(groups[0], date(2023, 1, 10))
+    is_code[0, first : first + 9 : 2, ::5] = True
     np.testing.assert_array_equal(seen, np.where(is_code, np.nan, wanted))

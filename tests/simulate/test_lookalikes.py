@@ -5,14 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
 from fmar_spark.simulate.calendars import Calendar
 from fmar_spark.simulate.homes import awake_at_home, draw_occupancy
-from fmar_spark.simulate.lookalikes import simulate_lookalikes
+from fmar_spark.simulate.lookalikes import follow_absence, simulate_lookalikes
 from fmar_spark.simulate.plan import CONFUSERS, Floats
 from fmar_spark.simulate.population import Population
 from fmar_spark.simulate.weather import Weather
 
-ADDS_NO_LOAD = {"vacancy", "habit_change", "new_occupants", "slow_start", "empty_home", "second_home"}
+ADDS_NO_LOAD = {"vacancy", "habit_change", "new_occupants", "slow_start", "empty_home", "second_home", "hours_away", "low_standing_load"}
 NOT_IN_THE_COLD = {"air_conditioning"}
 
 
@@ -55,3 +56,44 @@ def test_a_shower_is_powerful_and_ends_within_the_half_hour(add_load: Callable[[
     length = np.nonzero(runs == -1)[1] - np.nonzero(runs == 1)[1]
     assert np.median(length) <= 2
     assert added.max() > 1.5
+
+
+def choose(population: Population, name: str) -> Population:
+    """The same meters, half of which have one look-alike, each of its behaviours in turn."""
+    count = len(population.area)
+    chosen = np.zeros((count, len(CONFUSERS)), dtype=bool)
+    chosen[: count // 2, CONFUSERS.index(name)] = True
+    numbers = np.arange(count) % len(name_behaviours(name))
+    field = {"hours_away": "absence", "air_conditioning": "cooling"}[name]
+    return population._replace(is_lookalike=chosen, **{field: numbers})
+
+
+def test_a_home_with_nobody_in_uses_less_at_its_own_hours_and_is_untouched_elsewhere(
+    calendar: Calendar, draw_homes: Callable[..., Population]
+) -> None:
+    population = choose(draw_homes(60), "hours_away")
+    left = follow_absence(np.random.default_rng(1), population, calendar)
+    assert (left[30:] == 1).all()
+    assert ((left > 0) & (left <= 1)).all()
+    noon, night = (np.isin(calendar.local_slot, slots) for slots in ([24, 25, 26], [1, 2, 3]))
+    by_night = population.absence[:30] == name_behaviours("hours_away").index("away_at_night")
+    assert left[:30][~by_night][:, noon].mean() < 0.75
+    assert (left[:30][~by_night][:, night] == 1).all()
+    assert left[:30][by_night][:, night].mean() < 0.75
+    assert left[:30][by_night][:, noon].mean() > 0.95
+
+
+def test_rooms_cooled_by_hand_are_cooled_on_warm_days_alone(calendar: Calendar, draw_homes: Callable[..., Population]) -> None:
+    population = choose(draw_homes(60), "air_conditioning")
+    rng = np.random.default_rng(1)
+    occupancy = draw_occupancy(rng, population, calendar)
+    is_home = awake_at_home(occupancy, calendar)
+    cold, warm = (
+        simulate_lookalikes(rng, population, occupancy, (calendar, np.full(is_home.shape, temp_c, np.float32)), is_home)
+        for temp_c in (8.0, 24.0)
+    )
+    assert not cold.any()
+    by_hand = population.cooling[:30] != name_behaviours("air_conditioning").index("cooling_by_thermostat")
+    highest = warm[:30][by_hand].max(axis=1)
+    assert (highest > 0.4).all()
+    assert highest.max() < 2.9

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.battery.cycles import StorageRules, Traits, find_episodes
+from fmar_spark.kernels.battery.cycles import NOON_SLOT, StorageRules, Traits, find_episodes
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
 from fmar_spark.kernels.window import (
     Bools,
@@ -78,6 +78,8 @@ _STAYS_SLOTS: Final = 3
 """Half-hours for which a drop must stay."""
 LASTING_SLOTS: Final = 3
 """Half-hours that net power must stay near zero at a stretch to count as held."""
+FEWEST_STEP_DAYS: Final = 14
+"""Read days of four weeks below which their steps say nothing: on one day every step is regular."""
 LEAST_NEAR: Final = 20
 """Dark half-hours near zero below which nothing is said of what follows them."""
 _PART_METERS: Final = 32
@@ -190,7 +192,7 @@ def _find_zeros(window: MeterWindow, net: Floats, read: Floats, scale: tuple[Flo
     base_kw = _find_base(net, dark, rules.idle_share)
     near_kw = np.minimum(rules.zero_share * base_kw, 0.2 * mean_kw)[:, None, None, None].astype(np.float32)
     touches = net < near_kw
-    below = keep_lasting(touches)
+    below = np.where(dark[:, :, None], keep_lasting(touches & dark[:, :, None]), keep_lasting(touches))
     exporting = np.zeros(net.shape, dtype=np.bool_)
     exporting[window.has_export] = net[window.has_export] < -near_kw[window.has_export]
     is_near = below & ~exporting
@@ -276,12 +278,17 @@ def _find_steps(load: Floats, mean_kw: Floats) -> _Steps:
 
     rise, rise_regularity = measure(_CHARGE_STEPS[_CHARGE_STEPS > 0])
     fall, fall_regularity = measure(_PEAK_STEPS)
+    known_days = (~np.isnan(load[..., NOON_SLOT])).sum(axis=2)
+
+    def keep_whole(values: Floats) -> Floats:
+        return np.where(known_days >= FEWEST_STEP_DAYS, values, np.nan)
+
     return _Steps(
-        rise=rise.max(axis=2),
-        rise_regularity=rise_regularity.max(axis=2),
-        fall=-fall.min(axis=2),
-        fall_regularity=-fall_regularity.min(axis=2),
-        deficit=_measure_deficit(load) / mean_kw[:, None],
+        rise=keep_whole(rise.max(axis=2)),
+        rise_regularity=keep_whole(rise_regularity.max(axis=2)),
+        fall=keep_whole(-fall.min(axis=2)),
+        fall_regularity=keep_whole(-fall_regularity.min(axis=2)),
+        deficit=keep_whole(_measure_deficit(load) / mean_kw[:, None]),
     )
 
 

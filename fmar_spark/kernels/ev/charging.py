@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
+from fmar_spark.kernels.ev.steps import Steps, describe_steps
 from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, describe_usage
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
@@ -22,12 +23,6 @@ BESIDE_FROM_LOG: Final = 0.16
 """Where the powers beside a power begin, log ratio."""
 BESIDE_TO_LOG: Final = 0.46
 """Where they end, log ratio."""
-NIGHT_FROM_HOUR: Final = 22
-"""Clock hour at which night begins."""
-NIGHT_TO_HOUR: Final = 6
-"""Clock hour at which night ends."""
-RISE_KW: Final = (2.5, 3.3, 4.5, 6.0, 9.0)
-"""Steps up that part chargers from what else a home switches on in a half-hour."""
 
 
 class EvSearch(NamedTuple):
@@ -90,8 +85,8 @@ class Charging(NamedTuple):
     """Share of the blocks' energy whose power lies within 5 % of the charger's: a heater's follows the voltage, a cooker's its rings."""
     prominence: Floats
     """Log of the hours of blocks at the charger's power over those that powers beside it lead to expect."""
-    rise_days: Floats
-    """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night, shape (meters, 2 x 5)."""
+    steps: Steps
+    """Steps up of any kind, sessions or not."""
     sessions: Blocks
 
 
@@ -119,7 +114,7 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
         choice.second_kw,
         choice.sharpness,
         choice.prominence,
-        _share_rise_days(grid, rises, seen),
+        describe_steps(grid, rises, seen),
         sessions,
     )
 
@@ -207,25 +202,6 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
         sharpness=sharpness.reshape(kinds, meters)[best, row],
         prominence=prominence.reshape(kinds, meters)[best, row],
     )
-
-
-def _share_rise_days(grid: SlotGrid, rises: Rises, seen: Bools) -> Floats:
-    """Share of read days with a step up of at least each of ``RISE_KW``, at any hour and then at night.
-
-    A session that is too short to fill a slot, or that runs beside something else, leaves no flat block, but its step is there.
-    """
-    meters, days = seen.shape
-    slot = grid.slot_of(rises.place) + 1
-    day = np.minimum(slot // grid.slots_per_day, days - 1)
-    hour = slot % grid.slots_per_day * grid.step_hours
-    at_night = (hour >= NIGHT_FROM_HOUR) | (hour < NIGHT_TO_HOUR)
-    read_days = np.maximum(seen.sum(axis=1), 1)
-    shares = []
-    for counted in (np.ones(slot.size, dtype=np.bool_), at_night):
-        highest = np.zeros(meters * days, dtype=np.float32)
-        np.maximum.at(highest, (grid.meter_of(rises.place) * days + day)[counted], rises.step_kw[counted])
-        shares += [(highest.reshape(meters, days) >= kw).sum(axis=1) / read_days for kw in RISE_KW]
-    return np.stack(shares, axis=1)
 
 
 def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.episodes import build_slot_grid
-from fmar_spark.kernels.ev.charging import RISE_KW, Charging, EvSearch, find_charging
+from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging
+from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
 from fmar_spark.kernels.usage_patterns import (
     contrast_seasons,
     describe_usage,
@@ -26,6 +27,7 @@ from fmar_spark.kernels.window import (
     Findings,
     Floats,
     Ints,
+    LocalCalendar,
     MeterWindow,
     Method,
     Sizes,
@@ -69,6 +71,12 @@ FEATURES: Final = (
     Feature("ev_end_sharpness", "share", "Sessions that end in the busiest slot: a timer, where energy does not decide the end."),
     *(Feature(f"ev_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more.") for kw in RISE_KW),
     *(Feature(f"ev_night_rise_days_{kw:g}kw", "share", f"Days seen with a step up of {kw:g} kW or more at night.") for kw in RISE_KW),
+    *(
+        Feature(f"ev_best_rise_days_{kw:g}kw", "share", f"Days of the best eight weeks with a step up of {kw:g} kW or more.")
+        for kw in BEST_KW
+    ),
+    Feature("ev_step_kw", "kW", "Size of step up, of 2.5 kW or more, that recurs most."),
+    Feature("ev_step_agreement", "share", "Steps up of 2.5 kW or more that have this size within 6 %: a charger has one, cooking many."),
 )
 METHOD: Final = Method(
     found="The power that recurs as flat blocks with sharp edges, and looks most like a charger's, is chosen first: long sessions at no "
@@ -86,6 +94,8 @@ HOUR_MINUTES: Final = 60
 """Step of the source from which a meter is examined hour by hour. Source: definition."""
 DAY_HOURS: Final = 24.0
 """Hours of a day. Source: definition."""
+SAMPLED_DAYS: Final = 10
+"""Of so many days one counts for the typical change from slot to slot."""
 MOST_DOUBT: Final = 0.5
 """Relative error of a power whose blocks look nothing like charging."""
 LIKELY: Final = 1.0
@@ -123,7 +133,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
     for slots_per_step, wanted in ((1, ~is_hourly), (2, is_hourly)):
         rows = np.flatnonzero(wanted)
         grid_kw = load_kw if rows.size == meters else load_kw[rows]
-        part = _examine_grid(grid_kw[:, :, ::slots_per_step], window.calendar.season, search)
+        part = _examine_grid(grid_kw[:, :, ::slots_per_step], window.calendar, search)
         for name, column in part.features.items():
             features[name][rows] = column
         daily[rows] = part.daily
@@ -141,14 +151,14 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
     )
 
 
-def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindings:
+def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) -> _GridFindings:
     """Findings of loads of shape (meters, days, 48) or, hourly, (meters, days, 24)."""
     days, slots_per_day = load_kw.shape[1:]
     step_hours = DAY_HOURS / slots_per_day
     grid = build_slot_grid(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
     day_kwh, hours = _sum_days(load_kw, step_hours)
     seen = hours >= search.fewest_hours_seen
-    typical_kw = _measure_typical_change(load_kw)
+    typical_kw = _measure_typical_change(load_kw, calendar.start_date)
     charging = find_charging(grid, typical_kw, seen, search)
     sessions = charging.sessions
     place = sessions.meter * days + sessions.start // slots_per_day
@@ -163,7 +173,7 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
         "ev_concentration": charging.concentration,
         "ev_visibility": charging.rated_kw / np.maximum(typical_kw, METER_STEP_KW),
         "ev_energy_share": pattern.kwh_per_day * seen.sum(axis=1) / np.where(used_kwh > 0, used_kwh, np.nan),
-        "ev_season_contrast": contrast_seasons(daily, season),
+        "ev_season_contrast": contrast_seasons(daily, calendar.season),
         "ev_day_share": pattern.day_share,
         "ev_active_day_share": pattern.active_day_share,
         "ev_kwh_per_day": pattern.kwh_per_day,
@@ -183,7 +193,10 @@ def _examine_grid(load_kw: Floats, season: Ints, search: EvSearch) -> _GridFindi
         "ev_energy_roughness": measure_roughness(daily),
         "ev_start_sharpness": measure_sharpness(sessions.meter, sessions.start, len(seen), slots_per_day),
         "ev_end_sharpness": measure_sharpness(sessions.meter, sessions.end, len(seen), slots_per_day),
-        **dict(zip(rises, charging.rise_days.T, strict=True)),
+        **dict(zip(rises, charging.steps.day_shares.T, strict=True)),
+        **dict(zip([f"ev_best_rise_days_{kw:g}kw" for kw in BEST_KW], charging.steps.best_day_shares.T, strict=True)),
+        "ev_step_kw": charging.steps.usual_kw,
+        "ev_step_agreement": charging.steps.agreement,
     }
     unseen: Bools = ~np.asarray(seen.any(axis=1))
     features = blank_columns(name_columns(FEATURES, columns), unseen)
@@ -203,9 +216,10 @@ def _sum_days(load_kw: Floats, step_hours: float) -> tuple[Floats, Floats]:
     return total * step_hours, read * step_hours
 
 
-def _measure_typical_change(load_kw: Floats) -> Floats:
-    """Median absolute change between neighbouring slots of every tenth day, shape (meters,); NaN where unread."""
-    change = np.abs(np.diff(load_kw[:, ::10], axis=2))
+def _measure_typical_change(load_kw: Floats, start_date: np.datetime64) -> Floats:
+    """Median absolute change between neighbouring slots of every tenth day of the calendar, shape (meters,); NaN where unread."""
+    first = -int(start_date.astype("datetime64[D]").astype(np.int64)) % SAMPLED_DAYS
+    change = np.abs(np.diff(load_kw[:, first::SAMPLED_DAYS], axis=2))
     meters, days, slots = change.shape
     if days == 0:
         return np.full(meters, np.nan)

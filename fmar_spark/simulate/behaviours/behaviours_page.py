@@ -3,7 +3,8 @@
 from typing import Final
 
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
-from fmar_spark.simulate.behaviours.catalogue import CATALOGUE, OFF_PEAK, Behaviour, Charging, WaterHeating
+from fmar_spark.simulate.behaviours.behaviour import OFF_PEAK, Absence, Behaviour, Charging, Cooling, How, WaterHeating
+from fmar_spark.simulate.behaviours.catalogue import CATALOGUE
 
 _SAYS: Final = """# Behaviours of the simulated fleet
 
@@ -13,8 +14,8 @@ the two differ.
 Shares are assumptions: how often a behaviour is drawn within its class or look-alike, not how common it is in Great Britain. "Elsewhere" is
 at businesses, of batteries at sites without generation. Off-peak hours and the share of nights come from the same ranges for a class and
 for its look-alikes, so that regularity alone never distinguishes them. Look-alikes of one behaviour each (hot tubs, electric
-showers, storage and direct heating, air conditioning, ovens, dryers, empty and second homes, loads that are off by day and others) stand
-in `fmar_spark/simulate/lookalikes.py` with their shares in `population.py`.
+showers, storage and direct heating, ovens, dryers, empty and second homes, homes with little standing load, loads that are off by day and
+others) stand in `fmar_spark/simulate/lookalikes.py` with their shares in `population.py`.
 
 `scripts/leave_behaviours_out.py` keeps each out of training in turn and says how it is then answered.
 """
@@ -39,7 +40,7 @@ def _write_row(behaviour: Behaviour) -> str:
     )
 
 
-def _write_ranges(how: Charging | WaterHeating | None) -> str:
+def _write_ranges(how: How | None) -> str:
     if isinstance(how, Charging):
         often = "one day a week" if how.is_weekly else f"{_write_range(how.nights, '.0%')} of days"
         power = ", ".join(f"{kw:g}" for kw in how.kw)
@@ -48,7 +49,19 @@ def _write_ranges(how: Charging | WaterHeating | None) -> str:
         starts = "off-peak start" if not how.starts else " and ".join(f"{_write_clock(a)} to {_write_clock(b)}" for a, b in how.starts)
         when = "thermostat" if how.is_thermostat else "surplus" if how.follows_surplus else starts
         return f"{_write_range(how.kw, 'g')} kW; {when}; {_write_range(how.hours, 'g')} h, spread {_write_range(how.spread, 'g')}"
+    if isinstance(how, Cooling):
+        if how.is_thermostat:
+            return f"{_write_range(how.kw, 'g')} kW; thermostat"
+        warm = f"days of {_write_range(how.warm_c, 'g')} C and more"
+        return f"{_write_range(how.kw, 'g')} kW; {_write_hours(how.starts)}; {_write_range(how.hours, 'g')} h, {warm}"
+    if isinstance(how, Absence):
+        left = f"{_write_range(how.left_share, '.0%')} of the load left, {_write_range(how.days, '.0%')} of days"
+        return f"leaves {_write_hours(how.leaves)}, returns {_write_hours(how.returns)}; {left}"
     return ""
+
+
+def _write_hours(slots: tuple[float, float]) -> str:
+    return f"{_write_clock(slots[0])} to {_write_clock(slots[1])}"
 
 
 def _write_range(ends: tuple[float, float], form: str) -> str:

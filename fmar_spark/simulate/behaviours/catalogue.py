@@ -5,114 +5,14 @@ Off-peak hours and the share of nights come from the same ranges for a class and
 distinguishes the two.
 """
 
-from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from fmar_spark.domain.assets import AssetClass
-
-TARIFF_TERMS: Final = "published terms of GB off-peak tariffs: fixed hours a night, by the local clock"
-SESSIONS: Final = "residential sessions of Sorensen and others, Data in Brief 2024: power, energy and starts"
-HAND: Final = "chosen by hand"
-REGULAR_NIGHTS: Final = (0.6, 1.0)
-"""Share of nights on which a timer or a tariff starts a load: the same for cars that charge every night and for water heaters."""
-
-
-class OffPeak(NamedTuple):
-    """Off-peak hours of a tariff by the local clock."""
-
-    start_slot: float
-    hours: float
-    share: float
-
-
-OFF_PEAK: Final = (
-    OffPeak(1.0, 5.0, 0.30),
-    OffPeak(1.0, 4.0, 0.12),
-    OffPeak(47.0, 6.0, 0.18),
-    OffPeak(0.0, 5.0, 0.12),
-    OffPeak(0.0, 7.0, 0.10),
-    OffPeak(1.0, 7.0, 0.10),
-    OffPeak(4.0, 4.0, 0.08),
-)
-"""00:30, 23:30, 00:00 and 02:00, four to seven hours; shares chosen by hand."""
-
-
-class Timing(StrEnum):
-    """When a car charges."""
-
-    OFF_PEAK = "off_peak"
-    """From the off-peak start."""
-    ON_ARRIVAL = "on_arrival"
-    PIECES = "pieces"
-    """In half-hours that a supplier chooses."""
-    SURPLUS = "surplus"
-    """From surplus generation."""
-    WORK = "work"
-    """By day, at a workplace."""
-
-
-class Charging(NamedTuple):
-    """How the cars of a home charge; ranges are (low, high) across homes."""
-
-    timing: Timing
-    kw: tuple[float, ...]
-    """Power at the wall; one is drawn."""
-    nights: tuple[float, float]
-    """Share of days with a session."""
-    energy_kwh: tuple[float, float]
-    """Usual energy of a session."""
-    energy_spread: tuple[float, float] = (0.2, 0.75)
-    """Standard deviation of its logarithm from day to day."""
-    arrives: tuple[float, float] | None = None
-    """Local slot at which it usually arrives; None = mostly in the late afternoon."""
-    most_again: float | None = None
-    """Second sessions of a day for each first one, at most; None = as the timing has it."""
-    cars: int = 1
-    is_steady: bool = False
-    """Plugged in by routine, whatever the week needs."""
-    is_weekly: bool = False
-    """One fixed day a week, in place of ``nights``."""
-
-
-class WaterHeating(NamedTuple):
-    """How a tank is heated by electricity; ranges are (low, high) across homes."""
-
-    kw: tuple[float, float]
-    starts: tuple[tuple[float, float], ...]
-    """Range of the local slot in which each run of a day begins; none = the off-peak start."""
-    hours: tuple[float, float]
-    spread: tuple[float, float]
-    """Of the logarithm of the time, from day to day."""
-    days: tuple[float, float] = REGULAR_NIGHTS
-    wobble_slots: tuple[float, ...] = (0.02, 0.1, 0.6)
-    """Scatter of the start within a home; one is drawn."""
-    is_thermostat: bool = False
-    """Runs whenever the tank has cooled, at no hour of its own."""
-    follows_surplus: bool = False
-    """Takes what generation would be exported."""
-
-
-class Behaviour(NamedTuple):
-    """One way to use a class, or one look-alike."""
-
-    name: str
-    subject: AssetClass | str
-    """The class, or the name of the look-alike."""
-    share: float
-    """Within the subject, at homes; of batteries at sites with generation."""
-    elsewhere: float
-    """The same at businesses; of batteries at sites without generation."""
-    doc: str
-    source: str
-    separates: str
-    """Evidence that separates it from what resembles it."""
-    how: Charging | WaterHeating | None = None
-    """Ranges; None where the simulator's module of the subject holds them."""
-
+from fmar_spark.simulate.behaviours.behaviour import HAND, REGULAR_NIGHTS, SESSIONS, TARIFF_TERMS, Behaviour, Charging, Timing
+from fmar_spark.simulate.behaviours.resembling import LOOKALIKES
 
 _STEADY: Final = "constant power above a heater's, energy and end that vary from night to night, summer nights as full as winter's"
 _CYCLE: Final = "what is charged comes back: load falls below what the site uses at other times"
-_HEAT: Final = "a heater's 2 to 3.4 kW, energy that is the same every night or follows the cold, and load that is missing nowhere"
 _COLD: Final = "load that follows the cold all day and night, in proportion"
 _EVENTS: Final = "drops with sharp edges on days that other meters share; in one home hardly any"
 
@@ -320,69 +220,7 @@ _ROOFS: Final = (
         "load that falls with the height and the season of the sun",
     ),
 )
-_WATER: Final = (
-    Behaviour(
-        "immersion_twice_daily",
-        "immersion",
-        0.34,
-        0.4,
-        "A timer in the morning and in the afternoon or evening.",
-        "BS EN 60335-2-73: 3 kW elements; timers chosen by hand",
-        _HEAT,
-        WaterHeating((2.7, 3.1), ((10.0, 17.0), (29.0, 39.0)), (0.3, 2.4), (0.05, 0.5), (0.75, 1.0)),
-    ),
-    Behaviour(
-        "immersion_off_peak",
-        "immersion",
-        0.24,
-        0.25,
-        "A 3 kW immersion heater at the off-peak start, all year.",
-        TARIFF_TERMS,
-        _HEAT,
-        WaterHeating((2.6, 3.1), (), (0.7, 3.0), (0.05, 0.4)),
-    ),
-    Behaviour(
-        "water_heating_3_6kw",
-        "immersion",
-        0.12,
-        0.0,
-        "Stronger water heating, twice a day: the best imitation of a car that was met in recorded homes.",
-        "a recorded home",
-        "two runs a day, all year, at hours of their own",
-        WaterHeating((3.3, 3.8), ((0.0, 16.0), (12.0, 40.0)), (0.4, 2.2), (0.1, 0.5), (0.75, 1.0)),
-    ),
-    Behaviour(
-        "immersion_thermostat",
-        "immersion",
-        0.12,
-        0.2,
-        "Left on: heats whenever the tank has cooled.",
-        HAND,
-        _HEAT,
-        WaterHeating((2.6, 3.1), (), (0.15, 0.8), (0.0, 0.0), is_thermostat=True),
-    ),
-    Behaviour(
-        "immersion_by_hand",
-        "immersion",
-        0.12,
-        0.15,
-        "Switched on when wanted.",
-        HAND,
-        "no hour of its own, runs of about one length",
-        WaterHeating((2.6, 3.1), ((8.0, 20.0), (30.0, 42.0)), (0.5, 2.0), (0.1, 0.4), (0.2, 0.5), (5.0,)),
-    ),
-    Behaviour(
-        "immersion_solar_divert",
-        "immersion",
-        0.06,
-        0.0,
-        "A diverter heats the tank from generation that would be exported; without generation it never runs.",
-        HAND,
-        "export held back around noon until the tank is hot; nights as without it",
-        WaterHeating((2.6, 3.1), (), (1.0, 3.0), (0.1, 0.4), follows_surplus=True),
-    ),
-)
-CATALOGUE: Final = (*_CARS, *_BATTERIES, *_HEAT_PUMPS, *_RESPONSE, *_ROOFS, *_WATER)
+CATALOGUE: Final = (*_CARS, *_BATTERIES, *_HEAT_PUMPS, *_RESPONSE, *_ROOFS, *LOOKALIKES)
 BY_NAME: Final = {behaviour.name: behaviour for behaviour in CATALOGUE}
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.simulate.behaviours.catalogue import OFF_PEAK, list_behaviours
+from fmar_spark.simulate.behaviours.behaviour import OFF_PEAK
+from fmar_spark.simulate.behaviours.catalogue import list_behaviours
 from fmar_spark.simulate.plan import Bools, Floats, Ints
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fmar_spark.domain.assets import AssetClass
-from fmar_spark.simulate.behaviours.catalogue import OFF_PEAK, list_behaviours, name_behaviours
+from fmar_spark.simulate.behaviours.behaviour import OFF_PEAK
+from fmar_spark.simulate.behaviours.catalogue import list_behaviours, name_behaviours
 from fmar_spark.simulate.behaviours.draws import (
     draw_behaviours,
     draw_between,
