@@ -32,14 +32,17 @@ CALIBRATION_SHARE, TEST_SHARE = 0.15, 0.10
 EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
     AssetClass.EV: {
         "ev_socket_2_3kw": 4,
-        "ev_off_peak_nightly_3_6kw": 5,
+        "ev_off_peak_nightly_3_6kw": 8,
         "ev_plug_in_hybrid": 2,
         "ev_by_day": 2,
-        "ev_smart_pieces": 5,
-        **dict.fromkeys((*name_behaviours("immersion"), "storage_heating", "hot_tub", *name_behaviours("air_conditioning")), 2),
+        "ev_smart_pieces": 8,
+        **dict.fromkeys((*name_behaviours("immersion"), "storage_heating", "hot_tub", "cooling_by_thermostat"), 2),
+        "cooling_in_the_evening": 8,
+        "cooling_at_night": 4,
     },
+    AssetClass.HEAT_PUMP: {"immersion_twice_daily": 3, "immersion_off_peak": 2},
     AssetClass.BATTERY: {"immersion_solar_divert": 3, **dict.fromkeys((*name_behaviours("hours_away"), "low_standing_load"), 2)},
-    AssetClass.SOLAR_PV: {"battery_arbitrage": 2},
+    AssetClass.SOLAR_PV: {"battery_arbitrage": 4},
 }
 """How often examples of a behaviour count while the trees of a class are fitted: ways of charging that look like a heater's, and
 look-alikes where the class is not there. Without it the many easy examples decide."""
@@ -48,7 +51,7 @@ look-alikes where the class is not there. Without it the many easy examples deci
 def main() -> int:
     """Write fmar_spark/learning/bundled and print the figures of the test meters."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--meters", type=int, default=28672, help="meters to simulate (default: 28672, ten minutes on two free cores)")
+    parser.add_argument("--meters", type=int, default=20480, help="meters to simulate (default: 20480, ten minutes on two free cores)")
     parser.add_argument("--views", type=int, default=3, help="circumstances in which each meter is seen (default: 3)")
     parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
     parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")

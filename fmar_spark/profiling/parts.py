@@ -13,6 +13,7 @@ from fmar_spark.engine.arrow_columns import Values, build_structs, group_by_mete
 from fmar_spark.kernels.changes import KINDS, Changes, History
 from fmar_spark.kernels.examination import Examination
 from fmar_spark.kernels.parameters import Capability, count_weeks, derive_availability, derive_capability
+from fmar_spark.kernels.sharing import share_load
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
 from fmar_spark.profiling.verdicts import Scorer, TierRules, name_tiers
 from fmar_spark.units import SLOT_MINUTES
@@ -91,10 +92,13 @@ def keep_present(history: History, is_present: Bools) -> History:
 
 
 def measure_assets(scored: Scored) -> dict[AssetClass, Measured]:
-    """Episodes, figures and sizes of every class."""
+    """Episodes, figures and sizes of every class; energies of classes that draw at once add up to no more than the load."""
+    kept = [_keep_events(scored, position) for position in range(len(ASSET_CLASSES))]
+    draws = [position for position, asset in enumerate(ASSET_CLASSES) if not ASSET_FACTS[asset].holds_back]
+    shared = dict(zip(draws, share_load([kept[position] for position in draws], scored.examination.load_kw), strict=True))
     measured = {}
     for position, asset in enumerate(ASSET_CLASSES):
-        events = _keep_events(scored, position)
+        events = shared.get(position, kept[position])
         figures = derive_capability(
             events,
             _site_power(scored, asset),
