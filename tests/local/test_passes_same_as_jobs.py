@@ -27,6 +27,8 @@ from fmar_spark.settings.overlays import load_settings
 from fmar_spark.steps import build_readings
 
 SETTINGS = load_settings("test", ["learning.source=bundled"])
+CAR_COMES = 40
+"""Day of the history on which the car comes: a change that both must date alike."""
 OF_THE_RUN = {"run_id", "version_id", "imported_at", "reported_at", "recorded_at", "quarantined_at"}
 """Columns that say when and by what run a row was written."""
 LAKE_TABLES = (
@@ -57,7 +59,7 @@ def jobs(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
     """The lake that the jobs make of the files."""
     folder = tmp_path_factory.mktemp("jobs")
     store = TableStore(spark, str(folder / "lake"))
-    run_jobs(store, write_files(folder), SETTINGS)
+    run_jobs(store, write_files(folder, CAR_COMES), SETTINGS)
     return store
 
 
@@ -65,7 +67,7 @@ def jobs(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
 def own_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lake that is made of the same files without Spark."""
     folder = tmp_path_factory.mktemp("own")
-    files = write_files(folder)
+    files = write_files(folder, CAR_COMES)
     fill_own_lake(folder / "lake", OwnFiles(**files), SETTINGS)
     return folder / "lake"
 
@@ -83,14 +85,14 @@ def sort_rows(rows: pa.Table, contract: TableContract) -> pd.DataFrame:
 
 
 def test_frames_hold_what_the_jobs_write(jobs: TableStore) -> None:
-    readings, weather = (pa.Table.from_pandas(frame) for frame in (build_rows(), build_weather()))
+    readings, weather = (pa.Table.from_pandas(frame) for frame in (build_rows(car_comes=CAR_COMES), build_weather()))
     found = fmar.characterise(readings, weather)
     for name, contract in TABLES.items():
         pd.testing.assert_frame_equal(sort_rows(getattr(found, name), contract), read_by_series(jobs, contract), check_exact=True)
 
 
 def test_predictions_are_those_of_the_job(jobs: TableStore) -> None:
-    readings, weather = (pa.Table.from_pandas(frame) for frame in (build_rows(), build_weather()))
+    readings, weather = (pa.Table.from_pandas(frame) for frame in (build_rows(car_comes=CAR_COMES), build_weather()))
     found = fmar.predict_baseline(readings, [LAST_DAY + timedelta(days=day) for day in range(-6, 2)], weather)
     wanted = read_by_series(jobs, BASELINE_PREDICTIONS)
     pd.testing.assert_frame_equal(sort_rows(found, BASELINE_PREDICTIONS), wanted, check_exact=True)

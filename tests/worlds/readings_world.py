@@ -29,15 +29,15 @@ LAST_DAY: Final = FIRST_DAY + timedelta(days=DAYS - 1)
 CAR, ROOF, PLAIN = "17 Elm Road", "roof", "plain"
 
 
-def build_readings(days: int = DAYS) -> pd.DataFrame:
-    """A home that charges a car at night, one with PV that exports, and one with neither; half-hours in UTC."""
+def build_readings(days: int = DAYS, car_comes: int = 0) -> pd.DataFrame:
+    """A home that charges a car in the evening, from one day on, one with PV that exports, and one with neither; half-hours in UTC."""
     rng = np.random.default_rng(7)
     at = pd.date_range(FIRST_DAY, periods=days * 48, freq="30min", tz="UTC")
     slot, day = np.arange(days * 48) % 48, np.arange(days * 48) // 48
     frames = []
     for name in (CAR, ROOF, PLAIN):
         load = 0.05 + rng.gamma(1.0, 0.04, days * 48) + rng.gamma(0.5, 0.5, days * 48) * ((slot >= 34) & (slot < 45) | (slot == 15))
-        load += charge_car(rng, days) if name == CAR else 0.0
+        load += charge_car(rng, days, car_comes) if name == CAR else 0.0
         sun = np.maximum(np.sin((slot - 15) / 18 * np.pi), 0) * (slot >= 15) * (slot < 33) * 1.6
         net = load - (sun * rng.beta(1.5, 1.5, days)[day] * rng.uniform(0.7, 1.0, days * 48) if name == ROOF else 0.0)
         taken, given = np.maximum(net, 0).round(3), np.maximum(-net, 0).round(3)
@@ -45,10 +45,10 @@ def build_readings(days: int = DAYS) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def charge_car(rng: np.random.Generator, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def charge_car(rng: np.random.Generator, days: int, comes: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """7.2 kW on most evenings, from about half past six, for as long as the day's driving took; kWh a half-hour."""
     kwh = np.zeros(days * 48)
-    for day in np.flatnonzero(rng.random(days - 1) < 0.55):
+    for day in comes + np.flatnonzero(rng.random(days - 1 - comes) < 0.55):
         first, energy = day * 48 + int(rng.normal(38, 2)), rng.uniform(6, 25)
         whole = int(energy // 3.6)
         kwh[first : first + whole] = 3.6
@@ -63,10 +63,10 @@ def build_weather(days: int = DAYS) -> pd.DataFrame:
     return pd.DataFrame({"timestamp_utc": at, "temp_c": 9 - 6 * np.sin(hour / (24 * 60)) + 3 * np.sin((hour % 24 - 9) / 24 * 2 * np.pi)})
 
 
-def write_files(folder: Path) -> dict[str, Path]:
+def write_files(folder: Path, car_comes: int = 0) -> dict[str, Path]:
     """CSV files: the readings, with a row that breaks a rule and one that contradicts another; their weather; and labels."""
     files = {name: folder / f"{name}.csv" for name in ("input", "weather", "labels")}
-    rows = build_readings()
+    rows = build_readings(car_comes=car_comes)
     rows = pd.concat([rows, rows.iloc[[5]].assign(kwh_import=9.0), rows.iloc[[6]].assign(kwh_import=-1.0)])
     rows.to_csv(files["input"], index=False)
     pd.DataFrame({"series_id": [CAR, ROOF, "elsewhere"], "has_ev": [1, 0, 1], "ev_kw": [7.2, None, 3.6]}).to_csv(
