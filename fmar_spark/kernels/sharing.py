@@ -54,9 +54,9 @@ def _lay_power(events: Events, wanted: Bools, place: Ints, shape: tuple[int, int
     row = place[events.meter[wanted]] * (slots + 1)
     power_kw = events.energy_kwh[wanted] / (HOURS_PER_SLOT * np.maximum(end - start, 1))
     edges = np.bincount(np.concatenate([row + start, row + end]), np.concatenate([power_kw, -power_kw]), meters * (slots + 1))
-    laid = np.cumsum(edges.reshape(meters, slots + 1), axis=1)[:, :slots]
-    laid[laid < np.finfo(np.float32).eps] = 0.0
-    return np.asarray(laid)
+    drawn_kw = np.cumsum(edges.reshape(meters, slots + 1), axis=1)[:, :slots]
+    drawn_kw[drawn_kw < np.finfo(np.float32).eps] = 0.0
+    return np.asarray(drawn_kw)
 
 
 def _reduce(events: Events, wanted: Bools, place: Ints, before: Floats) -> Events:
