@@ -176,9 +176,11 @@ class AreaPass:
         """p10, p50 and p90 of powers, (3, areas, ...), none above the same quantile of the sizes, (3, areas).
 
         Assets never give more together than their sizes, so neither does any quantile; both are estimates with errors of their own.
+        NaN, where a season was not seen, stays NaN.
         """
         found = _correct(find_quantiles(power), [one.power for one in self._errors_of(keys)])
-        return np.fmin(found, size.reshape(*size.shape, *(1,) * (found.ndim - size.ndim)))
+        most = size.reshape(*size.shape, *(1,) * (found.ndim - size.ndim))
+        return np.where(most < found, most, found)
 
     def find_size(self, installed: Cumulants, keys: pd.DataFrame) -> Floats:
         """p10, p50 and p90 of sizes, (3, areas)."""

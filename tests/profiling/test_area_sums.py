@@ -21,3 +21,11 @@ def test_no_quantile_of_power_is_above_the_same_quantile_of_the_sizes() -> None:
     assert found[:, 0, 0].round(1).tolist() == [74.4, 150.0, 500.0]
     assert found[:, 1, 0].round(1).tolist() == [74.4, 200.0, 502.5]
     assert (np.diff(found, axis=0) >= 0).all()
+
+
+def test_a_season_that_was_not_seen_has_no_power_whatever_the_sizes() -> None:
+    areas = AreaPass(Stamp("run", date(2026, 1, 31)), Rounding(5, 0.05), {}, ERRORS)
+    unseen = np.array([[100.0, np.nan]] * 2)
+    found = areas.find_power(Cumulants(unseen, unseen * 4, unseen * 0), KEYS, np.full((3, 2), 90.0))
+    assert np.isfinite(found[:, :, 0]).all()
+    assert np.isnan(found[:, :, 1]).all()
