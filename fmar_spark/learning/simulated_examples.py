@@ -131,7 +131,7 @@ def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Exam
     sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
     window = assemble_window(readings, weather, sites, first_date, clock.LONDON, find_holidays(clock.LONDON))
     description = describe_window(window, MIN_DAYS, MAX_MISSING_SHARE)
-    labels, present, true_sizes = _read_truth(fleet, rows, seen.start, seen.stop)
+    labels, present, true_sizes = read_truth(fleet, rows, seen.start, seen.stop)
     examples = Examples(
         meter_id=[fleet.mpan_id[row] for row in rows],
         features=description.features,
@@ -148,7 +148,7 @@ def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Exam
     return take_examples(examples, description.kept)
 
 
-def _read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[Floats, Floats, Floats]:
+def read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[Floats, Floats, Floats]:
     """Labels, presence at the end, and sizes; (rows, classes) twice and (rows, classes, sizes)."""
     place = np.full(len(fleet.mpan_id), -1)
     place[rows] = np.arange(len(rows))

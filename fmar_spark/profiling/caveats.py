@@ -5,13 +5,16 @@ from typing import Final
 
 import numpy as np
 
-from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.window import Bools, Findings, Floats
 from fmar_spark.profiling.verdicts import HALF, TierRules
 
 LEAST_STEP: Final = 1e-3
 """How far below a bound such an answer stays at least."""
+ARRAY_RULED_OUT: Final = 0.2
+"""Probability of an array up to which what hides behind arrays may be denied in the high tier. Source: on the windows that
+``AssetFacts.denied_up_to`` names; with both bounds 16 windows of self-use batteries are denied in that tier instead of 164."""
 CAR_STEPS: Final = "ev_rise_days_6kw"
 """Evidence of steps that a car may have made, whatever else is said of it."""
 CAR_STEP_SHARE: Final = 0.1
@@ -29,7 +32,8 @@ meters without weather it takes 9 of 218 arrays found and 9 of 10 reported wrong
 def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], rules: TierRules) -> Floats:
     """The probabilities, kept out of the high tier where the evidence does not bear it.
 
-    Either way where more than half of a class's evidence is missing; a denied car where steps of a car's size recur, whatever made them. An
+    Either way where more than half of a class's evidence is missing; where the class or a look-alike has ways of use that such an answer is
+    often wrong about; a denied car where steps of a car's size recur, whatever made them; a denied battery where there may be an array. An
     array is not reported on less than the high tier where nothing but low load by day speaks for it: homes with nobody in have that too.
 
     Args:
@@ -39,12 +43,17 @@ def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], ru
     """
     missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
     reach = rules.high - LEAST_STEP
-    tempered = np.where(missing > HALF, np.clip(probability, 1.0 - reach, reach), probability)
+    array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
+    facts = [ASSET_FACTS[asset] for asset in ASSET_CLASSES]
+    is_hidden = np.array([fact.hides_behind_pv for fact in facts]) & (probability[:, [array]] > ARRAY_RULED_OUT)
+    denied_up_to = np.where(is_hidden, 0.0, [fact.denied_up_to for fact in facts])
+    found_from = np.array([fact.found_from for fact in facts])
+    is_capped = (missing > HALF) | np.where(probability < HALF, probability > denied_up_to, probability < found_from)
+    tempered = np.where(is_capped, np.clip(probability, 1.0 - reach, reach), probability)
     steps = findings[AssetClass.EV].features.get(CAR_STEPS)
     if steps is not None:
         car = ASSET_CLASSES.index(AssetClass.EV)
         tempered[:, car] = np.where(steps >= CAR_STEP_SHARE, np.maximum(tempered[:, car], 1.0 - reach), tempered[:, car])
-    array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
     is_bare = _is_low_load_alone(findings[AssetClass.SOLAR_PV].features) & (tempered[:, array] < rules.high)
     tempered[:, array] = np.where(is_bare, np.minimum(tempered[:, array], PRESENT_FROM - LEAST_STEP), tempered[:, array])
     return tempered
