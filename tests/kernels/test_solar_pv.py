@@ -60,11 +60,18 @@ def test_an_array_s_first_day_of_export_starts_its_marks(lay_window: WindowMaker
     assert np.nanmin(daily[120:300]) > 0
 
 
-def test_without_export_and_without_a_measured_sky_no_day_is_marked(lay_window: WindowMaker) -> None:
+def test_without_export_and_without_a_measured_sky_hours_of_no_import_mark_the_days(lay_window: WindowMaker) -> None:
     window = flat_array(lay_window, 4.0)
+    window.import_kw[:, :120] = 0.4
     found = examine(lay_window(window.import_kw))
-    assert np.isnan(found.findings.daily).all()
+    assert np.nanmax(found.findings.daily[0, :120]) == 0
+    assert np.nanmin(found.findings.daily[0, 120:300]) > 0.8
     assert found.findings.sizes.spread[0] > 0.7
+
+
+def test_a_site_whose_import_never_comes_down_has_no_mark_without_a_measured_sky(lay_window: WindowMaker) -> None:
+    window = flat_array(lay_window, 0.2)
+    assert np.isnan(examine(lay_window(window.import_kw)).findings.daily).all()
 
 
 def test_simulated_roofs_are_sized_from_export_and_found_from_import_alone(see_fleet: FleetMaker) -> None:

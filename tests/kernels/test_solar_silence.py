@@ -64,6 +64,14 @@ def test_a_brighter_month_would_have_exported_at_least_as_often() -> None:
     assert listen(export_from(4 * BLOCK_DAYS), noon).absent[0, :100].all()
 
 
+def test_a_winter_that_is_silent_at_both_ends_is_no_time_without_an_array() -> None:
+    noon = 0.5 - 0.4 * np.cos(2 * np.pi * (np.arange(BLOCKS) + 0.5) / BLOCKS)[None]
+    silent_at_both_ends = listen(export_from(3 * BLOCK_DAYS, to=10 * BLOCK_DAYS), noon)
+    assert not silent_at_both_ends.absent[0, : 3 * BLOCK_DAYS].any()
+    silent_before = listen(export_from(3 * BLOCK_DAYS), noon)
+    assert silent_before.absent[0, : 3 * BLOCK_DAYS - 2].all()
+
+
 def test_unread_days_are_no_silence() -> None:
     out = export_from(100)
     read = np.ones_like(out)

@@ -19,6 +19,7 @@ from fmar_spark.kernels.solar.fit import (
     to_hours,
     trace_planes,
 )
+from fmar_spark.kernels.solar.lows import mark_lows
 from fmar_spark.kernels.solar.output import Output, Sky, estimate_output, find_spells, mark_days, mark_exports
 from fmar_spark.kernels.solar.sizing import Evidence, size_fits
 from fmar_spark.kernels.sun import align_sky
@@ -62,8 +63,10 @@ METHOD: Final = Method(
     sized="The array is fitted to the envelope of the export, else to the measured sky (made up for what clipping at zero hides), else to "
     "the season, over mixes of two planes. `rated_kw` (AC, export) is the highest output seen, cloud edges aside, or the fit under a clear "
     "sky without an export register; `peak_kwp` is the fit at 1 kW/m² over `sizing.pv_performance_ratio`.",
-    dated="The daily mark is each day's own scale of the array, by how far sunny hours lie below dark ones against the weeks around. With "
-    "an export register the first and the last day of export bound it, where a silence is too long to be chance.",
+    dated="Without an export register the daily mark is how far sunny hours come down to zero import, against the base load of the dark "
+    "hours; where none do, and with an export register, it is each day's own scale of the array, by how far sunny hours lie below dark "
+    "ones against the weeks around. With an export register the first and the last day of export bound it, where a silence is too long "
+    "to be chance.",
 )
 
 _PART_METERS: Final = 64
@@ -180,6 +183,9 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     own = ArrayFit(*(column[window.has_export] for column in fit))
     is_read: Bools = ~np.all(np.isnan(net[window.has_export]), axis=3)
     daily[window.has_export] = mark_exports(daily[window.has_export], exports, is_read, mine, own)
+    bare = ~window.has_export
+    rest = Blocks(*(column[bare] for column in blocks))
+    daily[bare] = mark_lows(daily[bare], net[bare], skies.likely[window.area[bare]], rest)
     findings = Findings(
         features=features,
         daily=daily[:, :days],

@@ -27,8 +27,9 @@ class Silence(NamedTuple):
 def find_silence(is_out: Bools, is_read: Bools, noon: Floats) -> Silence:
     """Find the days before an array came and after it went.
 
-    Between its first and last day of export a site shows how often it exports under a sky as bright. Where that many days before
-    the first (after the last) were silent that ``_MISSED_EXPORTS`` were to be expected of them, the array had not come (had gone).
+    From its first day of export on a site shows how often it exports under a sky as bright: where that many days before the first were
+    silent that ``_MISSED_EXPORTS`` were to be expected of them, the array had not come. The same holds backwards of the days after the
+    last. A winter that is silent at either end thereby says that this site is silent in winter.
 
     Args:
         is_out: days with export, shape (meters, blocks, 28).
@@ -44,8 +45,10 @@ def find_silence(is_out: Bools, is_read: Bools, noon: Floats) -> Silence:
     first = np.where(out.any(axis=1), out.argmax(axis=1), 0)[:, None]
     last = np.where(out.any(axis=1), days - 1 - out[:, ::-1].argmax(axis=1), days - 1)[:, None]
     stands = (day >= first) & (day <= last)
-    expected = np.repeat(_expect_exports(is_out, is_read & stands.reshape(is_read.shape), noon), BLOCK_DAYS, axis=1) * read
-    before, after = np.where(day < first, expected, 0.0), np.where(day > last, expected, 0.0)
+    before, after = (
+        np.where(side, 0.0, np.repeat(_expect_exports(is_out, is_read & side.reshape(is_read.shape), noon), BLOCK_DAYS, axis=1) * read)
+        for side in (day >= first, day <= last)
+    )
     missed = np.where(day < first, before[:, ::-1].cumsum(axis=1)[:, ::-1], after.cumsum(axis=1))
     is_bounded = np.where(day < first, before.sum(axis=1, keepdims=True), after.sum(axis=1, keepdims=True)) >= _MISSED_EXPORTS
     silent = ~stands & is_bounded
