@@ -22,7 +22,8 @@ def mark(lay_window: WindowMaker, load_kw: Floats, scale_kw: float, first: int =
     window = lay_window(np.maximum(load_kw[None] - scale_kw * clear * stands, 0.0).astype(np.float32))
     net, sky = to_blocks(to_hours(window.import_kw)), to_blocks(to_hours(clear))
     blocks = describe_blocks(net, sky, sky, find_weekends(window))
-    return mark_lows(np.full((1, DAYS), np.nan), net, sky, blocks)[0]
+    marks: Floats = mark_lows(np.full((1, DAYS), np.nan), net, sky, blocks)[0]
+    return marks
 
 
 def test_an_array_that_comes_is_marked_from_its_first_day(lay_window: WindowMaker) -> None:

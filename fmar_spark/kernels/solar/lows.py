@@ -52,7 +52,8 @@ def mark_lows(daily: Floats, net: Floats, sky: Floats, blocks: Blocks) -> Floats
     lit = np.einsum("mbdh,mbh->mbd", sky, sunny)
     depth = np.where((share >= _LEAST_READ) & (lit >= _LEAST_SUN), depth, np.nan).reshape(daily.shape)
     best = -np.sort(-np.nan_to_num(depth), axis=1)[:, :_SHOWN_DAYS].mean(axis=1)
-    return np.where(best[:, None] > _SHOWN, depth, daily)
+    marks: Floats = np.where(best[:, None] > _SHOWN, depth, daily)
+    return marks
 
 
 def _find_base(net: Floats, blocks: Blocks) -> Floats:
@@ -65,4 +66,5 @@ def _find_base(net: Floats, blocks: Blocks) -> Floats:
     row = np.arange(len(known))
     usual, highest = (np.nan_to_num(known[row, np.maximum(place, 0)])[:, None] for place in ((count - 1) // 2, count - 1))
     base_kw = np.maximum(np.fmax(base_kw, _LEAST_BASE * usual), 1e-3)
-    return np.where(base_kw < _COVERED * highest, _BEHIND_BATTERY * highest, base_kw)
+    held: Floats = np.where(base_kw < _COVERED * highest, _BEHIND_BATTERY * highest, base_kw)
+    return held
