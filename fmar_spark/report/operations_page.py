@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Final
 
+from fmar_spark.domain.figures import write_number
 from fmar_spark.domain.measures import LIMIT, LIMITED, MEASURE_OF_NAME, MEASURES, Measured, MeasureKind, is_beyond
 
 FOLDER: Final = "_operations"
@@ -93,10 +94,10 @@ def _order(values: Sequence[Measured], limits: Mapping[str, float]) -> list[Meas
 def _render_row(kind: MeasureKind, one: Measured, limits: Mapping[str, float], *, named: bool) -> str:
     limit = limits[kind.limit] if kind.limit else None
     mark = "number warn" if _exceeds(kind, one.value, limits) else "number"
-    bound = "" if limit is None else f"{'at least' if kind.is_floor else 'at most'} {_write(limit)}"
+    bound = "" if limit is None else f"{'at least' if kind.is_floor else 'at most'} {write_number(limit)}"
     cells = [f"<td>{html.escape(kind.name.replace('_', ' '))}</td>"] if named else []
     cells.append(f"<td>{html.escape(', '.join(one.labels))}</td>")
-    cells.append(f"<td class='{mark}'>{_write(one.value)} {html.escape(kind.value_unit)}</td><td class='number soft'>{bound}</td>")
+    cells.append(f"<td class='{mark}'>{write_number(one.value)} {html.escape(kind.value_unit)}</td><td class='number soft'>{bound}</td>")
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -107,7 +108,3 @@ def _render_table(heads: Sequence[str], rows: Sequence[str]) -> str:
 
 def _exceeds(kind: MeasureKind, value: float, limits: Mapping[str, float]) -> bool:
     return bool(kind.limit) and is_beyond(kind, value, limits[kind.limit])
-
-
-def _write(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == round(value) else f"{value:.3g}"
