@@ -18,6 +18,16 @@ KINDS: Final = ("appeared", "upgraded", "reduced", "removed")
 """What the kind codes mean, by position: the values of ``domain.words.ChangeKind``."""
 YEAR_DAYS: Final = 365
 """Distance of the days that a quiet spell is compared with. Source: definition."""
+REACH_MARK: Final = 0.7
+"""A quiet mark counts from this share of the usual one. Source: dates of cars that came to simulated homes; with 0.5 or 0.35 fewer hold."""
+REACH_MARKS: Final = 3
+"""Fewest such marks that say that the asset was there already. Source: chosen by hand."""
+REACH_RATIO: Final = 4.0
+"""How much more frequent they must be than before. Source: chosen by hand."""
+REACH_SHARE: Final = 0.1
+"""Least frequency of them, over that of the usual days. Source: chosen by hand."""
+REACH_EVIDENCE: Final = 6.0
+"""Least gain in log likelihood of two frequencies over one. Source: as ``REACH_MARK``; with 4 or 8 as many or fewer."""
 
 
 class ChangeRules(NamedTuple):
@@ -106,6 +116,8 @@ class _Spell(NamedTuple):
     last: int
     is_on: bool
     level: float
+    steady_from: int = 0
+    """First day of its usual use, where the days before it were quieter: the change before the spell is dated without what follows."""
 
 
 _Row = tuple[float, ...]
@@ -173,6 +185,8 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     if not on_level > 0:
         return [], _UNKNOWN
     spells = _settle_states(runs, mark, rules, on_level)
+    if rules.is_sparse:
+        spells = _reach_back(spells, mark)
     spells = [part for spell in spells for part in (_cut_sizes(spell, mark, rules) if spell.is_on else [spell._replace(level=0.0)])]
     rows: list[_Row] = []
     for before, after in pairwise(spells):
@@ -218,6 +232,40 @@ def _settle_states(runs: list[_Spell], mark: _Mark, rules: ChangeRules, on_level
     return _join([spell._replace(is_on=spell.is_on and spell.last - spell.first >= rules.min_on_days) for spell in spells], mark)
 
 
+def _reach_back(spells: list[_Spell], mark: _Mark) -> list[_Spell]:
+    """The spells, with the first on spell begun where use began: a new car is driven little at first, or its driver is away.
+
+    Among the off days before it the marks as strong as half the usual one are counted: where they are much more frequent from one of them
+    on than before it, beyond chance, the asset was there from that mark on.
+    """
+    if len(spells) < 2 or spells[0].is_on:
+        return spells
+    off, on = spells[:2]
+    shown = mark.value[on.first : on.last]
+    usual = find_quantiles(shown[shown > 0], (0.5,))[0]
+    loud = mark.value[: off.last] > REACH_MARK * usual
+    place = np.flatnonzero(loud)
+    if place.size < REACH_MARKS:
+        return spells
+    earlier, later = np.arange(place.size), place.size - np.arange(place.size)
+    before, after = np.maximum(earlier / np.maximum(place, 1), 1 / off.last), later / (off.last - place)
+    gain = _log_chance(earlier, place) + _log_chance(later, off.last - place) - _log_chance(place.size, off.last)
+    on_rate = float((shown > REACH_MARK * usual).mean())
+    allowed = (later >= REACH_MARKS) & (after >= REACH_RATIO * before) & (after >= REACH_SHARE * on_rate)
+    gain = np.where(allowed, gain, -np.inf)
+    best = int(np.argmax(gain))
+    if gain[best] < REACH_EVIDENCE:
+        return spells
+    first = int(place[best])
+    return [off._replace(last=first), on._replace(first=first, steady_from=on.first), *spells[2:]]
+
+
+def _log_chance(hits: Ints | int, days: Ints | int) -> Series:
+    """Highest log likelihood of so many marks on so many days."""
+    share = np.clip(np.asarray(hits) / np.maximum(days, 1), 1e-9, 1 - 1e-9)
+    return np.asarray(hits * np.log(share) + (days - hits) * np.log(1 - share))
+
+
 def _is_off_for_the_season(spell: _Spell, mark: _Mark, rules: ChangeRules, on_level: float) -> bool:
     """Whether the same days of the other year were clearly louder; with no such days, whether the spell is dead quiet."""
     by_day = np.full(int(mark.day[-1]) + 2 * YEAR_DAYS + 1, np.nan)
@@ -257,12 +305,13 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
         bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
     levels = [find_quantiles(size[first:last], (0.5,))[0] for first, last in pairwise(bounds)]
     edges = [spell.first, *(int(kept[bound]) for bound in bounds[1:-1]), spell.last]
-    return [_Spell(first, last, True, level) for (first, last), level in zip(pairwise(edges), levels, strict=True)]
+    parts = [_Spell(first, last, True, level) for (first, last), level in zip(pairwise(edges), levels, strict=True)]
+    return [parts[0]._replace(steady_from=spell.steady_from), *parts[1:]]
 
 
 def _date_change(before: _Spell, after: _Spell, mark: _Mark) -> DatedBreak:
     """Date the change between two neighbouring spells: on to on by size, else by the mark."""
-    index = np.arange(before.first, after.last)
+    index = np.arange(before.first, after.steady_from or after.last)
     if not (before.is_on and after.is_on):
         return date_break(mark.value[index], mark.day[index], after.first - before.first)
     index = index[mark.size[index] > 0]

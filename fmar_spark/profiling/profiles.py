@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.battery.cycles import StorageRules
 from fmar_spark.kernels.battery.detector import BatteryRules
-from fmar_spark.kernels.dating import date_asset, find_shown_removals, presence_evidence
+from fmar_spark.kernels.dating import date_asset, find_shown_removals, presence_evidence, weigh_removals
 from fmar_spark.kernels.examination import Examination, SizingRules, examine_meters
 from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
@@ -147,8 +147,10 @@ class ProfilePass:
         for position, asset in enumerate(ASSET_CLASSES):
             history = date_asset(examination.findings[asset], asset, reported[:, position])
             still = self.scorer.predict_present(asset, raw[:, position], presence_evidence(history))
-            if ASSET_FACTS[asset].is_seasonal:
-                daily = examination.findings[asset].daily
+            daily = examination.findings[asset].daily
+            if asset is AssetClass.EV:
+                still = weigh_removals(history, daily, still)
+            elif ASSET_FACTS[asset].is_seasonal:
                 still = np.where(find_shown_removals(history, daily, asset, group.window.calendar.season), still, raw[:, position])
             present[:, position] = np.where(characterised[:, position], still, np.nan)
             histories[asset] = keep_present(history, np.nan_to_num(present[:, position]) >= PRESENT_FROM)

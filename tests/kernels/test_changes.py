@@ -75,6 +75,23 @@ def test_the_days_since_the_last_weekly_charge_say_nothing_of_its_level(is_spars
     assert found.presence.relative_level[0] > 0.9
 
 
+def test_a_car_that_is_driven_little_at_first_came_with_its_first_charges() -> None:
+    day = np.arange(DAYS)
+    seldom = (day % 9 == 0) & (day >= 150) & (day < 250)
+    mark = np.where(seldom | ((day >= 250) & (day % 3 != 1)), 12.0, 0.0)[None]
+    found = find_changes(mark, ONE, rules=ChangeRules(is_sparse=True)).changes
+    assert found.kind.tolist() == [APPEARED]
+    assert abs(int(found.day[0]) - 153) <= 7
+
+
+def test_stray_marks_long_before_a_car_are_not_its_first_charges() -> None:
+    day = np.arange(DAYS)
+    mark = np.where((day % 70 == 20) | ((day >= 250) & (day % 3 != 1)), 12.0, 0.0)[None]
+    found = find_changes(mark, ONE, rules=ChangeRules(is_sparse=True)).changes
+    assert found.kind.tolist() == [APPEARED]
+    assert abs(int(found.day[0]) - 250) <= 7
+
+
 def test_three_weeks_of_holiday_are_no_removal() -> None:
     mark = charging(np.random.default_rng(2), 0.5)
     mark[0, 200:221] = 0.0

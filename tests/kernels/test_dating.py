@@ -8,7 +8,15 @@ import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.kernels.changes import REMOVED, UPGRADED, Changes, History, Presence
-from fmar_spark.kernels.dating import NEVER_CHANGED_DAYS, PRESENCE_EVIDENCE, date_asset, find_shown_removals, presence_evidence
+from fmar_spark.kernels.dating import (
+    GONE_AFTER_ALL,
+    NEVER_CHANGED_DAYS,
+    PRESENCE_EVIDENCE,
+    date_asset,
+    find_shown_removals,
+    presence_evidence,
+    weigh_removals,
+)
 from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.window import Events, Findings, Floats, no_events, unknown_sizes
 
@@ -121,3 +129,33 @@ def test_silence_is_a_removal_only_in_seasons_that_would_show_the_class(asset: A
     assert find_shown_removals(history, daily, asset, season[ends]).tolist() == [is_shown]
     daily[~present] = np.nan
     assert find_shown_removals(history, daily, asset, season[ends]).tolist() == [False]
+
+
+def weigh(daily: Floats, present: float) -> float:
+    """The probability that a car with these marks is there at the end."""
+    history = date_asset(findings_of(daily), AssetClass.EV, np.array([True]))
+    return float(weigh_removals(history, daily, np.array([present]))[0])
+
+
+def test_a_car_that_stops_out_of_full_use_is_gone_whatever_its_probability() -> None:
+    daily = regular_use()
+    daily[:, 600:] = 0.0
+    assert weigh(daily, 0.65) == GONE_AFTER_ALL
+    assert weigh(daily, 0.1) == 0.1
+
+
+def test_a_car_that_is_charged_less_is_still_there() -> None:
+    daily = regular_use()
+    daily[:, 600:] *= 0.12
+    assert weigh(daily, 0.3) == 0.5
+
+
+def test_a_holiday_takes_no_car_away() -> None:
+    daily = regular_use()
+    daily[:, 400:421] = 0.0
+    daily[:, DAYS - 25 :] = 0.0
+    assert weigh(daily, 0.8) == 0.8
+
+
+def test_without_a_removal_the_probability_stays() -> None:
+    assert weigh(regular_use(), 0.3) == 0.3

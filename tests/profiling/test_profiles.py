@@ -24,7 +24,7 @@ from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.profiling.windows import empty_weather
 from fmar_spark.settings.sections import Settings
 
-SHORT, HOLIDAY = "short", "holiday"
+SHORT, HOLIDAY, FADED = "short", "holiday", "faded"
 LAST_DAY = FIRST_DAY + timedelta(days=DAYS - 1)
 TIERS = {None: -1, Tier.LOW.value: 0, Tier.MEDIUM.value: 1, Tier.HIGH.value: 2}
 
@@ -55,13 +55,17 @@ class SureScorer:
 
 @pytest.fixture(scope="module")
 def meter_days() -> pa.Table:
-    """The meters of the world, one of them with a month of history only, and one whose car rests for the last two months."""
+    """The meters of the world, one of them with a month of history only, one whose car rests for the last two months, and one
+    whose car is charged on one day in eight from then on."""
     rows = build_readings()
     short = rows[rows["series_id"] == PLAIN].head(30 * 48).assign(series_id=SHORT)
     resting = rows[rows["series_id"] == CAR].assign(series_id=HOLIDAY).reset_index(drop=True)
     resting.loc[70 * 48 :, "kwh_import"] = resting.loc[70 * 48 :, "kwh_import"].clip(upper=0.4)
+    own = rows[rows["series_id"] == CAR].assign(series_id=FADED).reset_index(drop=True)
+    rests = (own.index >= 70 * 48) & (own.index // 48 % 8 != 0)
+    faded = own.assign(kwh_import=own["kwh_import"].where(~rests, own["kwh_import"].clip(upper=0.4)))
     days = pa.concat_tables(
-        import_table(pa.Table.from_pandas(frame, preserve_index=False), ReadingRules()).days for frame in (rows, short, resting)
+        import_table(pa.Table.from_pandas(frame, preserve_index=False), ReadingRules()).days for frame in (rows, short, resting, faded)
     )
     names = pc.unique(days["series_id"])
     meters = pa.table(
@@ -96,7 +100,7 @@ def of_class(rows: list[dict[str, Any]], asset: str) -> list[dict[str, Any]]:
 
 
 def test_every_meter_has_one_profile_and_an_answer_for_each_class(profiles: dict[str, dict[str, Any]]) -> None:
-    assert set(profiles) == {CAR, ROOF, PLAIN, SHORT, HOLIDAY}
+    assert set(profiles) == {CAR, ROOF, PLAIN, SHORT, HOLIDAY, FADED}
     for row in profiles.values():
         assert [one["asset_class"] for one in row["detections"]] == [asset.value for asset in ASSET_CLASSES]
         assert len(row["features"]) == len(FEATURES)
@@ -166,17 +170,16 @@ def test_a_matrix_holds_a_week_of_half_hours_for_each_season_read(profiles: dict
         assert max(powers) == pytest.approx(7.2, rel=0.05)
 
 
-def test_an_asset_that_is_there_was_not_removed_last_and_one_that_is_gone_was(meter_days: pa.Table) -> None:
-    own = meter_days.filter(pc.equal(meter_days["mpan_id"], HOLIDAY))
-    gone = run_pass(own, SureScorer(still_there=0.1))[HOLIDAY]
+def test_a_car_that_stops_was_removed_and_one_that_is_charged_less_is_still_there(meter_days: pa.Table) -> None:
+    gone, there = (run_pass(meter_days.filter(pc.equal(meter_days["mpan_id"], name)), SureScorer(0.3))[name] for name in (HOLIDAY, FADED))
     (answer,) = of_class(gone["detections"], "ev")
     (removal,) = of_class(gone["changes"], "ev")
+    assert not answer["is_present"]
     assert removal["kind"] == "removed"
     assert answer["removed_date"] == removal["changed_date"]
     assert abs((removal["changed_date"] - FIRST_DAY).days - 70) < 12
     assert removal["kw_before"] == pytest.approx(7.2, rel=0.05)
     assert removal["kw_after"] == 0.0
-    there = run_pass(own, SureScorer(still_there=0.9))[HOLIDAY]
     (answer,) = of_class(there["detections"], "ev")
     assert answer["is_present"]
     assert answer["removed_date"] is None

@@ -87,7 +87,8 @@ METHOD: Final = Method(
     sized="`rated_kw` is the mean power of the sessions, each weighted by the square of its hours (four at most). The interval widens with "
     "their scatter, with few sessions, and where the blocks look little like charging.",
     dated="The daily mark is the energy of the sessions that start on the day. The days before the first "
-    "session, and those after the last, are runs of their own. An upgrade is read from each day's strongest session.",
+    "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car. It is "
+    "gone where charging stops out of full use and next to nothing follows. An upgrade is read from each day's strongest session.",
 )
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60
