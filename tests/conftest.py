@@ -23,6 +23,8 @@ os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:Reserved
 With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time."""
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores."""
+GARBAGE_THRESHOLDS = (100_000, 50, 100)
+"""New objects before Python looks for garbage among them, and how often it then looks among older ones."""
 TINY_PLANS = {
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.adaptive.enabled": "false",
@@ -57,11 +59,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: group_of(item.nodeid) not in slow)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """What is imported stays: to look through it for garbage while more is imported takes a third of that time."""
+    gc.disable()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
-    """What was imported by now stays: to look through it for garbage again and again took a fifth of all processor time."""
-    gc.collect()
+    """What was imported by now is never looked through again, which took a fifth of all processor time; the rest more seldom, a tenth."""
     gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

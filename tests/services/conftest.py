@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -24,6 +25,27 @@ from register_world import (
 )
 
 from fmar_spark.services.register.database import RegisterDatabase, migrate
+
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2**30
+
+
+@pytest.fixture(scope="session")
+def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory, where there is room: no test cuts the power, and SQLite waits for a disk at each of some ten thousand commits."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        yield tmp_path_factory.mktemp("quick")
+        return
+    with tempfile.TemporaryDirectory(prefix="fmar_tests.", dir=MEMORY) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def tmp_path(quick_folder: Path) -> Iterator[Path]:
+    """A folder of the test's own, in memory."""
+    folder = Path(tempfile.mkdtemp(dir=quick_folder))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +95,9 @@ def postgres_parties(postgres_register: str, postgres_owner: psycopg.Connection)
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_file(quick_folder: Path) -> Path:
     """A migrated SQLite file that others are copied from."""
-    path = tmp_path_factory.mktemp("template") / "register.db"
+    path = quick_folder / "template.db"
     with closing(RegisterDatabase(settings_of(f"sqlite:///{path}"))) as database:
         migrate(database)
     return path

@@ -62,8 +62,9 @@ class Live(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("live")
+def live(quick_folder: Path) -> Iterator[Live]:
+    folder = quick_folder / "live"
+    folder.mkdir()
     make_keys(folder)
     issuer = load_issuer(folder)
     write_pair(folder, "expired", *make_certificate("FMAR trial latecomer", issuer, datetime.now(UTC) - timedelta(days=60)))

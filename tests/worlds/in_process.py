@@ -1,4 +1,7 @@
-"""A client whose requests run in the test's own thread: a test that asks one thing at a time waits for no other thread."""
+"""A client whose requests run in the test's own thread: a test that asks one thing at a time waits for no other thread.
+
+What a service builds once in its life, routes and the text of its statements, is built once for all services of a test run.
+"""
 
 import asyncio
 import contextvars
@@ -8,8 +11,11 @@ from typing import Any, Self
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import Connection, Dialect, Engine, event
 from starlette import concurrency
 from starlette.routing import BaseRoute
+
+from fmar_spark.services.register import database
 
 _hand_over = concurrency.anyio.to_thread.run_sync
 _OURS: set[int] = set()
@@ -25,6 +31,25 @@ async def _run_where_it_stands(work: Callable[..., Any], *arguments: Any, **opti
 
 
 concurrency.anyio.to_thread.run_sync = _run_where_it_stands
+
+_create_engine = database.create_engine
+_statements: dict[str, tuple[Dialect, Any]] = {}
+
+
+def _share_statements(connection: Connection) -> None:
+    """Use the compiled statements of the first engine of this kind; they are kept by the dialect that compiled them."""
+    engine = connection.engine
+    engine.dialect, engine._compiled_cache = _statements.setdefault(engine.dialect.name, (engine.dialect, engine._compiled_cache))
+    connection.dialect = engine.dialect
+
+
+def _create_engine_that_shares(*given: Any, **options: Any) -> Engine:
+    engine = _create_engine(*given, **options)
+    event.listen(engine, "engine_connect", _share_statements)
+    return engine
+
+
+database.create_engine = _create_engine_that_shares
 
 
 class _Chunks(httpx.AsyncByteStream):

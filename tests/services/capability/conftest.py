@@ -19,9 +19,9 @@ def reads_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def reads(reads_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedReads]:
+def reads(reads_lake: Path, quick_folder: Path) -> Iterator[ServedReads]:
     """The service over it."""
-    made = serve_reads(reads_lake, tmp_path_factory.mktemp("register") / "register.db")
+    made = serve_reads(reads_lake, quick_folder / "reads.db")
     with made.http:
         yield made
     made.database.close()

@@ -39,9 +39,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def address(reads_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ServedReads]]:
+def address(reads_lake: Path, quick_folder: Path) -> Iterator[tuple[str, ServedReads]]:
     """The service on a port of this machine."""
-    file = tmp_path_factory.mktemp("listening") / "register.db"
+    file = quick_folder / "listening.db"
     made = serve_reads(reads_lake, file)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -40,9 +40,9 @@ from fmar_spark.settings.sections import LakeSettings, RegisterSettings, Setting
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(quick_folder: Path) -> Settings:
     """A lake that was never published, and a sample register."""
-    folder = tmp_path_factory.mktemp("serve")
+    folder = quick_folder / "serve"
     write_reads_lake(folder / "lake")
     made = Settings(agreements=settings_of(f"sqlite:///{folder / 'register.db'}"), lake=LakeSettings(root=str(folder / "lake")))
     prepare_sample(made.agreements, None)
