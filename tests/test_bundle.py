@@ -95,10 +95,16 @@ def test_a_task_starts_its_job_with_arguments_that_it_takes(job: str, task: dict
 
 OPTIONAL = set(EXTRA_OF_PACKAGE) - {"pyspark", "delta"}
 IMPORT_WITHOUT = """
-import json, os, sys
+import gc, json, os, sys
 from importlib import import_module
-import numpy, pandas, pyarrow, pydantic  # every cluster has them: they are imported once, before each cluster gets a process of its own
-for absent, jobs in json.loads(sys.argv[1]):
+gc.disable()
+import delta, holidays, msgspec, pandas, pydantic, pyspark.sql, scipy.stats, skops.io, sklearn.ensemble, typer
+# every cluster has them: they are imported once, before each cluster gets a process of its own
+clusters = json.loads(sys.argv[1])
+early = {name for absent, _ in clusters for name in absent} & set(sys.modules)
+if early:
+    sys.exit(f"{early} came with the first")
+for absent, jobs in clusters:
     process = os.fork()
     if process == 0:
         sys.modules |= dict.fromkeys(absent)

@@ -25,6 +25,8 @@ _MOST_WAITING: Final = 100_000
 _ROWS_AT_ONCE: Final = 1000
 _PAUSE_SECONDS: Final = 0.05
 """Between two attempts to store."""
+_GATHER_SECONDS: Final = 0.05
+"""From the first row that waits to the transaction that stores it and all that came meanwhile."""
 _IDLE_SECONDS: Final = 1.0
 _FORGET_SECONDS: Final = 60.0
 _log = logging.getLogger(__name__)
@@ -143,6 +145,8 @@ class RequestAudit:
     def _fill(self, rows: list[dict[str, Any]]) -> None:
         with suppress(queue.Empty):
             row = None if rows else self._waiting.get(timeout=_IDLE_SECONDS)
+            if row is not None:
+                self._is_ending.wait(_GATHER_SECONDS)
             while len(rows) < _ROWS_AT_ONCE:
                 if row is not None:
                     rows.append(row)
