@@ -115,6 +115,7 @@ def add_behaviours(arguments: argparse.Namespace) -> int:
                 readings.append(frame_readings(name, home.index, outcome))
                 labels.append(label_meter(name, scenario.name, scenario.has))
                 labels[-1] |= {"ev_appeared_date": write_day(outcome.appeared), "ev_removed_date": write_day(outcome.removed)}
+                labels[-1] |= {size: round(value, 2) for size, value in outcome.sizes.items()}
     arguments.out.mkdir(parents=True, exist_ok=True)
     pd.concat(readings).to_parquet(arguments.out / "readings.parquet", index=False)
     pd.DataFrame(labels).to_csv(arguments.out / "labels.csv", index=False)

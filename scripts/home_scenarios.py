@@ -3,7 +3,8 @@
 Used by ``behaviour_homes.py``. Semi-synthetic; the rules share no code with the detectors or with the simulator.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ LATITUDE_RAD: Final = np.deg2rad(51.5)
 WINTER_DAYS: Final = 71
 WINTER_MONTHS: Final = (12, 1, 2)
 ROUND_TRIP: Final = 0.87
+BATTERY_KW: Final = 3.6
+CAR_KW: Final = 7.2
 SLOTS_A_DAY: Final = 48
 
 
@@ -58,6 +61,8 @@ class Outcome(NamedTuple):
     """Local day on which the car comes."""
     removed: pd.Timestamp | None = None
     """Local day from which on it is gone."""
+    sizes: Mapping[str, float] = MappingProxyType({})
+    """What was added, by the names that labels have for sizes."""
 
 
 class Scenario(NamedTuple):
@@ -115,25 +120,29 @@ def draw_temperatures(rng: np.random.Generator, home: Home) -> Energies:
     return np.resize(np.repeat(10.5 - 6.5 * np.cos(2 * np.pi * (day - 25) / 365) + 2.5 * spells, SLOTS_A_DAY), len(home.kwh))
 
 
-def draw_heat_pump(rng: np.random.Generator, home: Home) -> Energies:
-    """A modulating heat pump that cycles on mild days, in half of homes set back at night, and hot water after 13:00."""
-    kw = np.clip((15.5 - draw_temperatures(rng, home)) / 17, 0, 1) * rng.uniform(1.5, 3.0)
+def draw_heat_pump(rng: np.random.Generator, home: Home) -> tuple[Energies, float]:
+    """A modulating heat pump that cycles on mild days, in half of homes set back at night, and hot water after 13:00; and its kW."""
+    share = np.clip((15.5 - draw_temperatures(rng, home)) / 17, 0, 1)
+    size_kw = rng.uniform(1.5, 3.0)
+    kw = share * size_kw
     if rng.random() < 0.5:
         kw = kw * np.where((home.hour < 5) | (home.hour >= 22.5), 0.45, 1.0)
     kw = kw * (1 + 0.1 * rng.standard_normal(kw.size))
     kw = np.where(kw < 0.6, 0.6 * (rng.random(kw.size) < kw / 0.6), kw)
     water = (home.hour >= 13) & (home.hour < 13 + rng.uniform(0.5, 1.0))
-    return np.asarray((kw + 2.0 * water) * HOURS_PER_SLOT)
+    return np.asarray((kw + 2.0 * water) * HOURS_PER_SLOT), size_kw
 
 
 def add_heat_pump(rng: np.random.Generator, home: Home) -> Outcome:
     """A heat pump all year."""
-    return Outcome(home.kwh + draw_heat_pump(rng, home))
+    drawn, size_kw = draw_heat_pump(rng, home)
+    return Outcome(home.kwh + drawn, sizes={"heat_pump_kw": size_kw})
 
 
 def add_heat_pump_in_winter(rng: np.random.Generator, home: Home) -> Outcome:
     """A heat pump seen for one winter."""
-    return keep_winter(home, home.kwh + draw_heat_pump(rng, home))
+    outcome = add_heat_pump(rng, home)
+    return keep_winter(home, outcome.import_kwh)._replace(sizes=outcome.sizes)
 
 
 def heat_directly(rng: np.random.Generator, home: Home) -> Outcome:
@@ -162,15 +171,17 @@ def draw_runs(home: Home, days: NDArray[np.int64], start_hour: Energies, hours: 
     return np.diff(ran)
 
 
-def draw_array(rng: np.random.Generator, home: Home) -> Energies:
-    """Generation of 2 to 6 kWp under days of all kinds of cloud; hour angles by UTC, as in London."""
+def draw_array(rng: np.random.Generator, home: Home) -> tuple[Energies, float]:
+    """Generation of 2 to 6 kWp under days of all kinds of cloud, and its kWp; hour angles by UTC, as in London."""
     day, hour = home.starts.dayofyear.to_numpy(), home.starts.hour.to_numpy() + home.starts.minute.to_numpy() / 60 + 0.25
     tilt_rad = np.deg2rad(23.45) * np.sin(2 * np.pi * (day - 81) / 365)
     height = np.sin(LATITUDE_RAD) * np.sin(tilt_rad) + np.cos(LATITUDE_RAD) * np.cos(tilt_rad) * np.cos(np.pi * (hour - 12) / 12)
     turned = np.clip(1 + rng.uniform(-0.8, 0.8) * (hour - 12) / 8, 0.3, 1.7)
     clear = np.resize(np.repeat(np.clip(rng.beta(1.2, 1.0, home.days + 1), 0.08, 1), SLOTS_A_DAY), height.size)
     cloud = np.clip(1 + 0.25 * rng.standard_normal(height.size), 0.2, 1.2)
-    return np.asarray(rng.uniform(2, 6) * 0.8 * np.maximum(height, 0) ** 1.15 * turned * clear * cloud * HOURS_PER_SLOT)
+    size_kwp = rng.uniform(2, 6)
+    generated = size_kwp * 0.8 * np.maximum(height, 0) ** 1.15 * turned * clear * cloud * HOURS_PER_SLOT
+    return np.asarray(generated), size_kwp
 
 
 def net(kwh: Energies, *, has_export: bool) -> Outcome:
@@ -180,58 +191,65 @@ def net(kwh: Energies, *, has_export: bool) -> Outcome:
 
 def add_array(rng: np.random.Generator, home: Home) -> Outcome:
     """Solar PV whose export is metered."""
-    return net(home.kwh - draw_array(rng, home), has_export=True)
+    generated, size_kwp = draw_array(rng, home)
+    return net(home.kwh - generated, has_export=True)._replace(sizes={"pv_kwp": size_kwp})
 
 
 def add_array_import_only(rng: np.random.Generator, home: Home) -> Outcome:
     """Solar PV without a register of exports."""
-    return net(home.kwh - draw_array(rng, home), has_export=False)
+    return add_array(rng, home)._replace(export_kwh=None)
 
 
-def run_battery(rng: np.random.Generator, net_kwh: Energies, cheap: NDArray[np.bool_]) -> Energies:
-    """What a battery of 3.6 kW and 6 to 11 kWh takes (positive) or gives: full in cheap hours, from surplus, given to the load."""
-    storage, most, stored = rng.uniform(6.0, 11.0), 3.6 * HOURS_PER_SLOT, 2.0
+def run_battery(rng: np.random.Generator, net_kwh: Energies, cheap: NDArray[np.bool_]) -> tuple[Energies, Mapping[str, float]]:
+    """What a battery of 3.6 kW and 6 to 11 kWh takes (positive) or gives: full in cheap hours, from surplus, given to the load.
+
+    And its sizes.
+    """
+    storage, most, stored = rng.uniform(6.0, 11.0), BATTERY_KW * HOURS_PER_SLOT, 2.0
     one_way = np.sqrt(ROUND_TRIP)
     flow = np.zeros(net_kwh.size)
     for slot, kwh in enumerate(np.nan_to_num(net_kwh)):
         wanted = most if cheap[slot] else -kwh
         flow[slot] = min(wanted, most, (storage - stored) / one_way) if wanted > 0 else -min(-wanted, most, stored * one_way)
         stored += flow[slot] * one_way if flow[slot] > 0 else flow[slot] / one_way
-    return flow
+    return flow, {"battery_kw": BATTERY_KW, "battery_kwh": storage}
 
 
 def add_battery(rng: np.random.Generator, home: Home) -> Outcome:
     """A battery that fills from 00:30 to 05:30 and empties by day."""
     cheap = (home.hour >= 0.5) & (home.hour < 5.5)
-    return net(home.kwh + run_battery(rng, home.kwh, cheap), has_export=False)
+    flow, sizes = run_battery(rng, home.kwh, cheap)
+    return net(home.kwh + flow, has_export=False)._replace(sizes=sizes)
 
 
 def add_array_and_battery(rng: np.random.Generator, home: Home) -> Outcome:
     """A battery that fills from an array's surplus."""
-    flow = home.kwh - draw_array(rng, home)
-    return net(flow + run_battery(rng, flow, np.zeros(flow.size, dtype=np.bool_)), has_export=True)
+    generated, size_kwp = draw_array(rng, home)
+    surplus = home.kwh - generated
+    flow, sizes = run_battery(rng, surplus, np.zeros(surplus.size, dtype=np.bool_))
+    return net(surplus + flow, has_export=True)._replace(sizes={"pv_kwp": size_kwp, **sizes})
 
 
 def charge(rng: np.random.Generator, home: Home, days: NDArray[np.int64]) -> Energies:
     """A 7.2 kW car on some evenings or nights of the given days."""
     used = days[rng.random(days.size) < rng.uniform(0.3, 0.8)]
     hour, scatter = (0.5, 0.0) if rng.random() < 0.5 else (18.0, 1.5)
-    hours = rng.uniform(6, 14) / 7.2 * np.exp(0.4 * rng.standard_normal(used.size))
-    return 7.2 * HOURS_PER_SLOT * draw_runs(home, used, np.maximum(hour + scatter * rng.standard_normal(used.size), 0.0), hours)
+    hours = rng.uniform(6, 14) / CAR_KW * np.exp(0.4 * rng.standard_normal(used.size))
+    return CAR_KW * HOURS_PER_SLOT * draw_runs(home, used, np.maximum(hour + scatter * rng.standard_normal(used.size), 0.0), hours)
 
 
 def bring_car(rng: np.random.Generator, home: Home) -> Outcome:
     """A car that comes between a fifth and four fifths of the history."""
     first = int(rng.uniform(0.2, 0.8) * home.days)
     kwh = home.kwh + charge(rng, home, np.arange(first, home.days))
-    return Outcome(kwh, appeared=home.local[home.hour == 0][first])
+    return Outcome(kwh, appeared=home.local[home.hour == 0][first], sizes={"ev_kw": CAR_KW})
 
 
 def take_car(rng: np.random.Generator, home: Home) -> Outcome:
     """A car that goes between a fifth and four fifths of the history."""
     last = int(rng.uniform(0.2, 0.8) * home.days)
     kwh = home.kwh + charge(rng, home, np.arange(last))
-    return Outcome(kwh, removed=home.local[home.hour == 0][last])
+    return Outcome(kwh, removed=home.local[home.hour == 0][last], sizes={"ev_kw": CAR_KW})
 
 
 SCENARIOS: Final = (

@@ -49,11 +49,6 @@ class SizeName(StrEnum):
         """Row of ``gold.capability`` that holds it; None where every row of the class does."""
         return _DIRECTION_OF_RATED.get(self)
 
-    @property
-    def has_interval(self) -> bool:
-        """Whether ``gold.capability`` states an interval as well."""
-        return self is not SizeName.STORAGE_KWH
-
 
 _DIRECTION_OF_RATED: Final = {SizeName.RATED_IMPORT_KW: Direction.IMPORT, SizeName.RATED_EXPORT_KW: Direction.EXPORT}
 
@@ -103,6 +98,8 @@ class AssetFacts(NamedTuple):
     fmar: FmarCodes
     needs: str = "half-hours that could show it"
     """What a meter must have been read of for the class to be answered."""
+    bound: str = ""
+    """Why its size may be larger than what is seen, where the readings bound it from below."""
     is_seasonal: bool = False
     """Its mark follows the season, so that a quiet half-year is no removal."""
     shows_in: tuple[Season, ...] = tuple(Season)
@@ -195,6 +192,7 @@ ASSET_FACTS: Final = MappingProxyType(
             sight="drawn or given",
             colours=("#00805c", "#3cc79d"),
             fmar=FmarCodes(AssetCategory.BESS, "Electrochemical storage", EnergySource.GRID),
+            bound="its charging is not seen, so that its size shows only as far as the load of a night reaches, and may be larger",
             is_seasonal=True,
             denied_up_to=0.05,
             hides_behind_pv=True,
@@ -213,6 +211,7 @@ ASSET_FACTS: Final = MappingProxyType(
             sight="of generation",
             colours=("#b57b00", "#f0b93a"),
             fmar=FmarCodes(AssetCategory.SOLAR_PV, "Photovoltaic", EnergySource.SOLAR),
+            bound="import vanishes in the sun, so that its size shows only as far as the load reaches, and may be larger",
             is_seasonal=True,
             shows_in=(Season.SPRING, Season.SUMMER),
             has_own_size=False,

@@ -16,7 +16,7 @@ from fmar_spark.kernels.overlap import share_overlap
 from fmar_spark.kernels.solar import detector as solar_pv
 from fmar_spark.kernels.solar.detector import PvFindings, PvRules
 from fmar_spark.kernels.sufficiency import Sufficiency
-from fmar_spark.kernels.window import Feature, Findings, Floats, MeterWindow, Method, name_columns
+from fmar_spark.kernels.window import Feature, Findings, Floats, Ints, MeterWindow, Method, name_columns
 
 
 class SizingRules(NamedTuple):
@@ -86,6 +86,10 @@ CONTEXT_FEATURES: Final = (
     Feature("weather_share", "share", "Days seen whose temperature is known."),
 )
 """The meter's circumstances, beside what the detectors find."""
+WEATHER_KNOWN_SHARE: Final = 0.5
+"""Share of days with temperatures from which the weather counts as known. Source: definition."""
+METERINGS: Final = ("export_weather", "export", "import_only_weather", "import_only")
+"""How much of a site a meter can show: whether its export is read, and whether the weather is known of most of its days."""
 FEATURE_DIGITS: Final = 4
 """Significant digits of a feature. Processors add in different orders, so that digits beyond differ; a tree that decides on them would
 give one meter two answers on two machines."""
@@ -93,6 +97,26 @@ FEATURES: Final[tuple[str, ...]] = tuple(
     feature.name for declared in (CONTEXT_FEATURES, *(detector.features for detector in DETECTORS.values())) for feature in declared
 )
 """Columns of the evidence that is handed to a classifier and stored with a profile."""
+
+
+class SizeEstimate(NamedTuple):
+    """A size of many meters, with what its interval rests on; shape (meters,) each."""
+
+    value: Floats
+    spread: Floats
+    """Rough relative error that the detector states, NaN unknown."""
+    metering: Ints
+    """Position in ``METERINGS``."""
+
+
+def find_meterings(features: Floats) -> Ints:
+    """Position in ``METERINGS`` of each meter, shape (meters,).
+
+    Args:
+        features: shape (meters, features), in the order of ``FEATURES``.
+    """
+    has_export, weather_share = (features[:, FEATURES.index(name)] for name in ("has_export", "weather_share"))
+    return np.where(has_export > 0, 0, 2) + np.where(weather_share >= WEATHER_KNOWN_SHARE, 0, 1)
 
 
 class Examination(NamedTuple):

@@ -116,6 +116,8 @@ class Sizes(NamedTuple):
     """Usable storage of a battery, else NaN."""
     peak_kwp: Floats
     """DC size of PV, else NaN, and NaN where the orientation is unknown."""
+    is_least: Floats
+    """1 where the readings show what the asset is no smaller than, and hide how much larger it is; 0 or NaN elsewhere."""
 
 
 class Feature(NamedTuple):

@@ -124,8 +124,7 @@ def _read_size(capabilities: pa.Table, size: Any, meters: int) -> Floats:
     mine = np.flatnonzero(is_class & is_way)
     row = capabilities["place"].to_numpy()[mine]
     for place, name in enumerate((size.estimate, size.lower, size.upper)):
-        if name:
-            figures[row, place] = _to_numbers(capabilities[name])[mine]
+        figures[row, place] = _to_numbers(capabilities[name])[mine]
     return figures
 
 

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
-from fmar_spark.kernels.examination import DETECTORS, FEATURES
+from fmar_spark.kernels.examination import DETECTORS, FEATURES, METERINGS, SizeEstimate
 from fmar_spark.kernels.window import Floats, Ints
 from fmar_spark.learning.contributions import Forest, build_forest, explain_answers
 
@@ -44,7 +44,8 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         calibration: class value -> (slope, intercept) on the logit of the trees' probability, and for a class with a rival a third
             number: what it adds if all its energy lies on episodes of a rival that is certain. One block of energy is not two assets.
         presence: class value -> (weights..., intercept) of a logistic on the evidence that the asset is still there.
-        size_quantiles: "class/size name" -> both ends of the 80 % interval of log(true / estimate) per unit of (0.05 + spread).
+        size_quantiles: "class/size name", and the same with "/metering" for those of ``METERINGS`` with enough meters -> both ends of the
+            80 % interval of log(true / estimate) per unit of (0.05 + spread).
         feature_names: evidence that it was trained on, in the order in which the trees take it.
     """
 
@@ -102,16 +103,24 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
         still_there = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
         return np.where(known, np.round(probability * still_there, PROBABILITY_DECIMALS), probability)
 
-    def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: SizeName, size: SizeEstimate) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, NaN where there is none."""
-        low, high = (self.size_quantiles or {}).get(name_size(asset, size_name), (-1.0, 1.0))
-        width = 0.05 + np.where(np.isnan(spread), 0.5, spread)
-        return size * np.exp(low * width), size * np.exp(high * width)
+        known = self.size_quantiles or {}
+        pooled = known.get(name_size(asset, size_name), (-1.0, 1.0))
+        ends = np.array([known.get(name_size(asset, size_name, metering), pooled) for metering in METERINGS])
+        low, high = ends[size.metering].T
+        width = weigh_spread(size.spread)
+        return size.value * np.exp(low * width), size.value * np.exp(high * width)
 
 
-def name_size(asset: AssetClass, size_name: SizeName) -> str:
-    """Key under which the interval of a size is stored."""
-    return f"{asset.value}/{size_name.value}"
+def weigh_spread(spread: Floats) -> Floats:
+    """What the errors of a size are measured in: its stated spread, and a little that every size has."""
+    return 0.05 + np.where(np.isnan(spread), 0.5, spread)
+
+
+def name_size(asset: AssetClass, size_name: SizeName, metering: str = "") -> str:
+    """Key under which the interval of a size is stored, of all meters or of those of one metering."""
+    return "/".join(part for part in (asset.value, size_name.value, metering) if part)
 
 
 def columns_of(asset: AssetClass, names: Sequence[str] = FEATURES) -> Ints:
@@ -208,8 +217,7 @@ def load_classifier(stored: bytes) -> AssetClassifier:
 
 
 def _rename_size(key: str) -> str:
-    asset, _, name = key.rpartition("/")
-    return f"{asset}/{_FORMER_SIZE_NAMES.get(name, name)}"
+    return "/".join(_FORMER_SIZE_NAMES.get(part, part) for part in key.split("/"))
 
 
 def check_features(classifier: AssetClassifier) -> None:
@@ -246,9 +254,9 @@ class StoredScorer:
         """Probability that it is there at the end, shape (meters,)."""
         return self._loaded().predict_present(asset, probability, evidence)
 
-    def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: SizeName, size: SizeEstimate) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
-        return self._loaded().bound_size(asset, size_name, size, spread)
+        return self._loaded().bound_size(asset, size_name, size)
 
     def explain(self, asset: AssetClass, features: Floats) -> Floats:
         """What each column of the evidence adds to the log odds of a class before calibration, shape of ``features``."""

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES
+from fmar_spark.kernels.examination import SizeEstimate, find_meterings
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.classifier import AssetClassifier
 from fmar_spark.learning.examples import Examples
@@ -143,7 +144,8 @@ def _score_sizes(classifier: AssetClassifier, examples: Examples, rows: Bools, i
     if not answered.any():
         return {}
     error = np.abs(estimate[answered] / truth[answered] - 1)
-    lower, upper = classifier.bound_size(asset, name, estimate[answered], spread[answered])
+    metering = find_meterings(examples.features[rows][answered])
+    lower, upper = classifier.bound_size(asset, name, SizeEstimate(estimate[answered], spread[answered], metering))
     return {
         "size_median_error": float(np.median(error)),
         "size_within_15_pct": float((error <= 0.15).mean()),

@@ -22,14 +22,13 @@ class Size(NamedTuple):
     direction: Direction
     estimate: str
     lower: str
-    """Empty where no interval is stated."""
     upper: str
 
 
 def _find_size(asset: AssetClass, size: AssetSize) -> Size:
     """Where gold.capability holds the estimate that a label is held against."""
     name = size.names[0]
-    lower, upper = (f"{name.column}_{end}" if name.has_interval else "" for end in ("lower", "upper"))
+    lower, upper = (f"{name.column}_{end}" for end in ("lower", "upper"))
     return Size(size.label, asset, name.direction or ASSET_FACTS[asset].main_direction, name.column, lower, upper)
 
 

@@ -9,12 +9,21 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
-from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.examination import FEATURES, METERINGS, find_meterings
 from fmar_spark.kernels.window import Bools, Floats, Ints
-from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, measure_rivalry, name_size, to_logit
-from fmar_spark.learning.examples import Examples
+from fmar_spark.learning.classifier import (
+    AssetClassifier,
+    average_members,
+    columns_of,
+    measure_rivalry,
+    name_size,
+    to_logit,
+    weigh_spread,
+)
+from fmar_spark.learning.examples import Examples, take_examples
 
 MIN_OF_EACH_ANSWER: Final = 20
 INTERVAL: Final = 0.8
@@ -71,7 +80,6 @@ def train_classifier(
     models: dict[str, list[Any]] = {}
     calibration: dict[str, list[float]] = {}
     presence: dict[str, list[float]] = {}
-    size_quantiles: dict[str, list[float]] = {}
     for index, asset in enumerate(ASSET_CLASSES):
         truth = examples.labels[:, index]
         _require_answers(asset, truth[split.train], "training")
@@ -82,12 +90,13 @@ def train_classifier(
         weights = _fit_presence(examples, index, split.calibrate)
         if weights is not None:
             presence[asset.value] = weights
-        size_quantiles.update(_fit_intervals(examples, index, split.calibrate))
     features = examples.features[split.calibrate]
     raw = {asset: to_logit(average_members(models[asset.value], features[:, columns_of(asset)])) for asset in ASSET_CLASSES}
     for index, asset in enumerate(ASSET_CLASSES):
         calibration[asset.value] = fit_jointly(raw[asset], measure_rivalry(asset, raw, features), examples.labels[split.calibrate, index])
-    return AssetClassifier(models, calibration, presence, size_quantiles, list(FEATURES))
+    classifier = AssetClassifier(models, calibration, presence, {}, list(FEATURES))
+    classifier.size_quantiles = fit_intervals(classifier, examples, split.calibrate)
+    return classifier
 
 
 def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeShape, seed: int) -> tuple[list[Any], list[float]]:
@@ -172,24 +181,43 @@ def _has_both(answers: Floats) -> bool:
     return answers.size > 0 and bool(min(answers.sum(), (1 - answers).sum()) >= MIN_OF_EACH_ANSWER)
 
 
-def _fit_intervals(examples: Examples, index: int, wanted: Bools) -> dict[str, list[float]]:
-    """Conformal bound of the log error of each size, per unit of stated spread, the same both ways.
+def fit_intervals(classifier: AssetClassifier, examples: Examples, wanted: Bools) -> dict[str, list[float]]:
+    """The intervals of all sizes, read off examples that the classifier has not been fitted on: of all, and by metering.
+
+    Sizes are stated of assets that are reported, so those that the classifier does not find are left out. Split by group as in Vovk
+    (*Conditional validity of inductive conformal predictors*, 2012): what an export register shows to the tenth, import alone may not show
+    to the half.
+
+    Args:
+        classifier: says which assets are found; its own intervals are not looked at.
+        examples: evidence and truth.
+        wanted: which of them the intervals rest on, shape (examples,).
+    """
+    examples = take_examples(examples, wanted)
+    probability = classifier.predict(examples.features)
+    metering = find_meterings(examples.features)
+    found = {}
+    for index, asset in enumerate(ASSET_CLASSES):
+        there = (examples.labels[:, index] == 1) & (examples.present[:, index] != 0) & (probability[:, index] >= PRESENT_FROM)
+        width = weigh_spread(examples.sizes[:, index, len(SIZE_NAMES)])
+        for position, name in enumerate(SIZE_NAMES):
+            estimate, truth = examples.sizes[:, index, position], examples.true_sizes[:, index, position]
+            rows = np.flatnonzero(there & (estimate > 0) & (truth > 0))
+            error = np.abs(np.log(truth[rows] / estimate[rows])) / width[rows]
+            groups = {"": np.ones(rows.size, dtype=np.bool_)}
+            groups |= {group: metering[rows] == place for place, group in enumerate(METERINGS)}
+            reaches = {group: _find_reach(error[mine]) for group, mine in groups.items() if mine.sum() >= MIN_SIZES}
+            found.update({name_size(asset, name, group): [-reach, reach] for group, reach in reaches.items()})
+    return found
+
+
+def _find_reach(error: Floats) -> float:
+    """Conformal bound of errors, the same both ways.
 
     The sign of an error that a simulation makes is no guide to that of real meters, its magnitude is.
     """
-    found = {}
-    asset = ASSET_CLASSES[index]
-    spread = examples.sizes[:, index, len(SIZE_NAMES)]
-    width = 0.05 + np.where(np.isnan(spread), 0.5, spread)
-    for position, name in enumerate(SIZE_NAMES):
-        estimate, truth = examples.sizes[:, index, position], examples.true_sizes[:, index, position]
-        rows = wanted & (examples.labels[:, index] == 1) & (estimate > 0) & (truth > 0)
-        if rows.sum() < MIN_SIZES:
-            continue
-        error = np.abs(np.log(truth[rows] / estimate[rows])) / width[rows]
-        reach = float(np.quantile(error, INTERVAL))
-        found[name_size(asset, name)] = [-reach, reach]
-    return found
+    level = min(1.0, INTERVAL * (error.size + 1) / error.size)
+    return float(np.quantile(error, level))
 
 
 def _require_answers(asset: AssetClass, truth: Floats, part: str) -> None:

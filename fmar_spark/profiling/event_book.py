@@ -193,5 +193,5 @@ def _replace_findings(own: Findings, listed: tuple[KnownEvents, KnownResponse], 
     np.add.at(daily, (added.meter, day), added.energy_kwh.astype(daily.dtype))
     size = np.where(is_shown, np.where(response.held_kw > 0, response.held_kw, np.nan), own.sizes.rated_import_kw)
     spread = np.where(is_shown, response.spread, own.sizes.spread)
-    sizes = Sizes(size, own.sizes.rated_export_kw, spread, own.sizes.storage_kwh, own.sizes.peak_kwp)
+    sizes = Sizes(size, own.sizes.rated_export_kw, spread, own.sizes.storage_kwh, own.sizes.peak_kwp, own.sizes.is_least)
     return Findings(own.features, daily, events, sizes)

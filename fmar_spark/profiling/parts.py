@@ -11,7 +11,7 @@ from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, Siz
 from fmar_spark.domain.words import PRESENT_FROM, SEASONS, Direction
 from fmar_spark.engine.arrow_columns import Values, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.kernels.changes import KINDS, Changes, History
-from fmar_spark.kernels.examination import Examination
+from fmar_spark.kernels.examination import Examination, SizeEstimate, find_meterings
 from fmar_spark.kernels.parameters import Capability, count_weeks, derive_availability, derive_capability
 from fmar_spark.kernels.sharing import share_load
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints, MeterWindow
@@ -264,20 +264,15 @@ def _site_power(scored: Scored, asset: AssetClass) -> Floats:
 def _size_columns(scored: Scored, scorer: Scorer, position: int, is_import: bool) -> dict[str, Floats]:
     asset = ASSET_CLASSES[position]
     sizes = scored.examination.findings[asset].sizes
-    name = SizeName.RATED_IMPORT_KW if is_import else SizeName.RATED_EXPORT_KW
-    rated = getattr(sizes, name)
-    lower, upper = scorer.bound_size(asset, name, rated, sizes.spread)
-    peak_lower, peak_upper = scorer.bound_size(asset, SizeName.PEAK_KWP, sizes.peak_kwp, sizes.spread)
-    return {
-        "estimate": rated,
-        "rated_kw_lower": lower,
-        "rated_kw_upper": upper,
-        "storage_kwh": sizes.storage_kwh,
-        "peak_kwp": sizes.peak_kwp,
-        "peak_kwp_lower": peak_lower,
-        "peak_kwp_upper": peak_upper,
-        "spread": sizes.spread,
-    }
+    metering = find_meterings(scored.examination.features)
+    rated = SizeName.RATED_IMPORT_KW if is_import else SizeName.RATED_EXPORT_KW
+    columns: dict[str, Floats] = {"estimate": getattr(sizes, rated), "spread": sizes.spread}
+    for name in (rated, SizeName.STORAGE_KWH, SizeName.PEAK_KWP):
+        size = getattr(sizes, name)
+        columns[name.column] = size
+        lower, upper = scorer.bound_size(asset, name, SizeEstimate(size, sizes.spread, metering))
+        columns |= {f"{name.column}_lower": lower, f"{name.column}_upper": upper}
+    return columns
 
 
 def weigh_size(present_probability: Floats, events_seen: Floats, spread: Floats) -> Floats:

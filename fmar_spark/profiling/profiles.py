@@ -16,7 +16,7 @@ from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.battery.cycles import StorageRules
 from fmar_spark.kernels.battery.detector import BatteryRules
 from fmar_spark.kernels.dating import date_asset, find_shown_removals, presence_evidence, weigh_removals
-from fmar_spark.kernels.examination import Examination, SizingRules, examine_meters
+from fmar_spark.kernels.examination import WEATHER_KNOWN_SHARE, Examination, SizingRules, examine_meters
 from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
@@ -47,8 +47,6 @@ from fmar_spark.profiling.verdicts import (
 from fmar_spark.profiling.windows import MeterGroup, WeatherBook, group_meters
 from fmar_spark.settings.sections import Settings, SizingSettings
 
-WEATHER_KNOWN_SHARE = 0.5
-
 
 class ProfileRules(NamedTuple):
     """What a user may set about the pass."""
@@ -77,7 +75,7 @@ def read_profile_rules(settings: Settings) -> ProfileRules:
 
 def read_sizing(settings: SizingSettings) -> SizingRules:
     """What sizes rest on, as the settings have it."""
-    storage = StorageRules(usual_hours=settings.battery_hours, round_trip=settings.battery_round_trip)
+    storage = StorageRules(settings.battery_hours, settings.battery_round_trip, settings.battery_kwh)
     return SizingRules(PvRules(performance_ratio=settings.pv_performance_ratio), BatteryRules(storage=storage))
 
 

@@ -57,6 +57,7 @@ def describe_evidence(scored: Scored, scorer: Scorer, days_seen: Ints) -> list[s
     features = scored.examination.features
     for position, asset in enumerate(ASSET_CLASSES):
         routine = _sum_up(scored.examination.findings[asset].events, days_seen)
+        is_least = scored.examination.findings[asset].sizes.is_least
         answered = np.flatnonzero(~np.isnan(scored.probability[:, position]))
         reported = scored.reported[answered, position]
         reasons = name_reasons(asset, scorer.explain(asset, features[answered]), features[answered], reported)
@@ -64,7 +65,8 @@ def describe_evidence(scored: Scored, scorer: Scorer, days_seen: Ints) -> list[s
             mine = _Routine(*(column[meter].item() for column in routine))
             seen = _describe(asset, mine, int(days_seen[meter]))
             side = "for" if is_reported else "against"
-            sentences[meter][position] = f"{seen}; most {side} it: {reason}" if reason else seen
+            bound = f"; {ASSET_FACTS[asset].bound}" if is_reported and is_least[meter] == 1 else ""
+            sentences[meter][position] = (f"{seen}; most {side} it: {reason}" if reason else seen) + bound
     return [sentence for row in sentences for sentence in row]
 
 

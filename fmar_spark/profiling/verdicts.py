@@ -6,6 +6,7 @@ import numpy as np
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
 from fmar_spark.domain.words import SEASONS, Season, Status, Tier
+from fmar_spark.kernels.examination import SizeEstimate
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS, Sufficiency
 from fmar_spark.kernels.window import Bools, Findings, Floats, Ints
 
@@ -32,7 +33,7 @@ class Scorer(Protocol):
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that it is there at the end, shape (meters,)."""
 
-    def bound_size(self, asset: AssetClass, size_name: SizeName, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: SizeName, size: SizeEstimate) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
 
     def explain(self, asset: AssetClass, features: Floats) -> Floats:

@@ -33,6 +33,8 @@ SIZE_FIGURES: Final = (
     "duration_minutes_max",
     "energy_kwh_day",
     "storage_kwh",
+    "storage_kwh_lower",
+    "storage_kwh_upper",
     "peak_kwp",
     "peak_kwp_lower",
     "peak_kwp_upper",

@@ -95,6 +95,7 @@ class SizingSettings(Section):
 
     pv_performance_ratio: float = Field(0.74, ge=0.4, le=1, description="AC kW per kWp of a PV array at 1 kW/m2 on its modules.")
     battery_hours: float = Field(2.6, ge=0.25, le=24, description="Storage over power of a battery whose power cannot be seen.")
+    battery_kwh: float = Field(8.5, ge=0.5, le=1000, description="Storage of a usual battery, where it cannot be seen.")
     battery_round_trip: float = Field(0.85, ge=0.5, le=1, description="Energy that a battery gives over the energy that it takes.")
 
 

@@ -15,7 +15,7 @@ OBSERVED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     Parameter.RATED_KW: ("rated_kw", ("rated_kw", "rated_kw_upper", "rated_kw_max")),
     Parameter.DURATION_MINUTES_MAX: ("duration_minutes_p90", ("duration_minutes_max",)),
     Parameter.ENERGY_KWH_DAY: ("energy_kwh_day", ("energy_kwh_day",)),
-    Parameter.STORAGE_KWH: ("storage_kwh", ("storage_kwh",)),
+    Parameter.STORAGE_KWH: ("storage_kwh", ("storage_kwh", "storage_kwh_upper")),
     Parameter.PEAK_KWP: ("peak_kwp", ("peak_kwp", "peak_kwp_upper")),
 }
 """For each parameter that can be over-declared the column of gold.capability that is observed, and those of which the largest is

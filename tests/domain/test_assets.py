@@ -51,7 +51,7 @@ def test_no_two_classes_share_a_column_or_a_colour() -> None:
 
 def test_a_size_has_one_name_from_the_detectors_to_gold() -> None:
     assert (*SIZE_NAMES, "spread") == (*Sizes._fields[:2], "storage_kwh", "peak_kwp", "spread")
-    assert set(Sizes._fields) == {*SIZE_NAMES, "spread"}
+    assert set(Sizes._fields) == {*SIZE_NAMES, "spread", "is_least"}
     for name in SIZE_NAMES:
         assert name.column in CAPABILITY.names
         assert name.has_interval == (f"{name.column}_lower" in CAPABILITY.names)

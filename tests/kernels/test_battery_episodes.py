@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.battery.cycles import SUN_HOURS, StorageRules, Traits, Workings, find_episodes
+from fmar_spark.kernels.battery.cycles import HIDDEN_SHARE, SUN_HOURS, StorageRules, Traits, Workings, find_episodes
 from fmar_spark.kernels.window import Floats
 
 BLOCKS = 2
@@ -41,7 +41,6 @@ def test_an_evening_without_import_is_a_discharge_of_what_the_evening_usually_ta
     assert events.end_slot[given].tolist() == [day * 48 + 46 for day in evenings]
     np.testing.assert_allclose(events.energy_kwh[given], 1.8, rtol=1e-4)
     np.testing.assert_allclose(events.peak_kw[given], 0.6, rtol=1e-4)
-    assert found.sizes.storage_kwh[0] == pytest.approx(1.8, rel=1e-4)
     np.testing.assert_allclose(found.moved_kwh[0, evenings], 1.8, rtol=1e-4)
 
 
@@ -69,7 +68,7 @@ def test_free_sun_fills_what_was_given_at_the_rate_of_four_hours() -> None:
     taken = events.is_import & (events.start_slot // 48 == 9)
     assert events.start_slot[taken].tolist() == [9 * 48 + 20]
     assert events.energy_kwh[taken].sum() == pytest.approx(1.8 / StorageRules().round_trip, rel=1e-4)
-    assert events.peak_kw[taken].max() == pytest.approx(found.sizes.storage_kwh[0] / SUN_HOURS, rel=1e-4)
+    assert events.peak_kw[taken].max() == pytest.approx(1.8 / SUN_HOURS, rel=1e-4)
 
 
 def test_flat_blocks_in_cheap_hours_are_charging_and_give_the_power() -> None:
@@ -79,6 +78,16 @@ def test_flat_blocks_in_cheap_hours_are_charging_and_give_the_power() -> None:
     assert found.sizes.rated_import_kw[0] == pytest.approx(3.0, rel=1e-3)
     assert found.sizes.storage_kwh[0] == pytest.approx(9.0 * np.sqrt(StorageRules().round_trip), rel=1e-3)
     assert count_slots(found, is_import=True) == 6 * DAYS
+
+
+def test_without_its_charging_the_storage_lies_between_a_nights_load_and_a_usual_battery_and_is_a_least() -> None:
+    for load_kw, usual_kwh, wanted_kwh in ((0.6, 1.8, 1.8), (0.6, 1.8 * 8, 1.8 * 8**HIDDEN_SHARE), (4.0, 5.0, 12.0)):
+        sizes = find_episodes(lay_traits(serve_evenings(load_kw)), StorageRules(usual_kwh=usual_kwh)).sizes
+        assert sizes.storage_kwh[0] == pytest.approx(wanted_kwh, rel=1e-4)
+        assert sizes.is_least[0] == 1
+    net_kw = np.full((1, DAYS, 48), 0.3)
+    net_kw[:, :, 4:10] += 3.0
+    assert find_episodes(lay_traits(net_kw, may_fill=True)).sizes.is_least[0] == 0
 
 
 def test_what_is_known_of_the_battery_replaces_what_is_assumed() -> None:

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import ModelError
-from fmar_spark.kernels.examination import CONTEXT_FEATURES, DETECTORS, FEATURES
+from fmar_spark.kernels.examination import CONTEXT_FEATURES, DETECTORS, FEATURES, SizeEstimate
 from fmar_spark.learning.classifier import (
     CEILING,
     FLOOR,
@@ -161,7 +161,7 @@ def test_without_evidence_or_without_weights_presence_is_the_probability_itself(
 
 def test_the_interval_of_a_size_widens_with_its_spread_and_is_unknown_with_it(classifier: AssetClassifier) -> None:
     size, spread = np.array([7.0, 7.0, np.nan, 7.0]), np.array([0.05, 0.3, 0.1, np.nan])
-    lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, size, spread)
+    lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, SizeEstimate(size, spread, np.zeros(4, dtype=np.int64)))
     width = upper / lower
     assert width[3] > width[1] > width[0] > 1
     assert np.isnan([lower[2], upper[2]]).all()
@@ -176,7 +176,9 @@ def test_a_classifier_that_was_stored_under_former_names_of_sizes_bounds_them_as
 
 
 def test_a_size_that_was_never_calibrated_has_a_wide_interval() -> None:
-    lower, upper = AssetClassifier().bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, np.array([7.0]), np.array([0.1]))
+    lower, upper = AssetClassifier().bound_size(
+        AssetClass.EV, SizeName.RATED_IMPORT_KW, SizeEstimate(np.array([7.0]), np.array([0.1]), np.array([0]))
+    )
     assert (lower[0], upper[0]) == pytest.approx((7 * np.exp(-0.15), 7 * np.exp(0.15)))
 
 
@@ -200,9 +202,9 @@ def test_a_scorer_answers_as_its_classifier_does(scorer: StoredScorer, classifie
         asked.predict_present(AssetClass.HEAT_PUMP, probability, evidence),
         classifier.predict_present(AssetClass.HEAT_PUMP, probability, evidence),
     )
-    size, spread = np.array([3.0]), np.array([0.2])
-    assert asked.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, size, spread) == classifier.bound_size(
-        AssetClass.EV, SizeName.RATED_IMPORT_KW, size, spread
+    size = SizeEstimate(np.array([3.0]), np.array([0.2]), np.array([1]))
+    assert asked.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, size) == classifier.bound_size(
+        AssetClass.EV, SizeName.RATED_IMPORT_KW, size
     )
 
 

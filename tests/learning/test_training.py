@@ -9,11 +9,20 @@ from hypothesis import strategies as st
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import InputError
-from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.examination import FEATURES, SizeEstimate, find_meterings
 from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, store_classifier, to_logit
 from fmar_spark.learning.evaluation import Report, expected_calibration_error
 from fmar_spark.learning.examples import Examples
-from fmar_spark.learning.training import MIN_OF_EACH_ANSWER, Split, TreeShape, fit_jointly, fit_platt, split_by_meter, train_classifier
+from fmar_spark.learning.training import (
+    MIN_OF_EACH_ANSWER,
+    Split,
+    TreeShape,
+    fit_intervals,
+    fit_jointly,
+    fit_platt,
+    split_by_meter,
+    train_classifier,
+)
 
 TINY = TreeShape(rounds=10, learning_rate=0.3, leaves=4)
 
@@ -142,10 +151,35 @@ def test_size_intervals_hold_four_truths_of_five_on_meters_never_seen(
 ) -> None:
     rows = split.test & (examples.labels[:, 0] == 1)
     estimate, spread = examples.sizes[rows, 0, 0], examples.sizes[rows, 0, 4]
-    lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, estimate, spread)
+    metering = find_meterings(examples.features[rows])
+    lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, SizeEstimate(estimate, spread, metering))
     held = (examples.true_sizes[rows, 0, 0] >= lower) & (examples.true_sizes[rows, 0, 0] <= upper)
     assert rows.sum() > 100
     assert 0.7 < held.mean() < 0.9
+
+
+def test_intervals_are_as_wide_as_the_errors_of_each_metering(examples: Examples, split: Split, classifier: AssetClassifier) -> None:
+    """Three times the error without an export register: one interval for all would hold too many of the one and too few of the other."""
+    rng = np.random.default_rng(5)
+    features, sizes = examples.features.copy(), examples.sizes.copy()
+    has_export = rng.random(len(features)) < 0.5
+    features[:, FEATURES.index("has_export")], features[:, FEATURES.index("weather_share")] = has_export, 1.0
+    error = rng.standard_normal(len(features)) * np.where(has_export, 0.1, 0.3)
+    sizes[:, 0, 0], sizes[:, 0, 4] = examples.true_sizes[:, 0, 0] * np.exp(error), 0.1
+    seen = examples._replace(features=features, sizes=sizes)
+    classifier = AssetClassifier(classifier.models, classifier.calibration, classifier.presence, {}, list(FEATURES))
+    classifier.size_quantiles = fit_intervals(classifier, seen, ~split.test)
+    assert {"ev/rated_import_kw", "ev/rated_import_kw/export_weather", "ev/rated_import_kw/import_only_weather"} <= set(
+        classifier.size_quantiles
+    )
+    assert "ev/rated_import_kw/import_only" not in classifier.size_quantiles
+    for mine in (has_export, ~has_export):
+        rows = split.test & (examples.labels[:, 0] == 1) & mine
+        estimate = SizeEstimate(sizes[rows, 0, 0], sizes[rows, 0, 4], find_meterings(features[rows]))
+        lower, upper = classifier.bound_size(AssetClass.EV, SizeName.RATED_IMPORT_KW, estimate)
+        truth = examples.true_sizes[rows, 0, 0]
+        assert rows.sum() >= 40
+        assert 0.65 < ((truth >= lower) & (truth <= upper)).mean() < 0.92
 
 
 def test_presence_is_learnt_from_the_standing_at_the_end(examples: Examples, classifier: AssetClassifier) -> None:

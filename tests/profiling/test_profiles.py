@@ -17,7 +17,7 @@ from fmar_spark.domain.words import Status, Tier
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.tables import import_table
-from fmar_spark.kernels.examination import FEATURES
+from fmar_spark.kernels.examination import FEATURES, SizeEstimate
 from fmar_spark.kernels.window import Floats
 from fmar_spark.local.meter_days import describe_days
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
@@ -44,9 +44,9 @@ class SureScorer:
         """The same for every meter."""
         return np.full(len(probability), self.still_there)
 
-    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: str, size: SizeEstimate) -> tuple[Floats, Floats]:
         """Half and double."""
-        return size * 0.5, size * 2.0
+        return size.value * 0.5, size.value * 2.0
 
     def explain(self, asset: AssetClass, features: Floats) -> Floats:
         """Nothing moved it."""

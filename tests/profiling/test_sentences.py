@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.kernels.window import Events, Floats
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.kernels.examination import FEATURES, SizeEstimate
+from fmar_spark.kernels.window import Events, Floats, unknown_sizes
 from fmar_spark.profiling.parts import Scored
 from fmar_spark.profiling.sentences import describe_evidence, shorten_meaning
 
@@ -36,7 +36,7 @@ class Indifferent:
         """Not asked for."""
         raise AssertionError
 
-    def bound_size(self, asset: AssetClass, size_name: str, size: Floats, spread: Floats) -> tuple[Floats, Floats]:
+    def bound_size(self, asset: AssetClass, size_name: str, size: SizeEstimate) -> tuple[Floats, Floats]:
         """Not asked for."""
         raise AssertionError
 
@@ -49,7 +49,7 @@ def build_events(starts: list[int], slots: int, peak_kw: float) -> Events:
 
 def score(asset: AssetClass, events: Events, *, is_reported: bool) -> Any:
     none = build_events([], 1, 1.0)
-    findings = {one: SimpleNamespace(events=events if one is asset else none) for one in ASSET_CLASSES}
+    findings = {one: SimpleNamespace(events=events if one is asset else none, sizes=unknown_sizes(1)) for one in ASSET_CLASSES}
     probability = np.full((1, len(ASSET_CLASSES)), 0.9)
     probability[0, ASSET_CLASSES.index(AssetClass.DEMAND_RESPONSE)] = np.nan if asset is not AssetClass.DEMAND_RESPONSE else 0.9
     reported = np.full(probability.shape, is_reported)
@@ -95,6 +95,16 @@ def test_a_sentence_names_what_moved_the_answer_its_own_way(is_reported: bool, r
     scored = score(AssetClass.EV, build_events([30], 1, 2.0), is_reported=is_reported)
     scored.examination.features[0, FEATURES.index("ev_per_active_day")] = np.nan
     assert reason in str(describe_evidence(scored, Indifferent(moved), np.array([70]))[0])
+
+
+@pytest.mark.parametrize("asset", [AssetClass.SOLAR_PV, AssetClass.BATTERY])
+@pytest.mark.parametrize(("is_reported", "is_least", "is_said"), [(True, 1.0, True), (True, 0.0, False), (False, 1.0, False)])
+def test_a_size_that_is_a_lower_bound_says_so_and_why(asset: AssetClass, is_reported: bool, is_least: float, is_said: bool) -> None:
+    scored = score(asset, build_events([24], 4, 1.0), is_reported=is_reported)
+    scored.examination.findings[asset].sizes.is_least[0] = is_least
+    sentence = str(describe_evidence(scored, Indifferent(), np.array([70]))[ASSET_CLASSES.index(asset)])
+    assert sentence.endswith(f"; {ASSET_FACTS[asset].bound}") is is_said
+    assert ("may be larger" in sentence) is is_said
 
 
 def test_never_more_days_than_were_seen() -> None:

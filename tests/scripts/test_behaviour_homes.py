@@ -51,6 +51,9 @@ def test_every_behaviour_is_added_to_every_home_and_labelled(
         *(one.name for one in script.BEHAVIOURS if one.has_ev),
         *(one.name for one in script.SCENARIOS if "ev" in one.has),
     }
+    sizes = labels[["ev_kw", "heat_pump_kw", "battery_kw", "battery_kwh", "pv_kwp"]].notna()
+    has = labels[["has_ev", "has_heat_pump", "has_battery", "has_battery", "has_pv"]] == 1
+    assert (sizes.to_numpy() == has.to_numpy()).all()
     runs = readings["series_id"].isin(labels.loc[labels["behaviour"].isin([one.name for one in script.BEHAVIOURS]), "series_id"])
     assert readings.loc[runs, "kwh_import"].min() >= 0.1 - 1e-12
     exporting = set(readings.loc[readings["kwh_export"].notna(), "series_id"])

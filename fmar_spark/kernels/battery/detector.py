@@ -59,8 +59,9 @@ METHOD: Final = Method(
     "dark, or steps up in cheap hours and down before dear ones that recur every day. Each is taken from the best twelve weeks, so that a "
     "battery that came late still shows.",
     sized="Where charging from the network recurs at one power, that is `rated_kw`, and `storage_kwh` is the 90th percentile of its blocks "
-    "by the square root of the round trip. Else `storage_kwh` is the 90th percentile of a day's discharge and `rated_kw` is storage over "
-    "2.6 hours (`sizing.battery_hours`), with a wider interval. Import and export have the same rating.",
+    "by the square root of the round trip. Else the 90th percentile of a day's discharge is what the site takes, and the battery is no "
+    "smaller: `storage_kwh` lies a third of the way, in logarithms, from there to that of a usual battery (`sizing.battery_kwh`), and "
+    "`rated_kw` is storage over 2.6 hours (`sizing.battery_hours`), with a wider interval. Import and export have the same rating.",
     dated="The daily mark is the energy given, or charged from the network if that is more. An upgrade is read from each day's strongest "
     "episode.",
 )

@@ -13,7 +13,19 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.demand_response.drops import EDGE_SLOTS, DailyDips, DayTypes, Drops, refine_drops, scan_days, sort_days
 from fmar_spark.kernels.demand_response.timetable import find_timetable
-from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, blank_columns, name_columns
+from fmar_spark.kernels.window import (
+    Bools,
+    Events,
+    Feature,
+    Findings,
+    Floats,
+    MeterWindow,
+    Method,
+    Sizes,
+    blank_columns,
+    name_columns,
+    unknown_sizes,
+)
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
@@ -322,7 +334,7 @@ def _sizes(depths: _Depths, probability: Floats) -> Sizes:
     row = np.arange(len(held))
     unknown = np.full(len(held), np.nan)
     if not held.shape[1]:
-        return Sizes(unknown, unknown, unknown, unknown, unknown)
+        return unknown_sizes(len(held))
     low, size, high = (held[row, (share * np.maximum(count - 1, 0)).astype(np.int64)] for share in (0.25, 0.5, 0.75))
     spread = (high - low) / np.where(size > 0, 2 * size, np.nan) + 1 / np.sqrt(np.maximum(count, 1))
-    return Sizes(size, unknown, spread, unknown, unknown)
+    return Sizes(size, unknown, spread, unknown, unknown, unknown)

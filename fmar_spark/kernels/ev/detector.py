@@ -30,9 +30,9 @@ from fmar_spark.kernels.window import (
     LocalCalendar,
     MeterWindow,
     Method,
-    Sizes,
     blank_columns,
     name_columns,
+    unknown_sizes,
 )
 
 FEATURES: Final = (
@@ -143,12 +143,11 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
         spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt
         found.append(_to_events(part.charging, rows, slots_per_step))
-    unknown = np.full(meters, np.nan)
     return Findings(
         features=features,
         daily=daily,
         events=_merge_events(found[0], found[1]),
-        sizes=Sizes(rated_import_kw=rated_kw, rated_export_kw=unknown, spread=spread, storage_kwh=unknown, peak_kwp=unknown),
+        sizes=unknown_sizes(meters)._replace(rated_import_kw=rated_kw, spread=spread),
     )
 
 

@@ -254,6 +254,7 @@ def _size_pumps(contrast: Contrast, response: Response) -> Sizes:
         spread=np.where(is_sized, spread, np.nan),
         storage_kwh=unknown,
         peak_kwp=unknown,
+        is_least=unknown,
     )
 
 

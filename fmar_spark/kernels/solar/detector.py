@@ -20,8 +20,8 @@ from fmar_spark.kernels.solar.fit import (
     trace_planes,
 )
 from fmar_spark.kernels.solar.lows import mark_lows
-from fmar_spark.kernels.solar.output import Output, Sky, estimate_output, find_spells, mark_days, mark_exports
-from fmar_spark.kernels.solar.sizing import Evidence, size_fits
+from fmar_spark.kernels.solar.output import Sky, estimate_output, find_spells, mark_days, mark_exports
+from fmar_spark.kernels.solar.sizing import BASE_SHARE, Evidence, Seen, scale_by_edges, size_arrays, size_fits
 from fmar_spark.kernels.sun import align_sky
 from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, join_columns, name_columns
 
@@ -61,8 +61,10 @@ METHOD: Final = Method(
     "below the base load of dark ones, and how that differs between bright and dull months. Of meters that are sure enough, the estimated "
     "generation is added back before any other class is looked for.",
     sized="The array is fitted to the envelope of the export, else to the measured sky (made up for what clipping at zero hides), else to "
-    "the season, over mixes of two planes. `rated_kw` (AC, export) is the highest output seen, cloud edges aside, or the fit under a clear "
-    "sky without an export register; `peak_kwp` is the fit at 1 kW/m² over `sizing.pv_performance_ratio`.",
+    "the season, over mixes of two planes. Without an export register that is set beside how much sun it takes for import to vanish: their "
+    "geometric mean with a measured sky, else the larger, or the latter alone where only one season was read. `rated_kw` (AC, export) is "
+    "the highest output seen, cloud edges aside (of a history without high sun its geometric mean with the fit), or, without an export "
+    "register, the fit at 1 kW/m²; `peak_kwp` is the fit at 1 kW/m² over `sizing.pv_performance_ratio`.",
     dated="Without an export register the daily mark is how far sunny hours come down to zero import, against the base load of the dark "
     "hours; where none do, and with an export register, it is each day's own scale of the array, by how far sunny hours lie below dark "
     "ones against the weeks around. With an export register the first and the last day of export bound it, where a silence is too long "
@@ -113,6 +115,8 @@ class _Skies(NamedTuple):
     """kW/m2, shape (areas, blocks, 28, 24), NaN where unknown."""
     likely: Floats
     """Same, or the usual share of the clear one."""
+    ranked: Floats
+    """Same, the days of each block in ascending order."""
     clear: Floats
     ratio: Floats
     """Irradiance on every layout over that on the horizontal, shape (areas, blocks, 24, layouts)."""
@@ -144,10 +148,12 @@ def _share_skies(window: MeterWindow) -> _Skies:
     clear = (window.clear_w_m2 / 1000).astype(np.float32)
     measured = (align_sky(window.ghi_w_m2, window.clear_w_m2) / 1000).astype(np.float32)
     likely = np.where(np.isnan(measured), np.float32(CLEAR_SHARE) * clear, measured)
+    by_hour = to_blocks(to_hours(likely))
     return _Skies(
         slots=Sky(likely, clear),
         measured=to_blocks(to_hours(measured)),
-        likely=to_blocks(to_hours(likely)),
+        likely=by_hour,
+        ranked=np.sort(by_hour, axis=2),
         clear=to_blocks(to_hours(clear)),
         ratio=trace_planes(window, list_layouts()),
         weekend=find_weekends(window),
@@ -186,11 +192,20 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     bare = ~window.has_export
     rest = Blocks(*(column[bare] for column in blocks))
     daily[bare] = mark_lows(daily[bare], net[bare], skies.likely[window.area[bare]], rest)
+    edge_kw = np.full(len(suspect), np.nan)
+    hidden = suspect & bare
+    edge_kw[hidden] = scale_by_edges(
+        Blocks(*(column[hidden] for column in blocks)),
+        Evidence(*(column[hidden] for column in evidence)),
+        fit.plane_ratio[hidden],
+        skies.ranked[window.area[hidden]],
+    )
+    seen = Seen(suspect, output, edge_kw, has_sky, ~np.isnan(evidence.season_contrast), evidence.below_base_share)
     findings = Findings(
         features=features,
         daily=daily[:, :days],
         events=find_spells(output, suspect),
-        sizes=_size_arrays(window, fit, (suspect, output), rules),
+        sizes=size_arrays(window, fit, seen, rules.performance_ratio),
     )
     return PvFindings(findings, generation_kw)
 
@@ -247,7 +262,7 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
     sparing = np.clip(np.nansum(base_kw, axis=1) / np.maximum(np.nansum(dark_kw, axis=1), 1e-6), 0.5, 0.95)
     least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
     base_days_kw = np.maximum(average_known(np.where(np.isinf(least), np.float32(np.nan), least), 2), 0.0)
-    below = (net < (0.5 * base_days_kw)[..., None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
+    below = (net < (BASE_SHARE * base_days_kw)[..., None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
     usual_kw = np.nan_to_num(_take_middle(base_days_kw))
     low = (net < (0.5 * usual_kw)[:, None, None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
     unrest = np.sqrt(blocks.load_square / np.maximum(blocks.days, 1))
@@ -361,21 +376,3 @@ def _list_features(
         "pv_scale_ratio": np.where(exporting | has_sky, fit.scale_kw / _usual_kw(blocks), np.nan),
     }
     return name_columns(FEATURES, columns)
-
-
-def _size_arrays(window: MeterWindow, fit: ArrayFit, seen: tuple[Bools, Output], rules: PvRules) -> Sizes:
-    """AC and DC size of each array as if it were there."""
-    suspect, output = seen
-    known = fit.scale_kw > 0
-    highest_kw = np.full(len(known), np.nan)
-    highest_kw[suspect] = output.highest_kw
-    clear_kw = fit.scale_kw * fit.peak_ratio
-    spread = np.where(window.has_export, 0.1, 0.3) + 0.5 * (1 - fit.correlation)
-    unknown = np.full(len(known), np.nan)
-    return Sizes(
-        rated_import_kw=unknown,
-        rated_export_kw=np.where(known, np.where(window.has_export, highest_kw, clear_kw), np.nan),
-        spread=np.where(known, spread, np.nan),
-        storage_kwh=unknown,
-        peak_kwp=np.where(known, fit.scale_kw / rules.performance_ratio, np.nan),
-    )

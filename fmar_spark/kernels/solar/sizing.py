@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.solar.fit import (
+    BLOCK_DAYS,
     CLEAR_SHARE,
     USABLE_W_M2,
     ArrayFit,
@@ -13,10 +14,40 @@ from fmar_spark.kernels.solar.fit import (
     sum_neighbours,
     weigh_presence,
 )
-from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
+from fmar_spark.kernels.solar.output import Output
+from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow, Sizes
 
 OPEN_SHARE: Final = 0.5
 """Share of a block's sun in which import must answer a change of load, for the block to say whether there is an array."""
+BASE_SHARE: Final = 0.5
+"""Share of the base load below which an hour counts as covered by the array."""
+LEAST_COVERED: Final = 0.15
+"""Share of an hour's days that are covered, below which and within as much of all days the hour says nothing of the size."""
+COVERED: Final = 0.3
+"""Share of sunny hours, in the best weeks, from which on import alone bounds an array from below."""
+LEAST_PLANE: Final = 0.05
+"""Irradiance on the modules, kW/m2, below which an hour says nothing of the size."""
+BRIGHTEST: Final = 0.9
+"""Highest hourly irradiance on a roof under a clear sky, kW/m2. Source: the middle of simulated roofs over whole years, 0.77 to 0.99."""
+ENOUGH_SUN: Final = 0.8
+"""Share of that which a history must have shown for its highest output to be the inverter's."""
+
+
+class Seen(NamedTuple):
+    """What sizes rest on beside the fitted array."""
+
+    suspect: Bools
+    """Meters whose generation was estimated."""
+    output: Output
+    """Of those."""
+    edge_kw: Floats
+    """``scale_by_edges``; NaN with an export register."""
+    has_sky: Bools
+    """Whether irradiance was measured."""
+    has_season: Bools
+    """Whether bright and dull months were read."""
+    covered_share: Floats
+    """Share of sunny hours, in the best weeks, in which the array covers the load."""
 
 
 class Evidence(NamedTuple):
@@ -75,6 +106,34 @@ def size_fits(
             whole[mine] = column
     peak_ratio = (fit.plane_ratio * blocks.clear).max(axis=(1, 2), initial=0.0)
     return by_sky, fit._replace(peak_ratio=peak_ratio)
+
+
+def scale_by_edges(blocks: Blocks, evidence: Evidence, plane_ratio: Floats, ranked_sky: Floats) -> Floats:
+    """AC power at 1 kW/m2 by how much sun it takes for import to vanish, shape (meters,); NaN where no hour shows it.
+
+    An hour of a block that is covered on a third of its days says that the sun of the brightest third is enough for the array to
+    make up for what the site draws then: the mean of the dark hours less the share of the base load that stays. The middle over all
+    such hours. Where the load falls to zero at any sun, there is no such hour, and the size is only known to be no less.
+
+    Args:
+        blocks: four-week statistics.
+        evidence: of the same meters.
+        plane_ratio: irradiance on the modules over that on the horizontal, shape (meters, blocks, 24).
+        ranked_sky: each meter's irradiance, kW/m2, its days in ascending order, NaN last, shape (meters, blocks, 28, 24).
+    """
+    known = (~np.isnan(ranked_sky)).sum(axis=2)
+    place = np.clip((evidence.open_share * known).astype(np.int64), 0, np.maximum(known - 1, 0))
+    enough = np.take_along_axis(ranked_sky, place[:, :, None], axis=2)[:, :, 0] * plane_ratio
+    covered = 1 - evidence.open_share
+    load_kw = evidence.dark_kw - BASE_SHARE * np.maximum(evidence.base_kw, 0.0)
+    is_edge = (blocks.clear * 1000 > USABLE_W_M2) & (blocks.days >= BLOCK_DAYS // 4) & (enough > LEAST_PLANE)
+    is_edge &= (covered > LEAST_COVERED) & (covered < 1 - LEAST_COVERED) & (load_kw > 0)[..., None]
+    scale_kw = np.where(is_edge, load_kw[..., None] / np.maximum(enough, LEAST_PLANE), np.nan)
+    found = is_edge.sum(axis=(1, 2))
+    if not scale_kw.size:
+        return np.full(len(found), np.nan)
+    ranked = np.sort(scale_kw.reshape(len(found), -1), axis=1)
+    return np.asarray(np.take_along_axis(ranked, (np.maximum(found - 1, 0) // 2)[:, None], axis=1)[:, 0])
 
 
 def _find_open(blocks: Blocks, evidence: Evidence) -> Bools:
@@ -149,3 +208,36 @@ def _fit_export(area: Ints, blocks: Blocks, dark: tuple[Floats, Floats], ratio: 
 
 def _square(height_kw: Floats) -> Floats:
     return np.asarray((np.maximum(height_kw, 0.0) ** 2).sum(axis=2))
+
+
+def size_arrays(window: MeterWindow, fit: ArrayFit, seen: Seen, performance_ratio: float) -> Sizes:
+    """AC and DC size of each array as if it were there.
+
+    Without an export register the size stands between what import's fall with the sun says, and how much sun covers the load: their
+    geometric mean with a measured sky, else the larger, since the season's fall is made shallower by loads of summer; the latter alone
+    with neither sky nor season.
+
+    Args:
+        window: the meters.
+        fit: their arrays.
+        seen: what else shows their size.
+        performance_ratio: AC kW per kWp at 1 kW/m2 on the modules.
+    """
+    highest_kw = np.full(len(fit.scale_kw), np.nan)
+    highest_kw[seen.suspect] = seen.output.highest_kw
+    by_fall_kw = np.where(fit.scale_kw > 0, fit.scale_kw, np.nan)
+    larger_kw = np.fmax(by_fall_kw, seen.edge_kw)
+    by_both_kw = np.where(seen.has_sky, np.sqrt(by_fall_kw * seen.edge_kw), np.where(seen.has_season, larger_kw, seen.edge_kw))
+    scale_kw = np.where(np.isnan(by_both_kw), larger_kw, by_both_kw)
+    bright_kw = np.maximum(highest_kw, BRIGHTEST * scale_kw)
+    highest_kw = np.where(fit.peak_ratio < ENOUGH_SUN * BRIGHTEST, np.sqrt(highest_kw * bright_kw), highest_kw)
+    spread = np.where(window.has_export, 0.1, 0.3) + 0.5 * (1 - fit.correlation)
+    unknown = np.full(len(scale_kw), np.nan)
+    return Sizes(
+        rated_import_kw=unknown,
+        rated_export_kw=np.where(window.has_export & ~np.isnan(scale_kw), highest_kw, scale_kw),
+        spread=np.where(np.isnan(scale_kw), np.nan, spread),
+        storage_kwh=unknown,
+        peak_kwp=scale_kw / performance_ratio,
+        is_least=np.where(~window.has_export & (np.nan_to_num(seen.covered_share) > COVERED), 1.0, 0.0),
+    )
