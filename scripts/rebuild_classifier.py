@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.learning.bundled_classifier import save_bundled, save_reference
+from fmar_spark.learning.bundled_classifier import load_bundled, save_bundled, save_reference
+from fmar_spark.learning.classifier import AssetClassifier, load_classifier
 from fmar_spark.learning.evaluation import evaluate_classifier
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.feature_reference import summarise_features
 from fmar_spark.learning.simulated_examples import simulate_examples
-from fmar_spark.learning.training import TreeShape, split_by_meter, train_classifier
+from fmar_spark.learning.training import Split, TreeShape, fit_intervals, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, TrainingFleet, describe_plan
 from fmar_spark.settings.sections import LearningSettings
 from fmar_spark.simulate.behaviours.catalogue import BY_NAME, name_behaviours
@@ -55,30 +56,54 @@ def main() -> int:
     parser.add_argument("--views", type=int, default=3, help="circumstances in which each meter is seen (default: 3)")
     parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
     parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")
+    parser.add_argument("--sizes", action="store_true", help="keep the answers of the bundled classifier, fit the intervals of sizes")
     parser.add_argument("--out", type=Path, default=Path("fmar_spark/learning/bundled"))
     arguments = parser.parse_args()
-    settings = LearningSettings()
     plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed, MIX)
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
         task = bar.add_task("meters simulated and examined", total=arguments.meters)
         examples = simulate_examples(plan, arguments.views, lambda done: bar.update(task, completed=done), arguments.workers)
-    split = split_by_meter(examples.meter_id, CALIBRATION_SHARE, TEST_SHARE, settings.seed)
+    learn = fit_sizes if arguments.sizes else train_answers
+    classifier, split = learn(examples)
+    save_classifier(classifier, examples, split, plan, arguments.out)
+    return 0
+
+
+def split_examples(examples: Examples) -> Split:
+    """Which meters train, calibrate and test."""
+    return split_by_meter(examples.meter_id, CALIBRATION_SHARE, TEST_SHARE, LearningSettings().seed)
+
+
+def train_answers(examples: Examples) -> tuple[AssetClassifier, Split]:
+    """A classifier trained on the examples, and how they were split."""
+    split = split_examples(examples)
     repeats = {asset: count_repeats(examples, asset) for asset in EMPHASIS}
-    classifier = train_classifier(examples, split, SHAPE, settings.seed % 2**31, repeats)
+    return train_classifier(examples, split, SHAPE, LearningSettings().seed % 2**31, repeats), split
+
+
+def fit_sizes(examples: Examples) -> tuple[AssetClassifier, Split]:
+    """The bundled classifier, whose answers stay to the bit, with intervals of sizes fitted on the examples; and how those were split."""
+    split = split_examples(examples)
+    classifier = load_classifier(load_bundled().stored)
+    classifier.size_quantiles = fit_intervals(classifier, examples, ~split.test)
+    return classifier, split
+
+
+def save_classifier(classifier: AssetClassifier, examples: Examples, split: Split, plan: FleetPlan, folder: Path) -> None:
+    """Write the classifier, its card and the distribution of its features; print the figures of the test meters."""
     report = evaluate_classifier(classifier, examples, split.test)
-    card = {
-        "plan": [arguments.meters, str(plan.first_date), str(plan.last_date), arguments.seed],
-        "views": arguments.views,
-        "test": report.tables,
-        CARD_KEY: TrainedOn((TrainingFleet(describe_plan(plan), CALIBRATION_SHARE, TEST_SHARE, settings.seed),)).as_json(),
-    }
-    version = save_bundled(classifier, card, arguments.out)
     whole = np.unique(examples.meter_id, return_index=True)[1]
-    save_reference(summarise_features(examples.features[whole], classifier, f"training fleet of {version}"), arguments.out)
-    print(f"{version}: {len(examples.meter_id)} windows of {arguments.meters} simulated meters, figures of the test meters:")
+    card = {
+        "plan": [plan.meters, str(plan.first_date), str(plan.last_date), plan.seed],
+        "views": round(len(examples.meter_id) / len(whole)),
+        "test": report.tables,
+        CARD_KEY: TrainedOn((TrainingFleet(describe_plan(plan), CALIBRATION_SHARE, TEST_SHARE, LearningSettings().seed),)).as_json(),
+    }
+    version = save_bundled(classifier, card, folder)
+    save_reference(summarise_features(examples.features[whole], classifier, f"training fleet of {version}"), folder)
+    print(f"{version}: {len(examples.meter_id)} windows of {plan.meters} simulated meters, figures of the test meters:")
     for name, value in sorted(report.metrics.items()):
         print(f"  {name:45s} {value:.3f}")
-    return 0
 
 
 def count_repeats(examples: Examples, asset: AssetClass) -> NDArray[np.int64]:

@@ -63,7 +63,7 @@ def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: f
 def train_classifier(
     examples: Examples, split: Split, shape: TreeShape | None = None, seed: int = 0, repeats: Mapping[AssetClass, Ints] | None = None
 ) -> AssetClassifier:
-    """Fit trees on the training meters, then probabilities, presence and intervals on the calibration meters.
+    """Fit trees on the training meters, probabilities and presence on the calibration meters, and intervals of sizes on both.
 
     Args:
         examples: evidence and truth.
@@ -95,7 +95,7 @@ def train_classifier(
     for index, asset in enumerate(ASSET_CLASSES):
         calibration[asset.value] = fit_jointly(raw[asset], measure_rivalry(asset, raw, features), examples.labels[split.calibrate, index])
     classifier = AssetClassifier(models, calibration, presence, {}, list(FEATURES))
-    classifier.size_quantiles = fit_intervals(classifier, examples, split.calibrate)
+    classifier.size_quantiles = fit_intervals(classifier, examples, ~split.test)
     return classifier
 
 
@@ -182,8 +182,9 @@ def _has_both(answers: Floats) -> bool:
 
 
 def fit_intervals(classifier: AssetClassifier, examples: Examples, wanted: Bools) -> dict[str, list[float]]:
-    """The intervals of all sizes, read off examples that the classifier has not been fitted on: of all, and by metering.
+    """The intervals of all sizes: of all meters, and by metering.
 
+    They may rest on the meters of the trees as well: sizes are measured by the detectors, and nothing of them is learnt.
     Sizes are stated of assets that are reported, so those that the classifier does not find are left out. Split by group as in Vovk
     (*Conditional validity of inductive conformal predictors*, 2012): what an export register shows to the tenth, import alone may not show
     to the half.
