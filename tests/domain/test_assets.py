@@ -54,8 +54,7 @@ def test_a_size_has_one_name_from_the_detectors_to_gold() -> None:
     assert set(Sizes._fields) == {*SIZE_NAMES, "spread", "is_least"}
     for name in SIZE_NAMES:
         assert name.column in CAPABILITY.names
-        assert name.has_interval == (f"{name.column}_lower" in CAPABILITY.names)
-        assert name.has_interval == (f"{name.column}_upper" in CAPABILITY.names)
+        assert {name.column, f"{name.column}_lower", f"{name.column}_upper"} <= set(CAPABILITY.names)
     assert (SizeName.RATED_IMPORT_KW.direction, SizeName.RATED_EXPORT_KW.direction) == (Direction.IMPORT, Direction.EXPORT)
 
 
