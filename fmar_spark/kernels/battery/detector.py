@@ -6,6 +6,7 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.battery.cycles import NOON_SLOT, StorageRules, Traits, find_episodes
+from fmar_spark.kernels.battery.nights import mark_nights
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
 from fmar_spark.kernels.window import (
     Bools,
@@ -62,8 +63,8 @@ METHOD: Final = Method(
     "by the square root of the round trip. Else the 90th percentile of a day's discharge is what the site takes, and the battery is no "
     "smaller: `storage_kwh` lies a third of the way, in logarithms, from there to that of a usual battery (`sizing.battery_kwh`), and "
     "`rated_kw` is storage over 2.6 hours (`sizing.battery_hours`), with a wider interval. Import and export have the same rating.",
-    dated="The daily mark is the energy given, or charged from the network if that is more. An upgrade is read from each day's strongest "
-    "episode.",
+    dated="The daily mark is how far the dark hours come down to zero, or the energy given or charged from the network, each over "
+    "its usual. An upgrade is read from each day's strongest episode.",
 )
 _NIGHT: Final = slice(1, 11)
 """Half past midnight to half past five: everyone asleep, batteries often spent or charging."""
@@ -175,7 +176,7 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     may_fill = column["battery_night_step_regularity"][rows] >= rules.fill_regularity
     workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill), rules.storage)
     daily = np.zeros((len(net), days), dtype=np.float32)
-    daily[rows] = workings.moved_kwh[:, :days]
+    daily[rows] = mark_nights(workings.moved_kwh, net[rows], zeros.dark[rows])[:, :days]
     has_gap = np.isnan(net @ np.ones(net.shape[3], dtype=np.float32))
     daily[has_gap.reshape(len(net), net.shape[1] * BLOCK_DAYS)[:, :days]] = np.nan
     sizes = unknown_sizes(len(net))
