@@ -53,7 +53,7 @@ def test_it_is_scored_sized_and_dated_in_gold(outcome: dict[str, Any]) -> None:
     assert {row["status"] for row in found if row["probability"] is not None} == {"characterised"}
     there = [row for row in found if row["is_present"]]
     assert there
-    assert all("kW of lamps, most often between" in row["evidence"] for row in there)
+    assert all("kW of lamps, in runs of" in row["evidence"] for row in there)
     assert {row["mpan_id"] for row in outcome["capability"]} == {row["mpan_id"] for row in there}
     assert all(row["rated_kw"] > 0 and row["direction"] == "import" for row in outcome["capability"])
     assert outcome["events"] > 100

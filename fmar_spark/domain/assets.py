@@ -111,8 +111,6 @@ class AssetFacts(NamedTuple):
     """Its events are load that is missing, not load that is there."""
     is_part_of_load: bool = True
     """Its events are read from the load with generation taken out; the others from net power."""
-    has_fixed_hours: bool = False
-    """Its episodes are described by when they begin and end; the others run at all hours."""
     is_nightly: bool = False
     """Days on which it ran are counted as nights where most of its episodes begin at night."""
     denied_up_to: float = 0.5
@@ -156,7 +154,6 @@ ASSET_FACTS: Final = MappingProxyType(
             colours=("#0072b2", "#4fb0ea"),
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
             needs="days read for 20 hours or more",
-            has_fixed_hours=True,
             is_nightly=True,
             denied_up_to=0.05,
         ),
@@ -216,7 +213,6 @@ ASSET_FACTS: Final = MappingProxyType(
             shows_in=(Season.SPRING, Season.SUMMER),
             has_own_size=False,
             is_part_of_load=False,
-            has_fixed_hours=True,
         ),
         AssetClass.DEMAND_RESPONSE: AssetFacts(
             label="has_dr",
@@ -232,7 +228,6 @@ ASSET_FACTS: Final = MappingProxyType(
             needs="a load that varies less from day to day than an event holds back",
             has_own_size=False,
             holds_back=True,
-            has_fixed_hours=True,
             denied_up_to=0.07,
         ),
     }

@@ -56,14 +56,14 @@ def describe_evidence(scored: Scored, scorer: Scorer, days_seen: Ints) -> list[s
     sentences: list[list[str | None]] = [[None] * len(ASSET_CLASSES) for _ in range(meters)]
     features = scored.examination.features
     for position, asset in enumerate(ASSET_CLASSES):
-        routine = _sum_up(scored.examination.findings[asset].events, days_seen)
+        routine = _sum_up(_take_events(scored, position), days_seen)
         is_least = scored.examination.findings[asset].sizes.is_least
         answered = np.flatnonzero(~np.isnan(scored.probability[:, position]))
         reported = scored.reported[answered, position]
         reasons = name_reasons(asset, scorer.explain(asset, features[answered]), features[answered], reported)
         for meter, is_reported, reason in zip(answered.tolist(), reported.tolist(), reasons, strict=True):
             mine = _Routine(*(column[meter].item() for column in routine))
-            seen = _describe(asset, mine, int(days_seen[meter]))
+            seen = _describe(asset, mine, int(days_seen[meter]), is_reported=is_reported)
             side = "for" if is_reported else "against"
             bound = f"; {ASSET_FACTS[asset].bound}" if is_reported and is_least[meter] == 1 else ""
             sentences[meter][position] = (f"{seen}; most {side} it: {reason}" if reason else seen) + bound
@@ -101,6 +101,17 @@ def _write_value(value: float) -> str:
     return "not seen" if np.isnan(value) else write_number(value, 2)
 
 
+def _take_events(scored: Scored, position: int) -> Events:
+    """Episodes of a class: of a meter on which it is reported those of its stay, of another one all that look like it."""
+    asset = ASSET_CLASSES[position]
+    events = scored.examination.findings[asset].events
+    reported = scored.reported[events.meter, position]
+    day = events.start_slot // clock.SLOTS_PER_DAY
+    present = scored.histories[asset].present
+    wanted = ~reported | present[events.meter, np.minimum(day, present.shape[1] - 1)]
+    return Events(*(field[wanted] for field in events))
+
+
 def _sum_up(events: Events, days_seen: Ints) -> _Routines:
     """What the episodes of each meter have in common."""
     meters = len(days_seen)
@@ -118,17 +129,15 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
     )
 
 
-def _describe(asset: AssetClass, routine: _Routine, days_seen: int) -> str:
+def _describe(asset: AssetClass, routine: _Routine, days_seen: int, *, is_reported: bool) -> str:
     if np.isnan(routine.length_slots):
         return f"no single episode stands out of the load in {days_seen} days"
     facts = ASSET_FACTS[asset]
-    start, length = routine.start_slot, routine.length_slots
-    if facts.has_fixed_hours:
-        when = f"most often between {_write_clock(start)} and {_write_clock(start + round(length))}"
-    else:
-        when = f"in runs of {length * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
+    start = routine.start_slot
+    when = f"in runs of {routine.length_slots * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
     unit = "nights" if facts.is_nightly and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
-    return f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {days_seen} {unit}"
+    seen = f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {days_seen} {unit}"
+    return seen if is_reported else f"what looks most like it: {seen}"
 
 
 def _write_clock(slot: int) -> str:

@@ -35,6 +35,20 @@ def test_a_site_that_takes_all_of_it_is_sized_by_the_sky(lay_window: WindowMaker
     assert scale_kw * RELIABILITY == pytest.approx(SCALE_KW, rel=0.2)
 
 
+def test_an_export_register_that_hardly_counts_leaves_the_size_and_the_episodes_to_the_sky(lay_window: WindowMaker) -> None:
+    window = cloudy_window(lay_window, np.full(DAYS, SCALE_KW))
+    by_day_kw = np.where((np.arange(48) >= 14) & (np.arange(48) < 38), 30.0, 0.0)
+    window = window._replace(
+        import_kw=(window.import_kw + by_day_kw).astype(np.float32),
+        export_kw=np.zeros_like(window.import_kw),
+        has_export=np.ones(1, dtype=np.bool_),
+    )
+    findings = examine(window).findings
+    assert findings.sizes.peak_kwp[0] * 0.74 * RELIABILITY == pytest.approx(SCALE_KW, rel=0.2)
+    assert findings.sizes.rated_export_kw[0] <= findings.sizes.peak_kwp[0]
+    assert len(set((findings.events.start_slot // 48).tolist())) > 0.9 * DAYS
+
+
 def test_a_site_without_an_array_comes_out_small(lay_window: WindowMaker) -> None:
     found = examine(cloudy_window(lay_window, np.zeros(DAYS)))
     assert np.nan_to_num(found.findings.sizes.peak_kwp[0]) < 0.1 * SCALE_KW

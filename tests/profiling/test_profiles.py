@@ -122,7 +122,7 @@ def test_too_little_history_is_answered_by_its_reason_alone(profiles: dict[str, 
 def test_an_answer_states_its_probability_and_the_tier_of_it(profiles: dict[str, dict[str, Any]], meter_days: pa.Table) -> None:
     (charger,) = of_class(profiles[CAR]["detections"], "ev")
     assert (charger["probability"], charger["present_probability"], charger["is_present"], charger["tier"]) == (0.98, 0.97, True, "high")
-    assert charger["evidence"].startswith("7.2 kW block, most often between ")
+    assert charger["evidence"].startswith("7.2 kW block, in runs of ")
     gone = run_pass(meter_days, SureScorer(still_there=0.2))[CAR]
     (charger,) = of_class(gone["detections"], "ev")
     assert (charger["present_probability"], charger["is_present"], charger["tier"]) == (0.2, False, "medium")

@@ -55,19 +55,20 @@ def score(asset: AssetClass, events: Events, *, is_reported: bool) -> Any:
     reported = np.full(probability.shape, is_reported)
     examination: Any = SimpleNamespace(findings=findings, features=np.full((1, len(FEATURES)), 0.5))
     nothing: Any = None
-    return Scored(nothing, examination, probability, probability, reported, {}, nothing, nothing)
+    histories: Any = {one: SimpleNamespace(present=np.ones((1, 400), dtype=np.bool_)) for one in ASSET_CLASSES}
+    return Scored(nothing, examination, probability, probability, reported, histories, nothing, nothing)
 
 
 @pytest.mark.parametrize(
     ("asset", "first_slot", "slots", "sentence"),
     [
-        (AssetClass.EV, 1, 8, "7.2 kW block, most often between 00:30 and 04:30, on 3 of 5 nights"),
-        (AssetClass.EV, 46, 5, "7.2 kW block, most often between 23:00 and 01:30, on 3 of 5 nights"),
-        (AssetClass.EV, 26, 4, "7.2 kW block, most often between 13:00 and 15:00, on 3 of 5 days"),
+        (AssetClass.EV, 1, 8, "7.2 kW block, in runs of 4.0 h, most often from 00:30, on 3 of 5 nights"),
+        (AssetClass.EV, 46, 5, "7.2 kW block, in runs of 2.5 h, most often from 23:00, on 3 of 5 nights"),
+        (AssetClass.EV, 26, 4, "7.2 kW block, in runs of 2.0 h, most often from 13:00, on 3 of 5 days"),
         (AssetClass.HEAT_PUMP, 9, 3, "7.2 kW of heating, in runs of 1.5 h, most often from 04:30, on 3 of 5 days"),
         (AssetClass.BATTERY, 42, 4, "7.2 kW drawn or given, in runs of 2.0 h, most often from 21:00, on 3 of 5 days"),
-        (AssetClass.SOLAR_PV, 12, 20, "7.2 kW of generation, most often between 06:00 and 16:00, on 3 of 5 days"),
-        (AssetClass.DEMAND_RESPONSE, 32, 2, "7.2 kW held back, most often between 16:00 and 17:00, on 3 of 5 days"),
+        (AssetClass.SOLAR_PV, 12, 20, "7.2 kW of generation, in runs of 10.0 h, most often from 06:00, on 3 of 5 days"),
+        (AssetClass.DEMAND_RESPONSE, 32, 2, "7.2 kW held back, in runs of 1.0 h, most often from 16:00, on 3 of 5 days"),
     ],
 )
 def test_a_verdict_is_a_sentence_that_a_person_can_check(asset: AssetClass, first_slot: int, slots: int, sentence: str) -> None:
@@ -78,7 +79,7 @@ def test_a_verdict_is_a_sentence_that_a_person_can_check(asset: AssetClass, firs
 def test_no_answer_has_no_sentence_and_no_episode_is_said_so() -> None:
     scored = score(AssetClass.EV, build_events([30], 1, 2.0), is_reported=False)
     ev, heat_pump, _, _, demand_response = describe_evidence(scored, Indifferent(), np.array([70]))
-    assert ev == "2.0 kW block, most often between 15:00 and 15:30, on 1 of 70 days"
+    assert ev == "what looks most like it: 2.0 kW block, in runs of 0.5 h, most often from 15:00, on 1 of 70 days"
     assert heat_pump == "no single episode stands out of the load in 70 days"
     assert demand_response is None
 
@@ -115,3 +116,12 @@ def test_never_more_days_than_were_seen() -> None:
 def test_a_meaning_loses_its_explanation_and_its_capital() -> None:
     assert shorten_meaning("Share of days from 16:30 on: many.") == "share of days from 16:30 on"
     assert shorten_meaning("R2 of load; NaN without") == "R2 of load"
+
+
+def test_days_outside_its_stay_are_not_counted_where_the_class_is_there() -> None:
+    events = build_events([12 + 48 * day for day in range(6)], 20, 3.0)
+    for is_reported, days in ((True, 2), (False, 6)):
+        scored = score(AssetClass.SOLAR_PV, events, is_reported=is_reported)
+        scored.histories[AssetClass.SOLAR_PV].present[0, :4] = False
+        sentence = str(describe_evidence(scored, Indifferent(), np.array([6]))[ASSET_CLASSES.index(AssetClass.SOLAR_PV)])
+        assert sentence.endswith(f"on {days} of 6 days")

@@ -94,7 +94,6 @@ EDITED: Final = {
             sight="of lamps",
             colours=("#444444", "#cccccc"),
             fmar=FmarCodes(AssetCategory.OTHER, demand_tech_type=DemandTechType.OTHER),
-            has_fixed_hours=True,
             is_nightly=True,
         ),
         AssetClass.DEMAND_RESPONSE: AssetFacts(""",

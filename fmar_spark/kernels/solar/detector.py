@@ -21,7 +21,7 @@ from fmar_spark.kernels.solar.fit import (
 )
 from fmar_spark.kernels.solar.lows import mark_lows
 from fmar_spark.kernels.solar.output import Sky, estimate_output, find_spells, mark_days, mark_exports
-from fmar_spark.kernels.solar.sizing import BASE_SHARE, Evidence, Seen, scale_by_edges, size_arrays, size_fits
+from fmar_spark.kernels.solar.sizing import BASE_SHARE, Evidence, Seen, replace_empty_fits, scale_by_edges, size_arrays, size_fits
 from fmar_spark.kernels.sun import align_sky
 from fmar_spark.kernels.window import Bools, Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, join_columns, name_columns
 
@@ -60,11 +60,12 @@ METHOD: Final = Method(
     "the export fits an array of modules. Without: how net power falls with the measured sky from day to day, how far sunny hours lie "
     "below the base load of dark ones, and how that differs between bright and dull months. Of meters that are sure enough, the estimated "
     "generation is added back before any other class is looked for.",
-    sized="The array is fitted to the envelope of the export, else to the measured sky (made up for what clipping at zero hides), else to "
-    "the season, over mixes of two planes. Without an export register that is set beside how much sun it takes for import to vanish: their "
-    "geometric mean with a measured sky, else the larger, or the latter alone where only one season was read. `rated_kw` (AC, export) is "
-    "the highest output seen, cloud edges aside (of a history without high sun its geometric mean with the fit), or, without an export "
-    "register, the fit at 1 kW/m²; `peak_kwp` is the fit at 1 kW/m² over `sizing.pv_performance_ratio`.",
+    sized="The array is fitted to the envelope of the export, else (or where hardly any is exported) to the measured sky (made up for what "
+    "clipping at zero hides), else to the season, over mixes of two planes. Without an export register that is set beside how much sun it "
+    "takes for import to vanish: their geometric mean with a measured sky, else the larger, or the latter alone where only one season was "
+    "read. `rated_kw` (AC, export) is the highest output seen, cloud edges aside (of a history without high sun its geometric mean with "
+    "the fit), or, without an export register, the fit at 1 kW/m²; `peak_kwp` is the fit at 1 kW/m² over `sizing.pv_performance_ratio`, "
+    "and no less than the metered `rated_kw`.",
     dated="Without an export register the daily mark is how far sunny hours come down to zero import, against the base load of the dark "
     "hours; where none do, and with an export register, it is each day's own scale of the array, by how far sunny hours lie below dark "
     "ones against the weeks around. With an export register the first and the last day of export bound it, where a silence is too long "
@@ -174,12 +175,14 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     has_sky: Bools = np.any(blocks.sky_square > 0, axis=(1, 2))
     features = _list_features(window, (evidence, *export_shares), (by_sky, fit), has_sky, blocks)
     suspect, plausible = _find_plausible(window, features, rules)
+    shown = replace_empty_fits(window, blocks, (by_sky, fit), skies.ratio, rules.sky_reliability)
+    suspect |= (fit.scale_kw <= 0) & (shown.scale_kw > 0)
     likely = window.take(suspect)
     output = estimate_output(
         likely,
         skies.slots,
         Blocks(*(column[suspect] for column in blocks)),
-        ArrayFit(*(column[suspect] for column in fit)),
+        ArrayFit(*(column[suspect] for column in shown)),
         (evidence.dark_kw[suspect], evidence.sparing[suspect]),
     )
     generation_kw = np.zeros_like(window.import_kw)
@@ -205,7 +208,7 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
         features=features,
         daily=daily[:, :days],
         events=find_spells(output, suspect),
-        sizes=size_arrays(window, fit, seen, rules.performance_ratio),
+        sizes=size_arrays(window, shown, seen, rules.performance_ratio),
     )
     return PvFindings(findings, generation_kw)
 

@@ -108,6 +108,31 @@ def size_fits(
     return by_sky, fit._replace(peak_ratio=peak_ratio)
 
 
+def replace_empty_fits(
+    window: MeterWindow, blocks: Blocks, fits: tuple[ArrayFit, ArrayFit], ratio: Floats, sky_reliability: float
+) -> ArrayFit:
+    """The fit by the measured sky where the best there is says nothing: an array whose output the site mostly uses hardly exports.
+
+    Args:
+        window: the meters.
+        blocks: four-week statistics.
+        fits: both of ``size_fits``.
+        ratio: of every layout, shape (areas, blocks, 24, layouts).
+        sky_reliability: share of the variance of measured irradiance that the meter's own sky shares.
+    """
+    by_sky, fit = fits
+    rows = np.flatnonzero((fit.scale_kw <= 0) & (by_sky.scale_kw > 0))
+    part = Blocks(*(column[rows] for column in blocks))
+    own = _fit_sky(window.area[rows], part, ratio, np.ones_like(part.cross), by_sky.presence[rows])
+    presence = np.fmax(fit.presence[rows], by_sky.presence[rows])
+    peak_ratio = (own.plane_ratio * part.clear).max(axis=(1, 2), initial=0.0)
+    own = own._replace(scale_kw=own.pooled_kw / sky_reliability, presence=presence, peak_ratio=peak_ratio)
+    shown = ArrayFit(*(column.copy() for column in fit))
+    for whole, column in zip(shown, own, strict=True):
+        whole[rows] = column
+    return shown
+
+
 def scale_by_edges(blocks: Blocks, evidence: Evidence, plane_ratio: Floats, ranked_sky: Floats) -> Floats:
     """AC power at 1 kW/m2 by how much sun it takes for import to vanish, shape (meters,); NaN where no hour shows it.
 
@@ -233,11 +258,13 @@ def size_arrays(window: MeterWindow, fit: ArrayFit, seen: Seen, performance_rati
     highest_kw = np.where(fit.peak_ratio < ENOUGH_SUN * BRIGHTEST, np.sqrt(highest_kw * bright_kw), highest_kw)
     spread = np.where(window.has_export, 0.1, 0.3) + 0.5 * (1 - fit.correlation)
     unknown = np.full(len(scale_kw), np.nan)
+    output_kw = np.where(window.has_export & ~np.isnan(scale_kw), highest_kw, scale_kw)
     return Sizes(
         rated_import_kw=unknown,
-        rated_export_kw=np.where(window.has_export & ~np.isnan(scale_kw), highest_kw, scale_kw),
+        rated_export_kw=output_kw,
         spread=np.where(np.isnan(scale_kw), np.nan, spread),
         storage_kwh=unknown,
-        peak_kwp=scale_kw / performance_ratio,
+        # What comes out is no more than the modules give.
+        peak_kwp=np.maximum(scale_kw / performance_ratio, np.where(window.has_export, np.nan_to_num(output_kw), 0.0)),
         is_least=np.where(~window.has_export & (np.nan_to_num(seen.covered_share) > COVERED), 1.0, 0.0),
     )
