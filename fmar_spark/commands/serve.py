@@ -11,9 +11,11 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.capability_app import add_reads
 from fmar_spark.services.capability.pages.boundaries import read_boundaries
 from fmar_spark.services.capability.sample import (
+    AREA_OF_MODEL,
     DECLARED_IN_MODEL,
     OF_MODEL,
     REGISTER_FILE,
+    add_network,
     describe_reads,
     fill_deliveries,
     fill_from_assets,
@@ -23,7 +25,7 @@ from fmar_spark.services.capability.served_model import ModelSource, ServedModel
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import PartyPlan, open_register
 from fmar_spark.services.register.register_app import build_app
-from fmar_spark.services.register.sample import describe_sample, prepare_sample
+from fmar_spark.services.register.sample import DEFAULT_NETWORK_AREA, describe_sample, prepare_sample
 from fmar_spark.services.web.problems import BusyError
 from fmar_spark.services.web.server import run_server
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
@@ -58,10 +60,10 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
         if not has_lake:
             settings = settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(SAMPLE_LAKE)})})
         prepare_sample(settings.agreements, None if has_lake else SAMPLE_LAKE)
-        declaring = prepare_reads(settings)
-        development = list_guests(developing, settings.agreements.audience, declaring)
-        print(describe_sample(developing, settings.agreements.audience, f"http://{host}:{port}"), flush=True)
-        print(describe_reads(f"http://{host}:{port}"), flush=True)
+        declaring, gsp_group_id = prepare_reads(settings)
+        development = list_guests(developing, settings.agreements.audience, declaring, gsp_group_id)
+        print(describe_sample(developing, settings.agreements.audience, f"http://{host}:{port}", gsp_group_id), flush=True)
+        print(describe_reads(f"http://{host}:{port}", gsp_group_id), flush=True)
     else:
         open_register(settings.agreements).close()
     app = build_app(settings, options.env, developing, hosts=(f"[{host}]" if ":" in host else host.lower(),))
@@ -70,18 +72,24 @@ def run(options: RunOptions, host: str, port: int, issuer: str, database: str | 
     return 0
 
 
-def prepare_reads(settings: Settings) -> tuple[PartyPlan, ...]:
-    """The lake's read model is of its newest tables, and parties hold agreements on assets in it; FSPs that declare deliveries there."""
+def prepare_reads(settings: Settings) -> tuple[tuple[PartyPlan, ...], str]:
+    """The lake's read model is of its newest tables, and parties hold agreements on assets in it.
+
+    FSPs that declare deliveries there, and the GSP group whose network operator is the sample's: the one with the most published figures.
+    """
     lake = settings.lake.root
     if is_address(lake) and not settings.reads.model_folder:
-        return ()
+        return (), DEFAULT_NETWORK_AREA
     folder = find_folder(lake, settings.reads.model_folder)
     if not publish_read_model.publish_if_changed(lake, folder):
-        return ()
+        return (), DEFAULT_NETWORK_AREA
     with closing(RegisterDatabase(settings.agreements)) as register:
         model = _open_model(lake, folder)
+        published = model.find(AREA_OF_MODEL, {})
+        gsp_group_id = published[0]["area_id"] if published else DEFAULT_NETWORK_AREA
+        add_network(register, gsp_group_id)
         fill_from_assets(register, model.find(OF_MODEL, {}))
-        return fill_deliveries(register, model.find(DECLARED_IN_MODEL, {}))
+        return fill_deliveries(register, model.find(DECLARED_IN_MODEL, {})), gsp_group_id
 
 
 def _open_model(lake: str, folder: Path) -> ServedModel:

@@ -8,7 +8,9 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.deliveries import DISPATCH_EVENTS
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.markets import Market, Role
+from fmar_spark.domain.network import AreaLevel
 from fmar_spark.services.capability.pages.session import Development, Guest
+from fmar_spark.services.capability.resources import CAPABILITY_OF_AREA
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
 from fmar_spark.services.register.claims import record_evidence
@@ -17,7 +19,7 @@ from fmar_spark.services.register.ledger import Actor
 from fmar_spark.services.register.operation import PartyPlan, set_party
 from fmar_spark.services.register.overrides import declare_override
 from fmar_spark.services.register.records import change_of, find_page
-from fmar_spark.services.register.sample import SAMPLE_PARTIES
+from fmar_spark.services.register.sample import DEFAULT_NETWORK_AREA, SAMPLE_PARTIES, choose_parties, plan_network
 from fmar_spark.services.register.tables import AGREEMENT
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
@@ -68,20 +70,31 @@ DECLARED_IN_MODEL: Final = _DECLARED.format(events="delivery_checks")
 DECLARED_IN_LAKE: Final = _DECLARED.format(events=DISPATCH_EVENTS.full_name)
 
 
-def list_guests(issuer: DevelopmentIssuer, audience: str, declaring: Sequence[PartyPlan] = ()) -> Development:
-    """The sample parties and FSPs of the lake, for the sign-in page of one's own machine."""
-    plans = (*SAMPLE_PARTIES, *declaring)
+AREA_OF_MODEL: Final = f"""
+    SELECT area_id FROM {CAPABILITY_OF_AREA.table} WHERE area_level = '{AreaLevel.GSP_GROUP}' AND NOT is_suppressed
+    GROUP BY area_id ORDER BY count(*) DESC, sum(meters) DESC, area_id LIMIT 1
+"""
+"""The settlement area with the most published figures."""
+
+
+def list_guests(
+    issuer: DevelopmentIssuer, audience: str, declaring: Sequence[PartyPlan] = (), gsp_group_id: str = DEFAULT_NETWORK_AREA
+) -> Development:
+    """The sample parties and FSPs of the lake, for the sign-in page of one's own machine; the network operator is that of the area."""
+    plans = (*choose_parties(gsp_group_id), *declaring)
     guests = (Guest(plan.party_id, plan.client_ids[0], "; ".join(_ROLE_WORDS[role] for role in plan.roles)) for plan in plans)
     return Development(issuer, audience, tuple(guests))
 
 
-def describe_reads(url: str) -> str:
-    """Lines to paste after those of the register."""
+def describe_reads(url: str, gsp_group_id: str = DEFAULT_NETWORK_AREA) -> str:
+    """Lines to paste after those of the register, about an area that has published figures where any has."""
+    network = plan_network(gsp_group_id).party_id
+    area = f"{url}/v1/areas/{AreaLevel.GSP_GROUP}/{gsp_group_id}"
     lines = [
-        f'curl -s -H "Authorization: Bearer $MARKET" "{url}/v1/assets?asset_category=BESS&gsp_group_id=_H&limit=2"',
+        f'curl -s -H "Authorization: Bearer $MARKET" "{url}/v1/assets?asset_category=BESS&gsp_group_id={gsp_group_id}&limit=2"',
         f'curl -s -H "Authorization: Bearer $MARKET" -H "Accept: text/csv" "{url}/v1/envelopes?flexibility=demand_down&rated_kw_min=5"',
-        f'curl -s -H "Authorization: Bearer $SOUTHERN" {url}/v1/areas/gsp_group/_H/capability',
-        f'curl -s -H "Authorization: Bearer $NESO" "{url}/v1/areas/gsp_group/_H/availability?season=winter&weekday=3&limit=48"',
+        f'curl -s -H "Authorization: Bearer ${network}" {area}/capability',
+        f'curl -s -H "Authorization: Bearer $NESO" "{area}/availability?season=winter&weekday=3&limit=48"',
         f'curl -s -H "Authorization: Bearer $ALPHA" -H "Accept: text/csv" {url}/v1/portfolio/export',
         f'curl -s -H "Authorization: Bearer $ALPHA" {url}/v1/invitations',
         f'curl -s -H "Authorization: Bearer $OFGEM" {url}/v1/system-health',
@@ -103,6 +116,11 @@ def fill_from_assets(database: RegisterDatabase, rows: Sequence[dict[str, Any]])
         if _hold(database, caller, row, amsid, is_verified=place % 10 != 9) and place % 2 == place // 2 % 2:
             _declare(database, caller, row, amsid, _DECLARED_TIMES.get(place, 1.0))
     return len(rows)
+
+
+def add_network(database: RegisterDatabase, gsp_group_id: str) -> None:
+    """The sample network operator of the area takes part."""
+    set_party(database, plan_network(gsp_group_id), _OPERATOR)
 
 
 def fill_deliveries(database: RegisterDatabase, rows: Sequence[dict[str, Any]]) -> tuple[PartyPlan, ...]:

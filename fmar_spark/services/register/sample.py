@@ -7,7 +7,9 @@ from typing import Any, Final
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.markets import Market, Role
+from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.agreements import Search, actor_of, conditions_of, create_agreement
 from fmar_spark.services.register.claims import record_evidence
@@ -22,10 +24,22 @@ from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.sections import RegisterSettings
 
 SAMPLE_MPAN: Final = "2000056535971"
+
+
+def plan_network(gsp_group_id: str) -> PartyPlan:
+    """The sample network operator of a settlement area, called by the area's name."""
+    name = GROUP_OF_ID[gsp_group_id].name
+    party_id = name.upper().replace(" ", "_")
+    distributors = tuple(number for number, group in GSP_GROUP_OF_DISTRIBUTOR.items() if group == gsp_group_id)
+    return PartyPlan(party_id, f"{name} networks (sample)", (Role.DNO,), distributors, (party_id.lower(),))
+
+
+DEFAULT_NETWORK_AREA: Final = "_H"
+"""Where the sample's own meter point is connected."""
 SAMPLE_PARTIES: Final = (
     PartyPlan("ALPHA", "Alpha Flex (sample)", (Role.FSP,), (), ("alpha",)),
     PartyPlan("BRAVO", "Bravo Flex (sample)", (Role.FSP,), (), ("bravo",)),
-    PartyPlan("SOUTHERN", "Southern networks (sample)", (Role.DNO,), ("20",), ("southern",)),
+    plan_network(DEFAULT_NETWORK_AREA),
     PartyPlan("NESO", "System operator (sample)", (Role.NESO,), (), ("neso",)),
     PartyPlan("MARKET", "Market platform (sample)", (Role.PLATFORM,), (), ("market",)),
     PartyPlan("OFGEM", "Regulator (sample)", (Role.OFGEM,), (), ("ofgem",)),
@@ -49,10 +63,15 @@ def prepare_sample(settings: RegisterSettings, lake: Path | None) -> None:
         write_sample_lake(lake)
 
 
-def describe_sample(issuer: DevelopmentIssuer, audience: str, url: str) -> str:
-    """Tokens and lines to paste into a shell, all of them at once if one likes."""
+def choose_parties(gsp_group_id: str) -> tuple[PartyPlan, ...]:
+    """The sample parties, with the network operator of this area as the one network operator."""
+    return tuple(plan_network(gsp_group_id) if Role.DNO in plan.roles else plan for plan in SAMPLE_PARTIES)
+
+
+def describe_sample(issuer: DevelopmentIssuer, audience: str, url: str, gsp_group_id: str = DEFAULT_NETWORK_AREA) -> str:
+    """Tokens and lines to paste into a shell, all of them at once if one likes; the network operator is that of the area."""
     lines = ["", "# Tokens for 8 hours, worth nothing once this service stops:"]
-    for plan in SAMPLE_PARTIES:
+    for plan in choose_parties(gsp_group_id):
         token = issuer.sign(plan.client_ids[0], audience)
         lines.append(f"export {plan.party_id}={token}   # {plan.name}, {', '.join(plan.roles)}")
     body = (
@@ -64,7 +83,7 @@ def describe_sample(issuer: DevelopmentIssuer, audience: str, url: str) -> str:
         "# Then, for example:",
         f'curl -s -H "Authorization: Bearer $ALPHA" "{url}/v1/agreements?mpan_id={SAMPLE_MPAN}&valid_at=2026-03-04T17:30:00Z"',
         f"curl -s -H \"Authorization: Bearer $ALPHA\" -H 'Content-Type: application/json' -d '{body}' {url}/v1/agreements",
-        f'curl -s -H "Authorization: Bearer $SOUTHERN" "{url}/v1/agreements?market=dso_local"',
+        f'curl -s -H "Authorization: Bearer ${plan_network(gsp_group_id).party_id}" "{url}/v1/agreements?market=dso_local"',
         f'curl -s -H "Authorization: Bearer $OFFICE" {url}/v1/parties',
         f"curl -s {url}/health/ready; curl -s {url}/metrics",
         "",

@@ -1,11 +1,13 @@
 """What serve does with a lake of one's own: publishes it, and lets sample parties hold agreements on its assets."""
 
+import re
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from reads_world import write_reads_lake
@@ -17,6 +19,7 @@ from fmar_spark.commands import serve
 from fmar_spark.commands.serve import prepare_reads
 from fmar_spark.contracts.deliveries import DISPATCH_EVENTS
 from fmar_spark.domain.markets import ClaimState
+from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.model_file import FOLDER, MANIFEST, digest_file, read_manifest
 from fmar_spark.errors import ConfigError
@@ -32,7 +35,7 @@ from fmar_spark.services.capability.sample import (
 from fmar_spark.services.capability.served_model import ModelSource
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.operation import find_claims
-from fmar_spark.services.register.sample import SAMPLE_PARTIES, prepare_sample
+from fmar_spark.services.register.sample import SAMPLE_PARTIES, describe_sample, plan_network, prepare_sample
 from fmar_spark.services.register.tables import AGREEMENTS, LEDGER
 from fmar_spark.services.web.signing_keys import DevelopmentIssuer
 from fmar_spark.settings.run_options import RunOptions
@@ -98,6 +101,27 @@ def test_every_role_has_a_party_with_a_ready_token_and_a_line_to_paste() -> None
     lines = describe_reads("http://127.0.0.1:8000")
     named = {plan.party_id for plan in SAMPLE_PARTIES if f"${plan.party_id}" in lines}
     assert {role for plan in SAMPLE_PARTIES if plan.party_id in named for role in plan.roles} == roles
+
+
+def test_the_sample_network_operator_and_the_lines_are_of_an_area_with_published_figures(tmp_path: Path) -> None:
+    folder = tmp_path / "lake"
+    write_reads_lake(folder)
+    table = folder / "gold" / "area_capability"
+    rows = DeltaTable(str(table)).to_pyarrow_table().to_pylist()
+    rows = [{**row, "is_suppressed": row["is_suppressed"] or row["area_id"] == "_H"} for row in rows]
+    write_deltalake(str(table), pa.Table.from_pylist(rows, DeltaTable(str(table)).to_pyarrow_table().schema), mode="overwrite")
+    made = Settings(agreements=settings_of(f"sqlite:///{tmp_path / 'register.db'}"), lake=LakeSettings(root=str(folder)))
+    prepare_sample(made.agreements, None)
+    _, area = prepare_reads(made)
+    assert area in {row["area_id"] for row in rows if row["area_level"] == "gsp_group" and not row["is_suppressed"]}
+    network = plan_network(area)
+    assert {GSP_GROUP_OF_DISTRIBUTOR[number] for number in network.distributor_ids} == {area}
+    development = list_guests(DevelopmentIssuer("local"), "fmar-register", (), area)
+    assert [guest.party_id for guest in development.guests if "its own areas" in guest.words] == [network.party_id]
+    printed = describe_reads("http://x", area) + describe_sample(DevelopmentIssuer("local"), "fmar-register", "http://x", area)
+    assert f"Bearer ${network.party_id}" in printed
+    assert f"export {network.party_id}=" in printed
+    assert not {"SOUTHERN", "_H/"} & set(re.findall(r"SOUTHERN|_H/", printed))
 
 
 def test_the_rights_of_the_demo_are_to_the_assets_that_serving_its_lake_would_choose(settings: Settings) -> None:
