@@ -154,6 +154,7 @@ ASSET_FACTS: Final = MappingProxyType(
             colours=("#0072b2", "#4fb0ea"),
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
             needs="days read for 20 hours or more",
+            bound="its sessions are as short as what the meter reads at once, which blurs their power, so that it may be larger",
             is_nightly=True,
             denied_up_to=0.05,
         ),

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES
+from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.examination import SizeEstimate, find_meterings
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.learning.classifier import AssetClassifier
@@ -57,7 +58,7 @@ def evaluate_classifier(classifier: AssetClassifier, examples: Examples, wanted:
             "ece": expected_calibration_error(score, truth),
             "brier": float(np.mean((score - truth) ** 2)),
             **_score_tiers(score, truth),
-            **_score_sizes(classifier, examples, rows, index),
+            **_score_sizes(classifier, examples, rows & (probability[:, index] >= PRESENT_FROM), index),
         }
         metrics |= {f"{asset.value}_{name}": value for name, value in figures.items() if np.isfinite(value)}
         tables[asset.value] = {
@@ -134,6 +135,7 @@ def _score_tiers(score: Floats, truth: Floats) -> dict[str, float]:
 
 
 def _score_sizes(classifier: AssetClassifier, examples: Examples, rows: Bools, index: int) -> dict[str, float]:
+    """Figures of the sizes of the examples in which the class is found: of no other is a size stated."""
     asset = ASSET_CLASSES[index]
     name = ASSET_FACTS[asset].sizes[0].names[0]
     position = SIZE_NAMES.index(name)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmar_spark import clock
-from fmar_spark.kernels.ev.detector import examine
+from fmar_spark.kernels.ev.detector import BLUR, examine
 from fmar_spark.kernels.window import Events, Findings, Floats, MeterWindow
 
 WindowMaker = Callable[..., MeterWindow]
@@ -53,6 +53,17 @@ def test_a_car_gives_nothing_back_and_stores_nothing_that_could_be_measured(lay_
     assert found.events.is_import.all()
     for sizes in (found.sizes.rated_export_kw, found.sizes.storage_kwh, found.sizes.peak_kwp):
         assert np.isnan(sizes).all()
+
+
+@pytest.mark.parametrize(("slots", "is_least"), [(2, 1.0), (3, 0.0), (6, 0.0)])
+def test_sessions_as_short_as_the_readings_bound_the_power_from_below_and_widen_it(
+    lay_window: WindowMaker, slots: int, is_least: float
+) -> None:
+    load_kw = np.full((1, 90, 48), 0.4)
+    load_kw[:, ::2, 36 : 36 + slots] += 7.0
+    sizes = examine(lay_window(load_kw), load_kw).sizes
+    assert sizes.is_least[0] == is_least
+    assert (sizes.spread[0] > BLUR) == (is_least == 1)
 
 
 def test_hourly_meters_are_looked_at_hour_by_hour(lay_window: WindowMaker) -> None:
