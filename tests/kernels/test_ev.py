@@ -55,7 +55,7 @@ def test_a_car_gives_nothing_back_and_stores_nothing_that_could_be_measured(lay_
         assert np.isnan(sizes).all()
 
 
-@pytest.mark.parametrize(("slots", "is_least"), [(2, 1.0), (3, 0.0), (6, 0.0)])
+@pytest.mark.parametrize(("slots", "is_least"), [(2, 1.0), (3, 1.0), (4, 0.0), (6, 0.0)])
 def test_sessions_as_short_as_the_readings_bound_the_power_from_below_and_widen_it(
     lay_window: WindowMaker, slots: int, is_least: float
 ) -> None:

@@ -13,7 +13,6 @@ from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
 from fmar_spark.kernels.usage_patterns import (
-    Blocks,
     contrast_seasons,
     describe_usage,
     find_high_energy,
@@ -35,6 +34,7 @@ from fmar_spark.kernels.window import (
     name_columns,
     unknown_sizes,
 )
+from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
     Feature("ev_power_kw", "kW", "Power of the charger: that of the blocks that look most like charging."),
@@ -86,8 +86,8 @@ METHOD: Final = Method(
     "included, and described: how often, how long, at which hours, how much energy. Days with a step up of charger size count as well: "
     "a car that charges beside something else leaves its step but no flat block. Hourly meters are examined hour by hour.",
     sized="`rated_kw` is the mean power of the sessions, each weighted by the square of its hours (four at most). The interval widens with "
-    "their scatter, with few sessions, where the blocks look little like charging, and where most sessions are no longer than two "
-    "readings: those may have begun and ended within them, so that the power is at least what is seen.",
+    "their scatter, with few sessions, where the blocks look little like charging, and where hardly any lasts longer than three "
+    "readings: they may have begun and ended within them, so that the power is at least what is seen.",
     dated="The daily mark is the energy of the sessions that start on the day. The days before the first "
     "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car. It is "
     "gone where charging stops out of full use and next to nothing follows. An upgrade is read from each day's strongest session.",
@@ -105,8 +105,8 @@ LIKELY: Final = 1.0
 """Likeness at which half of that error is left."""
 BLUR: Final = 0.4
 """Relative error of a power that is read off sessions as short as the readings: half of them may lie in the interval before."""
-BLURRED_STEPS: Final = 2
-"""Readings of a session up to which none need have been charged in from end to end."""
+BLURRED_STEPS: Final = 3
+"""Readings that hardly any session outlasts, up to which none need have been charged in from end to end."""
 HIGH_SHARE: Final = 0.9
 """Share of the sessions below which the usual highest energy lies."""
 METER_STEP_KW: Final = 0.002
@@ -147,7 +147,8 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         rated_kw[rows] = part.charging.rated_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
-        is_blurred = _find_blurred(part.charging.sessions, count)
+        longest_hours = part.features["ev_high_kwh"] / part.charging.rated_kw
+        is_blurred = longest_hours <= BLURRED_STEPS * slots_per_step * HOURS_PER_SLOT
         is_least[rows] = is_blurred
         spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt + BLUR * is_blurred
         found.append(_to_events(part.charging, rows, slots_per_step))
@@ -157,17 +158,6 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         events=_merge_events(found[0], found[1]),
         sizes=unknown_sizes(meters)._replace(rated_import_kw=rated_kw, spread=spread, is_least=is_least),
     )
-
-
-def _find_blurred(sessions: Blocks, count: Ints) -> Floats:
-    """1 for meters most of whose sessions are no longer than two readings, else 0, shape (meters,).
-
-    Args:
-        sessions: of all meters.
-        count: of each meter.
-    """
-    short = np.bincount(sessions.meter, sessions.end - sessions.start <= BLURRED_STEPS, len(count))
-    return np.where(short > 0.5 * count, 1.0, 0.0)
 
 
 def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) -> _GridFindings:
