@@ -50,6 +50,12 @@ def test_a_silence_that_chance_explains_says_nothing() -> None:
     assert not found.unsure.any()
 
 
+@pytest.mark.parametrize(("silent_days", "is_absent"), [(17, False), (25, True)])
+def test_a_home_that_heats_through_its_first_spring_has_not_lacked_an_array(silent_days: int, *, is_absent: bool) -> None:
+    """Weeks of cold in which a home takes all that its array generates are shorter than twenty days that were to bring export."""
+    assert bool(listen(export_from(silent_days)).absent.any()) == is_absent
+
+
 def test_dark_months_of_which_nothing_is_known_say_nothing() -> None:
     noon = np.full((1, BLOCKS), 0.8)
     noon[0, :4] = 0.2
