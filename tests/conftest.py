@@ -2,7 +2,7 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import duckdb
 import hypothesis
 import pytest
 from pyspark.sql import SparkSession
-from scheduling import GroupScheduling, group_of
+from scheduling import GroupScheduling, group_of, rank_group
 
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
@@ -59,16 +59,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupSchedul
     return GroupScheduling(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test by what it needs, so that ``-m 'not spark'`` is the quick lane; what takes longest comes first."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Mark every test by what it needs, so that ``-m 'not spark'`` is the quick lane; of what is left the longest comes first."""
     for item in items:
         names = set(getattr(item, "fixturenames", ()))
         for mark, fixtures in FIXTURES_OF_MARK.items():
             if fixtures & names or (mark == "database" and "postgresql" in item.nodeid.partition("[")[2]):
                 item.add_marker(mark)
-    slow = {group_of(item.nodeid) for item in items if item.get_closest_marker("spark") or item.get_closest_marker("browser")}
-    items.sort(key=lambda item: group_of(item.nodeid) not in slow)
+    yield
+    groups = {item: group_of(item.nodeid) for item in items}
+    on_spark = {groups[item] for item in items if item.get_closest_marker("spark")}
+    items.sort(key=lambda item: (groups[item] not in on_spark, rank_group(groups[item])))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from test_layout import nodes_of
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [path for folder in ("fmar_spark", "jobs", "scripts", "notebooks") for path in sorted((ROOT / folder).rglob("*.py"))]
 TABLES = {"READINGS", "READING_VERSIONS", "DIP_MESSAGES", "INTERVAL_IMPORTS"}
@@ -34,8 +36,7 @@ NOTHING_LEARNT = {
 def find_readers() -> Iterator[str]:
     """Files with a call that is given a table of readings to read, or with SQL or a path that names one."""
     for path in SOURCES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+        calls = (node for node in nodes_of(path) if isinstance(node, ast.Call))
         given = {
             argument.id
             for call in calls
@@ -43,7 +44,7 @@ def find_readers() -> Iterator[str]:
             for argument in call.args
             if isinstance(argument, ast.Name)
         }
-        texts = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        texts = (node.value for node in nodes_of(path) if isinstance(node, ast.Constant) and isinstance(node.value, str))
         if given & TABLES or any(IN_SQL.search(text) for text in texts):
             yield str(path.relative_to(ROOT))
 

@@ -9,13 +9,41 @@ from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
 
-SHARING_FOLDERS = {"evaluation", "learning", "notebooks", "report", "simulate"}
+SHARING_FOLDERS = {"capability", "evaluation", "learning", "notebooks", "report", "simulate"}
+SHARING_FILES = "test_layout"
+"""Files that begin so share the syntax trees of the sources."""
+LONGEST = (
+    "learning",
+    "capability",
+    "evaluation",
+    "tests/services/test_uploads.py",
+    "report",
+    "tests/test_sixth_class.py",
+    "tests/local/test_own_lake.py",
+    "tests/services/test_hostile_requests.py",
+    SHARING_FILES,
+    "simulate",
+    "tests/services/test_server.py",
+    "tests/engine/test_model_file.py",
+    "tests/services/test_gateway.py",
+    "tests/services/test_access.py",
+    "tests/services/test_scopes.py",
+    "tests/test_bundle.py",
+)
+"""Groups without Spark that take longest, in this order: whatever is left for the end is short."""
 
 
 def group_of(nodeid: str) -> str:
     """Name of the group of a test, by its file."""
     path = PurePosixPath(nodeid.partition("::")[0])
+    if path.name.startswith(SHARING_FILES):
+        return SHARING_FILES
     return path.parent.name if path.parent.name in SHARING_FOLDERS else str(path)
+
+
+def rank_group(name: str) -> int:
+    """Its place among those that take longest, or after them."""
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 class GroupScheduling(LoadScopeScheduling):
