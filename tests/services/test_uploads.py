@@ -1,18 +1,18 @@
 import csv
 import io
-import os
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from register_world import LONDON_MPAN, MPAN, ROOT, Served, caller_of, serve, settings_of
+import upload_in_process
+from register_world import LONDON_MPAN, MPAN, Served, caller_of, serve, settings_of
 from sqlalchemy import func, select, text
 
 from fmar_spark.services.register import uploads
@@ -358,18 +358,34 @@ def test_an_encoding_fault_names_its_line() -> None:
         check_file(io.BytesIO(f"{HEADER}\n{line('A1')}\n".encode() + b"\xff\n"), 10)
 
 
-@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
-def test_kill_9_in_the_middle_leaves_nothing_half_written(database: RegisterDatabase, url: str, tmp_path: Path, mode: str) -> None:
-    content = tmp_path / "many.csv"
+@pytest.fixture(scope="module")
+def many(quick_folder: Path) -> Path:
+    """A file that takes seconds."""
+    content = quick_folder / "many.csv"
     content.write_text("\n".join([HEADER, *(line(f"A{number:06d}") for number in range(60_000))]) + "\n")
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests/worlds/upload_in_process.py"), url, str(content), mode], stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"3000 rows read\n"
+    return content
+
+
+@pytest.fixture(scope="module")
+def forks() -> BaseContext:
+    """Processes that a server forks which has imported what they need, once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([uploads.__name__])
+    return context
+
+
+@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
+def test_kill_9_in_the_middle_leaves_nothing_half_written(
+    database: RegisterDatabase, url: str, many: Path, forks: BaseContext, mode: str
+) -> None:
+    heard, said = forks.Pipe(duplex=False)
+    process = forks.Process(target=upload_in_process.upload, args=(url, many, mode, said))
+    process.start()
+    assert heard.recv() == "3000 rows read"
     time.sleep(0.2)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     verified = verify_ledger(database)
     with database.reading(EVERYTHING) as connection:
         count = connection.execute(select(func.count()).select_from(AGREEMENTS)).scalar_one()

@@ -1,7 +1,7 @@
-"""Uploads a file as ALPHA in a process of its own that a test can kill: prints how far it has read."""
+"""Uploads a file as ALPHA in a process of its own that a test can kill: says how far it has read."""
 
-import sys
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from fmar_spark.domain.markets import Role
@@ -11,18 +11,15 @@ from fmar_spark.services.register.uploads import Mode, Order, apply_upload
 from fmar_spark.services.web.access import Caller
 from fmar_spark.settings.sections import RegisterSettings
 
-url, path, mode = sys.argv[1:]
 
+def upload(url: str, path: Path, mode: str, said: Connection) -> None:
+    def reported() -> Iterator[UploadRow]:
+        with path.open("rb") as file:
+            for number, row in enumerate(read_rows(file, True)):
+                if number == 3000:
+                    said.send("3000 rows read")
+                yield row
 
-def reported() -> Iterator[UploadRow]:
-    with Path(path).open("rb") as file:
-        for number, row in enumerate(read_rows(file, True)):
-            if number == 3000:
-                sys.stdout.write("3000 rows read\n")
-                sys.stdout.flush()
-            yield row
-
-
-settings = RegisterSettings(database_url=url, jwks_url="http://127.0.0.1:9/keys", issuer="x")
-caller = Caller("ALPHA", "alpha-client", frozenset({Role.FSP}), ())
-apply_upload(RegisterDatabase(settings), caller, reported(), Order(Mode(mode), False, 1000))
+    settings = RegisterSettings(database_url=url, jwks_url="http://127.0.0.1:9/keys", issuer="x")
+    caller = Caller("ALPHA", "alpha-client", frozenset({Role.FSP}), ())
+    apply_upload(RegisterDatabase(settings), caller, reported(), Order(Mode(mode), False, 1000))
