@@ -134,13 +134,13 @@ EDITED: Final = {
 
 
 def add_sixth_class(package: Path, folder: Path) -> list[str]:
-    """A copy of the package below ``folder`` that knows the class; the files that it touches.
+    """A copy of the package below ``folder`` that knows the class; the files that it touches. The others keep their compiled form.
 
     Raises:
         AssertionError: a file no longer has the text that the class stands beside.
     """
     copy = folder / package.name
-    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(package, copy)
     for name, text in ADDED.items():
         (copy / name).parent.mkdir(exist_ok=True)
         (copy / name).write_text(text, encoding="utf-8")
