@@ -1,14 +1,17 @@
 """Every endpoint with every role: what is allowed, what is seen, and that whatever is not listed is rejected."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from register_world import LONDON_MPAN, MPAN, Served, agreement, caller_of
+from register_world import LONDON_MPAN, MPAN, Served, agreement, caller_of, copy_rows, empty_postgres, restore_rows
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from fmar_spark.services.register.access import EVERYTHING, NOTHING, Reach, reach_of
-from fmar_spark.services.register.database import RegisterDatabase
+from fmar_spark.services.register.database import POSTGRESQL, RegisterDatabase
 from fmar_spark.services.register.tables import AGREEMENTS
 
 EVERYONE = ("ALPHA", "BRAVO", "SOUTHERN", "NESO", "OFFICE")
@@ -114,8 +117,35 @@ DISPUTES_SEEN = {"ALPHA": 1, "SOUTHERN": 1, "OFFICE": 1}
 HIDDEN_FROM_BUYERS = {"recorded_by_client_id", "consent_reference"}
 
 
+@pytest.fixture(scope="module")
+def worlds() -> dict[str, tuple[World, Any]]:
+    """The world of each kind of database, as it was made first, with the rows that make it."""
+    return {}
+
+
 @pytest.fixture
-def world(served: Served) -> World:
+def world(served: Served, url: str, worlds: dict[str, tuple[World, Any]], request: pytest.FixtureRequest, quick_folder: Path) -> World:
+    kind = served.database.dialect
+    file, copy = url.removeprefix("sqlite:///"), str(quick_folder / "world.db")
+    owner = request.getfixturevalue("postgres_owner") if kind == POSTGRESQL else None
+    if kind not in worlds:
+        made = make_world(served)
+        worlds[kind] = (made, copy_file(file, copy) if owner is None else copy_rows(owner))
+    elif owner is None:
+        copy_file(copy, file)
+    else:
+        empty_postgres(owner)
+        restore_rows(owner, worlds[kind][1])
+    return worlds[kind][0]
+
+
+def copy_file(source: str, target: str) -> None:
+    """SQLite's own copy, whoever has the files open."""
+    with closing(sqlite3.connect(source)) as known, closing(sqlite3.connect(target)) as copy:
+        known.backup(copy)
+
+
+def make_world(served: Served) -> World:
     made = {
         "local": served.create("ALPHA", amsid="AMS-1")["agreement_id"],
         "balancing": served.create("ALPHA", amsid="AMS-2", market="neso_bm")["agreement_id"],
