@@ -35,7 +35,7 @@ def _connect_with_one_thread(*given: Any, **options: Any) -> duckdb.DuckDBPyConn
 
 
 duckdb.connect = _connect_with_one_thread
-GARBAGE_THRESHOLDS = (100_000, 50, 100)
+GARBAGE_THRESHOLDS = (50_000, 20, 10)
 """New objects before Python looks for garbage among them, and how often it then looks among older ones."""
 TINY_PLANS = {
     "spark.databricks.delta.snapshotPartitions": "1",
