@@ -1,27 +1,19 @@
 import csv
 import io
-import multiprocessing
-import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from multiprocessing.context import BaseContext
-from pathlib import Path
 from typing import Any
 
 import pytest
-import upload_in_process
-from register_world import LONDON_MPAN, MPAN, Served, caller_of, serve, settings_of
-from sqlalchemy import func, select, text
+from register_world import LONDON_MPAN, MPAN, Served, serve
+from sqlalchemy import select, text
 
 from fmar_spark.services.register import uploads
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.csv_rows import AGREEMENT_COLUMNS, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import verify_ledger
-from fmar_spark.services.register.tables import AGREEMENTS, UPLOADS
-from fmar_spark.services.register.uploads import find_upload
+from fmar_spark.services.register.tables import UPLOADS
 from fmar_spark.services.web.problems import InvalidError
 
 HEADER = ",".join([*AGREEMENT_COLUMNS.required, "valid_to_at"])
@@ -356,51 +348,6 @@ def test_exported_cells_are_no_formulas(cell: str) -> None:
 def test_an_encoding_fault_names_its_line() -> None:
     with pytest.raises(InvalidError, match="line 3"):
         check_file(io.BytesIO(f"{HEADER}\n{line('A1')}\n".encode() + b"\xff\n"), 10)
-
-
-@pytest.fixture(scope="module")
-def many(quick_folder: Path) -> Path:
-    """A file that takes seconds."""
-    content = quick_folder / "many.csv"
-    content.write_text("\n".join([HEADER, *(line(f"A{number:06d}") for number in range(60_000))]) + "\n")
-    return content
-
-
-@pytest.fixture(scope="module")
-def forks() -> BaseContext:
-    """Processes that a server forks which has imported what they need, once for all of them."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([uploads.__name__])
-    return context
-
-
-@pytest.mark.parametrize("mode", ["all_or_nothing", "partial"])
-def test_kill_9_in_the_middle_leaves_nothing_half_written(
-    database: RegisterDatabase, url: str, many: Path, forks: BaseContext, mode: str
-) -> None:
-    heard, said = forks.Pipe(duplex=False)
-    process = forks.Process(target=upload_in_process.upload, args=(url, many, mode, said))
-    process.start()
-    assert heard.recv() == "3000 rows read"
-    time.sleep(0.2)
-    process.kill()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    verified = verify_ledger(database)
-    with database.reading(EVERYTHING) as connection:
-        count = connection.execute(select(func.count()).select_from(AGREEMENTS)).scalar_one()
-        upload = connection.execute(select(UPLOADS)).mappings().one()
-        stands = find_upload(connection, caller_of("ALPHA"), upload["upload_id"], database.now(connection))
-    assert (verified.breaks, verified.entries) == ((), 10 + count)
-    assert stands["state"] == "interrupted"
-    if mode == "all_or_nothing":
-        assert (count, upload["rows_accepted"]) == (0, 0)
-    else:
-        assert count == upload["rows_accepted"]
-        assert count % 1000 == 0
-        assert count > 0
-    with closing(RegisterDatabase(settings_of(url))) as other:
-        assert verify_ledger(other).breaks == ()
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
