@@ -147,7 +147,8 @@ def test_a_car_that_stops_out_of_full_use_is_gone_whatever_its_probability() -> 
 def test_a_car_that_is_charged_less_is_still_there() -> None:
     daily = regular_use()
     daily[:, 600:] *= 0.12
-    assert weigh(daily, 0.3) == 0.5
+    assert weigh(daily, 0.45) == 0.5
+    assert weigh(daily, 0.2) == 0.2
 
 
 def test_a_holiday_takes_no_car_away() -> None:

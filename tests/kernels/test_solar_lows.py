@@ -28,8 +28,8 @@ def mark(lay_window: WindowMaker, load_kw: Floats, scale_kw: float, first: int =
 
 def test_an_array_that_comes_is_marked_from_its_first_day(lay_window: WindowMaker) -> None:
     found = mark(lay_window, np.full((DAYS, 48), LOAD_KW), 3.0, first=100)
-    assert found[:100].max() == 0
-    assert found[100:].min() > 0.8
+    assert np.nanmax(found[:100]) == 0
+    assert np.nanmin(found[100:]) > 0.8
 
 
 def test_what_runs_at_night_does_not_move_the_marks(lay_window: WindowMaker) -> None:
@@ -43,14 +43,22 @@ def test_nights_that_a_battery_covers_are_held_against_those_before_it(lay_windo
     load_kw[5 * BLOCK_DAYS :, :14] = 0.0
     load_kw[5 * BLOCK_DAYS :, 38:] = 0.0
     found = mark(lay_window, load_kw, 3.0, first=100)
-    assert found[:100].max() == 0
-    assert found[100:].min() > 0.8
+    assert np.nanmax(found[:100]) == 0
+    assert np.nanmin(found[100:]) > 0.8
 
 
 def test_an_empty_home_that_draws_little_all_day_is_not_marked(lay_window: WindowMaker) -> None:
     load_kw = np.full((DAYS, 48), LOAD_KW)
     load_kw[90:] = 0.35 * LOAD_KW
     assert np.isnan(mark(lay_window, load_kw, 0.0)).all()
+
+
+def test_days_too_dark_for_the_array_say_nothing(lay_window: WindowMaker) -> None:
+    blank = lay_window(np.zeros((1, DAYS, 48)))
+    noon = blank.clear_w_m2[0].max(axis=1)
+    found = mark(lay_window, np.full((DAYS, 48), LOAD_KW), LOAD_KW / (noon.max() / 1000) * 1.02)
+    assert np.isnan(found[noon < 0.5 * noon.max()]).all()
+    assert np.nanmax(found[noon > 0.95 * noon.max()]) > 0.2
 
 
 def test_days_that_were_hardly_read_have_no_mark(lay_window: WindowMaker) -> None:

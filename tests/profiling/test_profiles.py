@@ -171,7 +171,7 @@ def test_a_matrix_holds_a_week_of_half_hours_for_each_season_read(profiles: dict
 
 
 def test_a_car_that_stops_was_removed_and_one_that_is_charged_less_is_still_there(meter_days: pa.Table) -> None:
-    gone, there = (run_pass(meter_days.filter(pc.equal(meter_days["mpan_id"], name)), SureScorer(0.3))[name] for name in (HOLIDAY, FADED))
+    gone, there = (run_pass(meter_days.filter(pc.equal(meter_days["mpan_id"], name)), SureScorer(0.45))[name] for name in (HOLIDAY, FADED))
     (answer,) = of_class(gone["detections"], "ev")
     (removal,) = of_class(gone["changes"], "ev")
     assert not answer["is_present"]

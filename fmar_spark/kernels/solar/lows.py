@@ -5,13 +5,19 @@ from typing import Final
 import numpy as np
 
 from fmar_spark.kernels.solar.fit import DARK_W_M2, Blocks, average_known
-from fmar_spark.kernels.window import Floats
+from fmar_spark.kernels.window import Bools, Floats
 
 NOTHING: Final = 0.2
 """Import over the base load below which an hour counts in part, the more the nearer it is to zero. Source: of 72 arrays without an export
 register that came in simulated fleets 52 are dated within a week; with 0.3 or 0.5 it is 49 and 46."""
-_LEAST_SUN: Final = 0.1
-"""Likely irradiance, kW/m2, below which a day says nothing."""
+_SUN_LEVELS: Final = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Likely irradiance, kW/m2, from which days are as bright as each other; darker days than the first say nothing."""
+_DEEP: Final = 0.8
+"""Quantile of the days as bright that says how deep they come down with the array."""
+_LEAST_DAYS: Final = 8
+"""Fewest such days."""
+_TELLING: Final = 0.25
+"""Share of the deepest level from which days as bright say whether there is an array: a small one does not show in winter."""
 _HIGH_SUN: Final = 0.6
 """Share of the block's highest clear-sky hour from which an hour is sunny."""
 _LEAST_READ: Final = 0.5
@@ -50,10 +56,25 @@ def mark_lows(daily: Floats, net: Floats, sky: Floats, blocks: Blocks) -> Floats
     share = np.einsum("mbdh,mbh->mbd", (~np.isnan(net)).astype(np.float32), sunny)
     depth = np.einsum("mbdh,mbh->mbd", np.nan_to_num(empty), sunny) / np.maximum(share, 1e-6)
     lit = np.einsum("mbdh,mbh->mbd", sky, sunny)
-    depth = np.where((share >= _LEAST_READ) & (lit >= _LEAST_SUN), depth, np.nan).reshape(daily.shape)
+    depth = np.where(share >= _LEAST_READ, depth, np.nan).reshape(daily.shape)
+    depth = np.where(_find_telling(depth, lit.reshape(daily.shape)), depth, np.nan)
     best = -np.sort(-np.nan_to_num(depth), axis=1)[:, :_SHOWN_DAYS].mean(axis=1)
     marks: Floats = np.where(best[:, None] > _SHOWN, depth, daily)
     return marks
+
+
+def _find_telling(depth: Floats, lit: Floats) -> Bools:
+    """Days bright enough for this meter's array to show, shape (meters, days), by how deep the best of the days as bright come down."""
+    place = np.searchsorted(_SUN_LEVELS, lit, side="right")
+    deep = np.zeros((len(depth), len(_SUN_LEVELS) + 1))
+    for level in range(1, deep.shape[1]):
+        ordered = np.sort(np.where(place == level, depth, np.nan), axis=1)
+        known = np.count_nonzero(~np.isnan(ordered), axis=1)
+        best = ordered[np.arange(len(ordered)), np.maximum(np.ceil(_DEEP * known).astype(np.int64) - 1, 0)]
+        deep[:, level] = np.where(known >= _LEAST_DAYS, best, 0.0)
+    tells = np.maximum.accumulate(deep, axis=1) >= _TELLING * deep.max(axis=1, keepdims=True)
+    tells[:, 0] = False
+    return np.take_along_axis(tells, place, axis=1)
 
 
 def _find_base(net: Floats, blocks: Blocks) -> Floats:
