@@ -72,9 +72,9 @@ def _find_telling(depth: Floats, lit: Floats) -> Bools:
         known = np.count_nonzero(~np.isnan(ordered), axis=1)
         best = ordered[np.arange(len(ordered)), np.maximum(np.ceil(_DEEP * known).astype(np.int64) - 1, 0)]
         deep[:, level] = np.where(known >= _LEAST_DAYS, best, 0.0)
-    tells = np.maximum.accumulate(deep, axis=1) >= _TELLING * deep.max(axis=1, keepdims=True)
-    tells[:, 0] = False
-    return np.take_along_axis(tells, place, axis=1)
+    shows = np.maximum.accumulate(deep, axis=1) >= _TELLING * deep.max(axis=1, keepdims=True)
+    shows[:, 0] = False
+    return np.take_along_axis(shows, place, axis=1)
 
 
 def _find_base(net: Floats, blocks: Blocks) -> Floats:
