@@ -25,6 +25,7 @@ from fmar_spark.report.lake_summary import (
     choose_meters,
     count_by_origin,
     describe_meter,
+    find_local_days,
     name_origins,
     read_annual_energy,
     tabulate_findings,
@@ -101,19 +102,22 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
     table.add_column("readings", no_wrap=True)
     names = ("present_high", "present_medium", "present_low", "absent", "in_progress", "not_observable")
     headings = ("present: high", "medium", "low", "absent", "in progress", "not observable")
-    for heading in (*headings, "labelled", "found", "false alarms"):
+    for heading in (*headings, "answered/ labelled", "found", "false alarms"):
         table.add_column(heading, justify="right")
     findings = tabulate_findings(detections, origins, labels)
     last = ""
     for row in findings.to_dict("records"):
         asset = str(row["asset_class"])
-        truths = [f"{row[name]:,}" for name in ("labelled", "found", "false_alarms")] if _has_truth(labels, row["origin"]) else ["", "", ""]
+        truths = ["", "", ""]
+        if _has_truth(labels, row["origin"]):
+            truths = [f"{row['answered']:,}/{row['labelled']:,}", f"{row['found']:,}", f"{row['false_alarms']:,}"]
         table.add_row(asset if asset != last else "", row["origin"], *(f"{row[name]:,}" for name in names), *truths)
         last = asset
     console.print(table)
     console.print(
         f"Classifier {', '.join(sorted(set(detections['model_version'])))}. "
-        "Labelled: known to have it at some time; found: of these, with a probability of 0.5 or more.\n"
+        "Labelled: known to have it at some time; answered: of these, characterised; "
+        "found: of the answered, with a probability of 0.5 or more; false alarms: the same of those known not to have it.\n"
     )
 
 
@@ -186,7 +190,9 @@ def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> N
     predicted = lake.read(BASELINE_PREDICTIONS, ["mpan_id", "slot_start_at"])
     if len(predicted):
         shares = count_by_origin(predicted["mpan_id"], origins)
-        days = f"{predicted['slot_start_at'].min():%d %b %Y} to {predicted['slot_start_at'].max():%d %b %Y}"
+        zones = lake.read(METER_POINTS, ["mpan_id", "time_zone"]).set_index("mpan_id")["time_zone"]
+        first, last = find_local_days(predicted, zones)
+        days = f"{first:%d %b %Y} to {last:%d %b %Y}"
         console.print(f"Baseline predictions, {days}: " + ", ".join(f"{rows:,} half-hours {name}" for name, rows in shares.items()) + ".")
 
 

@@ -105,7 +105,10 @@ def _tabulate_overview(kind: str, figures: Mapping[str, Any]) -> Iterator[TextTa
         if not ever["with"] + ever["without"]:
             continue
         written = [write_figure(ever[name], name) for name in ("recall", "false_alarm_share", "auc")]
-        answers.append([CLASS_WORDS[asset], f"{ever['with']:,}", f"{ever['without']:,}", *written, write_figure(high, "right_share")])
+        counts = [
+            f"{ever[share]['meters']:,} of {ever[label]:,}" for share, label in (("recall", "with"), ("false_alarm_share", "without"))
+        ]
+        answers.append([CLASS_WORDS[asset], *counts, *written, write_figure(high, "right_share")])
         size = next(iter(mine["sizes"].values()), None)
         sizes = [write_figure(size[name], name) if size and size["known"] else NOTHING for name in ("median_error", "coverage")]
         dates = [write_figure(one["within_7_days"], "within_7_days") if one["known"] else NOTHING for one in mine["dates"].values()]
@@ -113,8 +116,11 @@ def _tabulate_overview(kind: str, figures: Mapping[str, Any]) -> Iterator[TextTa
         if ever["with"]:
             extents.append([CLASS_WORDS[asset], *sizes, *dates, episodes])
     titles = ("Assets found", "Sizes, dates and episodes")
-    headings = ("class", "#with", "#without", "#found", "#false alarms", "#AUC", "#right in tier high")
-    note = "Found: of meters with the asset at some time. In brackets the 95 % interval over meters."
+    headings = ("class", "#answered, with", "#answered, without", "#found", "#false alarms", "#AUC", "#right in tier high")
+    note = (
+        "Answered: of the meters labelled with the asset at some time, or without it, those whose question was answered. "
+        "Found: of the answered ones with it; false alarms: of the answered ones without it. In brackets the 95 % interval over meters."
+    )
     yield TextTable("overview", f"{titles[0]}, {figures['meters']:,} {kind} meters", note, _columns(*headings), answers, kind, "overview")
     columns = _columns("class", "#size, median error", "#80 % interval holds", "#appeared within 7 days", "#removed", "#half-hours, F1")
     yield TextTable("overview-extent", f"{titles[1]}, {kind} meters", "", columns, extents, kind, "overview")
@@ -153,7 +159,8 @@ def _tabulate_detection(kind: str, figures: Mapping[str, Any]) -> TextTable:
     headings = ("class", "there", "#with", "#without", "#right", "#AUC", "#precision", "#recall", "#false alarms", "#ECE", "#unanswered")
     note = (
         "Ever: was it there at some time in the window, as a label says; now: is it there on the last day, known where days are. "
-        "Yes from a probability of 0.5. In brackets the 95 % interval over meters. Meters whose label is empty are not counted."
+        "Yes from a probability of 0.5. Every figure but unanswered is of the answered meters. In brackets the 95 % interval over meters. "
+        "Meters whose label is empty are not counted."
     )
     return TextTable("detection", f"Detection, {figures['meters']:,} {kind} meters", note, _columns(*headings), rows, kind, "score")
 

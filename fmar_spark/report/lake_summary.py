@@ -1,6 +1,7 @@
 """Summary of a lake: rows, assets found by class and tier, and a few meters in detail."""
 
 from collections.abc import Sequence
+from datetime import date
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -67,8 +68,8 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
     """One row an asset class and origin: meters by answer, and where labels say so how many have it and were found.
 
     Columns: asset_class, origin, present_high, present_medium, present_low, absent, in_progress, not_observable,
-    labelled (meters that have it at some time by their labels, among those characterised), found (of those: probability
-    0.5 or more), false_alarms (found among meters labelled without it).
+    labelled (meters that have it at some time by their labels), answered (of those: characterised), found (of those answered:
+    probability 0.5 or more), false_alarms (found among meters labelled without it).
     """
     rows = detections.assign(origin=origins.reindex(detections["mpan_id"]).to_numpy())
     is_present = rows["is_present"].eq(True)
@@ -79,13 +80,27 @@ def tabulate_findings(detections: pd.DataFrame, origins: pd.Series, labels: pd.D
     answers["not_observable"] = rows["status"] == Status.NOT_OBSERVABLE
     truth = _look_up_truth(rows, labels)
     is_found = is_characterised & (rows["probability"] >= PRESENT_FROM)
-    answers["labelled"] = is_characterised & (truth == 1)
+    answers["labelled"] = truth == 1
+    answers["answered"] = is_characterised & (truth == 1)
     answers["found"] = is_found & (truth == 1)
     answers["false_alarms"] = is_found & (truth == 0)
     counted = rows[["asset_class", "origin"]].assign(**{name: marks.astype(int) for name, marks in answers.items()})
     order = pd.CategoricalDtype([asset.value for asset in ASSET_CLASSES], ordered=True)
     counted["asset_class"] = counted["asset_class"].astype(order)
     return counted.groupby(["asset_class", "origin"], observed=True, sort=True).sum().reset_index()
+
+
+def find_local_days(half_hours: pd.DataFrame, zones: pd.Series) -> tuple[date, date]:
+    """The first and the last day of some half-hours, by the local clock of each meter.
+
+    Args:
+        half_hours: mpan_id and slot_start_at, UTC; at least one row.
+        zones: IANA zone by MPAN; where it is unknown, London's.
+    """
+    starts = pd.to_datetime(half_hours["slot_start_at"], utc=True)
+    zone = zones.reindex(half_hours["mpan_id"]).fillna(clock.LONDON).to_numpy()
+    ends = [(rows.min().tz_convert(name).date(), rows.max().tz_convert(name).date()) for name, rows in starts.groupby(zone)]
+    return min(first for first, _ in ends), max(last for _, last in ends)
 
 
 def choose_meters(ranked: Sequence[str], origins: pd.Series, wanted: dict[Origin, int]) -> list[str]:

@@ -49,6 +49,16 @@ def test_detection_says_what_the_document_says(document: dict[str, Any]) -> None
         assert row[-1] == write_figure(mine["unanswered_share"], "unanswered_share")
 
 
+def test_the_overview_gives_the_number_of_answers_that_its_shares_are_of(document: dict[str, Any]) -> None:
+    figures = document["kinds"]["simulated"]["classes"]
+    for row in pick(document, "simulated", "overview").rows:
+        ever = figures[next(name for name, words in CLASS_WORDS.items() if words == row[0])]["ever"]
+        answered = [int(cell.split(" of ")[0].replace(",", "")) for cell in row[1:3]]
+        assert sum(answered) == ever["answered"]
+        assert answered[0] == ever["recall"]["meters"]
+        assert [cell.split(" of ")[1] for cell in row[1:3]] == [f"{ever['with']:,}", f"{ever['without']:,}"]
+
+
 def test_classes_that_nobody_labelled_and_nows_that_nobody_knows_have_no_row(document: dict[str, Any]) -> None:
     assert [row[:2] for row in pick(document, "real", "detection").rows] == [["EV charging", "ever"], ["solar PV", "ever"]]
 

@@ -14,6 +14,7 @@ from fmar_spark.report.lake_summary import (
     choose_meters,
     count_by_origin,
     describe_meter,
+    find_local_days,
     name_origins,
     read_annual_energy,
     tabulate_findings,
@@ -78,10 +79,28 @@ def test_each_answer_counts_in_one_column_and_truth_only_where_it_is_given() -> 
         ]
     )
     found = tabulate_findings(detections, ORIGINS, LABELS).set_index(["asset_class", "origin"])
-    assert found.loc[("ev", "simulated")].loc[lambda row: row > 0].to_dict() == {"present_high": 1, "labelled": 1, "found": 1}
+    assert found.loc[("ev", "simulated")].loc[lambda row: row > 0].to_dict() == {
+        "present_high": 1,
+        "labelled": 1,
+        "answered": 1,
+        "found": 1,
+    }
     assert found.loc[("heat_pump", "simulated")].loc[lambda row: row > 0].to_dict() == {"present_low": 1, "false_alarms": 1}
     assert found.loc[("ev", "measured")].loc[lambda row: row > 0].to_dict() == {"absent": 1}
     assert found.loc[("ev", "imported")].loc[lambda row: row > 0].to_dict() == {"in_progress": 1}
+
+
+def test_a_labelled_meter_without_an_answer_is_labelled_and_not_answered() -> None:
+    unseen = answer("sim", "ev", is_present=None, probability=None, present_probability=None, tier=None, status="not_observable")
+    found = tabulate_findings(pd.DataFrame([unseen]), ORIGINS, LABELS).iloc[0]
+    assert (found["labelled"], found["answered"], found["found"]) == (1, 0, 0)
+
+
+def test_predicted_days_are_those_of_the_local_clock() -> None:
+    starts = pd.to_datetime(["2019-06-30 23:00", "2019-07-08 22:30", "2019-07-01 04:00", "2019-07-09 03:30"], utc=True)
+    half_hours = pd.DataFrame({"mpan_id": ["home", "home", "away", "away"], "slot_start_at": starts})
+    days = find_local_days(half_hours, pd.Series({"away": "America/New_York", "home": None}))
+    assert days == (date(2019, 7, 1), date(2019, 7, 8))
 
 
 def test_no_answers_make_no_rows() -> None:
