@@ -197,12 +197,12 @@ def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> N
 
 
 def show_deliveries(console: Console, lake: LakeFiles) -> None:
-    """Verdicts on declared deliveries by FSP, and the numbers of one asset that is consistent and one that is suspect."""
+    """Verdicts on declared deliveries by FSP, and the numbers of one asset that is not contradicted and one that is suspect."""
     evidence = lake.read(DELIVERY_EVIDENCE, EVIDENCE_COLUMNS)
     if evidence.empty:
         return
     table = Table(title="Declared deliveries beside the boundary meter (assets)", title_justify="left", title_style="bold")
-    for heading in ("FSP", "events", "consistent", "suspect", "not assessable", "declared, kWh", "observed, kWh"):
+    for heading in ("FSP", "events", "not contradicted", "suspect", "not assessable", "declared, kWh", "observed, kWh"):
         table.add_column(heading, justify="left" if heading == "FSP" else "right")
     for fsp, rows in evidence.groupby("fsp_id"):
         is_suspect = rows["verdict"].str.endswith("suspect")
@@ -210,10 +210,10 @@ def show_deliveries(console: Console, lake: LakeFiles) -> None:
         energy = (f"{rows[name].sum():,.0f}" for name in ("declared_kwh", "observed_kwh"))
         table.add_row(str(fsp), f"{rows['events'].sum():,}", *(f"{count:,}" for count in counts), *energy)
     console.print(table)
-    for verdict in ("consistent", "suspect"):
+    for verdict, words in (("consistent", "not contradicted"), ("suspect", "suspect")):
         shown = evidence[evidence["verdict"] == verdict].sort_values("size_spreads", ascending=False).head(1)
         for row in shown.itertuples():
-            console.print(f"{row.fsp_id}, {verdict}: {row.reason}.")
+            console.print(f"{row.fsp_id}, {words}: {row.reason}.")
 
 
 def show_sizes(console: Console, lake: LakeFiles) -> None:

@@ -103,7 +103,12 @@ AREA_CAPABILITY: Final = TableContract(
         _DIRECTION,
         Column("meters", "bigint", "Connections with the asset, rounded; null where withheld."),
         *_quantiles("kw", "Power that all of them together draw, give or hold back at their busiest time of day (busiest_*)"),
-        *_quantiles("installed_kw", "Rated power of all of them, as if all ran at once"),
+        *_quantiles(
+            "installed_kw",
+            "Rated power of all of them, as if all ran at once: an estimate of what is there, not the sum of gold.capability. "
+            "Each asset counts by its probability, one without a size like the others; "
+            "corrected by the errors of such sums in simulated fleets",
+        ),
         Column("busiest_season", "string", "Season in which they are busiest together."),
         Column("busiest_slot", "int", "Half-hour 0..47 of the local clock at which they are busiest together."),
         Column("energy_kwh_day", "double", "Mean energy a day.", unit="kWh"),

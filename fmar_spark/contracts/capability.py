@@ -57,19 +57,36 @@ ASSET_CHANGES: Final = TableContract(
 CAPABILITY: Final = TableContract(
     name="capability",
     layer=Layer.GOLD,
-    doc="What each present asset can do, by direction.",
+    doc="What each present asset can do, by direction. An asset for which neither a size nor an episode was found has no row.",
     key=("mpan_id", "asset_class", "direction"),
     columns=(
         mpan_column(),
         class_column(),
         _DIRECTION,
-        Column("rated_kw", "double", "Best estimate of the asset's size in that direction, AC.", unit="kW"),
+        Column(
+            "rated_kw",
+            "double",
+            "Best estimate of the asset's size in that direction, AC. Of batteries and demand response it is not the highest of the event "
+            "peaks and may lie below their median: a peak also holds what the home did at the same time.",
+            unit="kW",
+        ),
         Column("rated_kw_lower", "double", "Low end of the 80 % interval.", unit="kW"),
         Column("rated_kw_upper", "double", "High end of the 80 % interval.", unit="kW"),
-        Column("rated_kw_p10", "double", "Observed event peaks of the last 12 months, 10th percentile.", unit="kW"),
+        Column(
+            "rated_kw_p10",
+            "double",
+            "Event peaks of the last 12 months, 10th percentile: the most power ascribed to the asset in an event. "
+            "Of EV charging and heat pumps they are capped at the estimated size.",
+            unit="kW",
+        ),
         Column("rated_kw_p50", "double", "Median of the event peaks.", unit="kW"),
         Column("rated_kw_p90", "double", "90th percentile of the event peaks.", unit="kW"),
-        Column("rated_kw_max", "double", "Highest event peak.", unit="kW"),
+        Column(
+            "rated_kw_max",
+            "double",
+            "Highest event peak. Of EV charging and heat pumps, whose peaks are capped, it is mostly the size itself.",
+            unit="kW",
+        ),
         Column("duration_minutes_min", "double", "Shortest episode.", unit="minutes"),
         Column("duration_minutes_p10", "double", "10th percentile of the episodes' lengths.", unit="minutes"),
         Column("duration_minutes_p50", "double", "Median length.", unit="minutes"),

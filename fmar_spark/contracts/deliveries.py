@@ -125,7 +125,9 @@ DELIVERY_CHECKS: Final = TableContract(
         Column("is_assessable", "boolean", "It counts as evidence, be it too small for a verdict of its own.", nullable=False),
         Column("is_shared", "boolean", "Another asset of the meter declared something in these half-hours.", nullable=False),
         *_SIGNS,
-        Column("verdict", "string", "consistent, implausible or not_assessable.", nullable=False),
+        Column(
+            "verdict", "string", "consistent (not contradicted: not a proof of delivery), implausible or not_assessable.", nullable=False
+        ),
         Column("rule", "string", "Name of the reason of a verdict that is not consistent; null for one that is."),
         Column("reason", "string", "Why, with the numbers.", nullable=False),
         Column("notices", "array<string>", "What was noticed beside the verdict, by the names of the rules.", nullable=False),
@@ -150,7 +152,10 @@ DELIVERY_EVIDENCE: Final = TableContract(
         Column("declared_kwh", "double", "Declared over the assessable events.", unit="kWh"),
         Column("observed_kwh", "double", "Delivery that the boundary meter shows over the assessable events.", unit="kWh"),
         Column(
-            "share_delivered", "double", "Share of the declared delivery that the boundary meter shows; near 1 for an honest declaration."
+            "share_delivered",
+            "double",
+            "Share of the declared delivery that the boundary meter shows: of a regression that weighs each event by how precise its "
+            "expectation is and is never negative, so it differs from observed_kwh over declared_kwh; near 1 for an honest declaration.",
         ),
         Column("share_lower", "double", "Low end of its 95 % interval."),
         Column("share_upper", "double", "High end of its 95 % interval."),
@@ -159,7 +164,13 @@ DELIVERY_EVIDENCE: Final = TableContract(
             "double",
             "Evidence against the declarations so far; 1 / e_value bounds the probability of a false flag, whenever it is looked at.",
         ),
-        Column("verdict", "string", "consistent, suspect, one_of_several_suspect or not_assessable.", nullable=False),
+        Column(
+            "verdict",
+            "string",
+            "consistent (not contradicted at the stated rate: no proof of delivery, for which share_lower and share_upper "
+            "stand), suspect, one_of_several_suspect or not_assessable.",
+            nullable=False,
+        ),
         Column("size_spreads", "double", "Declared energy over the spread of the expectation: below 0.5 hardly anything can be concluded."),
         *_SIGNS,
         Column("suspect_since_date", "date", "Local day of the event with which the evidence first sufficed."),
@@ -186,7 +197,7 @@ AREA_DELIVERIES: Final = TableContract(
         Column("month_date", "date", "First local day of the month; only months that are over.", nullable=False),
         Column("assets", "int", "Assets with a check; null where withheld, rounded otherwise."),
         Column("checks", "int", "Events of assets that were checked."),
-        Column("share_consistent", "double", "Share of the checks that are consistent."),
+        Column("share_consistent", "double", "Share of the checks that are consistent: not contradicted."),
         Column("share_implausible", "double", "Share of the checks that are implausible."),
         Column("share_not_assessable", "double", "Share of the checks that are not assessable."),
         Column("declared_kwh", "double", "Declared over the events that could be assessed.", unit="kWh"),

@@ -193,7 +193,11 @@ def _describe(rule: str | None, found: AssetVerdicts, at: int, sums: list[NDArra
         return ASSET_RULES["no_assessable_event"]
     shares = found.shares
     numbers = f"{write_number(sums[0][at])} kWh declared and {write_number(sums[1][at])} kWh observed over {assessable} events"
-    delivered = f"; share delivered {shares.share[at]:.2f} (95 % interval {shares.lower[at]:.2f} to {shares.upper[at]:.2f})"
+    excluded = "" if shares.upper[at] >= 1.0 else ": full delivery lies outside"
+    delivered = (
+        f"; share delivered, precise events weighing most, {shares.share[at]:.2f} "
+        f"(95 % interval {shares.lower[at]:.2f} to {shares.upper[at]:.2f}{excluded})"
+    )
     together = f"; the meter's evidence against all its assets together is {write_odds(found.meter_evidence.e_value[at])}"
     said = {
         "asset_too_small": f"; the declarations are {found.declared_spreads[at]:.2f} of the expectation's error, 0.5 wanted",

@@ -11,7 +11,12 @@ CONNECTIONS, SHARE, ROWS, DAYS, KILOWATTS = "connections", "share", "rows", "day
 OF_AREAS: Final = (
     ("connections_detected", "meters", CONNECTIONS, "Connections with the asset."),
     ("kw_together", "kw_p50", KILOWATTS, "Median power of all the assets together at their busiest time of day."),
-    ("kw_installed", "installed_kw_p50", KILOWATTS, "Rated power of all the assets, median."),
+    (
+        "kw_installed",
+        "installed_kw_p50",
+        KILOWATTS,
+        "Rated power of all assets, an estimate and no sum of the sizes found: median.",
+    ),
     ("share_answered", "share_unanswered", SHARE, "Share of examined connections with an answer for the class."),
     ("share_high_tier", "share_high_tier", SHARE, "Share of connections with the asset that are detected with high confidence."),
     ("share_medium_tier", "share_medium_tier", SHARE, "Share of connections with the asset that are detected with medium confidence."),

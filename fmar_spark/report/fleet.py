@@ -142,12 +142,17 @@ def _count_bins(lake: LakeRows, kind: Kind, column: str, edges: tuple[float, ...
     return {"edges": list(edges), "counts": counts}
 
 
+REASON: Final = """regexp_replace(regexp_replace(regexp_replace(coalesce(split_part(status_reason, ': ', 1), ''),
+    'by [0-9]+ days read', 'by the days read'), 'in these [0-9]+ days', 'in the days read'), 'only [0-9]+ ', 'too few ', 'g')"""
+"""A reason without the numbers of days, which differ from meter to meter."""
+
+
 def _list_unanswered(lake: LakeRows, kind: Kind) -> list[list[Any]]:
     """Status, reason without its figures, class, and meters of the answers that are missing."""
     return [
         [row["status"], row["reason"], row["asset_class"], row["meters"]]
         for row in lake.rows(
-            f"""SELECT status, coalesce(split_part(status_reason, ': ', 1), '') AS reason, asset_class, count(*) AS meters
+            f"""SELECT status, {REASON} AS reason, asset_class, count(*) AS meters
             FROM answers WHERE kind = $kind AND status <> '{Status.CHARACTERISED}' GROUP BY ALL ORDER BY ALL""",
             kind=kind.value,
         )
@@ -195,7 +200,8 @@ def _count_connections(lake: LakeRows) -> dict[str, Any]:
         """SELECT (SELECT count(DISTINCT boundary_mpan_id) FROM consent_checks) AS known, (SELECT count(*) FROM meters) AS examined,
             (SELECT count(DISTINCT mpan_id) FROM gold.asset_detections WHERE mpan_id NOT IN (SELECT mpan_id FROM meters)) AS withheld"""
     )[0]
-    rejected = lake.rows("SELECT rejection, count(*) AS meters FROM consent_checks WHERE rejection IS NOT NULL GROUP BY rejection")
+    rejected = lake.rows("""SELECT rejection, count(DISTINCT boundary_mpan_id) AS meters FROM consent_checks
+        WHERE rejection IS NOT NULL AND mpan_id = boundary_mpan_id GROUP BY rejection""")
     counted = {row["rejection"]: row["meters"] for row in rejected}
     return {**counts, "rejected": [[one.reason, counted[one.name]] for one in REJECTIONS if one.name in counted]}
 

@@ -1,5 +1,6 @@
 """The meters that were examined: one row each, their answers by class, and the choice of those that get their evidence on the page."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from fmar_spark.errors import InputError
 from fmar_spark.report.frame import count_day, list_columns, round_values
 from fmar_spark.report.provenance import KINDS, name_kind
 
+_log = logging.getLogger(__name__)
 DIRECTIONS: Final = tuple(Direction)
 STATUSES: Final = tuple(Status)
 TIERS: Final = tuple(Tier)
@@ -245,9 +247,13 @@ def _find_named(lake: LakeRows, named: Sequence[str]) -> list[str]:
     if not named:
         return []
     lake.add("named", pa.table({"name": list(named), "place": list(range(len(named)))}))
-    found = lake.rows("SELECT m.mpan_id FROM named n JOIN meters m ON n.name IN (m.mpan_id, m.name) ORDER BY n.place")
+    found = lake.rows("SELECT m.mpan_id, n.name FROM named n JOIN meters m ON n.name IN (m.mpan_id, m.name) ORDER BY n.place")
     if not found:
         raise InputError(
             f"--meters: {named[0]}: neither it nor any other of the {len(named)} named meters was characterised in {lake.root}"
         )
+    known = {row["name"] for row in found}
+    unknown = [name for name in dict.fromkeys(named) if name not in known]
+    if unknown:
+        _log.warning("--meters: %s: not characterised in %s, so not on the page", ", ".join(unknown), lake.root)
     return [row["mpan_id"] for row in found]

@@ -313,7 +313,7 @@ def _hold_back(evidence: DataFrame, threshold: float) -> DataFrame:
     is_suspect = F.col("verdict").isin("suspect", "one_of_several_suspect")
     is_held = is_suspect & (F.coalesce("e_value", F.lit(0.0)) < threshold)
     wanted = write_odds(threshold) if np.isfinite(threshold) else "more"
-    said = F.concat("reason", F.lit(f"; too little among so many assets: {wanted} wanted"))
+    said = F.concat("reason", F.lit(f"; not contradicted all the same: too little evidence among so many assets, {wanted} wanted"))
     return evidence.withColumns(
         {
             "reason": F.when(is_held, said).otherwise(F.col("reason")),

@@ -1,9 +1,10 @@
 from typing import Any
 
+import duckdb
 from report_world import BOTH, CAR
 
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.report.fleet import ANSWERS, CLASS_NAMES, SIZE_EDGES_KW, describe_fleet, describe_intake
+from fmar_spark.report.fleet import ANSWERS, CLASS_NAMES, REASON, SIZE_EDGES_KW, describe_fleet, describe_intake
 from fmar_spark.report.provenance import Kind
 
 
@@ -46,6 +47,21 @@ def test_answers_sizes_areas_and_months_are_those_of_the_tables(lake: LakeRows) 
 def test_an_answer_in_progress_says_why(lake: LakeRows) -> None:
     found = by_kind(lake)[Kind.SEMI_SYNTHETIC]["unanswered"]
     assert [(status, reason, meters) for status, reason, _, meters in found] == [("in_progress", "too_few_days", 1)] * len(CLASS_NAMES)
+
+
+def test_one_reason_is_one_row_whatever_the_number_of_days() -> None:
+    said = (
+        "not shown by 235 days read; it takes more",
+        "not shown by 91 days read; it takes more",
+        "no temperatures and only 3 mild days in these 40 days",
+    )
+    reasons = duckdb.sql(f"SELECT DISTINCT {REASON} AS reason FROM (SELECT unnest({list(said)}) AS status_reason) ORDER BY 1").fetchall()
+    assert reasons == [("no temperatures and too few mild days in the days read",), ("not shown by the days read; it takes more",)]
+
+
+def test_connections_that_were_not_examined_are_counted_and_not_their_meter_points(lake: LakeRows) -> None:
+    found = describe_intake(lake, examples=1)["connections"]
+    assert sum(meters for _, meters in found["rejected"]) == found["known"] - found["examined"] - found["withheld"]
 
 
 def test_what_was_rejected_is_counted_by_rule_without_the_rejected_text(lake: LakeRows) -> None:

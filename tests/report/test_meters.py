@@ -19,9 +19,13 @@ def test_the_surest_and_the_closest_calls_of_each_kind_come_first(lake: LakeRows
     assert {CAR, ROOF, BOTH, HOSTILE} <= set(choose_meters(lake, (), 5))
 
 
-def test_named_meters_come_first_and_count_whatever_the_limit(lake: LakeRows) -> None:
+def test_named_meters_come_first_and_count_whatever_the_limit(lake: LakeRows, caplog: pytest.LogCaptureFixture) -> None:
     assert choose_meters(lake, (SHORT, HOSTILE_NAME), 0) == [SHORT, HOSTILE]
-    assert choose_meters(lake, (SHORT, "stranger"), 3)[0] == SHORT
+    with caplog.at_level("WARNING"):
+        assert choose_meters(lake, (SHORT, "stranger"), 3)[0] == SHORT
+    assert [record.getMessage() for record in caplog.records] == [
+        f"--meters: stranger: not characterised in {lake.root}, so not on the page"
+    ]
 
 
 def test_only_strangers_are_reported_by_name(lake: LakeRows) -> None:

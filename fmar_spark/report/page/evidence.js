@@ -244,7 +244,7 @@ function makeFlatRuns(evidence) {
   const { threshold_kw: threshold, dark, light } = evidence.flat;
   return makeFigure({
     name: "flat", title: "Battery: net power held near zero", height: 320,
-    note: `How often each clock time lies in a run of ${DATA.rules.flat_slots / 2} hours or more of net power within ${number(threshold, 3)} kW of zero. In the evening and at night only a battery holds it there; at midday solar without an export register does too.`,
+    note: `How often each clock time lies in a run of ${DATA.rules.flat_slots / 2} hours or more of net power within ${number(threshold, 3)} kW of zero. In the evening and at night only a battery holds it there; at midday solar does too where no export register counts its surplus.`,
     plot: () => ({
       data: [["autumn, winter", dark, "ev", "solid"], ["spring, summer", light, "solar_pv", "dash"]].map(([name, values, asset, dash]) => ({
         type: "scatter", mode: "lines", name, x: CLOCK, y: values.map((value) => (value === null ? null : value * 100)), line: { color: colour(asset), dash, width: 2 }, hovertemplate: "%{x}: %{y:.0f} % of days, %{fullData.name}<extra></extra>",

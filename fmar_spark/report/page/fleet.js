@@ -36,7 +36,7 @@ function startFleet() {
   section.append(make("div", { id: "fleet-body", "aria-live": "off" }));
   quality.append(make("p", { class: "lead" },
     `${number(DATA.meters_examined)} of ${number(known.known)} known connections were examined. `
-    + (known.rejected.length ? `Meter points that were not: ${known.rejected.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
+    + (known.rejected.length ? `Of the others: ${known.rejected.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
     + (known.withheld ? `${number(known.withheld)} meters were examined before and are not shown: consent or legal basis has ended since. ` : "")
     + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"), "."),
   make("div", { id: "quality-body" }));
@@ -47,13 +47,14 @@ function startFleet() {
 
 // What was found, a class a tile: the largest first; classes without any in one line.
 function makeNumbers(kind) {
-  const found = CLASS_NAMES.map((name, place) => ({ name, place, present: kind.answers[place][0] + kind.answers[place][1] + kind.answers[place][2], high: kind.answers[place][0], kw: kind.sizes.totals[place][1] }));
+  const found = CLASS_NAMES.map((name, place) => ({ name, place, present: kind.answers[place][0] + kind.answers[place][1] + kind.answers[place][2], high: kind.answers[place][0], kw: kind.sizes.totals[place][1], sized: kind.sizes.totals[place][0] }));
   const shown = found.filter((one) => one.present > 0).sort((left, right) => right.present - left.present);
   const none = found.filter((one) => one.present === 0).map((one) => one.name);
-  const tile = (one) => make("li", null, make("b", null, number(one.present)), `${one.name}: ${number(one.high)} with high confidence, ${number(one.kw)} kW ${WORDS.main_directions[one.place]} in all`);
+  const tile = (one) => make("li", null, make("b", null, number(one.present)), `${one.name}: ${number(one.high)} with high confidence, ${number(one.kw)} kW ${WORDS.main_directions[one.place]} in all${one.sized < one.present ? `, ${number(one.present - one.sized)} without a size` : ""}`);
   const title = make("h3", null, `Found in ${number(kind.meters)} `, kindMark(kind.kind), ` ${kind.meters === 1 ? "meter" : "meters"}`);
   return make("div", { "data-numbers": kind.kind }, title,
     shown.length ? make("ul", { class: "numbers" }, shown.map(tile)) : null,
+    shown.length ? make("p", { class: "soft" }, "In all: the sum of the sizes found. Installed power of an area is another figure, an estimate of all that is there: each asset counts by its probability, one without a size like the others, corrected by how far such sums lay from the truth in simulated fleets.") : null,
     none.length ? make("p", { class: "soft" }, `${shown.length ? "Not found" : "No asset found"}: ${none.join(", ")}.`) : null,
     DATA.opens_on === null ? null : makeInvitation());
 }

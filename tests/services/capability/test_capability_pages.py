@@ -9,7 +9,7 @@ from reads_world import ALPHAS, PUBLISHED, UNPROVEN, ServedReads, claim, list_ar
 from register_world import OPERATOR
 
 from fmar_spark.services.capability.pages import portfolio_pages
-from fmar_spark.services.capability.pages.frame import describe_origins, format_kw
+from fmar_spark.services.capability.pages.frame import describe_origins, format_kw, format_probability
 from fmar_spark.services.capability.pages.session import COOKIE, local_path
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.records import change_of
@@ -265,3 +265,10 @@ def test_only_an_administrator_sees_how_the_lake_is_run(reads: ServedReads, read
     assert "Operation of a lake" in visit(reads, "OFFICE", "/operations").text
     listed = {party_id: 'href="/operations"' in visit(reads, party_id, "/areas").text for party_id in ("OFFICE", "NESO")}
     assert listed == {"OFFICE": True, "NESO": False}
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"), [(0.8996, "89 %"), (0.9, "90 %"), (0.29, "29 %"), (0.101, "11 %"), (0.1, "10 %"), (None, "–")]
+)
+def test_a_probability_is_rounded_towards_the_middle(probability: float | None, text: str) -> None:
+    assert format_probability(probability) == text

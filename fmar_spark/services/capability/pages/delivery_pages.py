@@ -16,7 +16,7 @@ router: Final = page_router()
 _MOST_LISTED: Final = 200
 _SHOWN: Final = 50
 VERDICT_WORDS: Final = {
-    "consistent": "consistent",
+    "consistent": "not contradicted",
     "implausible": "implausible",
     "not_assessable": "not assessable",
     "suspect": "suspect",

@@ -1,6 +1,7 @@
 """What all pages share: templates, words, a policy that runs no inline script, and errors as pages."""
 
 import hashlib
+import math
 from collections.abc import Callable, Coroutine
 from datetime import date, datetime
 from functools import lru_cache
@@ -207,6 +208,14 @@ def format_share(value: float | None) -> str:
     return "–" if value is None else f"{value:.0%}".replace("%", " %")
 
 
+def format_probability(value: float | None) -> str:
+    """Percent, rounded towards the middle: never up to the bound of a tier that it does not reach."""
+    if value is None:
+        return "–"
+    percent = round(value * 100, 6)
+    return f"{math.floor(percent) if percent >= 50 else math.ceil(percent)} %"
+
+
 def format_unseen(registered: float | None) -> str:
     """Percent that nobody has registered."""
     return format_share(None if registered is None else 1.0 - registered)
@@ -252,6 +261,7 @@ def _environment() -> Environment:
         "kw": format_kw,
         "range": format_range,
         "share": format_share,
+        "chance": format_probability,
         "unseen": format_unseen,
         "day": format_day,
         "clock": format_slot,
