@@ -99,7 +99,7 @@ def find_local_days(half_hours: pd.DataFrame, zones: pd.Series) -> tuple[date, d
     """
     starts = pd.to_datetime(half_hours["slot_start_at"], utc=True)
     zone = zones.reindex(half_hours["mpan_id"]).fillna(clock.LONDON).to_numpy()
-    ends = [(rows.min().tz_convert(name).date(), rows.max().tz_convert(name).date()) for name, rows in starts.groupby(zone)]
+    ends = [(rows.min().tz_convert(str(name)).date(), rows.max().tz_convert(str(name)).date()) for name, rows in starts.groupby(zone)]
     return min(first for first, _ in ends), max(last for _, last in ends)
 
 

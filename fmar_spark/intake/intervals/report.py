@@ -28,8 +28,11 @@ def describe_intake(
     lines.append(f"weather    {_describe_weather(weather, own)}")
     lines.append(f"labels     {len(own & set(labels))} series labelled" if labels else "labels     none")
     lines += [f"rejected   {fault}" for fault in intake.first_faults[:NAMES_SHOWN]]
+    more = sum(intake.faults_by_rule.values()) - min(len(intake.first_faults), NAMES_SHOWN)
+    if more > 0:
+        lines.append(f"rejected   {more:,} more")
     for rule, count in sorted(intake.faults_by_rule.items()):
-        lines.append(f"warning    {count} rejected by {rule}: bronze.quarantine names each by file and line")
+        lines.append(f"warning    {count} rejected by {rule}: once imported, bronze.quarantine names each by file and line")
     if intake.counts.get("rows_naive"):
         lines.append(f"warning    {intake.counts['rows_naive']:,} times name no zone and are taken as UTC: --time-zone says which it is")
     lines += _describe_anomalies(intake, sites, defaults.time_zone)
