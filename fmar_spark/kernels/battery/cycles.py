@@ -210,7 +210,7 @@ def _size_batteries(emptied_kwh: Floats, filling: _Filling, rules: StorageRules)
         spread=np.where(known, spread, np.nan),
         storage_kwh=storage_kwh,
         peak_kwp=np.full(meters, np.nan),
-        is_least=np.where(some, 0.0, 1.0),
+        is_least=np.where(known, ~some, np.nan),
     )
 
 

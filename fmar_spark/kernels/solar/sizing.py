@@ -266,5 +266,5 @@ def size_arrays(window: MeterWindow, fit: ArrayFit, seen: Seen, performance_rati
         storage_kwh=unknown,
         # What comes out is no more than the modules give.
         peak_kwp=np.maximum(scale_kw / performance_ratio, np.where(window.has_export, np.nan_to_num(output_kw), 0.0)),
-        is_least=np.where(~window.has_export & (np.nan_to_num(seen.covered_share) > COVERED), 1.0, 0.0),
+        is_least=np.where(np.isnan(output_kw), np.nan, ~window.has_export & (np.nan_to_num(seen.covered_share) > COVERED)),
     )
