@@ -149,7 +149,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
         longest_hours = part.features["ev_high_kwh"] / part.charging.rated_kw
         is_blurred = longest_hours <= BLURRED_STEPS * slots_per_step * HOURS_PER_SLOT
-        is_least[rows] = is_blurred
+        is_least[rows] = np.where(np.isnan(rated_kw[rows]), np.nan, is_blurred)
         spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt + BLUR * is_blurred
         found.append(_to_events(part.charging, rows, slots_per_step))
     return Findings(
