@@ -24,6 +24,7 @@ from fmar_spark.report.lake_summary import (
     Origin,
     choose_meters,
     count_by_origin,
+    count_later_days,
     describe_meter,
     find_local_days,
     name_origins,
@@ -172,6 +173,11 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     detections = detections[detections["mpan_id"].isin(passing)]
     if len(detections):
         show_findings(console, detections, origins, labels)
+    meters, days = count_later_days(sql)
+    if meters:
+        console.print(
+            f"Not used: {days:,} days of readings, of {meters:,} meter{'s' * (meters > 1)}, after the day of the newest answers.\n"
+        )
     capability = lake.read(CAPABILITY, SIZE_COLUMNS)
     baselines = lake.read(BASELINES, ["mpan_id", "cv_rmse", "bl01_cv_rmse"])
     series = lake.read(SERIES, ["mpan_id", "series_id"])

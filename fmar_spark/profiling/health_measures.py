@@ -97,7 +97,12 @@ def measure_coverage(coverage: Coverage, earlier: Mapping[str, float | None], as
         (metric, hold_count(earlier.get(metric), count, threshold), CONNECTIONS, said.format(threshold)) for metric, count, said in counted
     ]
     others = [
-        ("days_since_newest_reading", coverage.days_since_newest, DAYS, "Days from the newest reading to the day of this table."),
+        (
+            "days_since_newest_reading",
+            coverage.days_since_newest,
+            DAYS,
+            "Days from the newest reading that an answer rests on to the day of this table.",
+        ),
         ("messages_rejected", coverage.rejected_rows, ROWS, "Messages and rows in the quarantine, of all time."),
     ]
     return [

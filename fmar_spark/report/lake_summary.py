@@ -103,6 +103,24 @@ def find_local_days(half_hours: pd.DataFrame, zones: pd.Series) -> tuple[date, d
     return min(first for first, _ in ends), max(last for _, last in ends)
 
 
+def count_later_days(lake: LakeRows) -> tuple[int, int]:
+    """Meters whose readings go on after the day of the newest answers, and how many days of readings that leaves out.
+
+    Args:
+        lake: with readings and detections.
+    """
+    found = lake.rows(
+        """WITH newest AS (SELECT max(as_of_date) AS as_of_date FROM gold.asset_detections),
+        answered AS (SELECT DISTINCT mpan_id, as_of_date FROM gold.asset_detections JOIN newest USING (as_of_date)),
+        later AS (
+            SELECT DISTINCT mpan_id, utc_date, as_of_date FROM silver.readings JOIN answered USING (mpan_id) WHERE utc_date > as_of_date
+        ),
+        meters AS (SELECT mpan_id, count(*) AS days FROM later GROUP BY mpan_id HAVING max(utc_date) > any_value(as_of_date) + 1)
+        SELECT count(*) AS meters, coalesce(sum(days), 0) AS days FROM meters"""
+    )[0]
+    return int(found["meters"]), int(found["days"])
+
+
 def choose_meters(ranked: Sequence[str], origins: pd.Series, wanted: dict[Origin, int]) -> list[str]:
     """The first meters of each origin.
 

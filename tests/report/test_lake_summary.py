@@ -1,11 +1,13 @@
 import math
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from report_world import ROOF
+from report_world import ROOF, write_table
 
+from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.readings import READINGS
 from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.kernels.annual_energy import describe_annual_energy, estimate_annual_energy
@@ -13,6 +15,7 @@ from fmar_spark.report.lake_summary import (
     Origin,
     choose_meters,
     count_by_origin,
+    count_later_days,
     describe_meter,
     find_local_days,
     name_origins,
@@ -94,6 +97,16 @@ def test_a_labelled_meter_without_an_answer_is_labelled_and_not_answered() -> No
     unseen = answer("sim", "ev", is_present=None, probability=None, present_probability=None, tier=None, status="not_observable")
     found = tabulate_findings(pd.DataFrame([unseen]), ORIGINS, LABELS).iloc[0]
     assert (found["labelled"], found["answered"], found["found"]) == (1, 0, 0)
+
+
+def test_readings_after_the_day_of_the_newest_answers_are_counted(tmp_path: Path) -> None:
+    days = [date(2014, 1, 25) + timedelta(days=day) for day in range(4)]
+    readings = [
+        {"mpan_id": mpan, "utc_date": day, "quantity": quantity} for mpan in ("on", "ended") for day in days for quantity in ("AI", "AE")
+    ]
+    write_table(tmp_path, READINGS, [row for row in readings if row["mpan_id"] == "on" or row["utc_date"] == days[0]])
+    write_table(tmp_path, ASSET_DETECTIONS, [{"mpan_id": mpan, "as_of_date": days[0]} for mpan in ("on", "ended")])
+    assert count_later_days(LakeRows(tmp_path)) == (1, 3)
 
 
 def test_predicted_days_are_those_of_the_local_clock() -> None:

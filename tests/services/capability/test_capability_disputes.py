@@ -38,6 +38,8 @@ def test_an_fsp_sees_what_the_meters_say_of_its_own_assets(reads: ServedReads) -
     assert re.search(r"0 of 1 notices.*given up.*status 503", page, re.DOTALL)
     assert f'href="/disputes?record_kind=delivery_check&amp;record_id=E-{CHECKED.place}&amp;mpan_id={CHECKED.mpan_id}' in page
     assert visit(reads, "ALPHA", "/deliveries?verdict=consistent").text.count("No event fits.") == 1
+    assert "is no proof of delivery" in visit(reads, "ALPHA", "/deliveries").text
+    assert not re.search(r"[>,] *consistent[<,]", visit(reads, "ALPHA", "/deliveries").text.replace("<code>consistent</code>", ""))
     assert visit(reads, "ALPHA", "/deliveries?verdict=wrong").status_code == 422
 
 
