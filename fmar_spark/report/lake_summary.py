@@ -113,7 +113,7 @@ def count_later_days(lake: LakeRows) -> tuple[int, int]:
         """WITH newest AS (SELECT max(as_of_date) AS as_of_date FROM gold.asset_detections),
         answered AS (SELECT DISTINCT mpan_id, as_of_date FROM gold.asset_detections JOIN newest USING (as_of_date)),
         later AS (
-            SELECT DISTINCT mpan_id, utc_date, as_of_date FROM silver.readings JOIN answered USING (mpan_id) WHERE utc_date > as_of_date
+            SELECT DISTINCT mpan_id, utc_date, as_of_date FROM eligible_readings JOIN answered USING (mpan_id) WHERE utc_date > as_of_date
         ),
         meters AS (SELECT mpan_id, count(*) AS days FROM later GROUP BY mpan_id HAVING max(utc_date) > any_value(as_of_date) + 1)
         SELECT count(*) AS meters, coalesce(sum(days), 0) AS days FROM meters"""

@@ -1,13 +1,13 @@
 import math
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from report_world import ROOF, write_table
+from report_world import LAST, ROOF, list_detections, write_table
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
-from fmar_spark.contracts.readings import READINGS
 from fmar_spark.domain.assets import LABEL_OF_CLASS
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.kernels.annual_energy import describe_annual_energy, estimate_annual_energy
@@ -99,14 +99,12 @@ def test_a_labelled_meter_without_an_answer_is_labelled_and_not_answered() -> No
     assert (found["labelled"], found["answered"], found["found"]) == (1, 0, 0)
 
 
-def test_readings_after_the_day_of_the_newest_answers_are_counted(tmp_path: Path) -> None:
-    days = [date(2014, 1, 25) + timedelta(days=day) for day in range(4)]
-    readings = [
-        {"mpan_id": mpan, "utc_date": day, "quantity": quantity} for mpan in ("on", "ended") for day in days for quantity in ("AI", "AE")
-    ]
-    write_table(tmp_path, READINGS, [row for row in readings if row["mpan_id"] == "on" or row["utc_date"] == days[0]])
-    write_table(tmp_path, ASSET_DETECTIONS, [{"mpan_id": mpan, "as_of_date": days[0]} for mpan in ("on", "ended")])
-    assert count_later_days(LakeRows(tmp_path)) == (1, 3)
+def test_readings_after_the_day_of_the_newest_answers_are_counted(small_lake: Path, tmp_path: Path) -> None:
+    assert count_later_days(LakeRows(small_lake)) == (0, 0)
+    shutil.copytree(small_lake, tmp_path / "lake", ignore=shutil.ignore_patterns("asset_detections"))
+    earlier = [{**row, "as_of_date": LAST - timedelta(days=3)} for row in list_detections() if row["mpan_id"] == ROOF]
+    write_table(tmp_path / "lake", ASSET_DETECTIONS, earlier)
+    assert count_later_days(LakeRows(tmp_path / "lake")) == (1, 3)
 
 
 def test_predicted_days_are_those_of_the_local_clock() -> None:
