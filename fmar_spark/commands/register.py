@@ -12,7 +12,8 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.domain.markets import Basis, ClaimState, Role
-from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, ConfigError, FmarError
+from fmar_spark.domain.mpan import is_mpan
+from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, ConfigError, FmarError, InputError
 from fmar_spark.services.register.claims import Claim
 from fmar_spark.services.register.database import RegisterDatabase, find_pending, migrate
 from fmar_spark.services.register.ledger import Actor, verify_ledger
@@ -139,6 +140,9 @@ def run_subject(options: RunOptions, mpan_id: str, redact: bool, database: str |
     """Report, or redact. The meter point is not repeated: what is printed may be logged."""
     settings = choose_settings(options, database)
     register = open_register(settings)
+    mpan_id = "".join(mpan_id.split())
+    if not is_mpan(mpan_id):
+        raise InputError(f"mpan_id: {len(mpan_id)} characters found, a meter point of 13 digits wanted")
     kept = find_kept(register, settings, mpan_id)
     if not redact:
         print(f"{kept.versions} versions name it; {describe_kept(kept, settings)}")

@@ -20,13 +20,16 @@ def lock_step(root: str, step: str) -> Iterator[None]:
     Two runs of one step at once would meet in Delta's commits, and one of them fail in the middle.
 
     Raises:
-        ConfigError: another run holds it; the message says since when.
+        ConfigError: another run holds it; the message says since when. Or the lake cannot be written.
     """
     lake = Path(root)
     is_new = not lake.exists()
-    (lake / LOCKS).mkdir(parents=True, exist_ok=True)
     path = lake / LOCKS / f"{step}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{root}: the lake cannot be written: {error.strerror}") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

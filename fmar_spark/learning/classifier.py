@@ -32,6 +32,8 @@ _SHARED_CONTEXT: Final = ("log_mean_kw", "log_days_seen", "is_hourly", "has_expo
 """What every class's evidence holds of the meter's circumstances."""
 PROBABILITY_DECIMALS: Final = 6
 """Digits of a probability; those beyond differ from processor to processor."""
+WIDEST: Final = 5.0
+"""Spread beyond which a size says nothing, and its interval grows no wider. Source: chosen by hand."""
 FLOOR, CEILING = 0.01, 0.99
 """No meter is beyond doubt: one in a hundred is kept for what neither the simulation nor the labels have shown."""
 
@@ -115,7 +117,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
 def weigh_spread(spread: Floats) -> Floats:
     """What the errors of a size are measured in: its stated spread, and a little that every size has."""
-    return 0.05 + np.where(np.isnan(spread), 0.5, spread)
+    return 0.05 + np.where(np.isnan(spread), 0.5, np.minimum(spread, WIDEST))
 
 
 def name_size(asset: AssetClass, size_name: SizeName, metering: str = "") -> str:

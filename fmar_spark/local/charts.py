@@ -92,9 +92,9 @@ def _monday_of(day: date) -> datetime:
 
 
 def _choose_week(events: pd.DataFrame, net_kw: "pd.Series[float]") -> datetime:
-    """The Monday of the week with the most classes, then the most episodes; without any, of the last whole week."""
+    """The Monday of the week with the most classes, then the most episodes; without any, of the last whole week or the first."""
     if events.empty:
-        return _monday_of((net_kw.index[-1] - timedelta(days=WEEK_DAYS)).date())
+        return max(_monday_of((net_kw.index[-1] - timedelta(days=WEEK_DAYS)).date()), _monday_of(net_kw.index[0].date()))
     monday = events["started_at"].dt.normalize() - pd.to_timedelta(events["started_at"].dt.weekday, unit="D")
     weeks = events.groupby(monday)["asset_class"].agg(["nunique", "size"]).sort_values(["nunique", "size"], kind="stable")
     chosen: datetime = weeks.index[-1].to_pydatetime()
@@ -144,7 +144,9 @@ def _describe(found: Characterisation, series: str) -> str:
     """The series and the classes that are there, with size and tier."""
     detections: pa.Table = to_arrow(found.detections, "detections")
     capability: pa.Table = to_arrow(found.capability, "capability")
-    own = detections.filter(pc.and_(pc.equal(detections["series_id"], series), pc.fill_null(detections["is_present"], False)))
+    own = detections.filter(
+        pc.and_(pc.equal(detections["series_id"], series), pc.fill_null(detections["is_present"].cast(pa.bool_()), False))
+    )
     sizes = {
         row["asset_class"]: row["rated_kw"]
         for row in capability.filter(pc.equal(capability["series_id"], series)).select(["asset_class", "rated_kw"]).to_pylist()

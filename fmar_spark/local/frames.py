@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
+from narwhals.exceptions import DuplicateError
 
 from fmar_spark.contracts.readings import SERIES
 from fmar_spark.domain.mpan import assign_mpans
@@ -107,7 +108,7 @@ class Characterisation:
     def __repr__(self) -> str:
         """One line: how many series, and which classes are there."""
         detections = to_arrow(self.detections, "detections")
-        is_there = pc.fill_null(detections["is_present"], False)
+        is_there = pc.fill_null(detections["is_present"].cast(pa.bool_()), False)
         counted = pc.value_counts(detections["asset_class"].filter(is_there).combine_chunks()).to_pylist()
         found = ", ".join(f"{entry['values']} in {entry['counts']}" for entry in counted) or "no asset found"
         return f"Characterisation of {self.given.series.num_rows} series: {found}"
@@ -236,14 +237,18 @@ def to_arrow(frame: Any, name: str) -> pa.Table:
     """The frame as an Arrow table, texts as plain strings.
 
     Raises:
-        InputError: it is no frame.
+        InputError: it is no frame, or its columns cannot be read.
     """
     try:
         table = nw.from_native(frame, eager_only=True).to_arrow()
     except TypeError as error:
         raise InputError(f"{name}: {type(frame).__name__} found, a pandas, polars or Arrow frame wanted") from error
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise InputError(f"{name}: a column holds values of more than one kind: {str(error).splitlines()[0]}") from error
+    except DuplicateError as error:
+        raise InputError(f"{name}: {str(error).splitlines()[0]}") from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise InputError(
+            f"{name}: a column holds values of more than one kind, or of one that is no number, text or time: {str(error).splitlines()[0]}"
+        ) from error
     is_text = (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
     texts = [place for place, kind in enumerate(table.schema.types) if any(fits(kind) for fits in is_text)]
     for place in texts:

@@ -36,6 +36,16 @@ def test_a_second_run_of_a_step_learns_since_when_the_first_runs_and_a_killed_on
         pass
 
 
+def test_a_lake_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "lake"):
+        with (
+            pytest.raises(ConfigError, match=r"(file|lake): the lake cannot be written: Not a directory"),
+            lock_step(str(place), "ingest_dip"),
+        ):
+            pass
+
+
 def test_a_step_that_wrote_nothing_leaves_no_lake(tmp_path: Path) -> None:
     lake = tmp_path / "deep" / "lake"
     with pytest.raises(ConfigError, match="no readings"), lock_step(str(lake), "characterise"):

@@ -173,6 +173,23 @@ def test_a_plot_shows_the_history_and_a_week_with_its_episodes(found: fmar.Chara
     assert [trace.type for trace in found.plot(PLAIN).data] == ["heatmap", "scatter"]
 
 
+@pytest.mark.parametrize("days", [1, 5, 7, 40])
+def test_a_series_too_short_for_an_answer_is_plotted(days: int) -> None:
+    at = pd.date_range("2023-01-01", periods=days * 48, freq="30min", tz="UTC")
+    readings = pd.DataFrame({"series_id": "short", "timestamp_utc": at, "kwh_import": np.linspace(0.1, 0.3, at.size)})
+    figure = fmar.characterise(readings).plot("short")
+    assert [trace.type for trace in figure.data] == ["heatmap", "scatter"]
+    assert figure.data[1].x.size > 0
+
+
+def test_columns_that_cannot_be_read_are_an_input_s_fault() -> None:
+    at = pd.date_range("2023-01-01", periods=48, freq="30min", tz="UTC")
+    readings = pd.DataFrame({"series_id": "h", "timestamp_utc": at, "kwh_import": 0.1})
+    for wrong in (readings.assign(kwh_import=0.1 + 1j), pd.concat([readings, readings[["kwh_import"]]], axis=1)):
+        with pytest.raises(InputError, match="readings: "):
+            fmar.characterise(wrong)
+
+
 def test_a_plot_of_what_is_not_there_says_so(found: fmar.Characterisation) -> None:
     with pytest.raises(InputError, match="series 'nobody' found"):
         found.plot("nobody")

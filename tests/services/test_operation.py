@@ -73,6 +73,10 @@ def test_an_operators_day(tmp_path: Path, operate: Callable[..., Done]) -> None:
     changed = operate(url, "add-party", "ALPHA", "--name", "Beta", "--role", "fsp")
     assert (changed.returncode, "name: 'Alpha' -> 'Beta'" in changed.stderr) == (2, True)
 
+    for party_id, name, client in (("", "Nobody", "x"), ("BETA", "", "x"), ("BETA", "Beta", "a b")):
+        nameless = operate(url, "add-party", party_id, "--name", name, "--role", "fsp", "--client", client, "--yes")
+        assert (nameless.returncode, nameless.stderr.count("\n")) == (2, 1)
+
     file = tmp_path / "rows.csv"
     file.write_text(f"{HEADER}\n{MPAN},A1,dso_local,1,true,2026-01-01T00:00:00Z\n{MPAN},=A2,dso_local,1,true,2026-01-01T00:00:00Z\n")
     assert operate(url, "import", str(file), "--fsp", "ALPHA").returncode == 2
@@ -105,6 +109,10 @@ def test_an_operators_day(tmp_path: Path, operate: Callable[..., Done]) -> None:
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     kept = operate(url, "subject", MPAN)
     assert (kept.returncode, kept.stdout.split(";")[0]) == (0, "4 versions name it")
+    spaced = operate(url, "subject", f"{MPAN[:2]} {MPAN[2:]}")
+    assert spaced.stdout == kept.stdout
+    slip = operate(url, "subject", MPAN[:-1])
+    assert (slip.returncode, "12 characters found" in slip.stderr, MPAN[:-1] in slip.stderr) == (2, True, False)
     early = operate(url, "subject", MPAN, "--redact", "--yes")
     assert (early.returncode, "kept " in early.stderr, MPAN in early.stderr) == (2, True, False)
     whole = operate(url, "verify")

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.services.register.access import EVERYTHING, reach_of
-from fmar_spark.services.register.bodies import NewEvidence
+from fmar_spark.services.register.bodies import ClientId, NewEvidence, NewParty
 from fmar_spark.services.register.claims import Claim, find_states, record_evidence
 from fmar_spark.services.register.csv_rows import EVIDENCE_COLUMNS, RowFault, UploadRow, check_file, defuse, read_rows
 from fmar_spark.services.register.database import RegisterDatabase, find_pending
@@ -25,6 +25,7 @@ from fmar_spark.services.register.records import Change, Row, change_of, known_a
 from fmar_spark.services.register.tables import AGREEMENT, AGREEMENTS, EVIDENCE, MIRRORED, PARTY
 from fmar_spark.services.register.uploads import Order, apply_upload, find_upload_rows
 from fmar_spark.services.web.access import Caller
+from fmar_spark.services.web.models import RequestModel
 from fmar_spark.services.web.moments import EARLIEST, format_moment
 from fmar_spark.services.web.problems import InvalidError, MissingError, ServiceError
 from fmar_spark.settings.sections import RegisterSettings
@@ -42,6 +43,12 @@ class PartyPlan(NamedTuple):
     roles: tuple[Role, ...]
     distributor_ids: tuple[str, ...]
     client_ids: tuple[str, ...]
+
+
+class NamedClient(RequestModel):
+    """A client that is appointed."""
+
+    client_id: ClientId
 
 
 def open_register(settings: RegisterSettings) -> RegisterDatabase:
@@ -74,7 +81,15 @@ def describe_party_change(database: RegisterDatabase, plan: PartyPlan) -> str:
 
 
 def set_party(database: RegisterDatabase, plan: PartyPlan, actor: Actor) -> Row:
-    """The party is as planned and its clients speak for it; what is so already stays as it is."""
+    """The party is as planned and its clients speak for it; what is so already stays as it is.
+
+    Raises:
+        InputError: an id, a name or an area that cannot be.
+    """
+    named = {"party_id": plan.party_id, "name": plan.name, "roles": plan.roles, "distributor_ids": plan.distributor_ids}
+    _check(NewParty, named)
+    for client_id in plan.client_ids:
+        _check(NamedClient, {"client_id": client_id})
     values = _values_of(plan)
     with change_of(database, EVERYTHING, actor) as change:
         try:
@@ -141,11 +156,7 @@ def decide(database: RegisterDatabase, claim: Claim, basis: Basis, reference: st
     Raises:
         InputError: that is no claim that can be.
     """
-    named = {**claim._asdict(), "basis": basis, "reference": reference}
-    try:
-        values = NewEvidence.model_validate(named).model_dump()
-    except ValidationError as error:
-        raise InputError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
+    values = _check(NewEvidence, {**claim._asdict(), "basis": basis, "reference": reference})
     with change_of(database, EVERYTHING, actor) as change:
         record_evidence(change, {**values, "valid_from_at": change.now})
         return find_states(database, change.connection, EVERYTHING, [values], change.now)[claim]
@@ -226,6 +237,18 @@ def _values_of(plan: PartyPlan) -> Row:
         "distributor_ids": join_list(list(plan.distributor_ids)),
         "is_active": True,
     }
+
+
+def _check(kind: type[RequestModel], named: Row) -> Row:
+    """The values as the service would take them.
+
+    Raises:
+        InputError: it would not; the message names the first that is wrong.
+    """
+    try:
+        return kind.model_validate(named).model_dump()
+    except ValidationError as error:
+        raise InputError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
 
 
 def _caller_for(database: RegisterDatabase, fsp_id: str) -> Caller:
