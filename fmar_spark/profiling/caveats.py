@@ -10,8 +10,8 @@ from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.window import Bools, Findings, Floats
 from fmar_spark.profiling.verdicts import HALF, TierRules
 
-LEAST_STEP: Final = 1e-3
-"""How far below a bound such an answer stays at least."""
+LEAST_STEP: Final = 0.01
+"""How far below a bound such an answer stays at least: a whole per cent, so that no page rounds it up to the bound."""
 ARRAY_RULED_OUT: Final = 0.2
 """Probability of an array up to which what hides behind arrays may be denied in the high tier. Source: on the windows that
 ``AssetFacts.denied_up_to`` names; with both bounds 16 windows of self-use batteries are denied in that tier instead of 164."""

@@ -38,7 +38,7 @@ def test_low_load_by_day_alone_is_no_array() -> None:
     solar["pv_export_day_share"] = np.array([np.nan, np.nan, 0.0, np.nan])
     array = ASSET_CLASSES.index(AssetClass.SOLAR_PV)
     tempered = temper_answers(np.full((4, len(ASSET_CLASSES)), 0.75), findings, RULES)
-    assert tempered[:, array].tolist() == [0.499, 0.75, 0.75, 0.75]
+    assert tempered[:, array].tolist() == [0.49, 0.75, 0.75, 0.75]
     assert (temper_answers(np.full((4, len(ASSET_CLASSES)), 0.95), findings, RULES)[:, array] == 0.95).all()
 
 

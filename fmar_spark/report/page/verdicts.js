@@ -62,7 +62,9 @@ function between(early, late) {
 // One answer as sentences: present or absent, evidence, size, dates.
 function verdictSentences(found) {
   if (found.status !== "characterised") return [`${STATUS_WORDS[found.status] || found.status}: ${(found.reason || "").replaceAll("_", " ")}`];
-  const sure = `${percent(Math.max(found.presentProbability, 1 - found.presentProbability))} sure, ${found.tier} tier`;
+  // Rounded down: never to the bound of a tier that it does not reach.
+  const confidence = Math.floor(100 * Math.max(found.presentProbability, 1 - found.presentProbability) + 1e-6) / 100;
+  const sure = `${percent(confidence)} sure, ${found.tier} tier`;
   const wasThere = !found.isPresent && found.removed ? ", removed" : "";
   const sentences = [`${found.isPresent ? "present" : `absent${wasThere}`} (${sure}).`];
   if (found.evidence) sentences.push(`${found.evidence[0].toUpperCase()}${found.evidence.slice(1)}.`);
