@@ -104,6 +104,8 @@ class AssetFacts(NamedTuple):
     """Its mark follows the season, so that a quiet half-year is no removal."""
     shows_in: tuple[Season, ...] = tuple(Season)
     """Seasons in which silence says that it has gone."""
+    is_sparse: bool = False
+    """It runs on few days, so that its use grows and fades, and a removal is weighed by what comes before and after it."""
     has_own_size: bool = True
     """Its episodes show a power of its own; of the others they follow the weather or the site's load, and an upgrade is read from the
     daily mark."""
@@ -155,6 +157,7 @@ ASSET_FACTS: Final = MappingProxyType(
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
             needs="days read for 20 hours or more",
             bound="its sessions are as short as what the meter reads at once, which blurs their power, so that it may be larger",
+            is_sparse=True,
             is_nightly=True,
             denied_up_to=0.05,
         ),

@@ -46,7 +46,7 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     meters, days = findings.daily.shape
     facts = ASSET_FACTS[asset]
     size_kw = find_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
-    rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size, is_sparse=asset is AssetClass.EV)
+    rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size, is_sparse=facts.is_sparse)
     if asset is AssetClass.BATTERY:
         rules = rules._replace(upgrade_ratio=BATTERY_UPGRADE)
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)

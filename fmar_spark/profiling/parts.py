@@ -247,12 +247,18 @@ def build_availabilities(scored: Scored, measured: dict[AssetClass, Measured], k
     return group_by_meter(build_structs(columns, kind.value_type), meter[order], meters, kind)
 
 
+def find_in_stay(scored: Scored, position: int) -> Bools:
+    """Episodes of a class that begin while it is there, shape (episodes,)."""
+    asset = ASSET_CLASSES[position]
+    events, present = scored.examination.findings[asset].events, scored.histories[asset].present
+    in_stay: Bools = present[events.meter, np.minimum(events.start_slot // clock.SLOTS_PER_DAY, present.shape[1] - 1)]
+    return in_stay
+
+
 def _keep_events(scored: Scored, position: int) -> Events:
     asset = ASSET_CLASSES[position]
     events = scored.examination.findings[asset].events
-    days = scored.window.import_kw.shape[1]
-    day = np.minimum(events.start_slot // clock.SLOTS_PER_DAY, days - 1)
-    wanted = scored.reported[events.meter, position] & scored.histories[asset].present[events.meter, day]
+    wanted = scored.reported[events.meter, position] & find_in_stay(scored, position)
     wanted &= ~np.isnat(scored.slot_starts[events.start_slot])
     return Events(*(field[wanted] for field in events))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.engine.arrow_columns import Values, build_column, build_structs, group_by_meter, list_rows, to_dates
 from fmar_spark.engine.arrow_schema import arrow_schema
@@ -146,7 +146,7 @@ class ProfilePass:
             history = date_asset(examination.findings[asset], asset, reported[:, position])
             still = self.scorer.predict_present(asset, raw[:, position], presence_evidence(history))
             daily = examination.findings[asset].daily
-            if asset is AssetClass.EV:
+            if ASSET_FACTS[asset].is_sparse:
                 still = weigh_removals(history, daily, still)
             elif ASSET_FACTS[asset].is_seasonal:
                 still = np.where(find_shown_removals(history, daily, asset, group.window.calendar.season), still, raw[:, position])

@@ -10,7 +10,7 @@ from fmar_spark.domain.figures import write_number
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.kernels.parameters import group_quantiles
 from fmar_spark.kernels.window import Events, Floats, Ints
-from fmar_spark.profiling.parts import Scored
+from fmar_spark.profiling.parts import Scored, find_in_stay
 from fmar_spark.profiling.verdicts import Scorer
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 
@@ -103,12 +103,8 @@ def _write_value(value: float) -> str:
 
 def _take_events(scored: Scored, position: int) -> Events:
     """Episodes of a class: of a meter on which it is reported those of its stay, of another one all that look like it."""
-    asset = ASSET_CLASSES[position]
-    events = scored.examination.findings[asset].events
-    reported = scored.reported[events.meter, position]
-    day = events.start_slot // clock.SLOTS_PER_DAY
-    present = scored.histories[asset].present
-    wanted = ~reported | present[events.meter, np.minimum(day, present.shape[1] - 1)]
+    events = scored.examination.findings[ASSET_CLASSES[position]].events
+    wanted = ~scored.reported[events.meter, position] | find_in_stay(scored, position)
     return Events(*(field[wanted] for field in events))
 
 
@@ -141,6 +137,5 @@ def _describe(asset: AssetClass, routine: _Routine, days_seen: int, *, is_report
 
 
 def _write_clock(slot: int) -> str:
-    """Local time at which a clock slot begins; slots past midnight are those of the next day."""
-    within = slot % clock.SLOTS_PER_DAY
-    return f"{within // 2:02d}:{within % 2 * SLOT_MINUTES:02d}"
+    """Local time at which a clock slot begins."""
+    return f"{slot // 2:02d}:{slot % 2 * SLOT_MINUTES:02d}"

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.kernels.solar.fit import find_quietest, take_quantile
 from fmar_spark.kernels.window import Bools, Floats
 
 NOTHING: Final = 0.2
@@ -37,9 +38,8 @@ def mark_nights(moved_kwh: Floats, net: Floats, dark: Bools) -> Floats:
     """
     if not moved_kwh.size:
         return moved_kwh
-    least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
-    ordered = np.sort(np.where(np.isfinite(least), np.maximum(least, 0.0), np.nan), axis=2)
-    base_kw = np.maximum(np.nan_to_num(_take_quantile(_take_quantile(ordered, 0.5), BASE_SHARE)), 1e-3)
+    quietest_kw = np.maximum(find_quietest(net, dark), 0.0)
+    base_kw = np.maximum(np.nan_to_num(take_quantile(take_quantile(quietest_kw, 0.5), BASE_SHARE)), 1e-3)
     slot = np.arange(SLOTS_PER_DAY)
     counted = (dark & ((slot < WAKING_UNTIL) | (slot >= EVENING_FROM))).astype(np.float32)
     empty = 1 - np.clip(net / (NOTHING * base_kw)[:, None, None, None].astype(np.float32), 0, 1)
@@ -53,14 +53,5 @@ def mark_nights(moved_kwh: Floats, net: Floats, dark: Bools) -> Floats:
 
 def _find_usual(marks: Floats) -> Floats:
     """The usual mark of the days that have one, shape (meters, 1); infinite where none has."""
-    usual = _take_quantile(np.where(marks > 0, marks, np.nan), USUAL_SHARE)
+    usual = take_quantile(np.where(marks > 0, marks, np.nan), USUAL_SHARE)
     return np.where(usual > 0, usual, np.inf)[:, None]
-
-
-def _take_quantile(values: Floats, share: float) -> Floats:
-    """A quantile of the known values along the last axis, NaN where there are none."""
-    ordered = np.sort(values, axis=-1)
-    known = np.count_nonzero(~np.isnan(ordered), axis=-1)
-    place = np.maximum(np.ceil(share * known).astype(np.int64) - 1, 0)
-    found: Floats = np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0]
-    return found

@@ -13,8 +13,10 @@ from fmar_spark.kernels.solar.fit import (
     Blocks,
     average_known,
     describe_blocks,
+    find_quietest,
     find_weekends,
     list_layouts,
+    take_quantile,
     to_blocks,
     to_hours,
     trace_planes,
@@ -234,15 +236,6 @@ def _best_blocks(values: Floats, count: int = 3) -> Floats:
     return average_known(np.where(np.isinf(ranked), np.nan, ranked), 1)
 
 
-def _take_middle(values: Floats) -> Floats:
-    """Median over blocks, (meters, blocks) -> (meters,), NaN where none is known."""
-    ordered = np.sort(values, axis=1)
-    known = np.count_nonzero(~np.isnan(values), axis=1)
-    if not values.shape[1]:
-        return np.full(len(values), np.nan)
-    return np.asarray(ordered[np.arange(len(values)), np.maximum(known - 1, 0) // 2])
-
-
 def _mean_where(mask: Bools, values: Floats) -> Floats:
     """Mean over the hours of a mask: (meters, blocks, 24) -> (meters, blocks), NaN where none."""
     count = mask.sum(axis=2)
@@ -263,10 +256,9 @@ def _weigh_evidence(blocks: Blocks, net: Floats) -> Evidence:
         _mean_where(mask, values) for mask, values in ((dark, blocks.mean_kw), (sunny, blocks.mean_kw), (dark, blocks.low_kw))
     )
     sparing = np.clip(np.nansum(base_kw, axis=1) / np.maximum(np.nansum(dark_kw, axis=1), 1e-6), 0.5, 0.95)
-    least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
-    base_days_kw = np.maximum(average_known(np.where(np.isinf(least), np.float32(np.nan), least), 2), 0.0)
+    base_days_kw = np.maximum(average_known(find_quietest(net, dark), 2), 0.0)
     below = (net < (BASE_SHARE * base_days_kw)[..., None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
-    usual_kw = np.nan_to_num(_take_middle(base_days_kw))
+    usual_kw = np.nan_to_num(take_quantile(base_days_kw, 0.5))
     low = (net < (0.5 * usual_kw)[:, None, None, None]).sum(axis=2, dtype=np.int8) / np.maximum(blocks.days, 1)
     unrest = np.sqrt(blocks.load_square / np.maximum(blocks.days, 1))
     quiet = np.maximum(_mean_where(dark, unrest), 1e-3)

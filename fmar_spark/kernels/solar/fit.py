@@ -118,6 +118,28 @@ def average_known(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(values.dtype)
 
 
+def take_quantile(values: Floats, share: float) -> Floats:
+    """A quantile of what is known along the last axis, one of the values themselves; NaN where nothing is."""
+    if not values.shape[-1]:
+        return np.full(values.shape[:-1], np.nan, dtype=values.dtype)
+    ordered = np.sort(values, axis=-1)
+    known = np.count_nonzero(~np.isnan(ordered), axis=-1)
+    place = np.maximum(np.ceil(share * known).astype(np.int64) - 1, 0)
+    found: Floats = np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0]
+    return found
+
+
+def find_quietest(net: Floats, dark: Bools) -> Floats:
+    """Net power of each day's quietest dark hour, kW, shape (meters, blocks, 28); NaN where none was read.
+
+    Args:
+        net: shape (meters, blocks, 28, hours or half-hours), NaN where unread.
+        dark: shape (meters, blocks, hours or half-hours).
+    """
+    least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
+    return np.where(np.isinf(least), np.float32(np.nan), least)
+
+
 def describe_blocks(net: Floats, sky: Floats, clear: Floats, weekend: Bools) -> Blocks:
     """Reduce hours to block statistics.
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fmar_spark.kernels.solar.fit import DARK_W_M2, Blocks, average_known
+from fmar_spark.kernels.solar.fit import DARK_W_M2, Blocks, average_known, find_quietest, take_quantile
 from fmar_spark.kernels.window import Bools, Floats
 
 NOTHING: Final = 0.2
@@ -68,10 +68,9 @@ def _find_telling(depth: Floats, lit: Floats) -> Bools:
     place = np.searchsorted(_SUN_LEVELS, lit, side="right")
     deep = np.zeros((len(depth), len(_SUN_LEVELS) + 1))
     for level in range(1, deep.shape[1]):
-        ordered = np.sort(np.where(place == level, depth, np.nan), axis=1)
-        known = np.count_nonzero(~np.isnan(ordered), axis=1)
-        best = ordered[np.arange(len(ordered)), np.maximum(np.ceil(_DEEP * known).astype(np.int64) - 1, 0)]
-        deep[:, level] = np.where(known >= _LEAST_DAYS, best, 0.0)
+        mine = np.where(place == level, depth, np.nan)
+        known = np.count_nonzero(~np.isnan(mine), axis=1)
+        deep[:, level] = np.where(known >= _LEAST_DAYS, take_quantile(mine, _DEEP), 0.0)
     shows = np.maximum.accumulate(deep, axis=1) >= _TELLING * deep.max(axis=1, keepdims=True)
     shows[:, 0] = False
     return np.take_along_axis(shows, place, axis=1)
@@ -80,12 +79,8 @@ def _find_telling(depth: Floats, lit: Floats) -> Bools:
 def _find_base(net: Floats, blocks: Blocks) -> Floats:
     """What each block draws in its quietest dark hour, kW, shape (meters, blocks)."""
     dark = blocks.clear * 1000 < DARK_W_M2
-    least = np.where(dark[:, :, None], net, np.float32(np.inf)).min(axis=3, initial=np.inf)
-    base_kw = np.maximum(average_known(np.where(np.isinf(least), np.float32(np.nan), least), 2), 0.0)
-    known = np.sort(base_kw, axis=1)
-    count = np.count_nonzero(~np.isnan(known), axis=1)
-    row = np.arange(len(known))
-    usual, highest = (np.nan_to_num(known[row, np.maximum(place, 0)])[:, None] for place in ((count - 1) // 2, count - 1))
+    base_kw = np.maximum(average_known(find_quietest(net, dark), 2), 0.0)
+    usual, highest = (np.nan_to_num(take_quantile(base_kw, share))[:, None] for share in (0.5, 1.0))
     base_kw = np.maximum(np.fmax(base_kw, _LEAST_BASE * usual), 1e-3)
     held: Floats = np.where(base_kw < _COVERED * highest, _BEHIND_BATTERY * highest, base_kw)
     return held

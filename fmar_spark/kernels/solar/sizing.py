@@ -12,6 +12,7 @@ from fmar_spark.kernels.solar.fit import (
     Blocks,
     choose_layout,
     sum_neighbours,
+    take_quantile,
     weigh_presence,
 )
 from fmar_spark.kernels.solar.output import Output
@@ -154,11 +155,7 @@ def scale_by_edges(blocks: Blocks, evidence: Evidence, plane_ratio: Floats, rank
     is_edge = (blocks.clear * 1000 > USABLE_W_M2) & (blocks.days >= BLOCK_DAYS // 4) & (enough > LEAST_PLANE)
     is_edge &= (covered > LEAST_COVERED) & (covered < 1 - LEAST_COVERED) & (load_kw > 0)[..., None]
     scale_kw = np.where(is_edge, load_kw[..., None] / np.maximum(enough, LEAST_PLANE), np.nan)
-    found = is_edge.sum(axis=(1, 2))
-    if not scale_kw.size:
-        return np.full(len(found), np.nan)
-    ranked = np.sort(scale_kw.reshape(len(found), -1), axis=1)
-    return np.asarray(np.take_along_axis(ranked, (np.maximum(found - 1, 0) // 2)[:, None], axis=1)[:, 0])
+    return take_quantile(scale_kw.reshape(len(scale_kw), int(np.prod(scale_kw.shape[1:]))), 0.5)
 
 
 def _find_open(blocks: Blocks, evidence: Evidence) -> Bools:
