@@ -47,7 +47,7 @@ TINY_PLANS = {
 """A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it."""
 FIXTURES_OF_MARK = {
     "spark": {"spark", "store", "broker"},
-    "browser": {"page", "browser", "chromium"},
+    "browser": {"page", "browser"},
     "database": {"postgres", "postgres_register"},
 }
 """Lanes by what a test asks for."""

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium_world import find_chromium
-from playwright.sync_api import Page, sync_playwright
+from chromium_world import launch_chromium
+from playwright.sync_api import Page
 
 from fmar_spark.cli import main
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.tables import list_tables
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 HOSTILE = "</script><script>window.caught=1</script><img src=x onerror='window.caught=2'>"
 
 
@@ -33,9 +32,7 @@ def written(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def page(written: Path) -> Iterator[Page]:
     """The page in a headless Chromium, with what went wrong in ``page.problems``."""
-    path = find_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    with launch_chromium() as browser:
         opened = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-GB")
         problems: list[str] = []
         opened.on("console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None)
@@ -45,7 +42,6 @@ def page(written: Path) -> Iterator[Page]:
         opened.wait_for_selector("html[data-charts=ready]")
         yield opened
         assert problems == []
-        browser.close()
 
 
 def read_table(page: Page, name: str) -> list[list[str]]:

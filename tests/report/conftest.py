@@ -1,15 +1,11 @@
-"""The small lake, the page about it, and a browser that may not reach any network."""
+"""The small lake and the page about it."""
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium_world import find_chromium
-from playwright.sync_api import Browser, sync_playwright
-from report_browser import FLAGS
 from report_world import write_lake
 
 from fmar_spark.engine.lake_sql import LakeRows
@@ -48,13 +44,3 @@ def data(report: Path) -> dict[str, Any]:
     assert found
     read: dict[str, Any] = json.loads(found[1])
     return read
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium, or the reason why there is none; its event loop must not outlive the tests of pages."""
-    path = find_chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield running
-        running.close()

@@ -1,15 +1,20 @@
-"""The page in a browser: its figures are the tables', nothing leaves it, and keys reach everything."""
+"""The page of a lake that Spark wrote, in a browser: its figures are the tables', nothing leaves it, and keys reach everything."""
 
 import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chromium_world import launch_chromium
 from playwright.sync_api import Browser, Page
+from pyspark.sql import SparkSession
 from report_browser import Opened, new_context, open_report
-from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, HOSTILE_REASON, ROOF, SHORT, SILENT
+from report_world import BOTH, CAR, HOSTILE, HOSTILE_NAME, HOSTILE_REASON, ROOF, SHORT, SILENT, write_lake
+from spark_tables import write_with
 
 from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.report.meters import define_meters
+from fmar_spark.report.page import Order, write_report
 
 CLASS_WORDS = ("EV charging", "Heat pump", "Battery", "Solar PV", "Demand response")
 
@@ -26,6 +31,29 @@ def read_table(page: Page, name: str) -> list[list[str]]:
         f'[data-table="{name}"] tbody tr', "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
     )
     return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One for all tests here; each has a profile of its own, or shares the page that is only looked at."""
+    with launch_chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> LakeRows:
+    """The small lake, its tables written by Spark, with the table ``meters``."""
+    rows = LakeRows(write_lake(tmp_path_factory.mktemp("written") / "lake", write_with(spark)))
+    define_meters(rows)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def report(lake: LakeRows, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page about it."""
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(lake.root, out, Order(), lambda stage: None)
+    return out
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +94,7 @@ def test_assets_by_class_and_tier_equal_the_table(opened: Opened, lake: LakeRows
         }
 
 
-def test_the_page_opens_on_what_was_found_and_says_what_is_simulated(small_lake: Path, opened: Opened) -> None:
+def test_the_page_opens_on_what_was_found_and_says_what_is_simulated(opened: Opened) -> None:
     page = opened.page
     page.reload()
     page.wait_for_selector("#detail[data-meter]")

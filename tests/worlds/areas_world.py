@@ -4,15 +4,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from pyspark.sql import SparkSession
+from spark_tables import overwrite_rows
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
-from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import number_mpans
-from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.store import TableStore
 
 DAY = date(2024, 3, 1)
@@ -136,11 +134,7 @@ def fill_lake(spark: SparkSession, root: Path) -> TableStore:
         for mpan in METERS[:CHARGERS]
     ]
     for contract, rows in ((METER_POINTS, points), (ASSET_DETECTIONS, detections), (CAPABILITY, sizes), (METER_PROFILES, profiles)):
-        _write(store, contract, rows)
-    _write(store, ASSET_EVENTS, [])
+        overwrite_rows(store, contract, rows)
+    overwrite_rows(store, ASSET_EVENTS, [])
     store.create(LEGAL_BASES)
     return store
-
-
-def _write(store: TableStore, contract: TableContract, rows: list[dict[str, object]]) -> None:
-    store.overwrite(store.spark.createDataFrame(pa.Table.from_pylist(rows, arrow_schema(contract))), contract)

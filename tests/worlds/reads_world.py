@@ -11,7 +11,7 @@ from typing import Any, Final
 from delivered_world import check, declare, dispute, flag, list_area_deliveries, list_attempts, list_notices, weigh
 from in_process import OneAtATime, share_routes
 from register_world import OPERATOR, one_issuer, settings_of
-from report_world import write_table
+from report_world import NO_NESTED, Writer, write_table
 
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
@@ -132,19 +132,18 @@ FLAGGED: Final = ((ALPHAS[0], "neso"), (NETWORKS, "dno:20"), (PUBLISHED[-2], "dn
 DISPUTED: Final = ((NETWORKS, "ALPHA,NESO,SOUTHERN"), (PUBLISHED[-2], "BRAVO"))
 
 
-def write_reads_lake(root: Path) -> Path:
+def write_reads_lake(root: Path, write: Writer = write_table) -> Path:
     for contract, rows in list_tables():
-        write_table(root, contract, rows)
+        write(root, contract, rows)
     return root
 
 
 def list_tables() -> Iterator[tuple[TableContract, list[Row]]]:
     moment = datetime(2026, 2, 1, tzinfo=UTC)
     where: Row = {"time_zone": "Europe/London", "latitude": 51.5, "longitude": -0.1, "weather_area": "_C", "reported_at": moment}
-    yield (
-        METER_PROFILES,
-        [{"mpan_id": meter.mpan_id, "verdict": "sufficient", "days_seen": 400, "spike_slots": 3, **OF_RUN} for meter in METERS_OF_WORLD],
-    )
+    stated: Row = {"verdict": "sufficient", "days_seen": 400, "spike_slots": 3, "has_export": False, "has_weather": False}
+    stated |= {"interval_minutes": 30, "model_version": "m-1", **NO_NESTED, **OF_RUN}
+    yield METER_PROFILES, [{"mpan_id": meter.mpan_id, **stated} for meter in METERS_OF_WORLD]
     yield (
         METER_POINTS,
         [

@@ -1,6 +1,6 @@
-"""A lake of seven meters, written without Spark: each table's rows are here to be read."""
+"""A lake of seven meters, written without Spark unless given another way: each table's rows are here to be read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,10 @@ HOSTILE_NAME: Final = "</script><script>window.caught=1</script><img src=x onerr
 HOSTILE_REASON: Final = "<script>window.caught=3</script> found, a number wanted"
 SIMULATED: Final = (CAR, BOTH, SILENT)
 Row = dict[str, Any]
+Writer = Callable[[Path, TableContract, Iterable[Row]], None]
+"""Writes rows as a table of a lake."""
+NO_NESTED: Final[Row] = dict.fromkeys(("detections", "changes", "capabilities", "availabilities", "events"), ())
+"""What a profile holds of the tables that are made of it."""
 
 
 def write_table(root: Path, contract: TableContract, rows: Iterable[Row]) -> None:
@@ -105,7 +109,7 @@ def meter_point(mpan_id: str, **own: Any) -> Row:
     return {"mpan_id": mpan_id, **plain, **where, **own}
 
 
-def write_lake(root: Path) -> Path:
+def write_lake(root: Path, write: Writer = write_table) -> Path:
     """Car, both and silent are simulated; the roof is real, with an export meter; short has little history; hostile was imported."""
     points = [
         meter_point(CAR),
@@ -117,24 +121,24 @@ def write_lake(root: Path) -> Path:
         meter_point(SILENT),
         meter_point(UNASKED),
     ]
-    write_table(root, METER_POINTS, points)
+    write(root, METER_POINTS, points)
     allowed = [point["mpan_id"] for point in points if point["mpan_id"] != UNASKED]
-    write_table(
+    write(
         root,
         LEGAL_BASES,
         [{"mpan_id": mpan, "purpose": "any", "basis": "public task", "source": "a test", "recorded_at": at(0)} for mpan in allowed],
     )
-    write_table(root, SERIES, [{"series_id": HOSTILE_NAME, "mpan_id": HOSTILE, "imported_at": at(0)}])
+    write(root, SERIES, [{"series_id": HOSTILE_NAME, "mpan_id": HOSTILE, "interval_minutes": 30, "imported_at": at(0)}])
     labels = [{"series_id": mpan, "mpan_id": mpan, "provenance": "simulated", "has_ev": mpan != SILENT, "ev_kw": 7.2} for mpan in SIMULATED]
     labels.append({"series_id": SHORT, "mpan_id": SHORT, "provenance": "SEMI-SYNTHETIC: real home + a car of another"})
-    write_table(root, LABELS, labels)
-    write_readings(root)
-    write_answers(root)
-    write_what_ran(root)
+    write(root, LABELS, labels)
+    write_readings(root, write)
+    write_answers(root, write)
+    write_what_ran(root, write)
     return root
 
 
-def write_readings(root: Path) -> None:
+def write_readings(root: Path, write: Writer) -> None:
     rows = []
     for day in range(DAYS):
         utc_date = FIRST + timedelta(days=day)
@@ -144,7 +148,7 @@ def write_readings(root: Path) -> None:
             keys = {"mpan_id": mpan_id, "utc_date": utc_date, "quantity": quantity, "reported_at": at(day)}
             opted_out = [slot == 47 for slot in range(48)] if mpan_id == BOTH and day == 5 else None
             rows.append({**keys, "kwh": kwh, "quality": ["A"] * 48, "opted_out": opted_out})
-    write_table(root, READINGS, rows)
+    write(root, READINGS, rows)
     temp_c = [float(value) for value in np.linspace(2, 20, DAYS)]
     weather = [
         {
@@ -156,17 +160,17 @@ def write_readings(root: Path) -> None:
         }
         for day in range(DAYS)
     ]
-    write_table(root, WEATHER, weather)
+    write(root, WEATHER, weather)
 
 
-def write_answers(root: Path) -> None:
+def write_answers(root: Path, write: Writer) -> None:
     run = {"run_id": "r", "as_of_date": LAST}
-    write_table(root, ASSET_DETECTIONS, list_detections())
-    write_table(root, METER_PROFILES, [profile(mpan) for mpan in (CAR, ROOF, BOTH, SHORT, HOSTILE, SILENT)])
+    write(root, ASSET_DETECTIONS, list_detections())
+    write(root, METER_PROFILES, [profile(mpan) for mpan in (CAR, ROOF, BOTH, SHORT, HOSTILE, SILENT)])
     sizes = [(CAR, "ev", "import", 7.0), (ROOF, "solar_pv", "export", 1.5), (BOTH, "ev", "import", 6.0), (BOTH, "battery", "import", 0.5)]
     bounds = [{"rated_kw": kw, "rated_kw_lower": kw * 0.9, "rated_kw_upper": kw * 1.2, "events_seen": 35} for *_, kw in sizes]
     keys = [{"mpan_id": mpan, "asset_class": asset, "direction": direction, "tier": "high"} for mpan, asset, direction, _ in sizes]
-    write_table(root, CAPABILITY, [{**one, **bound, **run} for one, bound in zip(keys, bounds, strict=True)])
+    write(root, CAPABILITY, [{**one, **bound, **run} for one, bound in zip(keys, bounds, strict=True)])
     change = {
         "mpan_id": BOTH,
         "asset_class": "heat_pump",
@@ -175,24 +179,24 @@ def write_answers(root: Path) -> None:
         "kw_before": 3.0,
         "kw_after": 0.0,
     }
-    write_table(root, ASSET_CHANGES, [{**change, **run}])
+    write(root, ASSET_CHANGES, [{**change, **run}])
     events = [
         {"mpan_id": CAR, "asset_class": "ev", "started_at": at(day, 2), "ended_at": at(day, 6), "energy_kwh": 13.0, "peak_kw": 6.5}
         for day in range(0, DAYS, 2)
     ]
-    write_table(root, ASSET_EVENTS, [{**event, "is_import": True, "probability": 0.9} for event in events])
+    write(root, ASSET_EVENTS, [{**event, "is_import": True, "probability": 0.9} for event in events])
     cell = {"mpan_id": CAR, "asset_class": "ev", "direction": "import", "season": "spring", "weeks_observed": 10}
     availability = [
         {**cell, "weekday": weekday, "slot": slot, "probability": 0.5 if slot in (2, 3, 4, 5) else 0.0, **run}
         for weekday in range(1, 8)
         for slot in range(48)
     ]
-    write_table(root, AVAILABILITY, availability)
+    write(root, AVAILABILITY, availability)
     baseline = {"mpan_id": CAR, "model": "similar_days", "cv_rmse": 0.4, "bl01_cv_rmse": 0.5, "nmbe": 0.01, "interval_coverage": 0.81}
-    write_table(root, BASELINES, [{**baseline, **run}])
+    write(root, BASELINES, [{**baseline, **run}])
     predicted = {"predicted_kwh": 0.3, "p10_kwh": 0.2, "p90_kwh": 3.4, "model": "similar_days", "trained_to_date": LAST - timedelta(days=1)}
     predictions = [{"mpan_id": CAR, "slot_start_at": at(DAYS - 2, slot), **predicted, **run} for slot in range(96)]
-    write_table(root, BASELINE_PREDICTIONS, predictions)
+    write(root, BASELINE_PREDICTIONS, predictions)
 
 
 def profile(mpan_id: str) -> Row:
@@ -201,16 +205,16 @@ def profile(mpan_id: str) -> Row:
     verdict = "too_few_days" if mpan_id == SHORT else "sufficient"
     implausible = {"error_code_slots": 22, "spike_slots": 1, "lump_slots": 0} if mpan_id == CAR else {}
     stated = {"verdict": verdict, "days_seen": days, "missing_share": 0.02, "has_export": mpan_id == ROOF, "has_weather": True}
-    return {**keys, **stated, **implausible}
+    return {**keys, **stated, **implausible, **NO_NESTED}
 
 
-def write_what_ran(root: Path) -> None:
+def write_what_ran(root: Path, write: Writer) -> None:
     rejected = [
         ("f.json:1", "kwh_negative", "-1 found"),
         ("f.json:2", "kwh_negative", "-2 found"),
         ("g.json:1", "not_json", HOSTILE_REASON),
     ]
-    write_table(
+    write(
         root,
         QUARANTINE,
         [
@@ -227,7 +231,7 @@ def write_what_ran(root: Path) -> None:
         ],
     )
     runs = [("ingest_dip", 0, 12.5, 400), ("characterise", 1, 30.0, 6), ("characterise", 2, 31.0, 6)]
-    write_table(
+    write(
         root,
         RUN_JOURNAL,
         [

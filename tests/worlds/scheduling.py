@@ -12,6 +12,8 @@ from xdist.scheduler import LoadScopeScheduling
 SHARING_FOLDERS = {"capability", "evaluation", "learning", "notebooks", "report", "simulate"}
 SHARING_FILES = "test_layout"
 """Files that begin so share the syntax trees of the sources."""
+BROWSERS = "_browser"
+"""Files that end so start a browser and read a lake of their own."""
 LONGEST = (
     "learning",
     "capability",
@@ -38,6 +40,8 @@ def group_of(nodeid: str) -> str:
     path = PurePosixPath(nodeid.partition("::")[0])
     if path.name.startswith(SHARING_FILES):
         return SHARING_FILES
+    if path.stem.endswith(BROWSERS):
+        return str(path)
     return path.parent.name if path.parent.name in SHARING_FOLDERS else str(path)
 
 

@@ -1,4 +1,4 @@
-"""Pages as they are used: in a browser that reaches nothing but the service, by mouse, keyboard and on a telephone."""
+"""Pages over a lake that Spark wrote, as they are used: in a browser that reaches nothing else, by mouse, keyboard and telephone."""
 
 import socket
 import threading
@@ -10,15 +10,18 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from chromium_world import find_chromium
-from playwright.sync_api import Browser, Page, sync_playwright
-from reads_world import ALPHAS, ServedReads, serve_reads
+from chromium_world import launch_chromium
+from playwright.sync_api import Browser, Page
+from pyspark.sql import SparkSession
+from reads_world import ALPHAS, ServedReads, serve_reads, write_reads_lake
 from register_world import settings_of
+from spark_tables import write_with
 
+from fmar_spark.engine.model_file import FOLDER
 from fmar_spark.services.capability.pages.frame import format_kw
 from fmar_spark.services.web.server import configure
+from fmar_spark.steps.publish_read_model import publish
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PAGES_OF = {
     "NESO": ("/areas", "/areas/gsp_group/_H?asset_class=battery&direction=export&season=winter", "/health"),
     "SOUTHERN": ("/areas",),
@@ -30,19 +33,24 @@ PAGES_OF = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium, or the reason why there is none."""
-    path = find_chromium()
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+    """One for all tests here; each has a profile of its own."""
+    with launch_chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
-def address(reads_lake: Path, quick_folder: Path) -> Iterator[tuple[str, ServedReads]]:
+def written_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake, its tables written by Spark and then published."""
+    lake = write_reads_lake(tmp_path_factory.mktemp("written") / "lake", write_with(spark))
+    publish(str(lake), lake / FOLDER, None)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def address(written_lake: Path, quick_folder: Path) -> Iterator[tuple[str, ServedReads]]:
     """The service on a port of this machine."""
     file = quick_folder / "listening.db"
-    made = serve_reads(reads_lake, file)
+    made = serve_reads(written_lake, file)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
