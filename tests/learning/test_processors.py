@@ -15,7 +15,7 @@ from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.learning.examples import describe_window
 from fmar_spark.simulate.fleet import FleetPlan, prepare_setting, simulate_block
 
-METERS = 96
+METERS = 40
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -83,9 +83,10 @@ def test_a_corrected_file_is_a_newer_version_and_a_further_series_joins(files: O
 
 
 def test_an_import_that_is_cut_off_before_any_of_its_writes_is_completed_by_the_next(
-    files: OwnFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a killed process leaves is what lies there before the write that it did not come to."""
+    files = OwnFiles(**write_files(tmp_path, days=10))
     write, found = LakeWriter._write, understand_files(files, tmp_path, SETTINGS)
     left: list[Path] = []
 

@@ -1,19 +1,32 @@
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import blend_sessions
 import numpy as np
 import pandas as pd
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "blend_sessions.py"
 DAYS = 120
+Blend = Callable[..., tuple[int, str, str]]
 
 
-def blend(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """What the script says of the files in the folder."""
-    files = ["--homes", str(folder / "homes.parquet"), "--sessions", str(folder / "sessions.parquet"), "--out", str(folder / "out")]
-    return subprocess.run([sys.executable, str(SCRIPT), *files, *more], capture_output=True, text=True, check=False)
+@pytest.fixture
+def blend(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Blend:
+    """How the script ends with the files in a folder, as its process would; what it says on standard output and error."""
+
+    def run(folder: Path, *more: str) -> tuple[int, str, str]:
+        files = ["--homes", str(folder / "homes.parquet"), "--sessions", str(folder / "sessions.parquet"), "--out", str(folder / "out")]
+        monkeypatch.setattr(sys, "argv", ["blend_sessions.py", *files, *more])
+        message = ""
+        try:
+            status = blend_sessions.main()
+        except SystemExit as ended:
+            status, message = (ended.code, "") if isinstance(ended.code, int) else (1, f"{ended.code}\n")
+        said = capsys.readouterr()
+        return status, said.out, said.err + message
+
+    return run
 
 
 @pytest.fixture
@@ -33,9 +46,9 @@ def recorded(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_session_is_in_the_readings_and_in_the_truth(recorded: Path) -> None:
+def test_every_session_is_in_the_readings_and_in_the_truth(blend: Blend, recorded: Path) -> None:
     done = blend(recorded, "--series", "a,b", "--days", "119")
-    assert done.stdout == f"2 meters on 2 homes in {recorded / 'out'}\n"
+    assert done == (0, f"2 meters on 2 homes in {recorded / 'out'}\n", "")
     labels = pd.read_csv(recorded / "out" / "labels.csv").set_index("series_id")
     truth = pd.read_parquet(recorded / "out" / "truth.parquet")
     readings = pd.read_parquet(recorded / "out" / "readings.parquet")
@@ -54,8 +67,8 @@ def test_every_session_is_in_the_readings_and_in_the_truth(recorded: Path) -> No
         assert labels.loc[name, "ev_appeared_date"] == str(charged.index[0].date())
 
 
-def test_a_site_may_be_left_out(recorded: Path) -> None:
-    assert blend(recorded, "--series", "a", "--without", "TRO").stdout.startswith("1 meters on 1 homes")
+def test_a_site_may_be_left_out(blend: Blend, recorded: Path) -> None:
+    assert blend(recorded, "--series", "a", "--without", "TRO")[1].startswith("1 meters on 1 homes")
     assert list(pd.read_csv(recorded / "out" / "labels.csv")["series_id"]) == ["a__OSL_1"]
 
 
@@ -67,20 +80,19 @@ def test_a_site_may_be_left_out(recorded: Path) -> None:
         (("--series", "a", "--homes", "none.parquet"), "none.parquet: no such file"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(recorded: Path, more: tuple[str, ...], said: str) -> None:
-    rejected = blend(recorded, *more)
-    assert rejected.returncode
-    assert rejected.stderr.splitlines()[-1].endswith(said)
-    assert "Traceback" not in rejected.stderr
+def test_what_cannot_be_done_is_one_line(blend: Blend, recorded: Path, more: tuple[str, ...], said: str) -> None:
+    status, _, error = blend(recorded, *more)
+    assert status
+    assert error.splitlines()[-1].endswith(said)
+    assert "Traceback" not in error
     assert not (recorded / "out").exists()
 
 
-def test_a_file_that_is_not_parquet_is_rejected_in_one_line(recorded: Path) -> None:
+def test_a_file_that_is_not_parquet_is_rejected_in_one_line(blend: Blend, recorded: Path) -> None:
     (recorded / "homes.parquet").write_text("series_id,timestamp_utc,kwh_import\n")
-    rejected = blend(recorded, "--series", "a")
-    assert (rejected.returncode, rejected.stderr) == (1, f"{recorded / 'homes.parquet'}: not Parquet\n")
+    assert blend(recorded, "--series", "a") == (1, "", f"{recorded / 'homes.parquet'}: not Parquet\n")
 
 
-def test_a_file_without_a_column_is_rejected_by_name(recorded: Path) -> None:
+def test_a_file_without_a_column_is_rejected_by_name(blend: Blend, recorded: Path) -> None:
     pd.read_parquet(recorded / "sessions.parquet").drop(columns="plugout_utc").to_parquet(recorded / "sessions.parquet")
-    assert "no column plugout_utc" in blend(recorded, "--series", "a").stderr
+    assert "no column plugout_utc" in blend(recorded, "--series", "a")[2]

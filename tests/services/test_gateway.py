@@ -14,6 +14,7 @@ import pytest
 from benchmark_gateway import batch_messages, start_gateway
 from confluent_kafka import Producer
 from fastapi.testclient import TestClient
+from gateway_world import signer_of
 from send_dip import Keys, Signer, join, load_signer, make_keys
 
 from fmar_spark.errors import ConfigError
@@ -67,7 +68,7 @@ class Sender:
         self.http = TestClient(build_gateway(parts))
 
     def heads(self, body: bytes, *, url: str = URL, signer: Signer | None = None, at: datetime | None = None) -> dict[str, str]:
-        signed = (signer or load_signer(self.keys)).sign(url, body, at or datetime.now(UTC))
+        signed = (signer or signer_of(self.keys)).sign(url, body, at or datetime.now(UTC))
         return signed | {"X-API-Key": Keys(self.keys).api_key, "Content-Type": "application/json"}
 
     def post(self, body: bytes, **changes: str) -> httpx.Response:
@@ -332,7 +333,7 @@ def test_a_gateway_killed_over_its_work_keeps_what_it_acknowledged(keys: Path, t
             with httpx.Client(verify=context, timeout=30) as client:
                 for batch in [next(batches) for _ in range(20)]:
                     body = join([text for _, text in batch])
-                    heads = load_signer(keys).sign(url, body, datetime.now(UTC))
+                    heads = signer_of(keys).sign(url, body, datetime.now(UTC))
                     heads |= {"X-API-Key": Keys(keys).api_key, "Content-Type": "application/json"}
                     assert client.post(url, content=body, headers=heads).status_code == 201
                     acknowledged.update(name for name, _ in batch)

@@ -13,7 +13,8 @@ from benchmark_gateway import batch_messages, read_status, start_gateway
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from send_dip import Keys, join, load_signer, make_certificate, make_keys, write_pair
+from gateway_world import signer_of
+from send_dip import Keys, join, make_certificate, make_keys, write_pair
 
 from fmar_spark.services.gateway.signatures import CERTIFICATE, CONTENT_HASH, DATE, SIGNATURE
 from fmar_spark.settings.sections import GatewaySettings
@@ -37,7 +38,7 @@ class Live(NamedTuple):
         return context
 
     def heads(self, body: bytes) -> dict[str, str]:
-        signed = load_signer(self.keys).sign(self.url, body, datetime.now(UTC))
+        signed = signer_of(self.keys).sign(self.url, body, datetime.now(UTC))
         return signed | {"X-API-Key": Keys(self.keys).api_key, "Content-Type": "application/json"}
 
     @property

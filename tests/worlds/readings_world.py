@@ -63,16 +63,16 @@ def build_weather(days: int = DAYS) -> pd.DataFrame:
     return pd.DataFrame({"timestamp_utc": at, "temp_c": 9 - 6 * np.sin(hour / (24 * 60)) + 3 * np.sin((hour % 24 - 9) / 24 * 2 * np.pi)})
 
 
-def write_files(folder: Path, car_comes: int = 0) -> dict[str, Path]:
+def write_files(folder: Path, car_comes: int = 0, days: int = DAYS) -> dict[str, Path]:
     """CSV files: the readings, with a row that breaks a rule and one that contradicts another; their weather; and labels."""
     files = {name: folder / f"{name}.csv" for name in ("input", "weather", "labels")}
-    rows = build_readings(car_comes=car_comes)
+    rows = build_readings(days, car_comes)
     rows = pd.concat([rows, rows.iloc[[5]].assign(kwh_import=9.0), rows.iloc[[6]].assign(kwh_import=-1.0)])
     rows.to_csv(files["input"], index=False)
     pd.DataFrame({"series_id": [CAR, ROOF, "elsewhere"], "has_ev": [1, 0, 1], "ev_kw": [7.2, None, 3.6]}).to_csv(
         files["labels"], index=False
     )
-    build_weather().to_csv(files["weather"], index=False)
+    build_weather(days).to_csv(files["weather"], index=False)
     return files
 
 

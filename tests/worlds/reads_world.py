@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from delivered_world import check, declare, dispute, flag, list_area_deliveries, list_attempts, list_notices, weigh
 from in_process import OneAtATime, share_routes
-from register_world import OPERATOR, one_issuer, settings_of
+from register_world import OPERATOR, one_issuer, settings_of, token_of
 from report_world import NO_NESTED, Writer, write_table
 
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
@@ -369,7 +369,7 @@ class ServedReads:
     lake: Path
 
     def token(self, party_id: str) -> str:
-        return self.issuer.sign(f"{party_id.lower()}-client", "fmar-register")
+        return token_of(party_id)
 
     def get(self, party_id: str, path: str, **headers: str) -> Any:
         return self.http.get(path, headers={"Authorization": f"Bearer {self.token(party_id)}", **headers})

@@ -138,7 +138,7 @@ class Served:
     derived: FixedDerived
 
     def headers(self, party_id: str, **more: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.issuer.sign(f'{party_id.lower()}-client', 'fmar-register')}", **more}
+        return {"Authorization": f"Bearer {token_of(party_id)}", **more}
 
     def call(self, party_id: str, method: str, path: str, **given: Any) -> Any:
         headers = self.headers(party_id, **given.pop("headers", {}))
@@ -162,6 +162,12 @@ class Served:
 @lru_cache
 def one_issuer() -> DevelopmentIssuer:
     return DevelopmentIssuer("local")
+
+
+@lru_cache
+def token_of(party_id: str) -> str:
+    """Signed once: it outlasts any test run."""
+    return one_issuer().sign(f"{party_id.lower()}-client", "fmar-register")
 
 
 def serve(
