@@ -15,11 +15,6 @@ LEAST_STEP: Final = 0.01
 ARRAY_RULED_OUT: Final = 0.2
 """Probability of an array up to which what hides behind arrays may be denied in the high tier. Source: on the windows that
 ``AssetFacts.denied_up_to`` names; with both bounds 16 windows of self-use batteries are denied in that tier instead of 164."""
-CAR_STEPS: Final = "ev_rise_days_6kw"
-"""Evidence of steps that a car may have made, whatever else is said of it."""
-CAR_STEP_SHARE: Final = 0.1
-"""Share of days with such steps from which no car is denied in the high tier. Source: of 2,184 such denials of simulated test meters it
-takes 12 % of the right ones and 55 % of the wrong ones."""
 SUN_FLOOR: Final = "pv_low_noon"
 """Evidence of how near the lowest sunny hours come to zero, over the base load; below zero where they stay above it."""
 SUN_CLUES: Final = ("pv_sky_correlation", "pv_export_day_share")
@@ -33,8 +28,8 @@ def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], ru
     """The probabilities, kept out of the high tier where the evidence does not bear it.
 
     Either way where more than half of a class's evidence is missing; where the class or a look-alike has ways of use that such an answer is
-    often wrong about; a denied car where steps of a car's size recur, whatever made them; a denied battery where there may be an array. An
-    array is not reported on less than the high tier where nothing but low load by day speaks for it: homes with nobody in have that too.
+    often wrong about; a denied battery where there may be an array. An array is not reported on
+    less than the high tier where nothing but low load by day speaks for it: homes with nobody in have that too.
 
     Args:
         probability: shape (meters, classes).
@@ -50,10 +45,6 @@ def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], ru
     found_from = np.array([fact.found_from for fact in facts])
     is_capped = (missing > HALF) | np.where(probability < HALF, probability > denied_up_to, probability < found_from)
     tempered = np.where(is_capped, np.clip(probability, 1.0 - reach, reach), probability)
-    steps = findings[AssetClass.EV].features.get(CAR_STEPS)
-    if steps is not None:
-        car = ASSET_CLASSES.index(AssetClass.EV)
-        tempered[:, car] = np.where(steps >= CAR_STEP_SHARE, np.maximum(tempered[:, car], 1.0 - reach), tempered[:, car])
     is_bare = _is_low_load_alone(findings[AssetClass.SOLAR_PV].features) & (tempered[:, array] < rules.high)
     tempered[:, array] = np.where(is_bare, np.minimum(tempered[:, array], PRESENT_FROM - LEAST_STEP), tempered[:, array])
     return tempered

@@ -163,7 +163,7 @@ class ProfilePass:
             last_slot=read.shape[1] - 1 - read[:, ::-1].argmax(axis=1),
             slot_starts=read_slot_starts(group.first_utc_date, group.window.import_kw.shape[1], group.time_zone),
         )
-        lacks = name_lacks(sufficiency, group.window.calendar.season)
+        lacks = name_lacks(examination.findings, sufficiency, group.window.calendar.season)
         statuses = name_statuses(characterised, unobservable, sufficiency, lacks)
         if by_events is not None:
             for row in np.flatnonzero(by_events.is_concerned & unobservable[:, POSITION]):

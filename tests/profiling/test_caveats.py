@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from test_verdicts import RULES, SURE, findings_of
+from test_verdicts import RULES, findings_of
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import Tier
-from fmar_spark.profiling.caveats import CAR_STEPS, temper_answers
+from fmar_spark.profiling.caveats import temper_answers
 from fmar_spark.profiling.verdicts import name_tiers, weigh_answer
 
 
@@ -19,15 +19,6 @@ def test_answers_on_half_of_the_evidence_are_never_of_the_high_tier() -> None:
         tempered = temper_answers(np.full((3, len(ASSET_CLASSES)), sure), findings, RULES)
         assert name_tiers(weigh_answer(tempered[:, pump]), RULES).tolist() == [Tier.MEDIUM.value, Tier.HIGH.value, Tier.HIGH.value]
         assert (np.delete(tempered, pump, axis=1) == sure).all()
-
-
-def test_no_car_is_denied_in_the_high_tier_where_steps_of_its_size_recur() -> None:
-    findings = findings_of({}, 3)
-    findings[AssetClass.EV].features[CAR_STEPS] = np.array([0.5, 0.02, np.nan])
-    car = ASSET_CLASSES.index(AssetClass.EV)
-    tempered = temper_answers(np.full(SURE.shape, 0.02), findings, RULES)
-    assert name_tiers(weigh_answer(tempered[:, car]), RULES).tolist() == [Tier.MEDIUM.value, Tier.HIGH.value, Tier.HIGH.value]
-    assert (temper_answers(SURE, findings, RULES)[:, car] == SURE[:, car]).all()
 
 
 def test_low_load_by_day_alone_is_no_array() -> None:

@@ -8,6 +8,7 @@ from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
 from fmar_spark.profiling.verdicts import (
+    CAR_STEPS,
     TierRules,
     find_answerable,
     name_lacks,
@@ -100,8 +101,8 @@ def test_a_heat_pump_that_cannot_be_shown_says_what_is_missing() -> None:
         np.array([0, 0, 0, 1.0]),
     )
     season = np.repeat([0, 1], [71, 120])
-    lacks = name_lacks(sufficiency, season)
-    assert lacks == [
+    lacks = name_lacks(findings_of({}, 4), sufficiency, season)
+    assert lacks[AssetClass.HEAT_PUMP] == [
         "no temperatures and no mild days",
         "no temperatures and only 9 mild days",
         "no temperatures and no days of winter",
@@ -110,6 +111,21 @@ def test_a_heat_pump_that_cannot_be_shown_says_what_is_missing() -> None:
     pump = np.tile(np.array([asset is AssetClass.HEAT_PUMP for asset in ASSET_CLASSES]), (4, 1))
     _, reasons = name_statuses(~pump, pump, sufficiency, lacks)
     assert reasons[1] == "no temperatures and no mild days in these 71 days"
+
+
+def test_a_car_is_found_or_not_observable_where_steps_of_its_size_recur() -> None:
+    findings = findings_of({}, 4)
+    findings[AssetClass.EV].features[CAR_STEPS] = np.array([0.43, 0.43, 0.02, np.nan])
+    sufficiency = sufficiency_of(*[SUFFICIENT] * 4)
+    car = ASSET_CLASSES.index(AssetClass.EV)
+    probability = np.full((4, len(ASSET_CLASSES)), 0.02)
+    probability[1, car] = 0.6
+    characterised, unobservable = find_answerable(findings, sufficiency, probability, RULES)
+    assert unobservable[:, car].tolist() == [True, False, False, False]
+    assert not np.delete(unobservable, car, axis=1).any()
+    statuses, reasons = name_statuses(characterised, unobservable, sufficiency, name_lacks(findings, sufficiency, np.zeros(10, dtype=int)))
+    assert statuses[car] == Status.NOT_OBSERVABLE
+    assert reasons[car] == "the load rises by 6 kW or more on 43% of the days anyway, and charging would not stand out in these 0 days"
 
 
 def test_too_little_history_is_neither_answered_nor_called_unobservable() -> None:
@@ -125,14 +141,14 @@ def test_too_little_history_is_neither_answered_nor_called_unobservable() -> Non
 )
 def test_what_is_in_progress_says_why_and_how_long_the_history_is(verdict: int, word: str) -> None:
     answered = np.array([[True] * 5, [False] * 5])
-    statuses, reasons = name_statuses(answered, np.zeros((2, 5), dtype=bool), sufficiency_of(SUFFICIENT, verdict), [None, None])
+    statuses, reasons = name_statuses(answered, np.zeros((2, 5), dtype=bool), sufficiency_of(SUFFICIENT, verdict), {})
     assert statuses == [Status.CHARACTERISED] * 5 + [Status.IN_PROGRESS] * 5
     assert reasons == [None] * 5 + [f"{word}: 10 days read"] * 5
 
 
 def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
     unobservable = np.array([[False, True, False, False, False]])
-    statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT), [None])
+    statuses, reasons = name_statuses(~unobservable, unobservable, sufficiency_of(SUFFICIENT), {})
     assert statuses == [Status.NOT_OBSERVABLE if place == 1 else Status.CHARACTERISED for place in range(5)]
     assert reasons[1] == "not shown by 0 days read; it takes 40 days of winter, or temperatures of cold and of mild days"
     assert [reasons[place] for place in (0, 2, 3, 4)] == [None] * 4
@@ -140,4 +156,4 @@ def test_what_a_meter_cannot_show_says_so_class_by_class() -> None:
 
 def test_no_meters_have_no_statuses() -> None:
     none = np.zeros((0, 5), dtype=bool)
-    assert name_statuses(none, none, sufficiency_of(), []) == ([], [])
+    assert name_statuses(none, none, sufficiency_of(), {}) == ([], [])
