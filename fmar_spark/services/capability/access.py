@@ -16,7 +16,7 @@ from fmar_spark.errors import ConfigError
 from fmar_spark.services.capability.resources import Resource
 from fmar_spark.services.register.scopes import CONDITION_OF_SCOPE, Scope, list_addresses
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.problems import ForbiddenError
+from fmar_spark.services.web.problems import ForbiddenError, read_fault
 
 FILE: Final = "access.yaml"
 EVERY_GROUP: Final = "all"
@@ -85,7 +85,7 @@ def load_matrix(conf: Path, resources: Iterable[Resource]) -> Matrix:
         raise ConfigError(f"{path}: not YAML: {str(error).splitlines()[0]}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+        raise ConfigError(f"{path}: {'.'.join(str(part) for part in first['loc'])}: {read_fault(first)}") from error
     known = {resource.name: resource for resource in resources}
     _compare(path, "endpoints", set(matrix.endpoints), set(known))
     for name, rules in matrix.endpoints.items():

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.services.register.bodies import NewAgreement, NewEvidence
 from fmar_spark.services.web.models import RequestModel
-from fmar_spark.services.web.problems import InvalidError, TooLargeError
+from fmar_spark.services.web.problems import InvalidError, TooLargeError, read_fault
 
 _BLOCK_BYTES: Final = 2**20
 _WRONG_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -156,7 +156,7 @@ def _row_of(line: int, values: dict[str, Any], columns: Columns, is_check_digit_
         body = columns.model.model_validate_strings(given)
     except ValidationError as error:
         for found in error.errors(include_url=False, include_context=False, include_input=False):
-            faults.append(RowFault(str(found["loc"][0]) if found["loc"] else "term", found["msg"]))
+            faults.append(RowFault(str(found["loc"][0]) if found["loc"] else "term", read_fault(found)))
     if is_check_digit_enforced and all(fault.rule != "mpan_id" for fault in faults) and not has_valid_check_digit(given["mpan_id"]):
         faults.append(RowFault("mpan_id", "the check digit is wrong"))
     first_of_each: dict[str, RowFault] = {}

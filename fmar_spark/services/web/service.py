@@ -24,6 +24,7 @@ from fmar_spark.services.web.problems import (
     ServiceError,
     TooManyError,
     describe_problem,
+    read_fault,
 )
 
 _PROBLEM_CONTENT: Final = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -105,7 +106,9 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
     if any(fault["loc"][:1] == ("body",) for fault in faults) and not _is_json(request):
         wanted = {"Accept-Post": "application/json"} if request.method == "POST" else {}
         return _problem(request, MediaTypeError("json-wanted", "Content-Type: application/json is required", headers=wanted))
-    named = [{"pointer": "/" + "/".join(str(part) for part in fault["loc"]), "detail": fault["msg"]} for fault in faults[:_MOST_FAULTS]]
+    named = [
+        {"pointer": "/" + "/".join(str(part) for part in fault["loc"]), "detail": read_fault(fault)} for fault in faults[:_MOST_FAULTS]
+    ]
     is_unreadable = any(fault["type"] == "json_invalid" for fault in faults)
     rejection = ServiceError("invalid-request", "the request does not have the required format", {"errors": named})
     rejection.status = 400 if is_unreadable else 422

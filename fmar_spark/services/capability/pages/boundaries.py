@@ -16,6 +16,7 @@ from fmar_spark.domain.coast import is_in_britain
 from fmar_spark.domain.gsp_groups import GSP_GROUPS
 from fmar_spark.domain.network import DNO_OF_GSP_GROUP
 from fmar_spark.errors import ConfigError
+from fmar_spark.services.web.problems import read_fault
 
 MOST_BYTES: Final = 64 * 2**20
 """National licence areas at full detail take about 20 MB."""
@@ -107,7 +108,7 @@ def read_boundaries(path: Path) -> Shapes:
 def _describe(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'][:4]) or 'content'}: {first['msg']}"
+        return f"{'.'.join(str(part) for part in first['loc'][:4]) or 'content'}: {read_fault(first)}"
     return "not JSON"
 
 

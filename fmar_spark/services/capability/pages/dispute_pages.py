@@ -22,7 +22,7 @@ from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.service import ServiceOf
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.models import ID_PATTERN
-from fmar_spark.services.web.problems import ForbiddenError, InvalidError
+from fmar_spark.services.web.problems import ForbiddenError, InvalidError, read_fault
 
 router: Final = page_router()
 _MOST_LISTED: Final = 200
@@ -107,4 +107,4 @@ def _read(body: type[Body], form: Mapping[str, str]) -> Body:
         return body.model_validate(dict(form))
     except ValidationError as error:
         fault = error.errors()[0]
-        raise InvalidError("invalid-request", f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}") from error
+        raise InvalidError("invalid-request", f"{'.'.join(str(part) for part in fault['loc'])}: {read_fault(fault)}") from error

@@ -44,6 +44,7 @@ from fmar_spark.services.web.problems import (
     MissingError,
     ServiceError,
     UnauthenticatedError,
+    read_fault,
 )
 
 _FOLDER: Final = Path(__file__).parent
@@ -122,7 +123,7 @@ class PageRoute(APIRoute):
                 return render_problem(request, error)
             except RequestValidationError as error:
                 fault = error.errors()[0]
-                return render_problem(request, InvalidError("invalid-request", f"{fault['loc'][-1]}: {fault['msg']}"))
+                return render_problem(request, InvalidError("invalid-request", f"{fault['loc'][-1]}: {read_fault(fault)}"))
 
         return handle
 

@@ -13,7 +13,7 @@ from fmar_spark.services.capability.pages.session import Visitor
 from fmar_spark.services.capability.reading import Asked, ReadsOf, answer_export, filters_of, find_all, find_page
 from fmar_spark.services.capability.resources import ENVELOPE, HEALTH
 from fmar_spark.services.capability.schemas import EnvelopesQuery
-from fmar_spark.services.web.problems import InvalidError
+from fmar_spark.services.web.problems import InvalidError, read_fault
 
 router: Final = page_router()
 _SHOWN: Final = 50
@@ -93,7 +93,7 @@ def _read_form(given: dict[str, str]) -> EnvelopesQuery:
         return EnvelopesQuery.model_validate(given)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise InvalidError("invalid-request", f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}") from error
+        raise InvalidError("invalid-request", f"{'.'.join(str(part) for part in fault['loc'])}: {read_fault(fault)}") from error
 
 
 def _spread(rows: list[Row]) -> Row:

@@ -35,7 +35,7 @@ from fmar_spark.services.register.records import change_of, known_at, valid_at
 from fmar_spark.services.register.service import Service, ServiceOf
 from fmar_spark.services.register.tables import AGREEMENT, OVERRIDE
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.problems import InvalidError
+from fmar_spark.services.web.problems import InvalidError, read_fault
 
 router: Final = page_router()
 _SHOWN: Final = 50
@@ -125,7 +125,8 @@ def answer_invitation(caller: Visitor, register: ServiceOf, form: FormOf) -> Res
     try:
         body = NewConfirmation.model_validate({**form, "is_present": _FLAG.get(form.get("is_present", ""))})
     except ValidationError as error:
-        raise InvalidError("invalid-request", f"{error.errors()[0]['loc'][-1]}: {error.errors()[0]['msg']}") from error
+        fault = error.errors()[0]
+        raise InvalidError("invalid-request", f"{fault['loc'][-1]}: {read_fault(fault)}") from error
     answer = Answer(body.mpan_id, body.amsid, body.asset_class, body.is_present)
     with change_of(register.database, reach_of(caller), actor_of(caller)) as change:
         record_confirmation(change, caller, answer, lambda: find_invited(register.derived, body.mpan_id, body.asset_class))
