@@ -20,7 +20,7 @@ CAR_STEPS: Final = "ev_rise_days_6kw"
 """Evidence of steps that a car may have made, whatever else is said of it."""
 CAR_STEP_SHARE: Final = 0.1
 """Share of days with such steps from which no car is denied. Source: of 14,855 windows of simulated meters held out of training, 3,749 have
-them and no car is found; between 6 and 30 % of probability a car was there in 12 to 28 % of them, with hardly any order: that is how common
+them and no car is found; between 6 and 30 % of probability a car was there in 15 to 27 % of them, with hardly any order: that is how common
 cars are where such loads are, and no evidence of this meter."""
 PATTERN_DAYS: Final = 14
 """Days of a season below which the season counts as hardly seen."""
