@@ -76,6 +76,21 @@ def find_bounds(steady: Series, min_days: int, penalty: float) -> list[int]:
     return [0, *(COARSE_DAYS * bound for bound in inner), steady.size]
 
 
+def split_sizes(size_kw: Series) -> list[int]:
+    """Bounds of the two runs of sizes that differ most: where the means of their logs explain most of the variance.
+
+    Args:
+        size_kw: positive sizes, at least one.
+    """
+    count = size_kw.size
+    if count < 2:
+        return [0, count]
+    total = np.cumsum(np.log(size_kw))
+    first = np.arange(1, count)
+    apart = total[:-1] / first - (total[-1] - total[:-1]) / (count - first)
+    return [0, int(np.argmax(apart**2 * first * (count - first))) + 1, count]
+
+
 def join_sizes(size_kw: Series, day: Ints, bounds: list[int], least_ratio: float, least_days: int) -> list[int]:
     """The bounds that part sizes by ``least_ratio`` or more, both sides lasting ``least_days``; the weakest goes first.
 
@@ -126,6 +141,12 @@ def date_break(value: Series, day: Ints, split: int) -> DatedBreak:
     low, middle, high = (int(position) + 1 for position in np.searchsorted(share, (0.1, 0.5, 0.9)))
     best = (float(day[middle - 1]) + 1 + float(day[middle])) // 2
     return DatedBreak(best, float(day[low - 1]) + 1, float(day[high]))
+
+
+def log_chance(hits: Ints, days: Ints) -> Series:
+    """Highest log likelihood of so many marks on so many days."""
+    share = np.clip(np.asarray(hits) / np.maximum(days, 1), 1e-9, 1 - 1e-9)
+    return np.asarray(hits * np.log(share) + (days - hits) * np.log(1 - share))
 
 
 def _long_run_variance(steady: Series) -> float:

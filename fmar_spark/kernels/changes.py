@@ -7,7 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.breaks import DatedBreak, Series, clip_ends, date_break, find_bounds, find_quantiles, join_sizes, stabilise
+from fmar_spark.kernels.breaks import (
+    DatedBreak,
+    Series,
+    clip_ends,
+    date_break,
+    find_bounds,
+    find_quantiles,
+    join_sizes,
+    log_chance,
+    split_sizes,
+    stabilise,
+)
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints
 
 APPEARED: Final = 0
@@ -56,6 +67,8 @@ class ChangeRules(NamedTuple):
     between two on spells is a season, and sizes are not cut, as they follow the season too."""
     has_own_size: bool = False
     """Sizes are the asset's own and follow no season, so that they are cut all the same."""
+    is_sharp: bool = False
+    """Every day's size lies close to that of the asset, so that a few days are enough to say that there was another one."""
     is_sparse: bool = False
     """Many days show no mark though the asset is there, as of a car: the days before the first mark, and those after the last, are runs of
     their own."""
@@ -190,7 +203,7 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
     spells = [part for spell in spells for part in (_cut_sizes(spell, mark, rules) if spell.is_on else [spell._replace(level=0.0)])]
     rows: list[_Row] = []
     for before, after in pairwise(spells):
-        rows.append((*_date_change(before, after, mark), before.level, after.level, _kind_of(before, after)))
+        rows.append((*_date_change(before, after, mark, rules), before.level, after.level, _kind_of(before, after)))
     loud = mark.day[mark.value > rules.off_share * on_level]
     since_change = days - rows[-1][0] if rows else np.nan
     since_mark = float(mark.day[-1] - loud[-1]) if loud.size else np.nan
@@ -249,7 +262,8 @@ def _reach_back(spells: list[_Spell], mark: _Mark) -> list[_Spell]:
         return spells
     earlier, later = np.arange(place.size), place.size - np.arange(place.size)
     before, after = np.maximum(earlier / np.maximum(place, 1), 1 / off.last), later / (off.last - place)
-    gain = _log_chance(earlier, place) + _log_chance(later, off.last - place) - _log_chance(place.size, off.last)
+    whole = log_chance(np.array(place.size), np.array(off.last))
+    gain = log_chance(earlier, place) + log_chance(later, off.last - place) - whole
     on_rate = float((shown > REACH_MARK * usual).mean())
     allowed = (later >= REACH_MARKS) & (after >= REACH_RATIO * before) & (after >= REACH_SHARE * on_rate)
     gain = np.where(allowed, gain, -np.inf)
@@ -258,12 +272,6 @@ def _reach_back(spells: list[_Spell], mark: _Mark) -> list[_Spell]:
         return spells
     first = int(place[best])
     return [off._replace(last=first), on._replace(first=first, steady_from=on.first), *spells[2:]]
-
-
-def _log_chance(hits: Ints | int, days: Ints | int) -> Series:
-    """Highest log likelihood of so many marks on so many days."""
-    share = np.clip(np.asarray(hits) / np.maximum(days, 1), 1e-9, 1 - 1e-9)
-    return np.asarray(hits * np.log(share) + (days - hits) * np.log(1 - share))
 
 
 def _is_off_for_the_season(spell: _Spell, mark: _Mark, rules: ChangeRules, on_level: float) -> bool:
@@ -300,8 +308,11 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
         return [spell]
     size = mark.size[kept]
     bounds = [0, kept.size]
-    if rules.has_own_size or not rules.is_seasonal:
+    if rules.is_sharp:
+        bounds = split_sizes(size)
+    elif rules.has_own_size or not rules.is_seasonal:
         bounds = find_bounds(clip_ends(np.log(size), 0.02), rules.min_segment_days, rules.penalty)
+    if len(bounds) > 2:
         bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
     levels = [find_quantiles(size[first:last], (0.5,))[0] for first, last in pairwise(bounds)]
     edges = [spell.first, *(int(kept[bound]) for bound in bounds[1:-1]), spell.last]
@@ -309,13 +320,18 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
     return [parts[0]._replace(steady_from=spell.steady_from), *parts[1:]]
 
 
-def _date_change(before: _Spell, after: _Spell, mark: _Mark) -> DatedBreak:
-    """Date the change between two neighbouring spells: on to on by size, else by the mark."""
+def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules) -> DatedBreak:
+    """Date the change between two neighbouring spells: on to on by size, else by the mark.
+
+    Where sizes are sharp the last day of the first one may be the day of the change: it was used in the night before.
+    """
     index = np.arange(before.first, after.steady_from or after.last)
     if not (before.is_on and after.is_on):
         return date_break(mark.value[index], mark.day[index], after.first - before.first)
     index = index[mark.size[index] > 0]
-    return date_break(mark.size[index], mark.day[index], int((index < after.first).sum()))
+    split = int((index < after.first).sum())
+    dated = date_break(mark.size[index], mark.day[index], split)
+    return dated._replace(p10_day=min(dated.p10_day, float(mark.day[index[split - 1]]))) if rules.is_sharp else dated
 
 
 def _mark_present(rows: list[_Row], days: int) -> Bools:

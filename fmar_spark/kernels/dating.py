@@ -15,6 +15,10 @@ SHOWN_DAYS: Final = 28
 BATTERY_UPGRADE: Final = 1.9
 """Least ratio of sizes for an upgrade of a battery, whose strongest episode of a day follows the load. Source: simulated homes; with
 1.35 9 of 160 true ones are dated instead of 8, and of batteries that kept their size 23 % get one instead of 18 %."""
+CHARGER_UPGRADE: Final = 1.25
+"""The same of a charger: two are sought whose powers lie further apart, and the sessions of each lie within 15 % of its own."""
+CHARGER_DAYS: Final = 7
+"""Least number of days between the first and the last session of either charger. Source: the shortest stay of an asset."""
 CLEAR_LEVEL: Final = 0.05
 """Level after a clear removal, over the on-level. Source: of 150 cars of simulated homes that seem to go 98 do; the rule is met by 63 of
 these and by 10 of the others."""
@@ -49,6 +53,8 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size, is_sparse=facts.is_sparse)
     if asset is AssetClass.BATTERY:
         rules = rules._replace(upgrade_ratio=BATTERY_UPGRADE)
+    if asset is AssetClass.EV:
+        rules = rules._replace(upgrade_ratio=CHARGER_UPGRADE, min_upgrade_days=CHARGER_DAYS, is_sharp=True)
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fmar_spark.kernels.breaks import Series, clip_ends, date_break, find_bounds, join_sizes, stabilise
+from fmar_spark.kernels.breaks import Series, clip_ends, date_break, find_bounds, join_sizes, log_chance, split_sizes, stabilise
 
 PENALTY = 3.0
 STEADY = st.floats(-50, 50, allow_nan=False, width=32)
@@ -45,6 +45,24 @@ def test_a_clear_step_is_bounded_where_a_naive_search_finds_it(seed: int) -> Non
     assert [bounds[0], bounds[-1]] == [0, 180]
     assert len(bounds) == 3
     assert abs(bounds[1] - best_split_naively(value, 7)) <= 3
+
+
+@pytest.mark.parametrize("split", [1, 3, 40, 59])
+def test_sizes_are_split_where_a_naive_search_splits_their_logs(split: int) -> None:
+    size_kw = np.exp(two_levels(split, 60, split, (1.0, 9.0)) / 8)
+    assert split_sizes(size_kw) == [0, best_split_naively(np.log(size_kw), 1), 60]
+
+
+@pytest.mark.parametrize("size_kw", [np.ones(1), np.ones(2)])
+def test_one_size_alone_is_not_split(size_kw: Series) -> None:
+    assert split_sizes(size_kw)[0] == 0
+    assert split_sizes(size_kw)[-1] == size_kw.size
+    assert len(split_sizes(size_kw)) == size_kw.size + 1
+
+
+def test_the_highest_likelihood_of_marks_is_that_of_their_share() -> None:
+    found = log_chance(np.array([0, 1, 4, 0]), np.array([5, 4, 4, 0]))
+    np.testing.assert_allclose(found, [0.0, np.log(0.25) + 3 * np.log(0.75), 0.0, 0.0], atol=1e-7)
 
 
 @pytest.mark.parametrize("value", [np.zeros(0), np.zeros(5), np.full(100, 3.0), np.arange(13.0)])

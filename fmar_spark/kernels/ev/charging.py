@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
+from fmar_spark.kernels.ev.replacement import Powers, Rivals, find_replaced
 from fmar_spark.kernels.ev.steps import Steps, describe_steps
 from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, describe_usage
 from fmar_spark.kernels.window import Bools, Floats, Ints
@@ -88,6 +89,13 @@ class Charging(NamedTuple):
     steps: Steps
     """Steps up of any kind, sessions or not."""
     sessions: Blocks
+    """Of that power, on all days."""
+    powers: Powers
+    """Of the charger by day: where it was replaced there are two, and ``rated_kw`` is one of them."""
+    last_spread: Floats
+    """As ``spread``, of the later power."""
+    charged: Blocks
+    """Sessions of each day's power."""
 
 
 def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSearch) -> Charging:
@@ -106,6 +114,7 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
     trusted = _trust_short_blocks(flat, choice.power_kw, search)
     sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
     rated_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
+    powers, last_spread, charged = _add_replaced(grid, rises, flat, (choice.powers, rated_kw, spread, sessions), search)
     return Charging(
         rated_kw,
         spread,
@@ -116,6 +125,9 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
         choice.prominence,
         describe_steps(grid, rises, seen),
         sessions,
+        powers,
+        last_spread,
+        charged,
     )
 
 
@@ -171,6 +183,7 @@ class _Choice(NamedTuple):
     second_kw: Floats
     sharpness: Floats
     prominence: Floats
+    powers: Powers
 
 
 def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSearch) -> _Choice:
@@ -201,6 +214,9 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
         second_kw=power_kw.reshape(kinds, meters)[second, row],
         sharpness=sharpness.reshape(kinds, meters)[best, row],
         prominence=prominence.reshape(kinds, meters)[best, row],
+        powers=find_replaced(
+            blocks, Rivals(power_kw.reshape(kinds, meters), likeness, prominence.reshape(kinds, meters)), best, seen, slots_per_day
+        ),
     )
 
 
@@ -335,3 +351,35 @@ def _refine_charger(sessions: Blocks, rated_kw: Floats, tolerance: float) -> tup
     centre = np.where(np.isnan(mean), rated_kw, mean)
     off = (sessions.power_kw / centre[sessions.meter] - 1.0) ** 2
     return centre, np.sqrt(_average(off, weight, sessions.meter, meters))
+
+
+def _add_replaced(
+    grid: SlotGrid, rises: Rises, flat: Blocks, own: tuple[Powers, Floats, Floats, Blocks], search: EvSearch
+) -> tuple[Powers, Floats, Blocks]:
+    """Powers by day, the spread of the later one, and the sessions of each day's power.
+
+    Args:
+        grid: the load.
+        rises: its steps up.
+        flat: its flat blocks.
+        own: both powers roughly, then power, spread and sessions of the one that looks most like a charger's.
+        search: what counts as charging.
+    """
+    powers, rated_kw, spread, sessions = own
+    is_replaced = powers.changed_day > 0
+    is_first = is_replaced & (np.abs(np.log(powers.before_kw / rated_kw)) < np.abs(np.log(powers.after_kw / rated_kw)))
+    other_kw = np.where(is_first, powers.after_kw, powers.before_kw)
+    rows = np.flatnonzero(is_replaced[grid.meter_of(rises.place)])
+    mine = Rises(rises.place[rows], rises.step_kw[rows])
+    others = _find_sessions(grid, mine, other_kw, _trust_short_blocks(flat, other_kw, search), search)
+    other_kw, other_spread = _refine_charger(others, other_kw, search.power_tolerance)
+    before_kw = np.where(is_replaced & ~is_first, other_kw, rated_kw)
+    refined = Powers(before_kw, np.where(is_first, other_kw, rated_kw), powers.changed_day)
+    parts = []
+    for blocks, is_wanted in ((sessions, is_first), (others, ~is_first)):
+        is_before = refined.is_before(blocks.meter, blocks.start // grid.slots_per_day)
+        parts.append(blocks.take(is_before == is_wanted[blocks.meter]))
+    joined = Blocks(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    joined = joined.take(np.lexsort((joined.start, joined.meter)))
+    charged = joined.take(drop_overlaps(joined.meter, joined.start, joined.end))
+    return refined, np.where(is_first, other_spread, spread), charged

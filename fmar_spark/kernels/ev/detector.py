@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
 from fmar_spark.kernels.usage_patterns import (
+    Blocks,
     contrast_seasons,
     describe_usage,
     find_high_energy,
@@ -90,7 +92,8 @@ METHOD: Final = Method(
     "readings: they may have begun and ended within them, so that the power is at least what is seen.",
     dated="The daily mark is the energy of the sessions that start on the day. The days before the first "
     "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car. It is "
-    "gone where charging stops out of full use and next to nothing follows. An upgrade is read from each day's strongest session.",
+    "gone where charging stops out of full use and next to nothing follows. Where days of charging at the power end as those at another "
+    "begin, beyond chance, the charger was replaced: the sessions of each time are those of its power, and their powers date the upgrade.",
 )
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60
@@ -144,13 +147,13 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         for name, column in part.features.items():
             features[name][rows] = column
         daily[rows] = part.daily
-        rated_kw[rows] = part.charging.rated_kw
+        rated_kw[rows] = part.charging.powers.after_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
         longest_hours = part.features["ev_high_kwh"] / part.charging.rated_kw
         is_blurred = longest_hours <= BLURRED_STEPS * slots_per_step * HOURS_PER_SLOT
         is_least[rows] = np.where(np.isnan(rated_kw[rows]), np.nan, is_blurred)
-        spread[rows] = part.charging.spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt + BLUR * is_blurred
+        spread[rows] = part.charging.last_spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt + BLUR * is_blurred
         found.append(_to_events(part.charging, rows, slots_per_step))
     return Findings(
         features=features,
@@ -162,7 +165,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
 
 def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) -> _GridFindings:
     """Findings of loads of shape (meters, days, 48) or, hourly, (meters, days, 24)."""
-    days, slots_per_day = load_kw.shape[1:]
+    slots_per_day = load_kw.shape[2]
     step_hours = DAY_HOURS / slots_per_day
     grid = build_slot_grid(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
     day_kwh, hours = _sum_days(load_kw, step_hours)
@@ -170,9 +173,7 @@ def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) ->
     typical_kw = _measure_typical_change(load_kw, calendar.start_date)
     charging = find_charging(grid, typical_kw, seen, search)
     sessions = charging.sessions
-    place = sessions.meter * days + sessions.start // slots_per_day
-    daily = np.bincount(place, sessions.energy_kwh, seen.size).reshape(seen.shape).astype(np.float32)
-    daily[~seen] = np.nan
+    daily, charged = (_sum_sessions(blocks, seen, slots_per_day) for blocks in (sessions, charging.charged))
     used_kwh = day_kwh.sum(axis=1, dtype=np.float64)
     pattern = describe_usage(sessions, seen, slots_per_day)
     rises = [f"ev_{when}rise_days_{kw:g}kw" for when in ("", "night_") for kw in RISE_KW]
@@ -209,7 +210,15 @@ def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) ->
     }
     unseen: Bools = ~np.asarray(seen.any(axis=1))
     features = blank_columns(name_columns(FEATURES, columns), unseen)
-    return _GridFindings(features, daily, charging)
+    return _GridFindings(features, charged, charging)
+
+
+def _sum_sessions(sessions: Blocks, seen: Bools, slots_per_day: int) -> Floats:
+    """Energy of the sessions that start on each day, kWh, shape of ``seen``; NaN where it was not read well enough."""
+    place = sessions.meter * seen.shape[1] + sessions.start // slots_per_day
+    daily = np.bincount(place, sessions.energy_kwh, seen.size).reshape(seen.shape).astype(np.float32)
+    daily[~seen] = np.nan
+    return daily
 
 
 def _sum_days(load_kw: Floats, step_hours: float) -> tuple[Floats, Floats]:
@@ -239,8 +248,9 @@ def _measure_typical_change(load_kw: Floats, start_date: np.datetime64) -> Float
 
 def _to_events(charging: Charging, rows: Ints, slots_per_step: int) -> Events:
     """Sessions as events of the whole batch, in half-hour slots."""
-    sessions = charging.sessions
-    rated_kw = charging.rated_kw[sessions.meter]
+    sessions = charging.charged
+    slots_per_day = SLOTS_PER_DAY // slots_per_step
+    rated_kw = charging.powers.on(sessions.meter, sessions.start // slots_per_day)
     fit = np.exp(-0.5 * ((sessions.power_kw / rated_kw - 1.0) / 0.1) ** 2)
     return Events(
         meter=rows[sessions.meter],
