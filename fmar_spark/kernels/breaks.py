@@ -143,6 +143,19 @@ def date_break(value: Series, day: Ints, split: int) -> DatedBreak:
     return DatedBreak(best, float(day[low - 1]) + 1, float(day[high]))
 
 
+def date_first(day: Ints, rate: float) -> DatedBreak:
+    """Date what is first seen on the last of the days: so many days of use, at that rate, may have gone by without a mark before.
+
+    Args:
+        day: read days up to the first mark, ascending.
+        rate: marks a day, above 0.
+    """
+    silent = np.arange(day.size)[::-1]
+    share = np.cumsum((1.0 - rate) ** silent / ((1.0 - rate) ** silent).sum())
+    early, middle, late = (float(day[min(int(np.searchsorted(share, quantile)), day.size - 1)]) for quantile in (0.1, 0.5, 0.9))
+    return DatedBreak(middle, early, late)
+
+
 def log_chance(hits: Ints, days: Ints) -> Series:
     """Highest log likelihood of so many marks on so many days."""
     share = np.clip(np.asarray(hits) / np.maximum(days, 1), 1e-9, 1 - 1e-9)

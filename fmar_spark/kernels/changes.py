@@ -12,6 +12,7 @@ from fmar_spark.kernels.breaks import (
     Series,
     clip_ends,
     date_break,
+    date_first,
     find_bounds,
     find_quantiles,
     join_sizes,
@@ -69,6 +70,10 @@ class ChangeRules(NamedTuple):
     """Sizes are the asset's own and follow no season, so that they are cut all the same."""
     is_sharp: bool = False
     """Every day's size lies close to that of the asset, so that a few days are enough to say that there was another one."""
+    sure_mark: float = np.inf
+    """A first mark of this much, with none at all before it, is the asset's own."""
+    sure_kw: float = 0.0
+    """Least size of the first mark for that."""
     is_sparse: bool = False
     """Many days show no mark though the asset is there, as of a car: the days before the first mark, and those after the last, are runs of
     their own."""
@@ -131,6 +136,8 @@ class _Spell(NamedTuple):
     level: float
     steady_from: int = 0
     """First day of its usual use, where the days before it were quieter: the change before the spell is dated without what follows."""
+    begins_surely: bool = False
+    """Its first mark is the asset's own beyond doubt, and nothing was seen before it."""
 
 
 _Row = tuple[float, ...]
@@ -199,7 +206,7 @@ def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _
         return [], _UNKNOWN
     spells = _settle_states(runs, mark, rules, on_level)
     if rules.is_sparse:
-        spells = _reach_back(spells, mark)
+        spells = _reach_back(spells, mark, rules)
     spells = [part for spell in spells for part in (_cut_sizes(spell, mark, rules) if spell.is_on else [spell._replace(level=0.0)])]
     rows: list[_Row] = []
     for before, after in pairwise(spells):
@@ -245,15 +252,19 @@ def _settle_states(runs: list[_Spell], mark: _Mark, rules: ChangeRules, on_level
     return _join([spell._replace(is_on=spell.is_on and spell.last - spell.first >= rules.min_on_days) for spell in spells], mark)
 
 
-def _reach_back(spells: list[_Spell], mark: _Mark) -> list[_Spell]:
+def _reach_back(spells: list[_Spell], mark: _Mark, rules: ChangeRules) -> list[_Spell]:
     """The spells, with the first on spell begun where use began: a new car is driven little at first, or its driver is away.
 
+    A first mark that nothing else makes, after none at all, is where it began.
     Among the off days before it the marks as strong as half the usual one are counted: where they are much more frequent from one of them
     on than before it, beyond chance, the asset was there from that mark on.
     """
     if len(spells) < 2 or spells[0].is_on:
         return spells
     off, on = spells[:2]
+    first = int(np.argmax(mark.value > 0))
+    if rules.min_first_off_days <= first < on.first and mark.value[first] >= rules.sure_mark and mark.size[first] >= rules.sure_kw:
+        return [off._replace(last=first), on._replace(first=first, begins_surely=True), *spells[2:]]
     shown = mark.value[on.first : on.last]
     usual = find_quantiles(shown[shown > 0], (0.5,))[0]
     loud = mark.value[: off.last] > REACH_MARK * usual
@@ -317,7 +328,7 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
     levels = [find_quantiles(size[first:last], (0.5,))[0] for first, last in pairwise(bounds)]
     edges = [spell.first, *(int(kept[bound]) for bound in bounds[1:-1]), spell.last]
     parts = [_Spell(first, last, True, level) for (first, last), level in zip(pairwise(edges), levels, strict=True)]
-    return [parts[0]._replace(steady_from=spell.steady_from), *parts[1:]]
+    return [parts[0]._replace(steady_from=spell.steady_from, begins_surely=spell.begins_surely), *parts[1:]]
 
 
 def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules) -> DatedBreak:
@@ -325,6 +336,8 @@ def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules)
 
     Where sizes are sharp the last day of the first one may be the day of the change: it was used in the night before.
     """
+    if after.begins_surely:
+        return date_first(mark.day[: after.first + 1], float((mark.value[after.first : after.last] > 0).mean()))
     index = np.arange(before.first, after.steady_from or after.last)
     if not (before.is_on and after.is_on):
         return date_break(mark.value[index], mark.day[index], after.first - before.first)

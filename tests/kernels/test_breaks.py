@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fmar_spark.kernels.breaks import Series, clip_ends, date_break, find_bounds, join_sizes, log_chance, split_sizes, stabilise
+from fmar_spark.kernels.breaks import Series, clip_ends, date_break, date_first, find_bounds, join_sizes, log_chance, split_sizes, stabilise
 
 PENALTY = 3.0
 STEADY = st.floats(-50, 50, allow_nan=False, width=32)
@@ -58,6 +58,12 @@ def test_one_size_alone_is_not_split(size_kw: Series) -> None:
     assert split_sizes(size_kw)[0] == 0
     assert split_sizes(size_kw)[-1] == size_kw.size
     assert len(split_sizes(size_kw)) == size_kw.size + 1
+
+
+@pytest.mark.parametrize(("rate", "days"), [(0.5, (56, 58, 59)), (0.1, (38, 53, 59)), (1.0, (59, 59, 59))])
+def test_what_is_first_seen_late_may_have_come_some_marks_before(rate: float, days: tuple[int, int, int]) -> None:
+    found = date_first(np.arange(60), rate)
+    assert (found.p10_day, found.day, found.p90_day) == days
 
 
 def test_the_highest_likelihood_of_marks_is_that_of_their_share() -> None:

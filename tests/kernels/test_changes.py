@@ -84,6 +84,22 @@ def test_a_car_that_is_driven_little_at_first_came_with_its_first_charges() -> N
     assert abs(int(found.day[0]) - 153) <= 7
 
 
+@pytest.mark.parametrize(("first_kwh", "first_kw", "from_day"), [(20.0, 7.0, 100), (20.0, 3.0, 160), (3.0, 7.0, 160)])
+def test_a_first_day_that_nothing_but_a_car_makes_is_the_car_although_it_then_rests(
+    first_kwh: float, first_kw: float, from_day: int
+) -> None:
+    daily = np.zeros((1, DAYS))
+    daily[0, 160::3] = 20.0
+    daily[0, 100] = first_kwh
+    size = np.where(daily > 0, 7.0, np.nan)
+    size[0, 100] = first_kw
+    rules = ChangeRules(is_sparse=True, is_sharp=True, sure_mark=9.0, sure_kw=5.0, upgrade_ratio=10.0)
+    changes = find_changes(daily, ONE, rules=rules, size_kw=size).changes
+    assert changes.kind.tolist() == [APPEARED]
+    assert 0 <= from_day - changes.day[0] <= 3
+    assert changes.p10_day[0] <= changes.day[0] <= changes.p90_day[0] <= from_day
+
+
 def test_stray_marks_long_before_a_car_are_not_its_first_charges() -> None:
     day = np.arange(DAYS)
     mark = np.where((day % 70 == 20) | ((day >= 250) & (day % 3 != 1)), 12.0, 0.0)[None]

@@ -91,7 +91,8 @@ METHOD: Final = Method(
     "their scatter, with few sessions, where the blocks look little like charging, and where hardly any lasts longer than three "
     "readings: they may have begun and ended within them, so that the power is at least what is seen.",
     dated="The daily mark is the energy of the sessions that start on the day. The days before the first "
-    "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car. It is "
+    "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car, "
+    "and so does a first day of 9 kWh at 5 kW or more after none at all. It is "
     "gone where charging stops out of full use and next to nothing follows. Where days of charging at the power end as those at another "
     "begin, beyond chance, the charger was replaced: the sessions of each time are those of its power, and their powers date the upgrade.",
 )
