@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection() -> None:
-    """What is imported stays: to look through it for garbage while more is imported takes a third of that time."""
+def pytest_collection(session: pytest.Session) -> None:
+    """What is imported stays: to look through it for garbage while more is imported takes a third of that time.
+
+    skops looks through every module that is there for each of 800 types when it is imported, so it comes before the others; the
+    process that only hands tests out needs none of them.
+    """
     gc.disable()
+    if hasattr(session.config, "workerinput") or not session.config.getoption("numprocesses", None):
+        import_module("skops.io")
 
 
 @pytest.hookimpl(trylast=True)

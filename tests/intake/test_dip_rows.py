@@ -312,12 +312,12 @@ def test_a_rejected_message_is_kept_whole_and_says_how_long_it_was_where_it_is_n
 
 
 def test_a_file_of_nothing_but_numbers_costs_little() -> None:
-    content = gzip.compress(b"[" + b"0," * 3_000_000 + b"0]")
+    content = gzip.compress(b"[" + b"0," * 1_000_000 + b"0]")
     batch = pa.RecordBatch.from_pydict(
         {"source": ["zeros"], "length": [len(content)], "problem": pa.nulls(1, pa.string()), "content": [content]}
     )
     began = time.process_time()
     rows = pa.Table.from_batches(FileDecoder(DecodeRules(max_messages_per_file=1000, max_faults_per_file=10))([batch]))
     assert rows.num_rows == 11
-    assert sum(rows["messages"].to_pylist()) == 3_000_001
-    assert time.process_time() - began < 20
+    assert sum(rows["messages"].to_pylist()) == 1_000_001
+    assert time.process_time() - began < 7

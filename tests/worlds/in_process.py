@@ -1,15 +1,18 @@
 """A client whose requests run in the test's own thread: a test that asks one thing at a time waits for no other thread.
 
-What a service builds once in its life, routes and the text of its statements, is built once for all services of a test run.
+What a service builds once in its life, routes, the text of its statements and its connections to PostgreSQL, is built once for
+all services of a test run.
 """
 
 import asyncio
 import contextvars
+import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Self
 
 import httpx
+import psycopg
 from fastapi import FastAPI
 from sqlalchemy import Connection, Dialect, Engine, event
 from starlette import concurrency
@@ -34,6 +37,8 @@ concurrency.anyio.to_thread.run_sync = _run_where_it_stands
 
 _create_engine = database.create_engine
 _statements: dict[str, tuple[Dialect, Any]] = {}
+_idle: dict[tuple[int, str], list[psycopg.Connection]] = {}
+"""Connections that a service gave back, by process and database: PostgreSQL starts a process of its own for each new one."""
 
 
 def _share_statements(connection: Connection) -> None:
@@ -43,8 +48,37 @@ def _share_statements(connection: Connection) -> None:
     connection.dialect = engine.dialect
 
 
+def _is_usable(connection: psycopg.Connection) -> bool:
+    return not connection.closed and connection.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
+
+
+def _share_connections(engine: Engine) -> None:
+    """Of an engine for PostgreSQL: what one gives back when it is closed the next one takes."""
+    idle = _idle.setdefault((os.getpid(), engine.url.render_as_string()), [])
+
+    def take(*_: Any) -> psycopg.Connection | None:
+        while idle:
+            connection = idle.pop()
+            if _is_usable(connection):
+                return connection
+        return None
+
+    def give_back(connection: psycopg.Connection) -> None:
+        if _is_usable(connection):
+            idle.append(connection)
+        else:
+            connection.close()
+
+    event.listen(engine, "do_connect", take)
+    engine.dialect.do_close = give_back
+
+
 def _create_engine_that_shares(*given: Any, **options: Any) -> Engine:
     engine = _create_engine(*given, **options)
+    if engine.dialect.name in _statements:
+        engine.dialect.initialize = lambda connection: None
+    if engine.dialect.name == database.POSTGRESQL:
+        _share_connections(engine)
     event.listen(engine, "engine_connect", _share_statements)
     return engine
 

@@ -32,7 +32,7 @@ from fmar_spark.simulate.plan import FleetPlan, Mix
 
 NEW = AssetClass("lighting")
 SHARES = {f"{where}_{asset.value}": 0.5 for where in ("home", "business") for asset in ASSET_CLASSES}
-TRAINING = FleetPlan(256, date(2022, 10, 1), date(2023, 3, 31), 11, Mix(plain=0.0, appears=0.0, removed=0.0, **SHARES))
+TRAINING = FleetPlan(256, date(2022, 12, 1), date(2023, 3, 15), 11, Mix(plain=0.0, appears=0.0, removed=0.0, **SHARES))
 
 
 def simulate_training() -> Examples:
