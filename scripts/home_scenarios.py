@@ -252,7 +252,7 @@ def take_car(rng: np.random.Generator, home: Home) -> Outcome:
     return Outcome(kwh, removed=home.local[home.hour == 0][last], sizes={"ev_kw": CAR_KW})
 
 
-SCENARIOS: Final = (
+FIRST_SCENARIOS: Final = (
     Scenario("nobody in by day", (), leave_by_day),
     Scenario("empty home", (), leave_empty),
     Scenario("home at weekends only", (), come_at_weekends),

@@ -57,7 +57,7 @@ def test_every_behaviour_is_added_to_every_home_and_labelled(
     runs = readings["series_id"].isin(labels.loc[labels["behaviour"].isin([one.name for one in script.BEHAVIOURS]), "series_id"])
     assert readings.loc[runs, "kwh_import"].min() >= 0.1 - 1e-12
     exporting = set(readings.loc[readings["kwh_export"].notna(), "series_id"])
-    wanted = labels["behaviour"].isin(["solar PV, export metered", "solar PV and battery"])
+    wanted = labels["behaviour"].str.startswith("solar PV") & ~labels["behaviour"].str.endswith("import only")
     assert exporting == set(labels.loc[wanted, "series_id"])
 
 
