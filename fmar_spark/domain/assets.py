@@ -121,7 +121,7 @@ class AssetFacts(NamedTuple):
     bounds from which the high tier is right in 90 % of every behaviour with 50 meters or more (batteries on half-hourly tariffs apart,
     84 %); scripts/tiers_by_behaviour.py holds them against another fleet."""
     hides_behind_pv: bool = False
-    """It may store what an array generates and then shows little: it is not denied in the high tier where there may be an array."""
+    """It may take in what an array generates and then shows little: it is not denied in the high tier where there may be an array."""
     found_from: float = 0.5
     """Probability from which it is found in the high tier, where that is more than the tier's own bound. Source: as above, of heat pumps
     among homes with direct heating, of which GB has more; 0.95 takes 9 of 10 found wrongly in that tier, and 283 of 763 rightly."""
@@ -160,6 +160,7 @@ ASSET_FACTS: Final = MappingProxyType(
             is_sparse=True,
             is_nightly=True,
             denied_up_to=0.05,
+            hides_behind_pv=True,
         ),
         AssetClass.HEAT_PUMP: AssetFacts(
             label="has_heat_pump",

@@ -14,7 +14,8 @@ LEAST_STEP: Final = 0.01
 """How far below a bound such an answer stays at least: a whole per cent, so that no page rounds it up to the bound."""
 ARRAY_RULED_OUT: Final = 0.2
 """Probability of an array up to which what hides behind arrays may be denied in the high tier. Source: on the windows that
-``AssetFacts.denied_up_to`` names; with both bounds 16 windows of self-use batteries are denied in that tier instead of 164."""
+``AssetFacts.denied_up_to`` names; with both bounds 16 windows of self-use batteries are denied in that tier instead of 164. Of cars that
+follow the sun, added by rule to recorded homes, 9 of 16 had been denied in it."""
 SUN_FLOOR: Final = "pv_low_noon"
 """Evidence of how near the lowest sunny hours come to zero, over the base load; below zero where they stay above it."""
 SUN_CLUES: Final = ("pv_sky_correlation", "pv_export_day_share")
@@ -28,7 +29,7 @@ def temper_answers(probability: Floats, findings: dict[AssetClass, Findings], ru
     """The probabilities, kept out of the high tier where the evidence does not bear it.
 
     Either way where more than half of a class's evidence is missing; where the class or a look-alike has ways of use that such an answer is
-    often wrong about; a denied battery where there may be an array. An array is not reported on
+    often wrong about; a denied battery or car where there may be an array. An array is not reported on
     less than the high tier where nothing but low load by day speaks for it: homes with nobody in have that too.
 
     Args:
