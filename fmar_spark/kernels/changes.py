@@ -65,10 +65,8 @@ class ChangeRules(NamedTuple):
     """Both sides of an upgrade last at least this long."""
     is_seasonal: bool = False
     """The mark follows the season (heating, sun): off spells at either end are compared with the same days of the other year, one
-    between two on spells is a season, and sizes are not cut, as they follow the season too."""
+    between two on spells is a season, and sizes that are not the asset's own are not cut, as they follow the season too."""
     has_own_size: bool = False
-    """Sizes are the asset's own and follow no season, so that they are cut all the same."""
-    is_sharp: bool = False
     """Every day's size lies close to that of the asset, so that a few days are enough to say that there was another one."""
     sure_mark: float = np.inf
     """A first mark of this much, with none at all before it, is the asset's own."""
@@ -319,9 +317,9 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
         return [spell]
     size = mark.size[kept]
     bounds = [0, kept.size]
-    if rules.is_sharp:
+    if rules.has_own_size:
         bounds = split_sizes(size)
-    elif rules.has_own_size or not rules.is_seasonal:
+    elif not rules.is_seasonal:
         bounds = find_bounds(clip_ends(np.log(size), 0.02), rules.min_segment_days, rules.penalty)
     if len(bounds) > 2:
         bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
@@ -334,7 +332,7 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
 def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules) -> DatedBreak:
     """Date the change between two neighbouring spells: on to on by size, else by the mark.
 
-    Where sizes are sharp the last day of the first one may be the day of the change: it was used in the night before.
+    Where the asset has its own size the last day of the first one may be the day of the change: it was used in the night before.
     """
     if after.begins_surely:
         return date_first(mark.day[: after.first + 1], float((mark.value[after.first : after.last] > 0).mean()))
@@ -344,7 +342,7 @@ def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules)
     index = index[mark.size[index] > 0]
     split = int((index < after.first).sum())
     dated = date_break(mark.size[index], mark.day[index], split)
-    return dated._replace(p10_day=min(dated.p10_day, float(mark.day[index[split - 1]]))) if rules.is_sharp else dated
+    return dated._replace(p10_day=min(dated.p10_day, float(mark.day[index[split - 1]]))) if rules.has_own_size else dated
 
 
 def _mark_present(rows: list[_Row], days: int) -> Bools:

@@ -12,13 +12,11 @@ from fmar_spark.kernels.window import Bools, Findings, Floats, Ints
 PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
 SHOWN_DAYS: Final = 28
 """Days of silence, in seasons that would show the class, that make a removal. Source: chosen by hand."""
-BATTERY_UPGRADE: Final = 1.9
-"""Least ratio of sizes for an upgrade of a battery, whose strongest episode of a day follows the load. Source: simulated homes; with
-1.35 9 of 160 true ones are dated instead of 8, and of batteries that kept their size 23 % get one instead of 18 %."""
-CHARGER_UPGRADE: Final = 1.25
-"""The same of a charger: two are sought whose powers lie further apart, and the sessions of each lie within 15 % of its own."""
-CHARGER_DAYS: Final = 7
-"""Least number of days between the first and the last session of either charger. Source: the shortest stay of an asset."""
+SHARP_UPGRADE: Final = 1.25
+"""Least ratio of sizes for an upgrade of what has one power: two are sought that lie further apart, and the episodes of each lie within
+15 % of its own. Source: definition."""
+SHARP_DAYS: Final = 7
+"""Least number of days between the first and the last episode at either power. Source: the shortest stay of an asset."""
 CAR_KWH: Final = 9.0
 """Energy of a first day of charging, after none at all, from which it is the car's. Source: simulated fleets of seeds 9101 to 9104, and
 recorded charging on recorded homes, of which 69 of 86 cars that come are dated within a week then, 65 without, and no other one wrongly."""
@@ -56,12 +54,14 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     facts = ASSET_FACTS[asset]
     size_kw = find_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
     rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size, is_sparse=facts.is_sparse)
-    if asset is AssetClass.BATTERY:
-        rules = rules._replace(upgrade_ratio=BATTERY_UPGRADE)
+    if facts.has_own_size:
+        rules = rules._replace(upgrade_ratio=SHARP_UPGRADE, min_upgrade_days=SHARP_DAYS)
     if asset is AssetClass.EV:
-        rules = rules._replace(
-            upgrade_ratio=CHARGER_UPGRADE, min_upgrade_days=CHARGER_DAYS, is_sharp=True, sure_mark=CAR_KWH, sure_kw=CAR_KW
-        )
+        rules = rules._replace(sure_mark=CAR_KWH, sure_kw=CAR_KW)
+    if asset is AssetClass.BATTERY:
+        is_seen = findings.sizes.is_least == 0
+        charges = findings.events.take(findings.events.is_import & is_seen[findings.events.meter])
+        size_kw = find_daily_peaks(charges, meters, days)
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
 
 

@@ -18,7 +18,7 @@ from fmar_spark.learning.classifier import columns_of
 
 SOURCE_MARK: Final = "Source: "
 BY_HAND: Final = "chosen by hand"
-SHARED_MODULES: Final = ("sufficiency", "episodes", "usage_patterns", "breaks", "changes", "dating", "parameters")
+SHARED_MODULES: Final = ("sufficiency", "episodes", "usage_patterns", "exchange", "breaks", "changes", "dating", "parameters")
 _SAYS: Final = f"""# Methods
 
 Rendered by `scripts/render_docs.py` from `fmar_spark/domain/assets.py` and the declarations beside the detectors in

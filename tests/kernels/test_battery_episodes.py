@@ -132,3 +132,17 @@ def test_what_was_given_agrees_with_a_plain_loop_over_dark_slots() -> None:
                 if held[meter, day, slot] or (is_inside and not np.isnan(net_kw[meter, day, slot])):
                     wanted += usual / 2
             assert found.moved_kwh[meter, day] == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("changed", [20, 30, 40])
+def test_an_extended_battery_has_two_powers_and_the_size_of_the_later_one(changed: int) -> None:
+    net_kw = np.full((1, DAYS, 48), 0.3)
+    net_kw[:, :changed, 4:10] += 2.4
+    net_kw[:, changed:, 4:10] += 4.8
+    found = find_episodes(lay_traits(net_kw, may_fill=True))
+    charges = found.events.take(found.events.is_import)
+    day = charges.start_slot // 48
+    np.testing.assert_allclose(charges.peak_kw, np.where(day < changed, 2.4, 4.8), rtol=1e-3)
+    assert day.tolist() == list(range(DAYS))
+    assert found.sizes.rated_import_kw[0] == pytest.approx(4.8, rel=1e-3)
+    assert found.sizes.storage_kwh[0] == pytest.approx(np.sqrt(StorageRules().round_trip) * 14.4, rel=0.02)

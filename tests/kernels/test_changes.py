@@ -93,7 +93,7 @@ def test_a_first_day_that_nothing_but_a_car_makes_is_the_car_although_it_then_re
     daily[0, 100] = first_kwh
     size = np.where(daily > 0, 7.0, np.nan)
     size[0, 100] = first_kw
-    rules = ChangeRules(is_sparse=True, is_sharp=True, sure_mark=9.0, sure_kw=5.0, upgrade_ratio=10.0)
+    rules = ChangeRules(is_sparse=True, has_own_size=True, sure_mark=9.0, sure_kw=5.0, upgrade_ratio=10.0)
     changes = find_changes(daily, ONE, rules=rules, size_kw=size).changes
     assert changes.kind.tolist() == [APPEARED]
     assert 0 <= from_day - changes.day[0] <= 3

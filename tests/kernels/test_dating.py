@@ -32,7 +32,7 @@ def findings_of(daily: Floats, peak_kw: Floats | None = None) -> Findings:
         meter, day = np.nonzero(np.nan_to_num(daily) > 0)
         start = day * 48 + 2
         events = Events(meter, start, start + 6, daily[meter, day], peak_kw[meter, day], np.ones(day.size, bool), np.ones(day.size))
-    return Findings({}, daily, events, unknown_sizes(meters))
+    return Findings({}, daily, events, unknown_sizes(meters)._replace(is_least=np.zeros(meters)))
 
 
 def regular_use(seed: int = 0) -> Floats:
@@ -50,6 +50,14 @@ def test_an_upgrade_is_read_from_the_episodes_only_of_classes_whose_episodes_hav
     if asset in CHANGED:
         assert abs(int(history.changes.day[0]) - 200) <= 7
         assert history.changes.level_after[0] == pytest.approx(7.2)
+
+
+def test_a_battery_that_only_the_sun_fills_shows_no_extension() -> None:
+    peak_kw = np.full((1, DAYS), 3.6)
+    peak_kw[:, 200:] = 7.2
+    found = findings_of(regular_use(), peak_kw)
+    hidden = found._replace(sizes=found.sizes._replace(is_least=np.ones(1)))
+    assert date_asset(hidden, AssetClass.BATTERY, np.array([True])).changes.kind.size == 0
 
 
 @pytest.mark.parametrize("asset", ASSET_CLASSES)

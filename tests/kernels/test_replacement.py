@@ -7,7 +7,7 @@ from test_charging import SLOTS, charging_of, drive
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.kernels.changes import KINDS
 from fmar_spark.kernels.dating import date_asset
-from fmar_spark.kernels.ev.replacement import Powers
+from fmar_spark.kernels.exchange import ExchangeRules, Powers, find_powers
 from fmar_spark.kernels.window import Events, Findings, Floats, unknown_sizes
 
 DAYS, CHANGED = 160, 70
@@ -73,6 +73,36 @@ def test_meters_do_not_change_each_other() -> None:
 def test_the_power_of_a_day_is_that_of_its_charger() -> None:
     powers = Powers(np.array([3.6, 7.2]), np.array([7.2, 7.2]), np.array([10, 0]))
     assert powers.on(np.array([0, 0, 1]), np.array([9, 10, 0])).tolist() == [3.6, 7.2, 7.2]
+
+
+def fill(first_kwh: float, second_kwh: float) -> Floats:
+    """Daily energy at 3 and at 6 kW, shape (2, 1, DAYS): the one up to a day, the other from it on, two days of three each."""
+    days = np.arange(DAYS)
+    used = days % 3 > 0
+    return np.stack((np.where(used & (days < CHANGED), first_kwh, 0.0), np.where(used & (days >= CHANGED), second_kwh, 0.0)))[:, None]
+
+
+@pytest.mark.parametrize(
+    ("backwards", "only_grows", "least_frequency", "powers"),
+    [
+        (False, True, 0.2, (3.0, 6.0, CHANGED)),
+        (True, False, 0.2, (6.0, 3.0, CHANGED)),
+        (True, True, 0.2, (3.0, 3.0, 0)),
+        (False, True, 0.8, (3.0, 3.0, 0)),
+    ],
+    ids=["grows", "shrinks", "shrinks but may not", "too seldom"],
+)
+def test_one_power_takes_over_from_another_by_the_rules_of_the_class(
+    backwards: bool, only_grows: bool, least_frequency: float, powers: tuple[float, float, int]
+) -> None:
+    day_kwh = fill(5.0, 9.0)
+    if backwards:
+        day_kwh = day_kwh[::-1]
+    rules = ExchangeRules(0.2, 0.1, least_frequency, only_grows)
+    seen = np.ones((1, DAYS), dtype=np.bool_)
+    found = find_powers(np.array([[3.0], [6.0]]), np.array([0]), np.ones((2, 1), dtype=np.bool_), day_kwh, seen, rules)
+    assert (found.before_kw[0], found.after_kw[0]) == powers[:2]
+    assert 0 <= powers[2] - int(found.changed_day[0]) <= 2
 
 
 def test_a_charger_is_dated_by_a_few_sessions_of_the_other_power() -> None:

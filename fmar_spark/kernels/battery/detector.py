@@ -64,7 +64,8 @@ METHOD: Final = Method(
     "smaller: `storage_kwh` lies a third of the way, in logarithms, from there to that of a usual battery (`sizing.battery_kwh`), and "
     "`rated_kw` is storage over 2.6 hours (`sizing.battery_hours`), with a wider interval. Import and export have the same rating.",
     dated="The daily mark is how far the dark hours come down to zero, or the energy given or charged from the network, each over "
-    "its usual. An upgrade is read from each day's strongest episode.",
+    "its usual. An extension is read from charging from the network: where days at one power end as those at a higher one begin, "
+    "beyond chance, the battery was extended. One that only the sun fills shows none.",
 )
 _NIGHT: Final = slice(1, 11)
 """Half past midnight to half past five: everyone asleep, batteries often spent or charging."""

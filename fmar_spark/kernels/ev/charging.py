@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
-from fmar_spark.kernels.ev.replacement import Powers, Rivals, find_replaced
+from fmar_spark.kernels.ev.replacement import Rivals, find_replaced
 from fmar_spark.kernels.ev.steps import Steps, describe_steps
+from fmar_spark.kernels.exchange import Powers
 from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, describe_usage
 from fmar_spark.kernels.window import Bools, Floats, Ints
 

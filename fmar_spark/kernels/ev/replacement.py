@@ -1,51 +1,20 @@
-"""Finds chargers that were replaced by one of another power: one power's days of charging end as another's begin."""
+"""Finds chargers that were replaced by one of another power."""
 
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.breaks import log_chance
+from fmar_spark.kernels.exchange import ExchangeRules, Powers, find_powers
 from fmar_spark.kernels.usage_patterns import Blocks
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
-LEAST_APART: Final = 1.35
-"""Least ratio of two chargers' powers. Source: as the least ratio of an upgrade."""
-USUAL_SHARE: Final = 0.35
-"""A day counts as one of charging at a power from this share of its usual energy, so that cooking at that power does not. Source: chosen by
-hand."""
-FEWEST_DAYS: Final = 3
-"""Fewest such days of either power. Source: chosen by hand."""
-LEAST_SIDE_DAYS: Final = 14
-"""Least number of read days on either side. Source: the shortest stay of an asset."""
 LEAST_LIKENESS: Final = -1.0
 """Least likeness to charging of either power, log odds. Source: of 187 replaced chargers found in four simulated fleets of which many are
 (seeds 9101 to 9104) these rules date 47 within a week, and say the same of 18 of the others, 7 of them always there and unchanged."""
 LEAST_PROMINENCE: Final = 0.3
 """Least log ratio of the hours of blocks at either power over those that powers beside it lead to expect. Source: as ``LEAST_LIKENESS``."""
-LEAST_EVIDENCE: Final = 4.0
-"""Least gain in log likelihood of two frequencies over one, of either power. Source: as ``LEAST_LIKENESS``."""
-MOST_HIGH_LEFT: Final = 0.2
-"""Frequency of the higher power on the days of the lower, over that on its own days. Source: as ``LEAST_LIKENESS``."""
-MOST_LOW_LEFT: Final = 0.3
-"""The same of the lower power, which other appliances have too. Source: as ``LEAST_LIKENESS``."""
-
-
-class Powers(NamedTuple):
-    """The power of each meter's charger by day, shape (meters,) each."""
-
-    before_kw: Floats
-    """Up to ``changed_day``; the same as ``after_kw`` where nothing changed."""
-    after_kw: Floats
-    changed_day: Ints
-    """First day of the second charger, counted from the window's first; 0 where there is none."""
-
-    def on(self, meter: Ints, day: Ints) -> Floats:
-        """Power of a meter's charger on a day, one for each pair."""
-        return np.where(self.is_before(meter, day), self.before_kw[meter], self.after_kw[meter])
-
-    def is_before(self, meter: Ints, day: Ints) -> Bools:
-        """Whether the day is one of the first of two chargers."""
-        return np.asarray(day < self.changed_day[meter])
+CHARGERS: Final = ExchangeRules(most_high_left=0.2, most_low_left=0.3)
+"""Chargers. Source: as ``LEAST_LIKENESS``."""
 
 
 class Rivals(NamedTuple):
@@ -59,9 +28,6 @@ class Rivals(NamedTuple):
 def find_replaced(blocks: Blocks, rivals: Rivals, best: Ints, seen: Bools, slots_per_day: int) -> Powers:
     """The charger's power of each meter, and that of the one before or after it.
 
-    The days of charging at two powers are counted on either side of every day. A charger was replaced where the one power is frequent
-    before and rare afterwards, beyond chance, and the other the other way round.
-
     Args:
         blocks: of the kinds of power; ``meter`` is kind x meters + row.
         rivals: the powers.
@@ -71,74 +37,7 @@ def find_replaced(blocks: Blocks, rivals: Rivals, best: Ints, seen: Bools, slots
     """
     kinds, meters = rivals.power_kw.shape
     days = seen.shape[1]
-    row = np.arange(meters)
-    own_kw = rivals.power_kw[best, row]
-    powers = Powers(own_kw, own_kw.copy(), np.zeros(meters, dtype=np.int64))
     fits = (rivals.likeness >= LEAST_LIKENESS) & (rivals.prominence >= LEAST_PROMINENCE)
-    is_other = np.abs(np.log(rivals.power_kw / own_kw)) >= np.log(LEAST_APART)
-    kind, meter = np.nonzero(fits & is_other & fits[best, row])
-    if not kind.size or not days:
-        return powers
-    day_kwh: Floats = np.bincount(blocks.meter * days + blocks.start // slots_per_day, blocks.energy_kwh, kinds * meters * days).astype(
-        np.float32
-    )
-    is_charging = _mark_days(day_kwh.reshape(kinds, meters, days)) & seen
-    other_kw = rivals.power_kw[kind, meter]
-    is_higher = other_kw > own_kw[meter]
-    high, low = (is_charging[np.where(chosen, kind, best[meter]), meter] for chosen in (is_higher, ~is_higher))
-    exchange = _find_exchange(high, low, seen[meter])
-    order = np.argsort(exchange.gain, kind="stable")
-    order = order[exchange.gain[order] > 0]
-    pair = np.full(meters, -1)
-    pair[meter[order]] = order
-    rows = np.flatnonzero(pair >= 0)
-    pair = pair[rows]
-    comes = is_higher[pair] == exchange.is_growth[pair]
-    powers.before_kw[rows] = np.where(comes, own_kw[rows], other_kw[pair])
-    powers.after_kw[rows] = np.where(comes, other_kw[pair], own_kw[rows])
-    powers.changed_day[rows] = exchange.day[pair]
-    return powers
-
-
-class _Exchange(NamedTuple):
-    """The best day for one power to take over from another, shape (pairs,) each."""
-
-    gain: Floats
-    """In log likelihood; 0 where no day will do."""
-    day: Ints
-    is_growth: Bools
-    """Whether the higher power follows the lower."""
-
-
-def _mark_days(day_kwh: Floats) -> Bools:
-    """Days with much of the usual energy, which is the mean over energy, so that small blocks hardly count; shape of ``day_kwh``."""
-    usual = (day_kwh**2).sum(axis=-1) / np.maximum(day_kwh.sum(axis=-1), 1e-9)
-    return np.asarray((day_kwh > 0) & (day_kwh >= USUAL_SHARE * usual[..., None]))
-
-
-def _find_exchange(high: Bools, low: Bools, seen: Bools) -> _Exchange:
-    """Where the days of the one power end and those of the other begin.
-
-    Args:
-        high: days of charging at the higher power, shape (pairs, days).
-        low: the same of the lower power.
-        seen: days that were read well enough, same shape.
-    """
-    read: Ints = np.cumsum(seen, axis=1, dtype=np.int64)
-    before, after = read, read[:, -1:] - read
-    gains, shares = [], []
-    for marks in (high, low):
-        count: Ints = np.cumsum(marks, axis=1, dtype=np.int64)
-        later = count[:, -1:] - count
-        gains.append(log_chance(count, before) + log_chance(later, after) - log_chance(count[:, -1:], read[:, -1:]))
-        shares.append((count / np.maximum(before, 1), later / np.maximum(after, 1)))
-    (high_before, high_after), (low_before, low_after) = shares
-    is_growth = high_after > high_before
-    enough = (before >= LEAST_SIDE_DAYS) & (after >= LEAST_SIDE_DAYS) & (np.minimum(*gains) >= LEAST_EVIDENCE)
-    enough &= (high.sum(axis=1) >= FEWEST_DAYS)[:, None] & (low.sum(axis=1) >= FEWEST_DAYS)[:, None]
-    grows = is_growth & (high_before <= MOST_HIGH_LEFT * high_after) & (low_after <= MOST_LOW_LEFT * low_before)
-    shrinks = ~is_growth & (high_after <= MOST_HIGH_LEFT * high_before) & (low_before <= MOST_LOW_LEFT * low_after)
-    total = np.where(enough & (grows | shrinks), gains[0] + gains[1], 0.0)
-    last = total.argmax(axis=1)
-    row = np.arange(len(total))
-    return _Exchange(total[row, last], last + 1, is_growth[row, last])
+    place = blocks.meter * days + blocks.start // slots_per_day
+    day_kwh = np.bincount(place, blocks.energy_kwh, kinds * meters * days).astype(np.float64)
+    return find_powers(rivals.power_kw, best, fits, day_kwh.reshape(kinds, meters, days), seen, CHARGERS)
