@@ -161,7 +161,7 @@ class TableStore:
         writer = conform(rows, contract).write.format("delta").mode("append")
         if transaction is not None:
             writer = writer.option("txnAppId", transaction.application).option("txnVersion", transaction.version)
-        return self._commit(contract, lambda: writer.save(self.path(contract)))
+        return self._commit(contract, lambda: writer.save(self.path(contract)), may_be_none=transaction is not None)
 
     def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> int:
         """Replace all rows, or those that ``where`` names, in one commit.
@@ -174,7 +174,7 @@ class TableStore:
         writer = conform(rows, contract).write.format("delta").mode("overwrite")
         if where:
             writer = writer.option("replaceWhere", where)
-        return self._commit(contract, lambda: writer.save(self.path(contract)))
+        return self._commit(contract, lambda: writer.save(self.path(contract)), may_be_none=False)
 
     def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "", within: str = "") -> int:
         """Insert rows with new keys and update those that exist, optionally only where ``update_when`` holds.
@@ -253,9 +253,12 @@ class TableStore:
         if self.tables is not None and contract not in self.tables.writes:
             raise ContractError(f"{self.tables.step}: {contract.full_name} is not in its WRITES")
 
-    def _commit(self, contract: TableContract, write: Callable[[], object]) -> int:
-        """How many rows the commit of ``write`` inserts, updates and deletes by Delta's own count; 0 where it makes none."""
-        before = self.version(contract)
+    def _commit(self, contract: TableContract, write: Callable[[], object], *, may_be_none: bool = True) -> int:
+        """How many rows the commit of ``write`` inserts, updates and deletes by Delta's own count; 0 where it makes none.
+
+        To ask for the version before it takes a tenth of a small write, so a write that always makes a commit is not compared with it.
+        """
+        before = self.version(contract) if may_be_none else -1
         write()
         newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("version", "operation", "operationMetrics").first()
         if newest is None:
