@@ -258,4 +258,5 @@ LATER_SCENARIOS: Final = (
     Scenario("heat pump, water at night", (AssetClass.HEAT_PUMP,), heat_with_water_at_night),
     Scenario("heat pump, boiler in frost", (AssetClass.HEAT_PUMP,), heat_with_gas_in_frost),
     Scenario("heat pump, cheap spells", (AssetClass.HEAT_PUMP,), heat_in_cheap_spells),
+    Scenario("7.2 kW, the same 6 kWh each night from 00:30", _CAR, partial(add_car, (Runs(7.2, (0.5,), 0.0, 0.83, 0.12, 0.9),))),
 )
