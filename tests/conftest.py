@@ -12,10 +12,9 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 from scheduling import GroupScheduling, group_of, rank_group
+from spark_world import start_session
 
-from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
-from fmar_spark.settings.overlays import load_settings
 
 hypothesis.settings.register_profile("fmar", deadline=None)
 hypothesis.settings.load_profile("fmar")
@@ -39,13 +38,6 @@ def _connect_with_one_thread(*given: Any, **options: Any) -> duckdb.DuckDBPyConn
 duckdb.connect = _connect_with_one_thread
 GARBAGE_THRESHOLDS = (50_000, 20, 10)
 """New objects before Python looks for garbage among them, and how often it then looks among older ones."""
-TINY_PLANS = {
-    "spark.databricks.delta.snapshotPartitions": "1",
-    "spark.sql.adaptive.enabled": "false",
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
-"""A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it."""
 FIXTURES_OF_MARK = {
     "spark": {"spark", "store", "broker"},
     "browser": {"page", "browser"},
@@ -98,9 +90,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one session of a test run."""
-    session = build_session("tests", load_settings("test", []).spark)
-    for name, value in TINY_PLANS.items():
-        session.conf.set(name, value)
+    session = start_session("tests")
     yield session
     session.stop()
 

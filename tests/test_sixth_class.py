@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from sixth_class import add_sixth_class
 
+from fmar_spark.settings.overlays import CONF_VARIABLE
+
 ROOT = Path(__file__).resolve().parents[1]
 MOST_FILES = 8
+FILLED_BY_THE_JOB = pytest.mark.spark
+"""Gold is, on a session of the copy's own."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +32,14 @@ def outcome(touched: tuple[Path, list[str]]) -> dict[str, Any]:
     paths = os.pathsep.join([str(folder), str(ROOT / "tests" / "worlds")])
     script = ROOT / "tests" / "worlds" / "sixth_class_run.py"
     command = [sys.executable, str(script), str(folder / "world")]
-    ran = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": paths, CONF_VARIABLE: str(ROOT / "conf")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
@@ -38,6 +49,7 @@ def test_a_sixth_class_touches_eight_files_at_most(touched: tuple[Path, list[str
     assert len(touched[1]) <= MOST_FILES, touched[1]
 
 
+@FILLED_BY_THE_JOB
 def test_its_evidence_is_declared_described_and_learnt_from(outcome: dict[str, Any]) -> None:
     assert outcome["classes"][-1] == "lighting"
     assert outcome["features"] == ["lighting_dark_kw", "lighting_dark_share", "lighting_steadiness"]
@@ -47,6 +59,7 @@ def test_its_evidence_is_declared_described_and_learnt_from(outcome: dict[str, A
     assert outcome["methods"]
 
 
+@FILLED_BY_THE_JOB
 def test_it_is_scored_sized_and_dated_in_gold(outcome: dict[str, Any]) -> None:
     found = outcome["detections"]
     assert len(found) == 24
@@ -59,12 +72,14 @@ def test_it_is_scored_sized_and_dated_in_gold(outcome: dict[str, Any]) -> None:
     assert outcome["events"] > 100
 
 
+@FILLED_BY_THE_JOB
 def test_labels_truth_and_evaluation_know_it(outcome: dict[str, Any]) -> None:
     assert outcome["label_columns"] == ["has_lighting", "lighting_kw"]
     assert outcome["labelled"] > 0
     assert outcome["evaluated"] > 0
 
 
+@FILLED_BY_THE_JOB
 def test_the_page_names_it_in_its_own_colour(outcome: dict[str, Any]) -> None:
     assert outcome["page_words"] == "Lighting"
     assert outcome["page_colours"] == ["#444444", "#cccccc"]

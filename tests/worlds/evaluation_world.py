@@ -19,7 +19,7 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.profiling.baselines import ScoreRules
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
-from fmar_spark.profiling.windows import build_weather_book
+from fmar_spark.profiling.windows import WeatherBook, build_weather_book
 from fmar_spark.settings.sections import Settings
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, prepare_setting, simulate_block
 from fmar_spark.simulate.permissions import draw_permissions
@@ -43,6 +43,13 @@ def write_table(root: Path, contract: TableContract, columns: Mapping[str, Any])
 
 def write_world(folder: Path) -> Path:
     """The lake ``folder/lake`` and the fleet's truth in ``folder/landing``."""
+    lake, readings, points, weather = write_readings(folder)
+    characterise(lake, readings, points, weather)
+    return lake
+
+
+def write_readings(folder: Path) -> tuple[Path, pa.Table, dict[str, Any], WeatherBook]:
+    """The same lake before anything is found in it; its readings, the columns of its meters and its weather."""
     fleet = simulate_block(prepare_setting(PLAN), 0)
     lake = folder / "lake"
     write_truth(folder / "landing" / "_truth", fleet, PLAN)
@@ -84,8 +91,7 @@ def write_world(folder: Path) -> Path:
     write_table(lake, SERIES, {"series_id": [f"home{place}" for place in range(HOMES)], "mpan_id": homes, "imported_at": [MOMENT] * HOMES})
     labels = {name: values[: count - HOMES] for name, values in tabulate_labels(fleet).to_pydict().items()}
     write_table(lake, LABELS, labels)
-    characterise(lake, pa.table(readings), points, build_weather_book(weather))
-    return lake
+    return lake, pa.table(readings), points, build_weather_book(weather)
 
 
 def write_truth(folder: Path, fleet: Fleet, plan: FleetPlan) -> None:
@@ -114,7 +120,7 @@ def lay_readings(fleet: Fleet) -> dict[str, Any]:
     return {name: pa.array(values, kinds[name]) for name, values in found.items()}
 
 
-def characterise(lake: Path, readings: pa.Table, points: dict[str, Any], weather: Any) -> None:
+def characterise(lake: Path, readings: pa.Table, points: dict[str, Any], weather: WeatherBook) -> None:
     """The engine's own pass over the readings, and the tables that are projected from it."""
     settings = Settings()
     rules = read_profile_rules(settings)._replace(baseline=ScoreRules(score_days=1, warm_up_days=14))

@@ -1,4 +1,4 @@
-"""Run with a copy of the package that knows a sixth class: features, training, scores, gold and the page of a small simulated fleet."""
+"""Run with a copy of the package that knows a sixth class: features, training, the job that scores and fills gold, and the page."""
 
 import json
 import re
@@ -9,11 +9,14 @@ from typing import Any
 
 import evaluation_world
 import numpy as np
+from spark_world import start_session
 from threadpoolctl import threadpool_limits
 
 from fmar_spark.contracts.readings import LABELS
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.engine.runs import start_run
+from fmar_spark.engine.store import TableStore
 from fmar_spark.evaluation.known_meters import gather_labels
 from fmar_spark.evaluation.scorecard import Order as Evaluation
 from fmar_spark.evaluation.scorecard import evaluate_lake
@@ -26,9 +29,11 @@ from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.learning.simulated_examples import VIEWS, describe_view
 from fmar_spark.learning.training import TreeShape, split_by_meter, train_classifier
 from fmar_spark.report.page import Order, write_report
+from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import Settings
 from fmar_spark.simulate.fleet import prepare_setting, simulate_block
 from fmar_spark.simulate.plan import FleetPlan, Mix
+from fmar_spark.steps import characterise
 
 NEW = AssetClass("lighting")
 SHARES = {f"{where}_{asset.value}": 0.5 for where in ("home", "business") for asset in ASSET_CLASSES}
@@ -49,13 +54,22 @@ def train(examples: Examples) -> tuple[AssetClassifier, dict[str, Any]]:
     return classifier, evaluate_classifier(classifier, examples, split.test).metrics
 
 
+def run_job(lake: Path, scorer: StoredScorer) -> None:
+    """The step characterise on a Spark session whose Python workers import the copy as well."""
+    characterise.choose_scorer = lambda settings: scorer
+    settings = load_settings("test", ["characterise.partitions=1"])
+    session = start_session("sixth")
+    characterise.run(TableStore(session, str(lake)), start_run("characterise", None, ""), settings, ())
+    session.stop()
+
+
 def main(folder: Path) -> dict[str, Any]:
     """What became of the class on its way."""
     examples = simulate_training()
     classifier, metrics = train(examples)
     scorer = StoredScorer(store_classifier(classifier), "six/1")
-    evaluation_world.load_bundled = lambda: scorer
-    lake = evaluation_world.write_world(folder)
+    lake = evaluation_world.write_readings(folder)[0]
+    run_job(lake, scorer)
     rows = LakeRows(lake)
     page = folder / "page.html"
     counts = write_report(lake, page, Order(), lambda stage: None)
