@@ -2,8 +2,9 @@
 
     .venv/bin/python scripts/dates_by_class.py --seed 21 23
 
-The fleets are characterised as users do it, with weather. Known are the changes of assets that are answered about; an upgrade counts where
-the asset's size grew or shrank for good. False are dates of that kind about assets that never changed in that way. No lake, no Spark.
+The fleets are characterised as users do it, with weather. Known are the changes of all assets, whether they are answered about or not; a
+change of size counts where the asset grew or shrank for good. False are dates of that kind about assets that never changed in that way.
+No lake, no Spark.
 """
 
 import argparse
@@ -46,7 +47,7 @@ class Stated(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One kind of change of one asset of a meter that is answered about."""
+    """One kind of change of one asset."""
 
     asset: str
     change: str
@@ -98,14 +99,14 @@ def date_block(plan: FleetPlan, block: int) -> list[Outcome]:
 
 
 def compare(assets: list[Row], detections: list[Row], changes: list[Row]) -> Iterator[Outcome]:
-    """Truth and answer of every asset's changes, of those that are answered about.
+    """Truth and answer of every asset's changes.
 
     Args:
         assets: rows of the truth, as the landing folder of a simulated fleet has them.
         detections: rows of gold.asset_detections, by ``series_id``.
         changes: rows of gold.asset_changes, by ``series_id``.
     """
-    answers = {(row["series_id"], row["asset_class"]): row for row in detections if row["probability"] is not None}
+    answers = {(row["series_id"], row["asset_class"]): row for row in detections if (row["probability"] or 0.0) >= PRESENT_FROM}
     resized: dict[tuple[str, str], list[Stated]] = {}
     for row in changes:
         if row["kind"] in SIZE_CHANGES:
@@ -114,20 +115,18 @@ def compare(assets: list[Row], detections: list[Row], changes: list[Row]) -> Ite
     for asset in assets:
         key = (asset["mpan_id"], asset["asset_class"])
         answer = answers.get(key)
-        if answer is None:
-            continue
         stated_sizes = resized.get(key, [])
         truth = asset["upgraded_date"]
         nearest = min(stated_sizes, key=lambda one: abs((one.day - truth).days) if truth else 0, default=None)
         spoken = (_read_date(answer, "appeared"), nearest, _read_date(answer, "removed"))
         truths = (asset["appeared_date"], truth, asset["removed_date"])
         for change, true_day, said in zip(CHANGES, truths, spoken, strict=True):
-            yield Outcome(key[1], change, true_day, answer["probability"] >= PRESENT_FROM, said)
+            yield Outcome(key[1], change, true_day, answer is not None, said)
 
 
-def _read_date(answer: Row, name: str) -> Stated | None:
-    day = answer[f"{name}_date"]
-    return None if day is None else Stated(day, answer[f"{name}_p10_date"], answer[f"{name}_p90_date"])
+def _read_date(answer: Row | None, name: str) -> Stated | None:
+    day = answer[f"{name}_date"] if answer else None
+    return None if answer is None or day is None else Stated(day, answer[f"{name}_p10_date"], answer[f"{name}_p90_date"])
 
 
 _prepare = cache(prepare_setting)

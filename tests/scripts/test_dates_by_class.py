@@ -45,14 +45,14 @@ def _outcomes() -> list[dates_by_class.Outcome]:
     return list(dates_by_class.compare(assets, detections, changes))
 
 
-def test_each_change_of_an_answered_asset_is_one_outcome() -> None:
+def test_each_change_of_an_asset_is_one_outcome_answered_or_not() -> None:
     outcomes = _outcomes()
     assert [(one.change, one.truth, one.is_found) for one in outcomes[:3]] == [
         ("came", date(2024, 3, 1), True),
         ("changed size", date(2024, 6, 1), True),
         ("went", None, True),
     ]
-    assert len(outcomes) == 9
+    assert len(outcomes) == 12
 
 
 def test_of_several_changes_of_size_the_one_nearest_to_the_truth_counts() -> None:
@@ -65,9 +65,9 @@ def test_of_several_changes_of_size_the_one_nearest_to_the_truth_counts() -> Non
 @pytest.mark.parametrize(
     ("change", "figures"),
     [
-        ("came", ("2", "1", "1", "1 (50%)", "1 (100%)", "0 (0%)", "1", "1 (100%)")),
-        ("changed size", ("1", "1", "1", "0 (0%)", "0 (0%)", "1 (100%)", "2", "0 (0%)")),
-        ("went", ("0", "0", "0", "-", "-", "-", "3", "0 (0%)")),
+        ("came", ("3", "1", "1", "1 (33%)", "1 (100%)", "0 (0%)", "1", "1 (100%)")),
+        ("changed size", ("1", "1", "1", "0 (0%)", "0 (0%)", "1 (100%)", "3", "0 (0%)")),
+        ("went", ("0", "0", "0", "-", "-", "-", "4", "0 (0%)")),
     ],
 )
 def test_figures_count_known_found_dated_near_held_and_false(change: str, figures: tuple[str, ...]) -> None:
