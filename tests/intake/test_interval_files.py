@@ -105,13 +105,26 @@ def test_old_line_ends_and_marks_of_utf8_are_read(tmp_path: Path) -> None:
     assert (kept(staged), faults_of(staged)) == ({"h": 1.0}, {"homes.csv:3": "kwh_not_a_number"})
 
 
-@pytest.mark.parametrize("text", ["0,25", "1.020,5", "1,020.5"])
+@pytest.mark.parametrize("text", ["0,25", "1.020,5", "1.020,", "1,020.5"])
 def test_a_decimal_comma_is_named_and_read_where_it_is_stated(tmp_path: Path, text: str) -> None:
     path = write(tmp_path, f"series_id;timestamp_utc;kwh_import\nh;2024-01-01T00:00:00Z;0\nh;2024-01-01T00:30:00Z;{text}\n")
     assert faults_of(take(path)) == {"homes.csv:3": "kwh_decimal_comma"}
     if not text.endswith(".5"):
         stated = take(path, decimal_comma=True)
         assert kept(stated) == {"h": pytest.approx(float(text.replace(".", "").replace(",", ".")))}
+
+
+@pytest.mark.parametrize("text", ["1.\x005", "0.\x005", "1\x002.5", "\x001", "1.5\x00"])
+def test_a_number_with_a_nul_byte_is_rejected(tmp_path: Path, text: str) -> None:
+    staged = take(write(tmp_path, f"{HEADER}\nh,2024-01-01T00:00:00Z,0.25\nh,2024-01-01T00:30:00Z,{text}\n"))
+    assert (kept(staged), faults_of(staged)) == ({"h": 0.25}, {"homes.csv:3": "kwh_not_a_number"})
+
+
+@pytest.mark.parametrize("text", ["0.1", "1.5", "0.123", "1.2345", "1234.567", "1.234.56", "1.23,5", "1,5.000"])
+def test_a_point_before_other_than_three_digits_is_no_mark_of_thousands(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, f"series_id;timestamp_utc;kwh_import\nh;2024-01-01T00:00:00Z;0,25\nh;2024-01-01T00:30:00Z;{text}\n")
+    staged = take(path, decimal_comma=True)
+    assert (kept(staged), faults_of(staged)) == ({"h": 0.25}, {"homes.csv:3": "kwh_not_a_number"})
 
 
 FIELD = st.text(st.sampled_from('ab1 ,;"'), max_size=6) | st.text(st.sampled_from('ab1 ;"\n'), max_size=6)

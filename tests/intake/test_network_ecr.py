@@ -96,14 +96,14 @@ def test_a_date_beyond_any_connection_is_rejected(text: str, tmp_path: Path) -> 
     assert "from 1882 to 2099" in RULES["date_unreadable"]
 
 
-@pytest.mark.parametrize("text", ["1e308", "1e304", "1_0", "inf", "nan", "\u0661", "-1", "1000001"])
+@pytest.mark.parametrize("text", ["1e308", "1e304", "1_0", "inf", "nan", "\u0661", "-1", "1000001", "1,5"])
 @pytest.mark.parametrize("field", ["max_export_mw", "storage_mwh_1", "poc_voltage_kv"])
 def test_a_number_beyond_any_connection_or_in_no_decimal_digits_is_rejected(field: str, text: str, tmp_path: Path) -> None:
     found = read_register(write(tmp_path, [GOOD, GOOD | {field: text}]))
     assert [(fault.line, fault.rule, fault.found.strip()) for fault in found.faults] == [(3, "number_unreadable", text)]
 
 
-@pytest.mark.parametrize("text", ["inf", "1_0", "nan"])
+@pytest.mark.parametrize("text", ["inf", "1_0", "nan", "51,5"])
 def test_coordinates_are_decimal_numbers(text: str, tmp_path: Path) -> None:
     assert read_register(write(tmp_path, [GOOD | {"eastings": text}])).broken == {"number_unreadable": 1}
 

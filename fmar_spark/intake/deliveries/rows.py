@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fmar_spark.domain.mpan import CHECK_WEIGHTS
+from fmar_spark.intake.decimals import parse_column
 from fmar_spark.intake.deliveries.rules import RULES
 from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, RAW_CHARS, Origin, RawBlock
 
@@ -95,7 +96,7 @@ def read_texts(block: RawBlock, names: tuple[str, ...]) -> pd.DataFrame:
 
 def read_numbers(texts: pd.Series) -> Numbers:
     """Numbers with a decimal point; an infinite one is none."""
-    value = pd.to_numeric(texts.where(texts != ""), errors="coerce").to_numpy(dtype=np.float64)
+    value = parse_column(texts.where(texts != "")).to_numpy(dtype=np.float64)
     value = np.where(np.isfinite(value), value, np.nan)
     return Numbers(value, np.isnan(value) & (texts != "").to_numpy())
 

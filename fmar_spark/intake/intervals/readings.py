@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import trace_clock, utc_of_wall
 from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.decimals import parse_column
 from fmar_spark.intake.intervals.files import InputFile, read_blocks
 from fmar_spark.intake.intervals.formats import Plan
 from fmar_spark.intake.intervals.options import AUSGRID, NEM12
@@ -101,7 +102,7 @@ def _read_ausgrid(file: InputFile) -> Iterator[RawBlock]:
     if sign.isna().any():
         first = rows[sign.isna()].iloc[0]
         raise ConfigError(f"{file.name}:{first['line']}: category {first['consumption category']!r} found; GC, CL or GG wanted")
-    rows[names] = rows[names].apply(pd.to_numeric, errors="coerce").mul(sign, axis=0)
+    rows[names] = rows[names].apply(parse_column).mul(sign, axis=0)
     days = rows.groupby(["customer", "date"], sort=False).agg(dict.fromkeys(names, "sum") | {"line": "first"}).reset_index()
     net = days[names].to_numpy(dtype=np.float64)
     second = _read_ausgrid_dates(days["date"].str.strip())[:, None] + 60 * np.asarray(wide.minute if wide else ())

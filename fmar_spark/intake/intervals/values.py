@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import trace_clock, utc_of_wall
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.decimals import parse_column
 from fmar_spark.intake.intervals.options import DAY_FIRST, MONTH_FIRST, SWAPPED
 
 Floats = NDArray[np.float64]
@@ -22,6 +23,8 @@ UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "GMT", "Etc/GMT"})
 EXACT_IN_FLOAT: Final = {"float": 2**24, "double": 2**53, "halffloat": 2**11}
 """Whole numbers below these are exact."""
 SCIENTIFIC: Final = r"^[0-9](?:[.,][0-9]+)?[eE][+]?[0-9]+$"
+THOUSANDS: Final = r"^[-+]?[1-9][0-9]{0,2}(?:[.][0-9]{3})+(?:,[0-9]*)?$"
+"""Whole groups of three digits behind each point."""
 
 NAIVE, TWENTY_FOUR, DOUBLE = 1, 2, 4
 """Marks of a time: it names no zone; it says 24:00; the clock of its zone showed it twice."""
@@ -209,24 +212,34 @@ def _put_year_first(text: Any, dates: str) -> Any:
 
 def _parse_energies(column: Any, decimal_comma: bool, unread: frozenset[str]) -> Energies:
     column = pc.utf8_trim_whitespace(column)
-    if decimal_comma:
-        column = pc.replace_substring(pc.replace_substring(column, ".", ""), ",", ".")
     is_nothing = pc.equal(column, "")
     if unread:
         is_nothing = pc.or_(is_nothing, pc.is_in(pc.utf8_lower(column), pa.array(sorted(unread))))
     column = pc.if_else(is_nothing, pa.scalar(None, pa.string()), column)
     is_empty = np.asarray(pc.is_null(column))
     nothing = np.zeros(len(is_empty), dtype=np.bool_)
+    is_odd = nothing
+    if decimal_comma:
+        column, is_odd = _put_point(column)
     try:
         numbers = np.asarray(pc.cast(column, pa.float64()), dtype=np.float64)
-        is_text, has_comma = nothing, nothing
+        is_text, has_comma = is_odd, nothing
     except pa.ArrowInvalid:
         words = column.to_pandas()
-        numbers = pd.to_numeric(words, errors="coerce").to_numpy(dtype=np.float64)
-        is_text = np.isnan(numbers) & ~is_empty & (words.str.strip().str.lower() != "nan").to_numpy(dtype=bool)
+        numbers = parse_column(words).to_numpy(dtype=np.float64)
+        is_text = is_odd | np.isnan(numbers) & ~is_empty & (words.str.strip().str.lower() != "nan").to_numpy(dtype=bool)
         has_comma = is_text & words.str.fullmatch(r"[-+]?[0-9.]*,[0-9.,]*", na=False).to_numpy(dtype=bool)
     is_infinite = ~np.isfinite(numbers) & ~is_empty & ~is_text
     return Energies(np.where(is_empty | is_text | is_infinite, np.nan, numbers), is_empty, is_text, has_comma, is_infinite)
+
+
+def _put_point(column: Any) -> tuple[Any, Bools]:
+    """Numbers with a decimal comma as numbers with a point, and which have a point that is no mark of thousands."""
+    is_grouped = pc.match_substring_regex(column, THOUSANDS)
+    has_point = pc.match_substring(column, ".")
+    column = pc.if_else(is_grouped, pc.replace_substring(column, ".", ""), column)
+    is_odd = np.asarray(pc.and_not(has_point, is_grouped).fill_null(False), dtype=np.bool_)
+    return pc.replace_substring(column, ",", "."), is_odd
 
 
 def _whole_seconds(micros: Any) -> Ints:

@@ -25,7 +25,7 @@ from fmar_spark.domain.fmar import ConnectionStatus, Firmness
 from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.domain.network import MOST_KW
 from fmar_spark.errors import InputError
-from fmar_spark.intake.decimals import parse_decimal
+from fmar_spark.intake.decimals import parse_grouped_decimal
 
 HEADER_LINES: Final = 5
 """Lines among which the header is looked for: titles and a row of groups may stand above it."""
@@ -219,10 +219,10 @@ def _read_mpans(text: str) -> Iterator[str]:
 
 def _read_number(text: str) -> float | None:
     """A number of MW, MWh or kV; zero is a number."""
-    cleaned = text.strip().replace(",", "")
+    cleaned = text.strip()
     if cleaned not in {"0"} and _is_null(cleaned):
         return None
-    number = parse_decimal(cleaned)
+    number = parse_grouped_decimal(cleaned)
     if not 0 <= number <= MOST_KW / KW_PER_MW:
         raise _RowError("number_unreadable", text)
     return number
@@ -231,7 +231,7 @@ def _read_number(text: str) -> float | None:
 def _read_coordinate(text: str) -> float | None:
     if _is_null(text):
         return None
-    number = parse_decimal(text.strip().replace(",", ""))
+    number = parse_grouped_decimal(text.strip())
     if math.isnan(number):
         raise _RowError("number_unreadable", text)
     return number
