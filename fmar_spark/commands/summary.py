@@ -130,11 +130,12 @@ def show_meter(console: Console, meter: Meter) -> None:
     for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
         table.add_column(heading, no_wrap=heading != "evidence")
     others: dict[str, None] = {}
+    unanswered: dict[str, None] = {}
     last = ""
     for row in meter.answers.to_dict("records"):
         asset = str(row["asset_class"])
         if row["is_present"] is not True:
-            others[_other_answer(row)] = None
+            (others if row["is_present"] is False else unanswered)[_other_answer(row)] = None
         elif asset == last:
             table.add_row("", "", "", _size(row), "", "")
         else:
@@ -146,6 +147,8 @@ def show_meter(console: Console, meter: Meter) -> None:
         console.print(f"[bold italic]{title}[/]")
     if others:
         console.print("Not there: " + "; ".join(others) + ".")
+    if unanswered:
+        console.print("Not answered: " + "; ".join(unanswered) + ".")
     if meter.cv_rmse == meter.cv_rmse:
         has_bl01 = meter.bl01_cv_rmse == meter.bl01_cv_rmse
         bl01 = f"BL01 {meter.bl01_cv_rmse:.2f}" if has_bl01 else f"BL01 none: {NO_BL01}"

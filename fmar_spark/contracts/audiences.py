@@ -285,7 +285,12 @@ FMAR_ASSETS: Final = TableContract(
         class_column(),
         Column("amsid", "string", "Asset metering system id of a right that is to this class.", sensitivity=Sensitivity.COMMERCIAL),
         Column("first_seen_date", "date", "Day from which the record counts the asset: part of what asset_id is derived from."),
-        Column("is_present", "boolean", "It is there on as_of_date; false keeps the record of an asset that left.", nullable=False),
+        Column(
+            "is_present",
+            "boolean",
+            "It is there on as_of_date; false keeps the record of an asset that left, or that the meter no longer shows.",
+            nullable=False,
+        ),
         Column("is_registered", "boolean", "Somebody holds a right that can be to this asset.", nullable=False),
         Column("tier", "string", "high, medium or low: confidence in is_present."),
         Column("evidence", "string", "One sentence that a reader can check."),

@@ -98,6 +98,8 @@ class AssetFacts(NamedTuple):
     fmar: FmarCodes
     needs: str = "half-hours that could show it"
     """What a meter must have been read of for the class to be answered."""
+    drowned: str = ""
+    """Why it is not observable where the load itself has what it would show."""
     bound: str = ""
     """Why its size may be larger than what is seen, where the readings bound it from below."""
     is_seasonal: bool = False
@@ -156,6 +158,7 @@ ASSET_FACTS: Final = MappingProxyType(
             colours=("#0072b2", "#4fb0ea"),
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
             needs="days read for 20 hours or more",
+            drowned="the load itself changes by as much as a charge point draws, and charging would not stand out",
             bound="its sessions are as short as what the meter reads at once, which blurs their power, so that it may be larger",
             is_sparse=True,
             is_nightly=True,

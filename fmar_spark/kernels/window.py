@@ -146,6 +146,8 @@ class Findings(NamedTuple):
     events: Events
     """Episodes found as if the asset were there; the caller drops them where the classifier says it is not."""
     sizes: Sizes
+    is_drowned: Bools | None = None
+    """Where the load itself has what the class would show, so that silence says nothing, shape (meters,); None = nowhere."""
 
     @property
     def missing_share(self) -> Floats:

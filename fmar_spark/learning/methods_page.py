@@ -36,7 +36,8 @@ All classes of a meter are calibrated together once: what share of a class's ene
 likely the rival is, speaks against it, so that one block of energy is not a car and a battery at once. Where more than half of a class's
 evidence is missing no answer is of the high tier; where nearly all is, or what is left decides nothing (an answer of the low tier), the
 class is not observable, and the reason names what is wanted. Where steps of 6 kW or more recur on a tenth of the days, whatever made
-them, a car is found or not observable, never denied. Neither a battery nor a car is denied in the high tier where there may be an array.
+them, or do not stand out of the load's usual changes, a car is found or not observable, never denied. Neither a battery nor a car is
+denied in the high tier where there may be an array.
 Of classes with ways of use that show little the high tier begins further out (denied: cars and batteries up to 5 %, heat pumps 3 %,
 demand response 7 %; found: heat pumps from 95 %), so that it holds among them too (`scripts/tiers_by_behaviour.py`).
 The sentence of an answer names the evidence that moved it most its own way: the parts that each piece adds to the log odds along the

@@ -16,12 +16,6 @@ UNOBSERVABLE_SHARE: Final = 0.9
 
 HALF: Final = 0.5
 """Share of missing evidence beyond which no answer is of the high tier. Source: chosen by hand."""
-CAR_STEPS: Final = "ev_rise_days_6kw"
-"""Evidence of steps that a car may have made, whatever else is said of it."""
-CAR_STEP_SHARE: Final = 0.1
-"""Share of days with such steps from which no car is denied. Source: of 14,855 windows of simulated meters held out of training, 3,749 have
-them and no car is found; between 6 and 30 % of probability a car was there in 15 to 27 % of them, with hardly any order: that is how common
-cars are where such loads are, and no evidence of this meter."""
 PATTERN_DAYS: Final = 14
 """Days of a season below which the season counts as hardly seen."""
 
@@ -71,8 +65,8 @@ def find_answerable(
 ) -> tuple[Bools, Bools]:
     """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, classes) each.
 
-    Cannot show: nearly all evidence of the class is missing, or more than half of it and what is left decides nothing; or no car is
-    found where the load has steps of a car's size anyway.
+    Cannot show: nearly all evidence of the class is missing, or more than half of it and what is left decides nothing; or it is not
+    found where the load itself has what it would show.
 
     Args:
         findings: of the meters.
@@ -83,15 +77,14 @@ def find_answerable(
     enough = (sufficiency.verdict == SUFFICIENT)[:, None]
     missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
     unobservable = (missing > UNOBSERVABLE_SHARE) | ((missing > HALF) & (weigh_answer(probability) < rules.medium))
-    car = ASSET_CLASSES.index(AssetClass.EV)
-    unobservable[:, car] |= (_share_steps(findings) >= CAR_STEP_SHARE) & (probability[:, car] < PRESENT_FROM)
+    drowned = np.stack([_find_drowned(findings[asset]) for asset in ASSET_CLASSES], axis=1)
+    unobservable |= drowned & (probability < PRESENT_FROM)
     return enough & ~unobservable, enough & unobservable
 
 
-def _share_steps(findings: dict[AssetClass, Findings]) -> Floats:
-    """Share of days with steps of a car's size, shape (meters,); NaN where it is not known."""
-    car = findings[AssetClass.EV]
-    return car.features.get(CAR_STEPS, np.full_like(car.missing_share, np.nan))
+def _find_drowned(found: Findings) -> Bools:
+    """Where the load itself has what the class would show, shape (meters,)."""
+    return np.zeros(found.missing_share.shape, dtype=np.bool_) if found.is_drowned is None else found.is_drowned
 
 
 def name_lacks(findings: dict[AssetClass, Findings], sufficiency: Sufficiency, season: Ints) -> dict[AssetClass, list[str | None]]:
@@ -102,14 +95,8 @@ def name_lacks(findings: dict[AssetClass, Findings], sufficiency: Sufficiency, s
         sufficiency: of the same.
         season: code of each day of the window, shape (days,).
     """
-    steps = _share_steps(findings)
-    drowned = [
-        f"the load rises by 6 kW or more on {share:.0%} of the days anyway, and charging would not stand out"
-        if share >= CAR_STEP_SHARE
-        else None
-        for share in steps
-    ]
-    return {AssetClass.EV: drowned, AssetClass.HEAT_PUMP: _name_cold(sufficiency, season)}
+    lacks = {asset: [ASSET_FACTS[asset].drowned if one else None for one in _find_drowned(found)] for asset, found in findings.items()}
+    return lacks | {AssetClass.HEAT_PUMP: _name_cold(sufficiency, season)}
 
 
 def _name_cold(sufficiency: Sufficiency, season: Ints) -> list[str | None]:

@@ -103,17 +103,30 @@ def describe_assets(identified: DataFrame, sizes: DataFrame, placed: DataFrame, 
     return conform(described.withColumn("attributes_filled", count_filled()), FMAR_ASSETS)
 
 
-def keep_departed(known: DataFrame, present: DataFrame, placed: DataFrame) -> DataFrame:
-    """Records of assets that are no longer there, of meters that may still be looked at."""
+def keep_departed(known: DataFrame, present: DataFrame, placed: DataFrame, absent: DataFrame) -> DataFrame:
+    """Records of assets that are there no longer, or no longer shown, of meters that may still be looked at.
+
+    Args:
+        known: gold.fmar_assets as it was.
+        present: its rows of assets that are there.
+        placed: columns of ``place_meters``.
+        absent: mpan_id, asset_class of what the meter shows not to be there. The others are not answered any more: their connection stays
+            as it was known, and nothing is said of how sure the meter is.
+    """
     gone = known.join(present.select("asset_id"), "asset_id", "left_anti").join(placed.select("mpan_id"), "mpan_id", "left_semi")
-    disconnected = gone.withColumns(
-        {
-            "is_present": F.lit(False),
-            "connection_status": F.lit(ConnectionStatus.DISCONNECTED.value),
-            "connection_status_source": F.lit(Provenance.METER.value),
-        }
+    shown = absent.distinct().withColumn("_is_shown", F.lit(True))
+    rows = gone.join(shown, ["mpan_id", "asset_class"], "left").withColumn("_is_shown", F.col("_is_shown").isNotNull())
+    seen_to_leave = {"connection_status": ConnectionStatus.DISCONNECTED, "connection_status_source": Provenance.METER}
+    return conform(
+        rows.withColumns(
+            {
+                "is_present": F.lit(False),
+                **{name: F.when(F.col("_is_shown"), value.value).otherwise(F.col(name)) for name, value in seen_to_leave.items()},
+                **{name: F.when(F.col("_is_shown"), F.col(name)) for name in ("tier", "evidence")},
+            }
+        ),
+        FMAR_ASSETS,
     )
-    return conform(disconnected, FMAR_ASSETS)
 
 
 def count_filled() -> Column:

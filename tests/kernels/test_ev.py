@@ -173,6 +173,18 @@ def test_nothing_read_finds_nothing(lay_window: WindowMaker, meters: int, days: 
     assert found.events.meter.size == 0
 
 
+def test_silence_says_nothing_of_a_car_where_the_load_changes_by_as_much(lay_window: WindowMaker) -> None:
+    rng = np.random.default_rng(5)
+    quiet = rng.gamma(0.6, 0.3, (1, 60, 48))
+    heated = quiet.copy()
+    heated[:, ::4, 2:8] += 6.8
+    works = rng.uniform(40.0, 80.0, (1, 60, 48))
+    load_kw = np.concatenate([quiet, heated, works])
+    found = examine(lay_window(load_kw), load_kw)
+    assert found.is_drowned is not None
+    assert found.is_drowned.tolist() == [False, True, True]
+
+
 def test_days_of_the_calendar_are_sampled_wherever_the_window_begins(lay_window: WindowMaker) -> None:
     load_kw = np.random.default_rng(5).gamma(0.6, 0.8, (1, 60, 48))
     load_kw[0, ::3, 36:42] += 3.6

@@ -8,7 +8,6 @@ from fmar_spark.domain.words import Status, Tier
 from fmar_spark.kernels.sufficiency import NO_READINGS, SUFFICIENT, TOO_FEW_DAYS, TOO_MANY_GAPS, Sufficiency
 from fmar_spark.kernels.window import Findings, Floats, no_events, unknown_sizes
 from fmar_spark.profiling.verdicts import (
-    CAR_STEPS,
     TierRules,
     find_answerable,
     name_lacks,
@@ -115,7 +114,7 @@ def test_a_heat_pump_that_cannot_be_shown_says_what_is_missing() -> None:
 
 def test_a_car_is_found_or_not_observable_where_steps_of_its_size_recur() -> None:
     findings = findings_of({}, 4)
-    findings[AssetClass.EV].features[CAR_STEPS] = np.array([0.43, 0.43, 0.02, np.nan])
+    findings[AssetClass.EV] = findings[AssetClass.EV]._replace(is_drowned=np.array([True, True, False, False]))
     sufficiency = sufficiency_of(*[SUFFICIENT] * 4)
     car = ASSET_CLASSES.index(AssetClass.EV)
     probability = np.full((4, len(ASSET_CLASSES)), 0.02)
@@ -125,7 +124,7 @@ def test_a_car_is_found_or_not_observable_where_steps_of_its_size_recur() -> Non
     assert not np.delete(unobservable, car, axis=1).any()
     statuses, reasons = name_statuses(characterised, unobservable, sufficiency, name_lacks(findings, sufficiency, np.zeros(10, dtype=int)))
     assert statuses[car] == Status.NOT_OBSERVABLE
-    assert reasons[car] == "the load rises by 6 kW or more on 43% of the days anyway, and charging would not stand out in these 0 days"
+    assert reasons[car] == "the load itself changes by as much as a charge point draws, and charging would not stand out in these 0 days"
 
 
 def test_too_little_history_is_neither_answered_nor_called_unobservable() -> None:

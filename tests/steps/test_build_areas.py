@@ -140,8 +140,9 @@ def test_health_says_how_it_differs_from_what_was_published_a_quarter_ago(lake: 
 def test_an_asset_keeps_its_id_and_one_that_left_keeps_its_record(lake: TableStore) -> None:
     before = read(lake, FMAR_ASSETS).set_index("mpan_id")["asset_id"]
     detections = lake.read(ASSET_DETECTIONS).toPandas()
-    gone = METERS[2]
+    gone, unanswered = METERS[2:4]
     detections.loc[detections["mpan_id"] == gone, "is_present"] = False
+    detections.loc[detections["mpan_id"] == unanswered, ["is_present", "tier"]] = None
     detections["appeared_date"] = date(2023, 7, 1)
     lake.overwrite(lake.spark.createDataFrame(detections, lake.read(ASSET_DETECTIONS).schema), ASSET_DETECTIONS)
     build_records.run(lake, start())
@@ -149,6 +150,9 @@ def test_an_asset_keeps_its_id_and_one_that_left_keeps_its_record(lake: TableSto
     assert after["asset_id"].to_dict() == before.to_dict()
     assert not after.loc[gone, "is_present"]
     assert after.loc[gone, "connection_status"] == "DISCONNECTED"
+    assert not after.loc[unanswered, "is_present"]
+    assert after.loc[unanswered, "connection_status"] == "CONNECTED"
+    assert after.loc[unanswered, ["tier", "evidence"]].isna().all()
 
 
 def test_a_moved_node_keeps_its_history_and_the_same_files_change_nothing(lake: TableStore, tmp_path: Path) -> None:

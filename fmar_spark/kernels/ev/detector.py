@@ -107,6 +107,14 @@ MOST_DOUBT: Final = 0.5
 """Relative error of a power whose blocks look nothing like charging."""
 LIKELY: Final = 1.0
 """Likeness at which half of that error is left."""
+DROWNING_STEPS: Final = "ev_rise_days_6kw"
+"""Evidence of steps that a car may have made, whatever else is said of it."""
+DROWNING_SHARE: Final = 0.1
+"""Share of days with such steps from which silence says nothing of a car. Source: of 14,849 windows of simulated meters held out of
+training 3,749 have them and no car is found; between 6 and 30 % of probability a car was there in 15 to 27 % of them, with hardly any
+order: that is how common cars are where such loads are, and no evidence of this meter."""
+DROWNING_KW: Final = 6.0
+"""The same where steps of less do not stand out of the load's usual changes."""
 BLUR: Final = 0.4
 """Relative error of a power that is read off sessions as short as the readings: half of them may lie in the interval before."""
 BLURRED_STEPS: Final = 3
@@ -123,6 +131,7 @@ class _GridFindings(NamedTuple):
     features: dict[str, Floats]
     daily: Floats
     charging: Charging
+    is_drowned: Bools
 
 
 def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEARCH) -> Findings:
@@ -139,6 +148,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
     features = {feature.name: np.full(meters, np.nan) for feature in FEATURES}
     daily = np.full((meters, days), np.nan, dtype=np.float32)
     rated_kw, spread, is_least = (np.full(meters, np.nan) for _ in range(3))
+    is_drowned = np.zeros(meters, dtype=np.bool_)
     found: list[Events] = []
     is_hourly = window.interval_minutes >= HOUR_MINUTES
     for slots_per_step, wanted in ((1, ~is_hourly), (2, is_hourly)):
@@ -148,6 +158,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         for name, column in part.features.items():
             features[name][rows] = column
         daily[rows] = part.daily
+        is_drowned[rows] = part.is_drowned
         rated_kw[rows] = part.charging.powers.after_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
         doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
@@ -161,6 +172,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         daily=daily,
         events=_merge_events(found[0], found[1]),
         sizes=unknown_sizes(meters)._replace(rated_import_kw=rated_kw, spread=spread, is_least=is_least),
+        is_drowned=is_drowned,
     )
 
 
@@ -211,7 +223,8 @@ def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) ->
     }
     unseen: Bools = ~np.asarray(seen.any(axis=1))
     features = blank_columns(name_columns(FEATURES, columns), unseen)
-    return _GridFindings(features, charged, charging)
+    is_restless = search.noise_factor * typical_kw >= DROWNING_KW
+    return _GridFindings(features, charged, charging, is_restless | (features[DROWNING_STEPS] >= DROWNING_SHARE))
 
 
 def _sum_sessions(sessions: Blocks, seen: Bools, slots_per_day: int) -> Floats:

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from fmar_spark.services.capability.access import View
@@ -93,7 +94,7 @@ def _narrow(view: View, conditions: Sequence[str]) -> str:
 
 def write_cursor(caller: Caller, resource: Resource, filters: Filters, row: Mapping[str, Any]) -> str:
     """Where the next page begins; of use to the same caller and the same question alone."""
-    key = [row[name] for name in resource.key]
+    key = [str(value) if isinstance(value, date) else value for value in (row[name] for name in resource.key)]
     text = _mark(caller, resource, filters) + json.dumps(key, separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode("ascii")
 
@@ -115,11 +116,15 @@ def read_cursor(cursor: str | None, caller: Caller, resource: Resource, filters:
     if text[:_MARK_CHARACTERS] != _mark(caller, resource, filters) or not isinstance(key, list) or len(key) != len(resource.key):
         raise bad_cursor()
     kinds = {column.name: int if column.type in {"int", "bigint"} else str for column in resource.columns}
+    days = {column.name for column in resource.columns if column.type == "date"}
     for name, value in zip(resource.key, key, strict=True):
         is_small = abs(value) < 2**31 if isinstance(value, int) else len(str(value)) <= _MOST_KEY_CHARACTERS
         if type(value) is not kinds[name] or not is_small:
             raise bad_cursor()
-    return tuple(key)
+    try:
+        return tuple(date.fromisoformat(value) if name in days else value for name, value in zip(resource.key, key, strict=True))
+    except ValueError as error:
+        raise bad_cursor() from error
 
 
 def _field_of(name: str, fields: tuple[str, ...], resource: Resource) -> tuple[str, str]:

@@ -200,6 +200,19 @@ def test_notices_that_were_given_up_are_listed_with_the_last_error(reads: Served
     assert [(row["state"], row["attempts"], row["last_error"]) for row in sent] == [("delivered", 2, None)]
 
 
+@pytest.mark.parametrize(("endpoint", "role"), [cell for cell in CELLS if cell[0] in PATHS and cell[0] != "asset"])
+def test_pages_of_one_row_come_to_the_whole(reads: ServedReads, endpoint: str, role: Role) -> None:
+    whole = reads.get(PARTY_OF_ROLE[role], PATHS[endpoint])
+    if whole.status_code != 200:
+        return
+    rows, cursor = [], ""
+    for _ in whole.json()["items"][:4]:
+        page = reads.get(PARTY_OF_ROLE[role], f"{PATHS[endpoint]}?limit=1{cursor}").json()
+        rows += page["items"]
+        cursor = f"&cursor={page['next_cursor']}"
+    assert rows == whole.json()["items"][:4]
+
+
 def test_deliveries_are_read_page_by_page(reads: ServedReads) -> None:
     first = reads.get("ALPHA", "/v1/deliveries?limit=2").json()
     second = reads.get("ALPHA", f"/v1/deliveries?limit=2&cursor={first['next_cursor']}").json()
