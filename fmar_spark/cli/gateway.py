@@ -13,7 +13,7 @@ GROUP = Typer()
 @declare_command(GROUP, "gateway", "gateway", shared=SETTINGS_ALONE)
 def gateway(
     host: Annotated[str, Option(help="address to listen on (default: this machine alone)")] = "127.0.0.1",
-    port: Annotated[int, Option(help="port to listen on")] = 8443,
+    port: Annotated[int, Option(min=0, max=65535, help="port to listen on")] = 8443,
     landing: Annotated[Path | None, Option(metavar="DIR", help="landing folder (default: the setting gateway.landing)")] = None,
     kafka: Annotated[
         str | None, Option(metavar="SERVERS", help="host:port,... of a Kafka cluster or Event Hub, instead of a landing folder")

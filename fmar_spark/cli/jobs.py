@@ -183,14 +183,14 @@ def mirror_register(
 
 @declare_job(GROUP, "simulate", Job("simulate_fleet", (SERIES, METER_POINTS), (WEATHER, LEGAL_BASES, LABELS)))
 def simulate_fleet(
-    meters: Annotated[int, Option(metavar="N", help="how many import meters")],
+    meters: Annotated[int, Option(metavar="N", min=1, help="how many import meters")],
     first_date: Annotated[date, Option("--from", parser=parse_date, metavar="YYYY-MM-DD", help="first UTC day")],
     last_date: Annotated[date, Option("--to", parser=parse_date, metavar="YYYY-MM-DD", help="last UTC day, inclusive")],
     out: Annotated[Path, Option(metavar="DIR", help="landing folder; the truth goes to DIR/_truth")],
     seed: Annotated[int, Option(help="the same seed gives the same fleet")] = 1,
     faults: Annotated[str, Option(metavar="NAME,...", help="faults to put into the messages; a name that is none lists them")] = "",
     mix: Annotated[Path | None, Option(parser=existing_path, metavar="FILE", help="YAML of shares that replace the defaults")] = None,
-    workers: Annotated[int, Option(metavar="N", help="processes that simulate")] = 2,
+    workers: Annotated[int, Option(metavar="N", min=1, help="processes that simulate")] = 2,
     deliveries: Annotated[
         int,
         Option(

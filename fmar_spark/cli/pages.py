@@ -25,7 +25,7 @@ def report(
         Option(parser=existing_path, metavar="FILE", help="MPANs or series ids, one a line, that must have their evidence on the page"),
     ] = None,
     evidence: Annotated[
-        int | None, Option(metavar="N", help="meters with evidence, about 25 kB each: the surest and the closest calls first")
+        int | None, Option(metavar="N", min=0, help="meters with evidence, about 25 kB each: the surest and the closest calls first")
     ] = None,
 ) -> None:
     """Write one page about a lake that opens without a network: the fleet in figures, and the evidence meter by meter."""
@@ -46,8 +46,8 @@ def evaluate(
     ] = False,
     against: Annotated[Path | None, Option(metavar="LAKE", help="simulated meters to compare the evidence of measured ones with")] = None,
     out: Annotated[Path | None, Option(metavar="DIR", help="where the files go (default: evaluation in the lake's folder)")] = None,
-    mistakes: Annotated[int | None, Option(metavar="N", help="worst mistakes of each class")] = None,
-    least: Annotated[int | None, Option(metavar="N", help="no figure is given of fewer meters")] = None,
+    mistakes: Annotated[int | None, Option(metavar="N", min=0, help="worst mistakes of each class")] = None,
+    least: Annotated[int | None, Option(metavar="N", min=1, help="no figure is given of fewer meters")] = None,
     no_mlflow: Annotated[bool, Option("--no-mlflow", help="do not log it beside the classifier's version")] = False,
     all_tables: Annotated[bool, Option("--all", help="print every table, not the overview alone")] = False,
 ) -> None:

@@ -21,7 +21,7 @@ Reference = Annotated[str, Option(metavar="TEXT", help="what the decision rests 
 @declare_command(GROUP, "serve", "serve")
 def serve(
     host: Annotated[str, Option(help="address to listen on (default: this machine alone)")] = "127.0.0.1",
-    port: Annotated[int, Option(help="port to listen on")] = 8000,
+    port: Annotated[int, Option(min=0, max=65535, help="port to listen on")] = 8000,
     issuer: Annotated[str, Option(metavar="development|configured", help="whose tokens are trusted")] = "development",
     database: Database = None,
     areas: Annotated[

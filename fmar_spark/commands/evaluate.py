@@ -45,13 +45,13 @@ def run(
     """
     begin, settings, defaults = time.monotonic(), options.load_settings(), Order()
     lake, tiers = Path(settings.lake.root), settings.characterise
-    least_meters = defaults.rules.least_meters if least is None else max(least, 1)
+    least_meters = defaults.rules.least_meters if least is None else least
     order = Order(
         labels=tuple(labels or ()),
         truths=tuple(truth or ()),
         has_circumstances=circumstances,
         against=against,
-        mistakes=defaults.mistakes if mistakes is None else max(mistakes, 0),
+        mistakes=defaults.mistakes if mistakes is None else mistakes,
         rules=DrawRules(least_meters=least_meters, high_tier=tiers.high_tier, medium_tier=tiers.medium_tier),
     )
     document = evaluate_lake(lake, order, settings, lambda stage: say(begin, stage))

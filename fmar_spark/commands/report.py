@@ -21,7 +21,7 @@ def run(options: RunOptions, out: Path | None, meters: Path | None, evidence: in
     page, begin = out or lake / REPORT, time.monotonic()
     order = Order(named=read_meter_names(meters) if meters else ())
     if evidence is not None:
-        order = order._replace(evidence_meters=max(evidence, 0))
+        order = order._replace(evidence_meters=evidence)
     counts = write_report(lake, page, order, lambda stage: say(begin, stage))
     print(
         f"{page}: {counts['examined']:,} meters, evidence of {counts['with_evidence']:,}, "

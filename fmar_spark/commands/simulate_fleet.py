@@ -6,7 +6,7 @@ from pathlib import Path
 from fmar_spark.app import App
 from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
-from fmar_spark.simulate.plan import FleetPlan
+from fmar_spark.simulate.plan import FleetPlan, check_plan
 from fmar_spark.steps import load_labels, load_weather, record_legal_basis, simulate_fleet
 
 
@@ -23,7 +23,7 @@ def run(
     deliveries: int = 0,
 ) -> None:
     """Run the four steps."""
-    plan = FleetPlan(meters, first_date, last_date, seed, simulate_fleet.read_mix(mix))
+    plan = check_plan(FleetPlan(meters, first_date, last_date, seed, simulate_fleet.read_mix(mix)))
     order = simulate_fleet.Order(plan, out, tuple(name for name in faults.split(",") if name), workers, deliveries)
     app.run_step("simulate_fleet", lambda store, run: simulate_fleet.run(order))
     weather = simulate_fleet.read_truth(out, "weather", WEATHER_SCHEMA)

@@ -43,6 +43,24 @@ class Request(NamedTuple):
     """Or the last seven days read of every eligible meter and the day after them."""
 
 
+def check_request(request: Request) -> Request:
+    """The same request.
+
+    Raises:
+        ConfigError: the range is missing, turned round or too long.
+    """
+    if request.days_file or request.is_last_week:
+        return request
+    if request.from_date is None or request.to_date is None:
+        raise ConfigError("--from and --to: not both found; they, --last-week or --days FILE wanted")
+    if request.from_date > request.to_date:
+        raise ConfigError(f"--from, --to: {request.from_date} to {request.to_date} found, the first day first wanted")
+    days = (request.to_date - request.from_date).days + 1
+    if days > MAX_DAYS:
+        raise ConfigError(f"--from, --to: {days} days found, 1 to {MAX_DAYS} wanted")
+    return request
+
+
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Written:
     """Predict the wanted meter-days and merge them into gold.baseline_predictions; meters that may no longer be examined leave it.
@@ -53,7 +71,7 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
     """
     days = choose_days(store, run)
     meter_days = read_eligible_days(store, days)
-    wanted = _find_wanted_days(store, meter_days, request)
+    wanted = _find_wanted_days(store, meter_days, check_request(request))
     _check_reach(store, wanted, days.until_date)
     attributes = meter_days.groupBy("mpan_id").agg(*(F.first(name, ignorenulls=True).alias(name) for name in METER_ATTRIBUTES))
     asked = wanted.join(attributes, "mpan_id", "inner").select(
@@ -86,7 +104,9 @@ def run(store: TableStore, run: Run, settings: Settings, request: Request) -> Wr
 def _find_wanted_days(store: TableStore, meter_days: DataFrame, request: Request) -> DataFrame:
     if request.days_file:
         return _read_wanted_days(store, request.days_file)
-    return _last_week(meter_days) if request.is_last_week else _every_day(meter_days, request)
+    if request.from_date is None or request.to_date is None or request.is_last_week:
+        return _last_week(meter_days)
+    return _every_day(meter_days, request.from_date, request.to_date)
 
 
 def _last_week(meter_days: DataFrame) -> DataFrame:
@@ -95,18 +115,9 @@ def _last_week(meter_days: DataFrame) -> DataFrame:
     return newest.select("mpan_id", F.explode(week).alias("utc_date"))
 
 
-def _every_day(meter_days: DataFrame, request: Request) -> DataFrame:
-    """Each local day of the range for every eligible meter.
-
-    Raises:
-        ConfigError: the range is missing, turned round or too long.
-    """
-    if request.from_date is None or request.to_date is None:
-        raise ConfigError("--from and --to: not both found; they, --last-week or --days FILE wanted")
-    days = (request.to_date - request.from_date).days + 1
-    if not 1 <= days <= MAX_DAYS:
-        raise ConfigError(f"--from, --to: {days} days found, 1 to {MAX_DAYS} wanted")
-    dates = F.array(*(F.lit(request.from_date + timedelta(days=day)) for day in range(days)))
+def _every_day(meter_days: DataFrame, first: date, last: date) -> DataFrame:
+    """Each local day of the range for every eligible meter."""
+    dates = F.array(*(F.lit(first + timedelta(days=day)) for day in range((last - first).days + 1)))
     return meter_days.select("mpan_id").distinct().select("mpan_id", F.explode(dates).alias("utc_date"))
 
 

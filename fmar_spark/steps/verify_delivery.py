@@ -97,6 +97,17 @@ class _Dispatches(NamedTuple):
     """Local days whose events are checked."""
 
 
+def check_span(span: Span) -> Span:
+    """The same span.
+
+    Raises:
+        ConfigError: its days are turned round.
+    """
+    if span.first and span.last and span.first > span.last:
+        raise ConfigError(f"--from, --to: {span.first} to {span.last} found, the first day first wanted")
+    return span
+
+
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: Settings, span: Span) -> Written:
     """Check the events of the wanted days, else of all days with something that was not yet checked, and add up all evidence.
@@ -106,10 +117,8 @@ def run(store: TableStore, run: Run, settings: Settings, span: Span) -> Written:
     Raises:
         ConfigError: nothing was loaded, there are no readings, or the days are turned round.
     """
-    if span.first and span.last and span.first > span.last:
-        raise ConfigError(f"--from, --to: {span.first} to {span.last} found, the first day first wanted")
     days = choose_days(store, run)._replace(purpose=Purpose.VERIFICATION)
-    dispatches = _read_dispatches(store, span, days)
+    dispatches = _read_dispatches(store, check_span(span), days)
     counts = {"days": len(dispatches.days), "checks": 0}
     weather = collect_weather(store, settings.characterise.max_weather_areas) if dispatches.days else empty_weather()
     for month, wanted in groupby(dispatches.days, key=lambda day: day.replace(day=1)):

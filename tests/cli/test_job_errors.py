@@ -57,10 +57,30 @@ def test_a_wrong_argument_is_one_line_and_status_2(
         (["ingest", "--landing", "absent", "--kafka", "h:1"], "ingest_dip: --landing or --kafka: one of the two wanted\n"),
         (["ingest", "--kafka", "broker", "--topic", "t"], "ingest_dip: --kafka: 'broker' found, host:port,... wanted\n"),
         (["deliveries", "--kafka", "h:1"], "load_deliveries: --kafka and --topic: both or neither wanted\n"),
+        (["report", "--evidence", "-5"], "report: --evidence: Input should be greater than or equal to 0\n"),
+        (["evaluate", "--mistakes", "-1"], "evaluate: --mistakes: Input should be greater than or equal to 0\n"),
+        (["evaluate", "--least", "0"], "evaluate: --least: Input should be greater than or equal to 1\n"),
+        (["serve", "--port", "65536"], "serve: --port: Input should be less than or equal to 65535\n"),
     ],
 )
 def test_a_wrong_command_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     assert main(words) == 2
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predict"], "predict_baseline: --from, --to: 2014-01-25 to 2014-01-19 found, the first day first wanted\n"),
+        (["verify"], "verify_delivery: --from, --to: 2014-01-25 to 2014-01-19 found, the first day first wanted\n"),
+        (["simulate", "--meters", "1", "--out", "x"], "simulate_fleet: fleet: ends on 2014-01-19 before it starts on 2014-01-25\n"),
+    ],
+)
+def test_days_turned_round_are_one_line_before_spark_starts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], said: str
+) -> None:
+    monkeypatch.setattr("fmar_spark.app.build_session", Mock(side_effect=AssertionError("Spark is started")))
+    assert main([*words, "--from", "2014-01-25", "--to", "2014-01-19", "--lake", str(tmp_path)]) == 2
     assert capsys.readouterr().err == said
 
 
