@@ -21,7 +21,9 @@ from fmar_spark.intake.intervals.csv_records import read_csv_blocks, read_headin
 from fmar_spark.intake.intervals.files import InputFile, find_files, read_blocks
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
+from fmar_spark.intake.intervals.own_files import OwnFiles, understand_files
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.settings.sections import Settings
 
 HEADER = "series_id,timestamp_utc,kwh_import"
 STARTS = [datetime(2024, 1, 1) + timedelta(minutes=30 * at) for at in range(96)]
@@ -89,7 +91,7 @@ def test_a_stray_windows_dash_stops_nothing_where_it_is_not_read_and_is_named_wh
         (f"{HEADER}\nh,2024-01-01T00:00:00Z,1\n".encode("utf-16"), "UTF-16"),
         (b"", "empty, a header"),
         (b"\n\n\n", "empty, a header"),
-        (b"no table", "column series_id"),
+        (b"no table", "columns series_id"),
         (bytes(range(200, 256)) * 4, "bytes that are no text"),
     ],
 )
@@ -125,6 +127,16 @@ def test_a_point_before_other_than_three_digits_is_no_mark_of_thousands(tmp_path
     path = write(tmp_path, f"series_id;timestamp_utc;kwh_import\nh;2024-01-01T00:00:00Z;0,25\nh;2024-01-01T00:30:00Z;{text}\n")
     staged = take(path, decimal_comma=True)
     assert (kept(staged), faults_of(staged)) == ({"h": 0.25}, {"homes.csv:3": "kwh_not_a_number"})
+
+
+def test_control_characters_of_a_file_are_shown_escaped(tmp_path: Path) -> None:
+    path = write(tmp_path, f'{HEADER}\n"h\x1b[31m\nrejected   é",2024-01-01T00:00:00Z,0.5\nh\x07,2024-01-01T00:00:00Z,1.\x005\n')
+    said = understand_files(OwnFiles(path), tmp_path, Settings()).lines
+    assert not [line for line in said if not line.isprintable()]
+    assert [line for line in said if line.startswith(r"series     h\x1b[31m\nrejected   é: 0 days")]
+    assert [line for line in said if r"h\x07,2024-01-01T00:00:00Z,1.\x005 found" in line]
+    with pytest.raises(InputError, match=r"^[^\x00-\x1f]*no usable row found [^\x00-\x1f]*$"):
+        understand_files(OwnFiles(write(tmp_path, f"{HEADER}\nh,2024-01-01T00:00:00Z,1.\x005\x1b\n")), tmp_path, Settings())
 
 
 FIELD = st.text(st.sampled_from('ab1 ,;"'), max_size=6) | st.text(st.sampled_from('ab1 ;"\n'), max_size=6)

@@ -220,7 +220,7 @@ def test_columns_and_the_series_can_be_stated_and_are_asked_for(tmp_path: Path) 
     )
     with pytest.raises(
         ConfigError,
-        match=r"column series_id, timestamp_utc, kwh_import is missing.*--columns 'energy used \(kwh\)=kwh_import'.*--series NAME",
+        match=r"columns series_id, timestamp_utc, kwh_import are missing.*--columns 'energy used \(kwh\)=kwh_import'.*--series NAME",
     ):
         take(path)
     stated = read_columns(["Read Date=date", "Time=time", "Energy Used (kWh)=kwh_import"])

@@ -142,7 +142,7 @@ def test_northern_powergrid_s_topology_is_recognised_by_its_headings(tmp_path: P
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     (tmp_path / "nodes.csv").write_text("node_id,level\nG,gsp\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"^nodes.csv: column name, dno_code, parent_id, latitude, longitude is missing"):
+    with pytest.raises(InputError, match=r"^nodes.csv: columns name, dno_code, parent_id, latitude, longitude are missing"):
         read_network_files(tmp_path / "nodes.csv", None, None)
 
 

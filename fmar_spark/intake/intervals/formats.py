@@ -17,7 +17,7 @@ from fmar_spark.intake.intervals.options import (
     WIDE,
     ReadingOptions,
 )
-from fmar_spark.intake.intervals.rows import DAILY, POWER, RUNNING_TOTAL, STAMPED_AT_END, Reading
+from fmar_spark.intake.intervals.rows import DAILY, POWER, RUNNING_TOTAL, STAMPED_AT_END, Reading, describe_columns
 from fmar_spark.intake.intervals.values import TimeReading
 from fmar_spark.intake.intervals.wide import WideColumns, find_wide_columns
 
@@ -147,7 +147,9 @@ def _plan_plain(file: InputFile, found: list[str], columns: dict[str, str], opti
         missing = [name for name in missing if name != "series_id"]
     twice = sorted(theirs for theirs in columns.values() if found.count(theirs) > 1)
     if missing or twice:
-        fault = f"column {', '.join(missing)} is missing" if missing else f"column {', '.join(twice)} stands twice"
+        fault = (
+            describe_columns(missing, "is missing", "are missing") if missing else describe_columns(twice, "stands twice", "stand twice")
+        )
         raise ConfigError(f"{file.name}: {fault}; found {', '.join(found)}; wanted {', '.join(WANTED)}{_advise(found, missing)}")
     return Plan(PLAIN, columns, _read_as(options, None, frozenset()), options.series, tuple(notes))
 

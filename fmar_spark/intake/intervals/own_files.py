@@ -11,7 +11,7 @@ from fmar_spark.intake.intervals.formats import plan_reading
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.report import describe_energy, describe_formats, describe_intake
-from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.intake.intervals.rows import ReadingRules, escape_controls
 from fmar_spark.intake.intervals.series_rows import Surroundings
 from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.settings.sections import Settings
@@ -86,7 +86,7 @@ def understand_files(own: OwnFiles, folder: Path, settings: Settings) -> Underst
     labelled = tuple(labels["series_id"].to_pylist()) if labels is not None else ()
     lines = [*describe_formats(staged.formats), *describe_intake(staged.intake, sites, weather, labelled, defaults)]
     lines += describe_energy(staged.intake.series, settings.sufficiency.min_days)
-    return Understood(staged, Surroundings(sites, weather, defaults), labels, tuple(lines))
+    return Understood(staged, Surroundings(sites, weather, defaults), labels, tuple(map(escape_controls, lines)))
 
 
 def _read_companions(own: OwnFiles) -> tuple[dict[str, SiteRow], pa.Table | None, WeatherFile | None]:

@@ -1,6 +1,7 @@
 """Checks single rows of a user's intervals: what can be read is brought to one format, the rest is named by rule and line."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -21,6 +22,9 @@ RAW_CHARS: Final = 200
 MOST_STORED: Final = float(np.finfo(np.float32).max)
 STAMPED_AT_END, RUNNING_TOTAL, DAILY, POWER = 8, 16, 32, 64
 """Marks of a row beside those of its time: what its stamp and its number mean."""
+
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal would obey: control characters, line breaks and changes of writing direction."""
 
 RULES: Final = {
     "row_fields": "as many fields as the header has",
@@ -129,6 +133,16 @@ class CheckedRows(NamedTuple):
     """Of it, that of rows that break another rule."""
 
 
+def escape_controls(line: str) -> str:
+    """The line with control characters as a Python string writes them, so that names and headings of a file stay text on a terminal."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
+
+
+def describe_columns(names: Sequence[str], of_one: str, of_several: str) -> str:
+    """``column a is missing`` or ``columns a, b are missing``."""
+    return f"column {names[0]} {of_one}" if len(names) == 1 else f"columns {', '.join(names)} {of_several}"
+
+
 def check_columns(name: str, wanted: tuple[str, ...], found: list[str]) -> None:
     """Nothing happens where all wanted columns are there, each once.
 
@@ -138,7 +152,9 @@ def check_columns(name: str, wanted: tuple[str, ...], found: list[str]) -> None:
     missing = [column for column in wanted if column not in found]
     twice = sorted({column for column in found if column in wanted and found.count(column) > 1})
     if missing or twice:
-        fault = f"column {', '.join(missing)} is missing" if missing else f"column {', '.join(twice)} stands twice"
+        fault = (
+            describe_columns(missing, "is missing", "are missing") if missing else describe_columns(twice, "stands twice", "stand twice")
+        )
         raise ConfigError(f"{name}: {fault}; found {', '.join(found)}; wanted {', '.join(wanted)}")
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from fmar_spark.errors import InputError
 from fmar_spark.intake.intervals.csv_records import read_csv_blocks, read_heading
-from fmar_spark.intake.intervals.rows import RULES
+from fmar_spark.intake.intervals.rows import RULES, describe_columns
 
 NODE_COLUMNS: Final = ("node_id", "level", "name", "dno_code", "parent_id", "latitude", "longitude")
 MEMBER_COLUMNS: Final = ("mpan_id", "node_id")
@@ -127,4 +127,5 @@ def _trim(rows: pd.DataFrame) -> pd.DataFrame:
 def _require(path: Path, wanted: tuple[str, ...], found: list[str]) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise InputError(f"{path.name}: column {', '.join(missing)} is missing; {', '.join(wanted)} wanted, {', '.join(found)} found")
+        fault = describe_columns(missing, "is missing", "are missing")
+        raise InputError(f"{path.name}: {fault}; {', '.join(wanted)} wanted, {', '.join(found)} found")
