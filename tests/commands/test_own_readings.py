@@ -78,7 +78,7 @@ sys.exit(status)
     command = [sys.executable, "-c", program, str(tmp_path / "a.csv"), str(tmp_path / "lake")]
     found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert found.returncode == 2
-    assert found.stderr.splitlines()[1].startswith("demo: a.csv: column series_id, timestamp_utc, kwh_import is missing")
+    assert found.stderr.splitlines()[1].startswith("demo: a.csv: columns series_id, timestamp_utc, kwh_import are missing")
     assert len(found.stderr.splitlines()) == 2
     assert found.stdout == "[]\n"
     assert not (tmp_path / "lake").exists()
