@@ -186,7 +186,7 @@ def test_published_instructions_get_an_id_and_keep_unit_and_zone(tmp_path: Path)
 
 
 def test_a_file_without_the_columns_stops_alone_and_is_named_among_others(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="column fsp_id"):
+    with pytest.raises(ConfigError, match="columns fsp_id"):
         stage(tmp_path, events="event_id,start_utc\n1,2\n")
     folder = tmp_path / "both"
     folder.mkdir()
