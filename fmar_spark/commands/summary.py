@@ -40,7 +40,7 @@ DETECTION_COLUMNS = (*ANSWER_COLUMNS, "appeared_date", "removed_date", "evidence
 SIZE_COLUMNS = ("mpan_id", "asset_class", "direction", "rated_kw", "rated_kw_lower", "rated_kw_upper", "events_seen")
 EVIDENCE_COLUMNS = ("fsp_id", "events", "declared_kwh", "observed_kwh", "verdict", "size_spreads", "reason")
 DAYS_A_YEAR = 365
-WIDTH = 124
+WIDTH = 126
 Row = dict[Hashable, Any]
 
 
@@ -104,7 +104,7 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
     names = ("present_high", "present_medium", "present_low", "absent", "in_progress", "not_observable")
     headings = ("present: high", "medium", "low", "absent", "in progress", "not observable")
     for heading in (*headings, "answered/ labelled", "found", "false alarms"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", min_width=max(map(len, heading.split())))
     findings = tabulate_findings(detections, origins, labels)
     last = ""
     for row in findings.to_dict("records"):
