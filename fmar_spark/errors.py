@@ -1,6 +1,7 @@
 """Everything that this package raises on purpose; bad rows are data and never raise."""
 
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -52,3 +53,8 @@ class ModelError(FmarError):
 
 class AccessDenied(FmarError):  # noqa: N818 - says what happened, as the API does
     """The caller may not see or do what was asked."""
+
+
+def read_fault(fault: Mapping[str, Any]) -> str:
+    """What pydantic says of a fault, without the name of the Python error that a check of ours raised."""
+    return str(fault["msg"]).removeprefix("Value error, ")

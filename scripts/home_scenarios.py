@@ -16,12 +16,14 @@ from fmar_spark.domain.assets import AssetClass
 from fmar_spark.units import HOURS_PER_SLOT
 
 Energies = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 LATITUDE_RAD: Final = np.deg2rad(51.5)
 WINTER_DAYS: Final = 71
 WINTER_MONTHS: Final = (12, 1, 2)
 ROUND_TRIP: Final = 0.87
 BATTERY_KW: Final = 3.6
 CAR_KW: Final = 7.2
+LEAST_HEAT_PUMP_KW: Final = 0.6
 SLOTS_A_DAY: Final = 48
 
 
@@ -120,6 +122,11 @@ def draw_temperatures(rng: np.random.Generator, home: Home) -> Energies:
     return np.resize(np.repeat(10.5 - 6.5 * np.cos(2 * np.pi * (day - 25) / 365) + 2.5 * spells, SLOTS_A_DAY), len(home.kwh))
 
 
+def switch_below_least(rng: np.random.Generator, kw: Energies) -> Energies:
+    """Power of a heat pump that goes on and off where less than its least is wanted."""
+    return np.where(kw < LEAST_HEAT_PUMP_KW, LEAST_HEAT_PUMP_KW * (rng.random(kw.size) < kw / LEAST_HEAT_PUMP_KW), kw)
+
+
 def draw_heat_pump(rng: np.random.Generator, home: Home) -> tuple[Energies, float]:
     """A modulating heat pump that cycles on mild days, in half of homes set back at night, and hot water after 13:00; and its kW."""
     share = np.clip((15.5 - draw_temperatures(rng, home)) / 17, 0, 1)
@@ -128,7 +135,7 @@ def draw_heat_pump(rng: np.random.Generator, home: Home) -> tuple[Energies, floa
     if rng.random() < 0.5:
         kw = kw * np.where((home.hour < 5) | (home.hour >= 22.5), 0.45, 1.0)
     kw = kw * (1 + 0.1 * rng.standard_normal(kw.size))
-    kw = np.where(kw < 0.6, 0.6 * (rng.random(kw.size) < kw / 0.6), kw)
+    kw = switch_below_least(rng, kw)
     water = (home.hour >= 13) & (home.hour < 13 + rng.uniform(0.5, 1.0))
     return np.asarray((kw + 2.0 * water) * HOURS_PER_SLOT), size_kw
 
@@ -200,18 +207,31 @@ def add_array_import_only(rng: np.random.Generator, home: Home) -> Outcome:
     return add_array(rng, home)._replace(export_kwh=None)
 
 
-def run_battery(rng: np.random.Generator, net_kwh: Energies, cheap: NDArray[np.bool_]) -> tuple[Energies, Mapping[str, float]]:
+def run_store(net_kwh: Energies, fills: Flags, gives: Flags, size: tuple[float, float]) -> Energies:
+    """What a battery takes (positive) or gives: full in some half-hours, emptied in others, else to the load and from surplus.
+
+    Args:
+        net_kwh: of the home, shape (slots,).
+        fills: half-hours in which it fills from the network.
+        gives: half-hours in which it gives all that it can.
+        size: kW and kWh.
+    """
+    most, storage, stored, one_way = size[0] * HOURS_PER_SLOT, size[1], 2.0, np.sqrt(ROUND_TRIP)
+    flow = np.zeros(net_kwh.size)
+    for slot, kwh in enumerate(np.nan_to_num(net_kwh)):
+        wanted = most if fills[slot] else -most if gives[slot] else -kwh
+        flow[slot] = min(wanted, most, (storage - stored) / one_way) if wanted > 0 else -min(-wanted, most, stored * one_way)
+        stored += flow[slot] * one_way if flow[slot] > 0 else flow[slot] / one_way
+    return flow
+
+
+def run_battery(rng: np.random.Generator, net_kwh: Energies, cheap: Flags) -> tuple[Energies, Mapping[str, float]]:
     """What a battery of 3.6 kW and 6 to 11 kWh takes (positive) or gives: full in cheap hours, from surplus, given to the load.
 
     And its sizes.
     """
-    storage, most, stored = rng.uniform(6.0, 11.0), BATTERY_KW * HOURS_PER_SLOT, 2.0
-    one_way = np.sqrt(ROUND_TRIP)
-    flow = np.zeros(net_kwh.size)
-    for slot, kwh in enumerate(np.nan_to_num(net_kwh)):
-        wanted = most if cheap[slot] else -kwh
-        flow[slot] = min(wanted, most, (storage - stored) / one_way) if wanted > 0 else -min(-wanted, most, stored * one_way)
-        stored += flow[slot] * one_way if flow[slot] > 0 else flow[slot] / one_way
+    storage = rng.uniform(6.0, 11.0)
+    flow = run_store(net_kwh, cheap, np.zeros_like(cheap), (BATTERY_KW, storage))
     return flow, {"battery_kw": BATTERY_KW, "battery_kwh": storage}
 
 

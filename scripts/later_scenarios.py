@@ -8,9 +8,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from home_scenarios import (
-    ROUND_TRIP,
+    BATTERY_KW,
+    CAR_KW,
     SLOTS_A_DAY,
     Energies,
+    Flags,
     Home,
     Outcome,
     Scenario,
@@ -19,19 +21,18 @@ from home_scenarios import (
     draw_runs,
     draw_temperatures,
     net,
+    run_store,
+    switch_below_least,
 )
-from numpy.typing import NDArray
 
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.units import HOURS_PER_SLOT
 
-Flags = NDArray[np.bool_]
 WORKDAYS: Final = (0, 1, 2, 3, 4)
 ALL_DAYS: Final = (*WORKDAYS, 5, 6)
 ALL_MONTHS: Final = tuple(range(1, 13))
 COLD_MONTHS: Final = (10, 11, 12, 1, 2, 3, 4)
 SWIMMING_MONTHS: Final = (5, 6, 7, 8, 9)
-CAR_KW: Final = 7.2
 DIVERTER_KW: Final = 3.0
 HEAT_PUMP_KW: Final = 2.5
 LEAST_SURPLUS_KW: Final = 1.4
@@ -117,27 +118,9 @@ def follow_the_sun(rng: np.random.Generator, home: Home) -> Outcome:
     return outcome._replace(sizes={"pv_kwp": size_kwp, "ev_kw": MOST_SURPLUS_KW})
 
 
-def run_store(net_kwh: Energies, fills: Flags, gives: Flags, size: tuple[float, float]) -> Energies:
-    """What a battery takes (positive) or gives: full in some half-hours, emptied in others, else to the load and from surplus.
-
-    Args:
-        net_kwh: of the home, shape (slots,).
-        fills: half-hours in which it fills from the network.
-        gives: half-hours in which it gives all that it can.
-        size: kW and kWh.
-    """
-    most, storage, stored, one_way = size[0] * HOURS_PER_SLOT, size[1], 2.0, np.sqrt(ROUND_TRIP)
-    flow = np.zeros(net_kwh.size)
-    for slot, kwh in enumerate(np.nan_to_num(net_kwh)):
-        wanted = most if fills[slot] else -most if gives[slot] else -kwh
-        flow[slot] = min(wanted, most, (storage - stored) / one_way) if wanted > 0 else -min(-wanted, most, stored * one_way)
-        stored += flow[slot] * one_way if flow[slot] > 0 else flow[slot] / one_way
-    return flow
-
-
 def store_cheaply(rng: np.random.Generator, home: Home) -> Outcome:
     """A battery that fills in the five cheapest half-hours of a half-hourly tariff."""
-    size = (3.6, rng.uniform(5.0, 13.0))
+    size = (BATTERY_KW, rng.uniform(5.0, 13.0))
     flow = run_store(home.kwh, find_cheap(rng, home, 5), np.zeros(len(home.kwh), dtype=np.bool_), size)
     return net(home.kwh + flow, has_export=False)._replace(sizes=_store_sizes(size))
 
@@ -145,7 +128,7 @@ def store_cheaply(rng: np.random.Generator, home: Home) -> Outcome:
 def store_three_times(rng: np.random.Generator, home: Home) -> Outcome:
     """A battery that fills in three spells of a heat pump tariff: 04:00 to 07:00, 13:00 to 16:00, from 22:00."""
     fills = ((home.hour >= 4) & (home.hour < 7)) | ((home.hour >= 13) & (home.hour < 16)) | (home.hour >= 22)
-    size = (3.6, rng.uniform(5.0, 13.0))
+    size = (BATTERY_KW, rng.uniform(5.0, 13.0))
     flow = run_store(home.kwh, fills, np.zeros_like(fills), size)
     return net(home.kwh + flow, has_export=False)._replace(sizes=_store_sizes(size))
 
@@ -162,7 +145,7 @@ def sell_in_the_evening(rng: np.random.Generator, home: Home) -> Outcome:
 def store_sun_import_only(rng: np.random.Generator, home: Home) -> Outcome:
     """An array and a battery of 5 kWh without a register of exports."""
     generated, size_kwp = draw_array(rng, home)
-    surplus, never, size = home.kwh - generated, np.zeros(len(home.kwh), dtype=np.bool_), (3.6, 5.0)
+    surplus, never, size = home.kwh - generated, np.zeros(len(home.kwh), dtype=np.bool_), (BATTERY_KW, 5.0)
     outcome = net(surplus + run_store(surplus, never, never, size), has_export=False)
     return outcome._replace(sizes={"pv_kwp": size_kwp, **_store_sizes(size)})
 
@@ -202,8 +185,7 @@ def heat_with_gas_in_frost(rng: np.random.Generator, home: Home) -> Outcome:
     kw = np.where(temperatures < 4, 0.0, np.clip((15.5 - temperatures) / 17, 0, 1) * HEAT_PUMP_KW) * (
         1 + 0.1 * rng.standard_normal(len(home.kwh))
     )
-    kw = np.where(kw < 0.6, 0.6 * (rng.random(kw.size) < kw / 0.6), kw)
-    return Outcome(home.kwh + kw * HOURS_PER_SLOT, sizes={"heat_pump_kw": HEAT_PUMP_KW})
+    return Outcome(home.kwh + switch_below_least(rng, kw) * HOURS_PER_SLOT, sizes={"heat_pump_kw": HEAT_PUMP_KW})
 
 
 def heat_in_cheap_spells(rng: np.random.Generator, home: Home) -> Outcome:

@@ -99,3 +99,10 @@ def spark() -> Iterator[SparkSession]:
 def store(spark: SparkSession, tmp_path: Path) -> TableStore:
     """An empty lake."""
     return TableStore(spark, str(tmp_path / "lake"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium for the tests of a file; what drives it is imported where it is wanted alone."""
+    with import_module("chromium_world").launch_chromium() as running:
+        yield running

@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from fmar_spark import __version__
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.lake_sql import LakeRows
-from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.errors import ConfigError, InputError, read_fault
 from fmar_spark.settings.run_options import is_address
 
 FOLDER: Final = "_read_model"
@@ -131,7 +131,7 @@ def read_manifest(folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "content"
-        raise InputError(f"{path}: {place}: {first['msg']}; a manifest of jobs/publish_read_model.py wanted") from error
+        raise InputError(f"{path}: {place}: {read_fault(first)}; a manifest of jobs/publish_read_model.py wanted") from error
 
 
 def check_manifest(folder: Path, manifest: Manifest, served: Manifest | None, now: datetime) -> None:

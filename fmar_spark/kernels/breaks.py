@@ -156,6 +156,11 @@ def date_first(day: Ints, rate: float) -> DatedBreak:
     return DatedBreak(middle, early, late)
 
 
+def gain_of_two_rates(early: Ints, early_days: Ints, late: Ints, late_days: Ints) -> Series:
+    """Gain in log likelihood of one rate of marks a day up to a day and another after it, over one rate for all days."""
+    return log_chance(early, early_days) + log_chance(late, late_days) - log_chance(early + late, early_days + late_days)
+
+
 def log_chance(hits: Ints, days: Ints) -> Series:
     """Highest log likelihood of so many marks on so many days."""
     share = np.clip(np.asarray(hits) / np.maximum(days, 1), 1e-9, 1 - 1e-9)

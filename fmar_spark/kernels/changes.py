@@ -15,8 +15,8 @@ from fmar_spark.kernels.breaks import (
     date_first,
     find_bounds,
     find_quantiles,
+    gain_of_two_rates,
     join_sizes,
-    log_chance,
     split_sizes,
     stabilise,
 )
@@ -271,8 +271,7 @@ def _reach_back(spells: list[_Spell], mark: _Mark, rules: ChangeRules) -> list[_
         return spells
     earlier, later = np.arange(place.size), place.size - np.arange(place.size)
     before, after = np.maximum(earlier / np.maximum(place, 1), 1 / off.last), later / (off.last - place)
-    whole = log_chance(np.array(place.size), np.array(off.last))
-    gain = log_chance(earlier, place) + log_chance(later, off.last - place) - whole
+    gain = gain_of_two_rates(earlier, place, later, off.last - place)
     on_rate = float((shown > REACH_MARK * usual).mean())
     allowed = (later >= REACH_MARKS) & (after >= REACH_RATIO * before) & (after >= REACH_SHARE * on_rate)
     gain = np.where(allowed, gain, -np.inf)

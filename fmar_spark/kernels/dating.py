@@ -52,16 +52,15 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     """
     meters, days = findings.daily.shape
     facts = ASSET_FACTS[asset]
-    size_kw = find_daily_peaks(findings.events, meters, days) if facts.has_own_size else None
     rules = ChangeRules(is_seasonal=facts.is_seasonal, has_own_size=facts.has_own_size, is_sparse=facts.is_sparse)
     if facts.has_own_size:
         rules = rules._replace(upgrade_ratio=SHARP_UPGRADE, min_upgrade_days=SHARP_DAYS)
     if asset is AssetClass.EV:
         rules = rules._replace(sure_mark=CAR_KWH, sure_kw=CAR_KW)
+    sized = findings.events
     if asset is AssetClass.BATTERY:
-        is_seen = findings.sizes.is_least == 0
-        charges = findings.events.take(findings.events.is_import & is_seen[findings.events.meter])
-        size_kw = find_daily_peaks(charges, meters, days)
+        sized = sized.take(sized.is_import & (findings.sizes.is_least == 0)[sized.meter])
+    size_kw = find_daily_peaks(sized, meters, days) if facts.has_own_size else None
     return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
 
 

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.breaks import log_chance
+from fmar_spark.kernels.breaks import gain_of_two_rates
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 LEAST_APART: Final = 1.35
@@ -122,7 +122,7 @@ def _find_exchange(high: Bools, low: Bools, seen: Bools, rules: ExchangeRules) -
     for marks in (high, low):
         count: Ints = np.cumsum(marks, axis=1, dtype=np.int64)
         later = count[:, -1:] - count
-        gains.append(log_chance(count, before) + log_chance(later, after) - log_chance(count[:, -1:], read[:, -1:]))
+        gains.append(gain_of_two_rates(count, before, later, after))
         shares.append((count / np.maximum(before, 1), later / np.maximum(after, 1)))
     (high_before, high_after), (low_before, low_after) = shares
     is_growth = high_after > high_before

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, read_fault
 from fmar_spark.settings.sections import Settings
 
 CONF_VARIABLE = "FMAR_CONF"
@@ -56,7 +56,7 @@ def load_settings(environment: str, overrides: Sequence[str]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        said = _suggest(place) if first["type"] == "extra_forbidden" else f"{first['input']!r} found; {first['msg']}"
+        said = _suggest(place) if first["type"] == "extra_forbidden" else f"{first['input']!r} found; {read_fault(first)}"
         raise ConfigError(f"settings: {place}: {said}") from error
 
 

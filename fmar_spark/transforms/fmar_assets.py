@@ -114,8 +114,7 @@ def keep_departed(known: DataFrame, present: DataFrame, placed: DataFrame, absen
             as it was known, and nothing is said of how sure the meter is.
     """
     gone = known.join(present.select("asset_id"), "asset_id", "left_anti").join(placed.select("mpan_id"), "mpan_id", "left_semi")
-    shown = absent.distinct().withColumn("_is_shown", F.lit(True))
-    rows = gone.join(shown, ["mpan_id", "asset_class"], "left").withColumn("_is_shown", F.col("_is_shown").isNotNull())
+    rows = gone.join(absent.withColumn("_is_shown", F.lit(True)), ["mpan_id", "asset_class"], "left")
     seen_to_leave = {"connection_status": ConnectionStatus.DISCONNECTED, "connection_status_source": Provenance.METER}
     return conform(
         rows.withColumns(

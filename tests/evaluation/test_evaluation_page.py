@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium_world import launch_chromium
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from fmar_spark.cli import main
 from fmar_spark.evaluation.page import render_page
@@ -30,18 +29,17 @@ def written(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def page(written: Path) -> Iterator[Page]:
+def page(written: Path, browser: Browser) -> Iterator[Page]:
     """The page in a headless Chromium, with what went wrong in ``page.problems``."""
-    with launch_chromium() as browser:
-        opened = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-GB")
-        problems: list[str] = []
-        opened.on("console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None)
-        opened.on("pageerror", lambda error: problems.append(str(error)))
-        opened.on("request", lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
-        opened.goto(written.as_uri())
-        opened.wait_for_selector("html[data-charts=ready]")
-        yield opened
-        assert problems == []
+    opened = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    problems: list[str] = []
+    opened.on("console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None)
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.on("request", lambda request: problems.append(request.url) if not request.url.startswith(("file:", "data:")) else None)
+    opened.goto(written.as_uri())
+    opened.wait_for_selector("html[data-charts=ready]")
+    yield opened
+    assert problems == []
 
 
 def read_table(page: Page, name: str) -> list[list[str]]:

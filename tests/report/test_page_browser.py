@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium_world import launch_chromium
 from playwright.sync_api import Browser, Page
 from pyspark.sql import SparkSession
 from report_browser import Opened, new_context, open_report
@@ -31,13 +30,6 @@ def read_table(page: Page, name: str) -> list[list[str]]:
         f'[data-table="{name}"] tbody tr', "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
     )
     return found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all tests here; each has a profile of its own, or shares the page that is only looked at."""
-    with launch_chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -147,9 +147,7 @@ def _plan_plain(file: InputFile, found: list[str], columns: dict[str, str], opti
         missing = [name for name in missing if name != "series_id"]
     twice = sorted(theirs for theirs in columns.values() if found.count(theirs) > 1)
     if missing or twice:
-        fault = (
-            describe_columns(missing, "is missing", "are missing") if missing else describe_columns(twice, "stands twice", "stand twice")
-        )
+        fault = describe_columns(missing, twice)
         raise ConfigError(f"{file.name}: {fault}; found {', '.join(found)}; wanted {', '.join(WANTED)}{_advise(found, missing)}")
     return Plan(PLAIN, columns, _read_as(options, None, frozenset()), options.series, tuple(notes))
 

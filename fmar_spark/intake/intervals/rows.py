@@ -138,8 +138,10 @@ def escape_controls(line: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
-def describe_columns(names: Sequence[str], of_one: str, of_several: str) -> str:
-    """``column a is missing`` or ``columns a, b are missing``."""
+def describe_columns(missing: Sequence[str], twice: Sequence[str] = ()) -> str:
+    """``columns a, b are missing``, or, where none is, ``column a stands twice``."""
+    names = missing or twice
+    of_one, of_several = ("is missing", "are missing") if missing else ("stands twice", "stand twice")
     return f"column {names[0]} {of_one}" if len(names) == 1 else f"columns {', '.join(names)} {of_several}"
 
 
@@ -152,10 +154,7 @@ def check_columns(name: str, wanted: tuple[str, ...], found: list[str]) -> None:
     missing = [column for column in wanted if column not in found]
     twice = sorted({column for column in found if column in wanted and found.count(column) > 1})
     if missing or twice:
-        fault = (
-            describe_columns(missing, "is missing", "are missing") if missing else describe_columns(twice, "stands twice", "stand twice")
-        )
-        raise ConfigError(f"{name}: {fault}; found {', '.join(found)}; wanted {', '.join(wanted)}")
+        raise ConfigError(f"{name}: {describe_columns(missing, twice)}; found {', '.join(found)}; wanted {', '.join(wanted)}")
 
 
 def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Reading) -> CheckedRows:

@@ -127,5 +127,4 @@ def _trim(rows: pd.DataFrame) -> pd.DataFrame:
 def _require(path: Path, wanted: tuple[str, ...], found: list[str]) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        fault = describe_columns(missing, "is missing", "are missing")
-        raise InputError(f"{path.name}: {fault}; {', '.join(wanted)} wanted, {', '.join(found)} found")
+        raise InputError(f"{path.name}: {describe_columns(missing)}; {', '.join(wanted)} wanted, {', '.join(found)} found")

@@ -12,11 +12,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fmar_spark.domain.markets import Role
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, read_fault
 from fmar_spark.services.capability.resources import Resource
 from fmar_spark.services.register.scopes import CONDITION_OF_SCOPE, Scope, list_addresses
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.problems import ForbiddenError, read_fault
+from fmar_spark.services.web.problems import ForbiddenError
 
 FILE: Final = "access.yaml"
 EVERY_GROUP: Final = "all"

@@ -10,9 +10,10 @@ from typing import IO, Any, Final, NamedTuple
 from pydantic import ValidationError
 
 from fmar_spark.domain.mpan import has_valid_check_digit
+from fmar_spark.errors import read_fault
 from fmar_spark.services.register.bodies import NewAgreement, NewEvidence
 from fmar_spark.services.web.models import RequestModel
-from fmar_spark.services.web.problems import InvalidError, TooLargeError, read_fault
+from fmar_spark.services.web.problems import InvalidError, TooLargeError
 
 _BLOCK_BYTES: Final = 2**20
 _WRONG_BOMS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

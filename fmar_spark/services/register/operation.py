@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from fmar_spark.domain.markets import Basis, ClaimState, Role
-from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.errors import ConfigError, InputError, read_fault
 from fmar_spark.services.register.access import EVERYTHING, reach_of
 from fmar_spark.services.register.bodies import ClientId, NewEvidence, NewParty
 from fmar_spark.services.register.claims import Claim, find_states, record_evidence
@@ -248,7 +248,8 @@ def _check(kind: type[RequestModel], named: Row) -> Row:
     try:
         return kind.model_validate(named).model_dump()
     except ValidationError as error:
-        raise InputError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
+        fault = error.errors()[0]
+        raise InputError(f"{fault['loc'][0]}: {read_fault(fault)}") from error
 
 
 def _caller_for(database: RegisterDatabase, fsp_id: str) -> Caller:

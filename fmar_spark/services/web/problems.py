@@ -1,6 +1,5 @@
 """What services reject, each with the status and the problem type (RFC 9457) that its caller gets."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from fmar_spark.errors import FmarError
@@ -131,11 +130,6 @@ class BusyError(ServiceError):
     """The database or the issuer cannot be reached in time; the same request may work later."""
 
     status = 503
-
-
-def read_fault(fault: Mapping[str, Any]) -> str:
-    """What pydantic says of a fault, without the name of the Python error that a check of ours raised."""
-    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def describe_problem(error: ServiceError, request_id: str) -> dict[str, Any]:

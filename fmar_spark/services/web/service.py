@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Match
 
 from fmar_spark import __version__
+from fmar_spark.errors import read_fault
 from fmar_spark.services.web import health, openapi_page
 from fmar_spark.services.web.access import ServiceParts, limit_anonymous
 from fmar_spark.services.web.middleware import RequestGuard
@@ -24,7 +25,6 @@ from fmar_spark.services.web.problems import (
     ServiceError,
     TooManyError,
     describe_problem,
-    read_fault,
 )
 
 _PROBLEM_CONTENT: Final = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
-from chromium_world import launch_chromium
 from playwright.sync_api import Browser, Page
 from pyspark.sql import SparkSession
 from reads_world import ALPHAS, ServedReads, serve_reads, write_reads_lake
@@ -29,13 +28,6 @@ PAGES_OF = {
     "MARKET": ("/envelopes", f"/assets/{ALPHAS[1].asset_id}"),
     "OFGEM": ("/health",),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for all tests here; each has a profile of its own."""
-    with launch_chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from fmar_spark.domain.coast import is_in_britain
 from fmar_spark.domain.gsp_groups import GSP_GROUPS
 from fmar_spark.domain.network import DNO_OF_GSP_GROUP
-from fmar_spark.errors import ConfigError
-from fmar_spark.services.web.problems import read_fault
+from fmar_spark.errors import ConfigError, read_fault
 
 MOST_BYTES: Final = 64 * 2**20
 """National licence areas at full detail take about 20 MB."""

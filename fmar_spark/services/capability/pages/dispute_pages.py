@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ValidationError
 
 from fmar_spark.domain.markets import Outcome, RecordKind
+from fmar_spark.errors import read_fault
 from fmar_spark.services.capability.pages.frame import page_router, render
 from fmar_spark.services.capability.pages.session import FormOf, Visitor, check_origin
 from fmar_spark.services.capability.reading import ReadsOf, find_foremost, summarise
@@ -22,7 +23,7 @@ from fmar_spark.services.register.records import change_of
 from fmar_spark.services.register.service import ServiceOf
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.models import ID_PATTERN
-from fmar_spark.services.web.problems import ForbiddenError, InvalidError, read_fault
+from fmar_spark.services.web.problems import ForbiddenError, InvalidError
 
 router: Final = page_router()
 _MOST_LISTED: Final = 200

@@ -22,6 +22,7 @@ from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.markets import Role
 from fmar_spark.domain.network import AreaLevel
 from fmar_spark.domain.words import Direction
+from fmar_spark.errors import read_fault
 from fmar_spark.report.provenance import Kind
 from fmar_spark.services.capability.access import may_see
 from fmar_spark.services.capability.layout import ORIGINS
@@ -44,7 +45,6 @@ from fmar_spark.services.web.problems import (
     MissingError,
     ServiceError,
     UnauthenticatedError,
-    read_fault,
 )
 
 _FOLDER: Final = Path(__file__).parent

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import Query, Request, Response
 from pydantic import ValidationError
 
+from fmar_spark.errors import read_fault
 from fmar_spark.services.capability.answers import FORMAT_OF_ENDING, FileEnding
 from fmar_spark.services.capability.pages.charts import draw_measures
 from fmar_spark.services.capability.pages.frame import page_router, render
@@ -13,7 +14,7 @@ from fmar_spark.services.capability.pages.session import Visitor
 from fmar_spark.services.capability.reading import Asked, ReadsOf, answer_export, filters_of, find_all, find_page
 from fmar_spark.services.capability.resources import ENVELOPE, HEALTH
 from fmar_spark.services.capability.schemas import EnvelopesQuery
-from fmar_spark.services.web.problems import InvalidError, read_fault
+from fmar_spark.services.web.problems import InvalidError
 
 router: Final = page_router()
 _SHOWN: Final = 50

@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, select
 
 from fmar_spark.domain.fmar import FMAR_ATTRIBUTES
 from fmar_spark.domain.words import SEASONS, Direction, Tier
+from fmar_spark.errors import read_fault
 from fmar_spark.services.capability.answers import FORMAT_OF_ENDING, FileEnding
 from fmar_spark.services.capability.pages.charts import WEEKDAYS, draw_week
 from fmar_spark.services.capability.pages.frame import page_router, render
@@ -35,7 +36,7 @@ from fmar_spark.services.register.records import change_of, known_at, valid_at
 from fmar_spark.services.register.service import Service, ServiceOf
 from fmar_spark.services.register.tables import AGREEMENT, OVERRIDE
 from fmar_spark.services.web.access import Caller
-from fmar_spark.services.web.problems import InvalidError, read_fault
+from fmar_spark.services.web.problems import InvalidError
 
 router: Final = page_router()
 _SHOWN: Final = 50
