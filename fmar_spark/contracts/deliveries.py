@@ -234,7 +234,11 @@ DISCREPANCIES: Final = TableContract(
         Column("evidence", "string", "The numbers that it rests on, as a sentence.", nullable=False),
         Column("opened_at", "timestamp", "When it was first flagged.", nullable=False),
         Column("updated_at", "timestamp", "When its severity, duration or size last changed.", nullable=False),
-        Column("cleared_at", "timestamp", "When observation no longer contradicted it; null = open."),
+        Column(
+            "cleared_at",
+            "timestamp",
+            "When observation no longer contradicted it, or its declaration, asset or events were gone; null = open.",
+        ),
         *run_columns(),
     ),
     job="flag_discrepancies",

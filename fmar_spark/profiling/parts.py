@@ -247,6 +247,18 @@ def build_availabilities(scored: Scored, measured: dict[AssetClass, Measured], k
     return group_by_meter(build_structs(columns, kind.value_type), meter[order], meters, kind)
 
 
+def find_affirmed(scored: Scored, position: int) -> Bools:
+    """Meters whose answer says that the class is there, or was until the day of its removal, shape (meters,).
+
+    One that was there at some time by a hair more than even odds, and without a removal is there by a hair less, is denied.
+    """
+    changes = scored.histories[ASSET_CLASSES[position]].changes
+    affirmed: Bools = scored.present_probability[:, position] >= PRESENT_FROM
+    removed = changes.meter[_is_last(changes.meter) & (changes.kind == REMOVED)]
+    affirmed[removed] |= scored.reported[removed, position]
+    return affirmed
+
+
 def find_in_stay(scored: Scored, position: int) -> Bools:
     """Episodes of a class that begin while it is there, shape (episodes,)."""
     asset = ASSET_CLASSES[position]

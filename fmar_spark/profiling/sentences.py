@@ -9,8 +9,8 @@ from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.figures import write_number
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.kernels.parameters import group_quantiles
-from fmar_spark.kernels.window import Events, Floats, Ints
-from fmar_spark.profiling.parts import Scored, find_in_stay
+from fmar_spark.kernels.window import Bools, Events, Floats, Ints
+from fmar_spark.profiling.parts import Scored, find_affirmed, find_in_stay
 from fmar_spark.profiling.verdicts import Scorer
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 
@@ -56,33 +56,33 @@ def describe_evidence(scored: Scored, scorer: Scorer, days_seen: Ints) -> list[s
     sentences: list[list[str | None]] = [[None] * len(ASSET_CLASSES) for _ in range(meters)]
     features = scored.examination.features
     for position, asset in enumerate(ASSET_CLASSES):
-        routine = _sum_up(_take_events(scored, position), days_seen)
+        affirmed = find_affirmed(scored, position)
+        routine = _sum_up(_take_events(scored, position, affirmed), days_seen)
         is_least = scored.examination.findings[asset].sizes.is_least
         answered = np.flatnonzero(~np.isnan(scored.probability[:, position]))
-        reported = scored.reported[answered, position]
-        reasons = name_reasons(asset, scorer.explain(asset, features[answered]), features[answered], reported)
-        for meter, is_reported, reason in zip(answered.tolist(), reported.tolist(), reasons, strict=True):
+        reasons = name_reasons(asset, scorer.explain(asset, features[answered]), features[answered], affirmed[answered])
+        for meter, is_affirmed, reason in zip(answered.tolist(), affirmed[answered].tolist(), reasons, strict=True):
             mine = _Routine(*(column[meter].item() for column in routine))
-            seen = _describe(asset, mine, int(days_seen[meter]), is_reported=is_reported)
-            side = "for" if is_reported else "against"
-            bound = f"; {ASSET_FACTS[asset].bound}" if is_reported and is_least[meter] == 1 else ""
+            seen = _describe(asset, mine, int(days_seen[meter]), is_affirmed=is_affirmed)
+            side = "for" if is_affirmed else "against"
+            bound = f"; {ASSET_FACTS[asset].bound}" if is_affirmed and is_least[meter] == 1 else ""
             sentences[meter][position] = (f"{seen}; most {side} it: {reason}" if reason else seen) + bound
     return [sentence for row in sentences for sentence in row]
 
 
-def name_reasons(asset: AssetClass, parts: Floats, features: Floats, reported: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[str]:
+def name_reasons(asset: AssetClass, parts: Floats, features: Floats, affirmed: Bools) -> list[str]:
     """The evidence that moved each answer most in its own direction, "" where none did.
 
     Args:
         asset: which class; only what its own detector found is named, not the circumstances of the meter.
         parts: what each column of ``FEATURES`` adds to the log odds, shape (meters, features).
         features: the evidence itself, same shape.
-        reported: whether the class is reported, shape (meters,).
+        affirmed: of ``find_affirmed``, shape (meters,).
     """
     own = [(FEATURES.index(feature.name), shorten_meaning(feature.meaning)) for feature in DETECTORS[asset].features]
     columns = np.array([column for column, _ in own])
     words = [word for _, word in own]
-    helps = parts[:, columns] * np.where(reported, 1.0, -1.0)[:, None]
+    helps = parts[:, columns] * np.where(affirmed, 1.0, -1.0)[:, None]
     best = np.argsort(-helps, axis=1, kind="stable")[:, :REASONS]
     texts = []
     for row, places in enumerate(best.tolist()):
@@ -101,11 +101,10 @@ def _write_value(value: float) -> str:
     return "not seen" if np.isnan(value) else write_number(value, 2)
 
 
-def _take_events(scored: Scored, position: int) -> Events:
-    """Episodes of a class: of a meter on which it is reported those of its stay, of another one all that look like it."""
+def _take_events(scored: Scored, position: int, affirmed: Bools) -> Events:
+    """Episodes of a class: of a meter whose answer affirms it those of its stay, of another one all that look like it."""
     events = scored.examination.findings[ASSET_CLASSES[position]].events
-    wanted = ~scored.reported[events.meter, position] | find_in_stay(scored, position)
-    return Events(*(field[wanted] for field in events))
+    return events.take(~affirmed[events.meter] | find_in_stay(scored, position))
 
 
 def _sum_up(events: Events, days_seen: Ints) -> _Routines:
@@ -125,7 +124,7 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
     )
 
 
-def _describe(asset: AssetClass, routine: _Routine, days_seen: int, *, is_reported: bool) -> str:
+def _describe(asset: AssetClass, routine: _Routine, days_seen: int, *, is_affirmed: bool) -> str:
     if np.isnan(routine.length_slots):
         return f"no single episode stands out of the load in {days_seen} days"
     facts = ASSET_FACTS[asset]
@@ -133,7 +132,7 @@ def _describe(asset: AssetClass, routine: _Routine, days_seen: int, *, is_report
     when = f"in runs of {routine.length_slots * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
     unit = "nights" if facts.is_nightly and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
     seen = f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {days_seen} {unit}"
-    return seen if is_reported else f"what looks most like it: {seen}"
+    return seen if is_affirmed else f"what looks most like it: {seen}"
 
 
 def _write_clock(slot: int) -> str:

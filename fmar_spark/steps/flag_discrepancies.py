@@ -23,6 +23,7 @@ from fmar_spark.transforms.discrepancies import (
     FlagRules,
     list_deliveries,
     list_dispute_notices,
+    list_ended,
     list_markets,
     list_notices,
     list_overrides,
@@ -41,8 +42,8 @@ PURPOSE_OF_KIND: Final = {OVERRIDE: Purpose.CHARACTERISATION, DELIVERY: Purpose.
 
 @limit_tables(READS, WRITES)
 def run(store: TableStore, run: Run, settings: DeliverySettings) -> Written:
-    """Every divergence has one open flag, every flag whose divergence is gone is cleared; the outbox holds what is to be sent of both
-    flags and disputes.
+    """Every divergence has one open flag, every flag whose divergence or subject is gone is cleared; the outbox holds what is to be sent
+    of both flags and disputes.
 
     Nothing is corrected: what was declared and what was derived stay as they are. A second run on the same tables changes nothing;
     one that was killed between flags and outbox is completed by the next. Flags and their notices of meters that may no longer be examined
@@ -51,14 +52,14 @@ def run(store: TableStore, run: Run, settings: DeliverySettings) -> Written:
     day = run.run_date or run.started_at.date()
     forgotten = _forget(store, day)
     rules = FlagRules(settings.flag_least_events, settings.flag_material_share, settings.flag_sustained_days)
-    overrides = list_overrides(store.read_or_empty(OVERRIDES), store.read_or_empty(CAPABILITY), rules)
+    declared, capability, evidence = (store.read_or_empty(table) for table in (OVERRIDES, CAPABILITY, DELIVERY_EVIDENCE))
     markets = list_markets(store.read_or_empty(DELIVERY_CHECKS))
-    deliveries = list_deliveries(store.read_or_empty(DELIVERY_EVIDENCE), markets, rules)
-    found = overrides.drop("unit").unionByName(deliveries)
+    found = list_overrides(declared, capability, rules).drop("unit").unionByName(list_deliveries(evidence, markets, rules))
     found = found.join(_find_excluded(store, found, day).select(*SUBJECT), list(SUBJECT), "left_anti")
-    flags = store.read_or_empty(DISCREPANCIES)
+    open_flags = store.read_or_empty(DISCREPANCIES).where("state = 'open'")
+    ended = list_ended(open_flags, declared, capability, evidence, day)
     own = (run.run_id, run.started_at)
-    changed = update_flags(flags.where("state = 'open'"), found, own)
+    changed = update_flags(open_flags, found.unionByName(ended), own)
     written = store.merge(changed.select(*DISCREPANCIES.names), DISCREPANCIES)
     since = F.lit(run.started_at - timedelta(days=KEPT_NOTICES_DAYS))
     recent = store.read(DISCREPANCIES).where(F.col("updated_at") >= since)

@@ -1,6 +1,6 @@
 """What observation contradicts: declared capability parameters and declared deliveries, and what becomes of their flags."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from pyspark.sql import Column, DataFrame
@@ -21,7 +21,12 @@ OBSERVED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 """For each parameter that can be over-declared the column of gold.capability that is observed, and those of which the largest is
 the most that observation allows."""
 CLAIM: Final = ("mpan_id", "amsid", "fsp_id")
+ASSET: Final = ("mpan_id", "asset_class", "direction")
 UNPROVEN: Final = "what the meter measured is shown once the claim to the asset is verified"
+NOT_IN_FORCE: Final = "the declaration is no longer in force"
+NOT_SHOWN: Final = "the meter no longer shows this asset, so nothing that is observed contradicts it"
+NO_EVENT_LEFT: Final = "no checked event is left in the period that evidence is made of"
+"""What ends a flag that observation did not clear."""
 DELIVERED: Final = "delivered_kwh"
 OVERRIDE: Final = "override"
 DELIVERY: Final = "delivery"
@@ -49,12 +54,7 @@ def list_overrides(overrides: DataFrame, capability: DataFrame, rules: FlagRules
     """
     observed = F.create_map(*(part for name, (column, _) in OBSERVED.items() for part in (F.lit(str(name)), F.col(column))))
     upper = F.create_map(*(part for name, (_, columns) in OBSERVED.items() for part in (F.lit(str(name)), _largest(columns))))
-    in_force = overrides.where(F.col("known_to_at").isNull() & F.col("parameter").isin([str(name) for name in OBSERVED])).drop("as_of_date")
-    joined = in_force.join(capability, ["mpan_id", "asset_class", "direction"], "inner")
-    valid = (F.to_date("valid_from_at") <= F.col("as_of_date")) & (
-        F.col("valid_to_at").isNull() | (F.to_date("valid_to_at") > F.col("as_of_date"))
-    )
-    measured = joined.where(valid).select(
+    measured = _join_observed(overrides, capability).select(
         F.lit(OVERRIDE).alias("kind"),
         "mpan_id",
         "amsid",
@@ -116,6 +116,44 @@ def list_deliveries(evidence: DataFrame, markets: DataFrame, rules: FlagRules) -
     return _grade(measured, rules)
 
 
+def list_ended(open_flags: DataFrame, overrides: DataFrame, capability: DataFrame, evidence: DataFrame, day: date) -> DataFrame:
+    """One row for each open flag that nothing can contradict any more, none of them divergent: its declaration is no longer in force, its
+    asset is no longer shown by the meter, or none of its events is left in the period that evidence is made of.
+
+    Args:
+        open_flags: rows of gold.discrepancies that are open.
+        overrides: silver.overrides.
+        capability: gold.capability.
+        evidence: gold.delivery_evidence.
+        day: which the run stands for.
+    """
+    subject = [name for name in SUBJECT if name != "kind"]
+    spoken = _join_observed(overrides, capability).select(*subject)
+    shown = capability.select(*ASSET).distinct().withColumn("is_shown", F.lit(True))
+    undeclared = open_flags.where(F.col("kind") == OVERRIDE).join(spoken, subject, "left_anti")
+    said = F.format_string("%s %.2f declared; ", "parameter", "declared")
+    words = F.when(F.col("is_shown"), F.lit(NOT_IN_FORCE)).otherwise(F.lit(NOT_SHOWN))
+    of_overrides = undeclared.join(shown, list(ASSET), "left").withColumn("evidence", F.concat(said, words))
+    of_deliveries = open_flags.where(F.col("kind") == DELIVERY).join(evidence, list(CLAIM), "left_anti")
+    ended = of_overrides.drop("is_shown").unionByName(of_deliveries.withColumn("evidence", F.lit(NO_EVENT_LEFT)))
+    nothing = F.lit(None)
+    return ended.select(
+        *SUBJECT,
+        "declared",
+        nothing.cast("double").alias("observed"),
+        nothing.cast("double").alias("observed_upper"),
+        nothing.cast("int").alias("events"),
+        nothing.cast("date").alias("since_date"),
+        F.lit(day).alias("as_of_date"),
+        nothing.cast("string").alias("market"),
+        F.lit(False).alias("is_divergent"),
+        "evidence",
+        F.lit(False).alias("is_material"),
+        F.lit(False).alias("is_sustained"),
+        F.lit("low").alias("severity"),
+    )
+
+
 def list_markets(checks: DataFrame) -> DataFrame:
     """The market of the newest event of each asset and FSP."""
     return checks.groupBy("mpan_id", "amsid", "fsp_id").agg(F.max_by("market", "start_at").alias("market"))
@@ -128,7 +166,7 @@ def update_flags(open_flags: DataFrame, found: DataFrame, run: tuple[str, dateti
 
     Args:
         open_flags: rows that are open.
-        found: of ``list_overrides`` and ``list_deliveries`` together.
+        found: of ``list_overrides``, ``list_deliveries`` and ``list_ended`` together.
         run: id of the run, and when it began.
     """
     run_id, started_at = run
@@ -211,6 +249,14 @@ def list_dispute_notices(disputes: DataFrame, run: tuple[str, datetime]) -> Data
     said = ("record_kind", "record_id", "fsp_id", "mpan_id", "amsid", "alleged_error", "evidence", "outcome", "outcome_reason")
     body = F.to_json(F.struct("notice_id", "dispute_id", "change", "recipient", *said, F.col("known_from_at").alias("recorded_at")))
     return _put_out(named.withColumns({"flag_id": F.col("dispute_id"), "body": body}), run)
+
+
+def _join_observed(overrides: DataFrame, capability: DataFrame) -> DataFrame:
+    """Declared parameters with what is observed of their asset, in force on the day of the observation."""
+    is_known = F.col("known_to_at").isNull() & F.col("parameter").isin([str(name) for name in OBSERVED])
+    joined = overrides.where(is_known).drop("as_of_date").join(capability, list(ASSET), "inner")
+    has_begun = F.to_date("valid_from_at") <= F.col("as_of_date")
+    return joined.where(has_begun & (F.col("valid_to_at").isNull() | (F.to_date("valid_to_at") > F.col("as_of_date"))))
 
 
 def _put_out(notices: DataFrame, run: tuple[str, datetime]) -> DataFrame:

@@ -151,3 +151,27 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     assert send(store, receiver)["due"] == 0
     outcomes = [row["outcome"] for row in store.read(NOTICE_ATTEMPTS).collect()]
     assert (outcomes.count("failed"), outcomes.count("delivered"), outcomes.count("dead")) == (3, 3, 5)
+
+
+def test_a_flag_ends_with_its_declaration_its_asset_or_its_events(store: TableStore, tmp_path: Path) -> None:
+    dates = {"valid_from_at": NOW - timedelta(days=60), "known_from_at": NOW - timedelta(days=60)}
+    words = {"unit": "kW", "reason": "x", "change": "created", "recorded_by_party_id": "ALPHA", "ledger_seq": 1, "ledger_hash": "h"}
+    of_one = PLACE | dates | words | {"version": 1, "direction": "import", "parameter": "rated_kw", "value": 50.0}
+    declared = [of_one | {"override_id": name, "asset_class": name} for name in ("ev", "heat_pump")]
+    size = {"rated_kw": 12.0, "rated_kw_upper": 14.0, "rated_kw_max": 15.0, "events_seen": 40, "confidence": 0.95, "tier": "high"}
+    car, pump = ({"mpan_id": PLACE["mpan_id"], "asset_class": name, "direction": "import"} | size for name in ("ev", "heat_pump"))
+    put(store, tmp_path, OVERRIDES, declared)
+    put(store, tmp_path, CAPABILITY, [car, pump])
+    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
+    assert [row["state"] for row in flag(store)] == ["open"] * 3
+    put(store, tmp_path, OVERRIDES, [declared[0], declared[1] | {"known_to_at": NOW}])
+    put(store, tmp_path, CAPABILITY, [pump])
+    put(store, tmp_path, DELIVERY_EVIDENCE, [])
+    ended = {row["asset_class"]: row for row in flag(store)}
+    assert {(row["state"], row["severity"], row["observed"]) for row in ended.values()} == {("cleared", "low", None)}
+    assert {name: row["evidence"] for name, row in ended.items()} == {
+        "": "no checked event is left in the period that evidence is made of",
+        "ev": "rated_kw 50.00 declared; the meter no longer shows this asset, so nothing that is observed contradicts it",
+        "heat_pump": "rated_kw 50.00 declared; the declaration is no longer in force",
+    }
+    assert len(shown(store, "cleared")) == 3
