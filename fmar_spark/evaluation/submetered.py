@@ -11,6 +11,7 @@ import pyarrow as pa
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import Direction
 from fmar_spark.errors import ConfigError, InputError
+from fmar_spark.intake.decimals import parse_column
 from fmar_spark.intake.intervals.files import InputFile, list_columns, read_blocks
 from fmar_spark.intake.intervals.rows import RULES, check_columns
 from fmar_spark.intake.intervals.values import NAIVE, NO_SECOND, TimeReading, read_times
@@ -157,7 +158,7 @@ def _to_minutes(file: str, times: pd.Series) -> Ints:
 def _to_energies(column: pd.Series) -> Floats:
     """kWh, NaN where the field is empty or says so."""
     is_given = ~(column.isna() | column.astype(str).str.strip().str.lower().isin(UNKNOWN))
-    kwh = pd.to_numeric(column.where(is_given), errors="coerce").to_numpy(dtype=np.float64)
+    kwh = np.asarray(parse_column(column.where(is_given)), dtype=np.float64)
     wrong = is_given.to_numpy() & ~np.isfinite(kwh)
     if wrong.any():
         raise ConfigError(f"--truth: {column.index[wrong][0]}: {column.name} is {column[wrong].iloc[0]!r}, a number wanted")

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as arrow_parquet
 import pytest
 
-from fmar_spark.errors import ConfigError
+from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.formats import EXPORTS
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
@@ -40,6 +40,20 @@ def slots_of(staged: StagedIntake, quantity: str = "AI") -> dict[tuple[str, str]
 
 def first_slots(staged: StagedIntake, day: str = "2024-06-01", slots: int = 3) -> list[float | None]:
     return [None if kwh is None else round(kwh, 4) for kwh in next(kwh for (_, own), kwh in slots_of(staged).items() if own == day)[:slots]]
+
+
+def list_ausgrid(*rows: tuple[str, list[str]]) -> list[str]:
+    """A day of a customer, a row a category."""
+    ends = [f"{at // 60}:{at % 60:02d}" for at in [*range(30, 1440, 30), 0]]
+    heading = f"Customer,Generator Capacity,Postcode,Consumption Category,date,{','.join(ends)}"
+    return [heading, *(f"1,3.78,2076,{kind},1/07/2012,{','.join(cells)}" for kind, cells in rows)]
+
+
+def list_nem12(*rows: tuple[str, list[str]], quality: str = "A", unit: str = "kWh") -> list[str]:
+    """A day of a meter point, two lines a register."""
+    heads = [f"200,NEM1201009,E1E2B1,{register},{register},N1,01009,{unit},30,20240610" for register, _ in rows]
+    days = [f"300,20240601,{','.join(cells)},{quality},,,20240602000000," for _, cells in rows]
+    return ["100,NEM12,202406020000,MDA1,Ret1", *(line for pair in zip(heads, days, strict=True) for line in pair), "900"]
 
 
 def test_every_format_has_a_name_that_can_be_stated() -> None:
@@ -93,25 +107,67 @@ def test_a_usual_export_is_known_by_its_headings(tmp_path: Path, name: str, line
 
 
 def test_nem12_is_read_in_its_own_time_with_its_registers_summed(tmp_path: Path) -> None:
-    days = [f"300,20240601,{','.join([first, *['0.1'] * 47])},A,,,20240602000000," for first in ("0.5",)]
-    registers = [f"200,NEM1201009,E1E2B1,{register},{register},N1,01009,kWh,30,20240610" for register in ("E1", "E2", "B1")]
-    lines = ["100,NEM12,202406020000,MDA1,Ret1", *(line for register in registers for line in (register, *days)), "900"]
-    staged = take(write(tmp_path, *lines))
+    cells = ["0.5", *["0.1"] * 47]
+    staged = take(write(tmp_path, *list_nem12(("E1", cells), ("E2", cells), ("B1", cells))))
     assert [found[0] for found in staged.formats] == ["nem12"]
     assert slots_of(staged)["NEM1201009", "2024-05-31"][28:30] == pytest.approx([1.0, 0.2])
     assert slots_of(staged, "AE")["NEM1201009", "2024-05-31"][28:30] == pytest.approx([0.5, 0.1])
 
 
 def test_ausgrid_is_read_as_the_connection_sees_it(tmp_path: Path) -> None:
-    ends = [f"{at // 60}:{at % 60:02d}" for at in [*range(30, 1440, 30), 0]]
-    rows = [f"1,3.78,2076,{kind},1/07/2012,{','.join([value] * 48)}" for kind, value in (("GC", "0.3"), ("CL", "0.1"), ("GG", "1.0"))]
-    staged = take(
-        write(
-            tmp_path, "Solar home 2012-2013,,,", f"Customer,Generator Capacity,Postcode,Consumption Category,date,{','.join(ends)}", *rows
-        )
-    )
+    rows = [(kind, [value] * 48) for kind, value in (("GC", "0.3"), ("CL", "0.1"), ("GG", "1.0"))]
+    staged = take(write(tmp_path, "Solar home 2012-2013,,,", *list_ausgrid(*rows)))
     assert staged.intake.kwh["held"] == pytest.approx(48 * 0.6, rel=1e-6)
     assert slots_of(staged, "AE")["1", "2012-06-30"][27:29] == [None, pytest.approx(0.6)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [
+        ("abc", "kwh_not_a_number"),
+        ("1_0", "kwh_not_a_number"),
+        ('"0,3"', "kwh_decimal_comma"),
+        ("-0.3", "kwh_negative"),
+        ("inf", "kwh_not_finite"),
+        ("", None),
+    ],
+)
+def test_a_half_hour_with_a_cell_that_is_no_energy_is_never_the_sum_of_the_others(tmp_path: Path, cell: str, rule: str | None) -> None:
+    drawn, given = ["0.3"] * 27 + [cell] + ["0.3"] * 20, ["0.1"] * 48
+    staged = take(write(tmp_path, *list_ausgrid(("CL", given), ("GC", drawn))))
+    assert (staged.intake.faults_by_rule, staged.intake.counts["rows_kept"]) == ({rule: 1} if rule else {}, 47)
+    assert [fault[:10] for fault in staged.intake.first_faults] == (["home.csv:3"] if rule else [])
+    if rule != "kwh_decimal_comma":
+        staged = take(write(tmp_path, *list_nem12(("E1", drawn), ("E2", given))))
+        wanted = "kwh_not_a_number" if rule == "kwh_not_finite" else rule
+        assert (staged.intake.faults_by_rule, staged.intake.counts["rows_kept"]) == ({wanted: 1} if wanted else {}, 47)
+        assert [fault[:10] for fault in staged.intake.first_faults] == (["home.csv:3"] if rule else [])
+
+
+def test_a_day_that_is_there_twice_is_counted_once(tmp_path: Path) -> None:
+    same, other = ["0.3"] * 48, ["0.3"] * 47 + ["9"]
+    for lines in (list_ausgrid, list_nem12):
+        kind = "GC" if lines is list_ausgrid else "E1"
+        counts = take(write(tmp_path, *lines((kind, same), (kind, same), (kind, other)))).intake.counts
+        assert (counts["rows_kept"], counts["rows_duplicate"], counts["rows_quarantined"]) == (48, 95, 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (list_nem12(("E1", ["0.3"] * 47)), "home.csv:3: record_values: NEM1201009 E1 20240601: 54 fields found"),
+        (list_nem12(("E1", ["0.3"] * 49)), "home.csv:3: record_values: NEM1201009 E1 20240601: 56 fields found"),
+        ([line.replace(",20240601,", ",20240631,") for line in list_nem12(("E1", ["0.3"] * 48))], "home.csv:3: record_date: "),
+        (list_nem12(("E1", ["0.3"] * 48), quality="N"), "home.csv: no usable row found"),
+        (list_nem12(("E1", ["0.3"] * 48), unit="kVArh"), "home.csv:2: unit 'kVArh' found; Wh, kWh or MWh wanted"),
+        ([line.replace(",30,2024", ",0,2024") for line in list_nem12(("E1", ["0.3"] * 48))], "home.csv:2: intervals of '0' minutes found"),
+        ([line for line in list_nem12(("E1", ["0.3"] * 48)) if line[:3] != "200"], "home.csv:2: values \\(300\\) found before"),
+        (["100,NEM12,1,A,B", "200,NEM", "900"], "home.csv:2: 2 fields of a register"),
+    ],
+)
+def test_a_nem12_that_is_not_whole_is_one_line(tmp_path: Path, lines: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        take(write(tmp_path, *lines))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ _CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u206
 
 RULES: Final = {
     "row_fields": "as many fields as the header has",
+    "record_date": "a date as YYYYMMDD",
+    "record_values": "a value for each interval of the day, then its quality",
     "row_quote": "every quote closed, at the end of its field",
     "text_undecodable": "text in UTF-8",
     "series_missing": "a name in series_id",

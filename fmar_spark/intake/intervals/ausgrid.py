@@ -1,0 +1,102 @@
+"""Reads exports of Ausgrid's solar homes: a row for each customer, day and category, which together are what the connection sees."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.files import InputFile, read_blocks
+from fmar_spark.intake.intervals.rows import RawBlock, Reading
+from fmar_spark.intake.intervals.values import NO_SECOND, read_energies
+from fmar_spark.intake.intervals.wide import DAY_MINUTES
+
+SIGN_OF_CATEGORY: Final = {"GC": 1.0, "CL": 1.0, "GG": -1.0}
+"""General consumption and controlled load are drawn, gross generation is given: the connection sees the difference."""
+DATES: Final = ("%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y")
+KEYS: Final = ("customer", "consumption category", "date")
+ENDS: Final = (*range(30, DAY_MINUTES, 30), DAY_MINUTES)
+"""Minute of the day at which each half-hour ends."""
+NAMES: Final = tuple(f"{at // 60 % 24}:{at % 60:02d}" for at in ENDS)
+
+
+class _Cells(NamedTuple):
+    """What stands in the half-hours of each row, arrays of shape (rows, 48)."""
+
+    kwh: NDArray[np.float64]
+    """NaN where nothing was read, or nothing can be."""
+    is_faulty: NDArray[np.bool_]
+    """No energy."""
+
+
+def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
+    """Half-hours of customers: what was drawn less what was made, in one row a half-hour.
+
+    A half-hour of which a category is empty was not read; each cell that is no energy is a row of its own, with its text, and its half-hour
+    has no other. A day that is there twice is two days of the same customer.
+
+    Raises:
+        ConfigError: a column is missing, or a category is unknown.
+        InputError: the file cannot be read, or not to its end.
+    """
+    blocks = list(read_blocks(file, (*KEYS, *NAMES)))
+    rows = pa.concat_tables([block.columns for block in blocks])
+    line = np.concatenate([block.line for block in blocks])
+    keys = rows.select(KEYS).to_pandas()
+    sign = _read_signs(file, keys["consumption category"], line)
+    cells = _read_cells(file, rows, reading)
+    # The second row of a category on a day belongs to a second copy of the day.
+    copy = keys.groupby(list(KEYS), sort=False, dropna=False).cumcount()
+    day = keys.groupby(["customer", "date", copy], sort=False, dropna=False).ngroup().to_numpy()
+    order = np.argsort(day, kind="stable")
+    first = np.flatnonzero(np.diff(day[order], prepend=-1))
+    net = np.add.reduceat(cells.kwh[order] * sign[order, None], first, axis=0) if len(first) else cells.kwh
+    is_faulty = np.logical_or.reduceat(cells.is_faulty[order], first, axis=0) if len(first) else cells.is_faulty
+    customer = keys["customer"].str.strip().to_numpy()
+    midnight = _read_dates(keys["date"].str.strip())
+    at, slot = np.nonzero(~is_faulty)
+    lead = order[first][at]
+    kwh = net[at, slot]
+    broken = [fault for block in blocks for fault in block.broken]
+    yield RawBlock(_build_rows(customer[lead], midnight[lead], slot, np.maximum(kwh, 0), np.maximum(-kwh, 0)), line[lead], broken)
+    at, slot = np.nonzero(cells.is_faulty)
+    if at.size:
+        texts = np.array([str(rows[NAMES[place]][row]) for row, place in zip(at.tolist(), slot.tolist(), strict=True)], dtype=object)
+        yield RawBlock(_build_rows(customer[at], midnight[at], slot, texts), line[at], [])
+
+
+def _read_signs(file: InputFile, categories: "pd.Series[str]", line: NDArray[np.int64]) -> NDArray[np.float64]:
+    sign = np.asarray(categories.str.strip().str.upper().map(SIGN_OF_CATEGORY), dtype=np.float64)
+    unknown = np.flatnonzero(np.isnan(sign))
+    if unknown.size:
+        found = categories.iloc[unknown[0]]
+        raise ConfigError(f"{file.name}:{line[unknown[0]]}: category {found!r} found; GC, CL or GG wanted")
+    return sign
+
+
+def _read_cells(file: InputFile, rows: pa.Table, reading: Reading) -> _Cells:
+    columns = [read_energies(rows[name], f"{file.name}: column {name}", reading.decimal_comma, reading.unread) for name in NAMES]
+    kwh = np.stack([column.kwh for column in columns], axis=1)
+    is_faulty = np.stack([column.is_text | column.is_infinite for column in columns], axis=1)
+    return _Cells(kwh, is_faulty | (kwh < 0))
+
+
+def _build_rows(
+    customer: NDArray[np.object_], midnight: NDArray[np.int64], slot: NDArray[np.int64], *energies: NDArray[np.generic]
+) -> pa.Table:
+    second = np.where(midnight == NO_SECOND, 0, midnight) + 60 * np.asarray(ENDS)[slot]
+    stamps = pa.array(second * 1_000_000, mask=midnight == NO_SECOND).cast(pa.timestamp("us"))
+    named = dict(zip(("kwh_import", "kwh_export"), energies, strict=False))
+    return pa.table({"series_id": pa.array(customer, pa.string()), "timestamp_utc": stamps, **named})
+
+
+def _read_dates(texts: "pd.Series[str]") -> NDArray[np.int64]:
+    """Midnights in seconds since 1970, the least integer where unreadable."""
+    for pattern in DATES:
+        days = pd.to_datetime(texts, format=pattern, errors="coerce")
+        if not days.isna().all():
+            break
+    return np.where(days.isna(), NO_SECOND, days.to_numpy(dtype="datetime64[s]").astype(np.int64))
