@@ -128,8 +128,7 @@ class App:
             error.add_note(f"{run.step}: not in {RUN_JOURNAL.full_name}: {describe_error(another)}")
 
     def _show_progress(self, store: TableStore, step: str) -> AbstractContextManager[object]:
-        is_watched = self.settings.spark.show_progress and sys.stderr.isatty()
-        return ProgressLine(self.spark, store, step) if is_watched else nullcontext()
+        return ProgressLine(self.spark, store, step) if self.settings.spark.show_progress else nullcontext()
 
 
 def describe_failure(step: str, at_hand: str, error: BaseException) -> str:

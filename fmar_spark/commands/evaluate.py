@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from fmar_spark.commands.stages import note_stage
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
 from fmar_spark.evaluation.tables import TextTable, is_overview, list_tables
@@ -54,11 +55,11 @@ def run(
         mistakes=defaults.mistakes if mistakes is None else mistakes,
         rules=DrawRules(least_meters=least_meters, high_tier=tiers.high_tier, medium_tier=tiers.medium_tier),
     )
-    document = evaluate_lake(lake, order, settings, lambda stage: say(begin, stage))
-    say(begin, "the files")
+    document = evaluate_lake(lake, order, settings, lambda stage: note_stage("evaluate", begin, stage))
+    note_stage("evaluate", begin, "the files")
     files = write_files(document, lake, out or lake / FOLDER, all_tables)
     if not no_mlflow:
-        say(begin, "MLflow")
+        note_stage("evaluate", begin, "MLflow")
         run_id = log(document, settings, files)
         print(f"MLflow: run {run_id} at {settings.learning.tracking_uri}, model_version {document['model_version']}")
     print(f"{', '.join(str(file) for file in files)}; {time.monotonic() - begin:.0f} s")
@@ -118,9 +119,3 @@ def log(document: dict[str, Any], settings: Settings, files: list[Path]) -> str:
     described = {"lake": document["lake"], "labels": ", ".join(one["name"] for one in document["labels"])}
     wanted = [file for file in files if file.name != EVIDENCE]
     return log_evaluation(settings.learning, document["model_version"], flatten_metrics(document), described, wanted)
-
-
-def say(begin: float, stage: str) -> None:
-    """What happens next, where somebody is watching."""
-    if sys.stderr.isatty():
-        print(f"evaluate: {time.monotonic() - begin:3.0f} s  {stage}", file=sys.stderr)

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import SQLAlchemyError
 
+from fmar_spark.commands.stages import Pace
 from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.domain.mpan import is_mpan
 from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, ConfigError, FmarError, InputError
@@ -94,9 +95,16 @@ def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bo
     register = open_register(settings)
     if not dry_run and not agrees(yes, f"import {file} as agreements of {fsp} ({mode})"):
         return NOT_AGREED
+    pace = Pace("register import")
     with Progress(TextColumn("rows"), MofNCompleteColumn(), TimeElapsedColumn(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("rows", total=None)
-        upload, rejected = import_agreements(register, settings, fsp, file, order, lambda number: bar.update(task, completed=number))
+
+        def show(number: int) -> None:
+            bar.update(task, completed=number)
+            if bar.disable:
+                pace.note(f"{number:,} rows")
+
+        upload, rejected = import_agreements(register, settings, fsp, file, order, show)
     for row in rejected:
         print(f"line {row['line']}: {row['rule']}: {row['detail']}")
     counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "valid", "rejected"))

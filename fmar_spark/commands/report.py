@@ -1,10 +1,9 @@
 """Writes one page about a lake that opens without a network: the fleet in figures, and meter by meter the evidence."""
 
-import sys
 import time
 from pathlib import Path
 
-from fmar_spark.commands.stages import REPORT
+from fmar_spark.commands.stages import REPORT, note_stage
 from fmar_spark.intake.intervals.companions import read_meter_names
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.run_options import RunOptions
@@ -22,15 +21,9 @@ def run(options: RunOptions, out: Path | None, meters: Path | None, evidence: in
     order = Order(named=read_meter_names(meters) if meters else ())
     if evidence is not None:
         order = order._replace(evidence_meters=evidence)
-    counts = write_report(lake, page, order, lambda stage: say(begin, stage))
+    counts = write_report(lake, page, order, lambda stage: note_stage("report", begin, stage))
     print(
         f"{page}: {counts['examined']:,} meters, evidence of {counts['with_evidence']:,}, "
         f"{page.stat().st_size / 1e6:.1f} MB, {time.monotonic() - begin:.0f} s"
     )
     return 0
-
-
-def say(begin: float, stage: str) -> None:
-    """What happens next, where somebody is watching."""
-    if sys.stderr.isatty():
-        print(f"report: {time.monotonic() - begin:3.0f} s  {stage}", file=sys.stderr)

@@ -11,6 +11,8 @@ from fmar_spark.errors import INTERRUPTED
 from fmar_spark.settings.run_options import RunOptions
 
 REPORT: Final = "report.html"
+LINE_SECONDS: Final = 60.0
+"""Between two lines about work of many small parts."""
 
 
 class Stage(NamedTuple):
@@ -19,6 +21,21 @@ class Stage(NamedTuple):
     title: str
     run: Callable[[], int]
     """Its exit status."""
+
+
+class Pace:
+    """Lines about work of many small parts, one a minute at most."""
+
+    def __init__(self, command: str) -> None:
+        """The first line comes after a minute."""
+        self.command = command
+        self.begun = self.last = time.monotonic()
+
+    def note(self, stage: str) -> None:
+        """How far it is, unless that was said a moment ago."""
+        if time.monotonic() - self.last >= LINE_SECONDS:
+            note_stage(self.command, self.begun, stage)
+            self.last = time.monotonic()
 
 
 def play(options: RunOptions, lake: str, stages: Sequence[Stage]) -> int:
@@ -53,6 +70,11 @@ def describe_time(begun: float) -> str:
     """Minutes and seconds since the start."""
     minutes, seconds = divmod(int(time.monotonic() - begun), 60)
     return f"{minutes}:{seconds:02d}"
+
+
+def note_stage(command: str, begun: float, stage: str) -> None:
+    """What a long command does next, for the user who watches or the log that is read later."""
+    say(f"{command}: {time.monotonic() - begun:3.0f} s  {stage}")
 
 
 def say(line: str) -> None:

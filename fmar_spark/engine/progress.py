@@ -2,9 +2,10 @@
 
 Commands that work in this process show rich's bars; a step of Spark does not: how many parts it will have is known stage by
 stage only, and rich redraws its lines as if nobody else wrote, while the JVM writes to the same terminal. Here every writer
-of this process begins with ``CLEAR_LINE``.
+of this process begins with ``CLEAR_LINE``. A file or the log of a CI gets one plain line a minute instead.
 """
 
+import logging
 import sys
 import threading
 import time
@@ -20,14 +21,27 @@ CLEAR_LINE: Final = "\r\x1b[K"
 LOOK_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 2.0
 """What is over sooner is not shown."""
+LOG_SECONDS: Final = 60.0
+"""Between two lines where there is no terminal."""
+_log = logging.getLogger(__name__)
 
 
 class ProgressLine:
-    """One line at the bottom of a terminal while the block runs: what is done to which table, parts done, time; then it is gone."""
+    """What is done to which table, parts done and time while the block runs: one line at the bottom of a terminal, then gone; elsewhere
+    a line of the log every minute."""
 
-    def __init__(self, spark: SparkSession, store: TableStore, step: str, out: TextIO = sys.stderr) -> None:
-        """Nothing is shown before the block begins."""
-        self.spark, self.store, self.step, self.out = spark, store, step, out
+    def __init__(self, spark: SparkSession, store: TableStore, step: str, out: TextIO | None = None) -> None:
+        """Nothing is shown before the block begins.
+
+        Args:
+            spark: whose work is shown.
+            store: says which table is at hand.
+            step: its name.
+            out: where it is shown; standard error where none is named.
+        """
+        self.spark, self.store, self.step = spark, store, step
+        self.out = out or sys.stderr
+        self.is_terminal = self.out.isatty()
         self.begun_at = time.monotonic()
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
@@ -41,17 +55,21 @@ class ProgressLine:
         """Look no more and leave the line empty."""
         self.is_over.set()
         self.thread.join()
-        self._write("")
+        if self.is_terminal:
+            self._write("")
 
     def _watch(self) -> None:
-        while not self.is_over.wait(LOOK_SECONDS):
+        while not self.is_over.wait(LOOK_SECONDS if self.is_terminal else LOG_SECONDS):
             try:
                 done, parts = count_parts(self.spark)
             except Exception:  # a session that has gone is the step's to report, not a watcher's
                 return
             passed = time.monotonic() - self.begun_at
-            if passed >= PATIENCE_SECONDS:
-                self._write(describe_progress(self.step, self.store.at_hand, (done, parts), passed))
+            line = describe_progress(self.step, self.store.at_hand, (done, parts), passed)
+            if not self.is_terminal:
+                _log.info("%s", line)
+            elif passed >= PATIENCE_SECONDS:
+                self._write(line)
 
     def _write(self, line: str) -> None:
         self.out.write(CLEAR_LINE + line)

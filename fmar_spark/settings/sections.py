@@ -33,7 +33,7 @@ class SparkSettings(Section):
     driver_memory: str = Field("3g", description="Heap of the one JVM in local mode.")
     shuffle_partitions: int = Field(8, ge=1, description="Tasks of a shuffle.")
     log_level: str = Field("ERROR", description="Spark's own logging.")
-    show_progress: bool = Field(True, description="A bar for long stages on a terminal.")
+    show_progress: bool = Field(True, description="How far a long step is: a line on a terminal, elsewhere one of the log every minute.")
 
 
 class IngestSettings(Section):
