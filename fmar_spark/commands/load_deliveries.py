@@ -24,7 +24,7 @@ def run(
 ) -> None:
     """Read the files, say what was understood, and unless it is a dry run write it; or write what is new in a topic."""
     settings = app.settings.deliveries
-    rules = DeclarationRules(settings.max_kwh_per_slot, settings.max_event_hours)
+    rules = DeclarationRules(settings.max_kwh_per_slot, settings.max_event_hours, settings.max_name_chars)
     named = find_topic(kafka, topic, kafka_config)
     if named:
         if dry_run or any((events, volumes, p0282)):

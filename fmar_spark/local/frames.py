@@ -164,7 +164,9 @@ def _read_frames(readings: Any, weather: Any, sites: Any, settings: Settings) ->
     located = _read_companion(sites, "sites", read_sites) or {}
     sky = _read_companion(weather, "weather", read_weather)
     zones = {name: site.time_zone for name, site in located.items() if site.time_zone}
-    intake = import_table(to_arrow(readings, "readings"), ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot))
+    intake = import_table(
+        to_arrow(readings, "readings"), ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot, defaults.max_series_chars)
+    )
     series = _list_series(intake, located, sky, settings)
     names = series["series_id"].combine_chunks()
     mpan_ids = series["mpan_id"].take(pc.index_in(intake.days["series_id"], names))

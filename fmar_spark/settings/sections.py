@@ -69,6 +69,7 @@ class ImportSettings(Section):
     latitude: float = Field(51.5, ge=-90, le=90, description="Of series without a site.")
     longitude: float = Field(-0.1, ge=-180, le=180, description="Of series without a site.")
     max_kwh_per_slot: float = Field(50_000.0, gt=0, description="A larger half-hour is rejected.")
+    max_series_chars: int = Field(128, ge=1, le=1024, description="A series with a longer name is rejected.")
 
 
 class SufficiencySettings(Section):
@@ -113,6 +114,7 @@ class DeliverySettings(Section):
 
     max_kwh_per_slot: float = Field(1_000_000.0, gt=0, description="A larger declared half-hour is rejected.")
     max_event_hours: float = Field(168.0, gt=0, le=168, description="A longer dispatch event is rejected.")
+    max_name_chars: int = Field(128, ge=13, le=1024, description="A row with a longer name or id is rejected.")
     history_days: int = Field(180, ge=60, le=400, description="Days before an event from which its expectation is learnt.")
     assumed_notice_minutes: int = Field(60, ge=0, le=1440, description="Before the start of an event whose notice is not said.")
     tolerance: float = Field(0.05, ge=0, lt=1, description="Share of the declared energy that an honest declaration may lack.")

@@ -258,3 +258,13 @@ def test_a_table_in_memory_gives_what_its_file_gives(tmp_path: Path) -> None:
     assert from_table.intake.counts["rows_kept"] == from_file.intake.counts["rows_kept"] == 48
     with pytest.raises(ConfigError, match="readings: column kwh_import is missing"):
         import_table(pa.table({"series_id": ["a"], "timestamp_utc": ["2024-01-01"]}), ReadingRules())
+
+
+def test_a_name_without_end_is_no_series(tmp_path: Path) -> None:
+    long = "n" * 129
+    staged = take(write_csv(tmp_path, ["a,2024-01-01T00:00:00Z,0.1", *(f"{name},2024-01-01T00:00:00Z,0.1" for name in (long, long[1:]))]))
+    assert faults_of(staged) == {"homes.csv:3": "series_too_long"}
+    assert [fact.series_id for fact in staged.intake.series] == ["a", long[1:]]
+    (fault,) = arrow_parquet.read_table(staged.faults_path).to_pylist()
+    assert fault["series_id"] is None
+    assert fault["reason"].endswith("found; a name of at most imports.max_series_chars characters in series_id wanted")

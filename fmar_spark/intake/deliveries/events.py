@@ -13,6 +13,7 @@ from fmar_spark.intake.deliveries.rows import (
     Stamps,
     build_faults,
     find_first_broken,
+    find_long_names,
     find_meter_faults,
     find_meter_notices,
     list_broken,
@@ -37,6 +38,7 @@ def check_events(block: RawBlock, origin: Origin, rules: DeclarationRules) -> Ch
     broken = {
         "event_id_missing": (texts["event_id"] == "").to_numpy(),
         **find_meter_faults(texts),
+        **find_long_names(texts, rules),
         **find_time_faults(start, end, rules),
         "notice_unreadable": notice.is_bad,
         "direction_unknown": ~direction.isin(DIRECTIONS).to_numpy(),

@@ -102,7 +102,7 @@ class _Reading:
 
     def _read_header(self, kind: str, fields: list[str]) -> None:
         if kind.startswith("ZH") and len(fields) > 3:
-            self.sender = fields[3]
+            self.sender = fields[3] if len(fields[3]) <= self.rules.max_name_chars else ""
             stamps = [_parse_stamp(field) for field in fields[4:]]
             self.sent_at = next((stamp for stamp in stamps if stamp), None)
 
@@ -113,7 +113,9 @@ class _Reading:
             return "p0282_fields"
         if kind == "MSJ" and not (len(fields[0]) == 13 and fields[0].isascii() and fields[0].isdigit()):
             return "mpan_format"
-        return self._find_volume_rule(fields) if kind not in BELOW else ""
+        if kind not in BELOW:
+            return self._find_volume_rule(fields)
+        return "name_too_long" if len(fields[0]) > self.rules.max_name_chars else ""
 
     def _find_volume_rule(self, fields: list[str]) -> str:
         day = _parse_date(self.open["MSA"][0])

@@ -50,6 +50,8 @@ VOLUME_SCHEMA: Final = pa.schema(
         *_SHARED,
     ]
 )
+NAMES: Final = ("event_id", "series_id", "amsid", "fsp_id", "market", "product", "company_name", "fu_id", "zone")
+"""Columns of names and ids; an MPAN has its own rule."""
 EARLIEST, LATEST = pd.Timestamp("1990-01-01", tz="UTC"), pd.Timestamp("2100-01-01", tz="UTC")
 
 
@@ -58,6 +60,7 @@ class DeclarationRules(NamedTuple):
 
     max_kwh_per_slot: float = 1_000_000.0
     max_event_hours: float = 168.0
+    max_name_chars: int = 128
 
 
 class Checked(NamedTuple):
@@ -128,6 +131,12 @@ def find_meter_faults(rows: pd.DataFrame) -> dict[str, Bools]:
     }
 
 
+def find_long_names(rows: pd.DataFrame, rules: DeclarationRules) -> dict[str, Bools]:
+    """Rows of which a name or an id is too long, by rule."""
+    is_long = [(rows[name].str.len() > rules.max_name_chars).to_numpy(dtype=np.bool_) for name in NAMES if name in rows.columns]
+    return {"name_too_long": np.logical_or.reduce(is_long)}
+
+
 def find_meter_notices(rows: pd.DataFrame) -> dict[str, Bools]:
     """What is odd about the names of meters and assets, by notice."""
     is_named = (rows["amsid"] != "").to_numpy()
@@ -162,7 +171,12 @@ def build_faults(texts: pd.DataFrame, origin: Origin, lines: NDArray[np.int64], 
     chosen = texts.iloc[at]
     raw = [",".join(row)[:RAW_CHARS] for row in chosen.itertuples(index=False, name=None)]
     series = chosen["series_id"].tolist() if "series_id" in chosen else [None] * len(at)
-    return list_faults([origin.place(int(lines[one])) for one in at], first[at].tolist(), raw, [name or None for name in series])
+    return list_faults(
+        [origin.place(int(lines[one])) for one in at],
+        first[at].tolist(),
+        raw,
+        [name if name and one != "name_too_long" else None for name, one in zip(series, first[at].tolist(), strict=True)],
+    )
 
 
 def list_faults(places: list[str], rules: list[str], raw: list[str], series: list[str | None] | None = None) -> pa.Table:

@@ -13,6 +13,7 @@ RULES: Final = {
     "mpan_format": "13 digits in mpan_id (a spreadsheet shortens numbers: export the column as text)",
     "series_unknown": "a series that was imported; import its readings, then load this file again",
     "fsp_missing": "an fsp_id",
+    "name_too_long": "names and ids of at most deliveries.max_name_chars characters",
     "start_unreadable": "ISO 8601 in start_utc, such as 2026-01-15T17:00:00Z",
     "end_unreadable": "ISO 8601 in end_utc, such as 2026-01-15T18:00:00Z",
     "notice_unreadable": "ISO 8601 or nothing in notice_utc",

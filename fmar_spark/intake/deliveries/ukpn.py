@@ -15,6 +15,7 @@ from fmar_spark.intake.deliveries.rows import (
     DeclarationRules,
     build_faults,
     find_first_broken,
+    find_long_names,
     list_broken,
     list_notices,
     read_numbers,
@@ -50,6 +51,7 @@ def check_instructions(block: RawBlock, origin: Origin, rules: DeclarationRules)
     differs = [(one.value.notna() & (one.value != utc.value)).to_numpy() for one, utc in ((local_start, start), (local_end, end))]
     broken = {
         "fsp_missing": (texts["company_name"] == "").to_numpy(),
+        **find_long_names(texts, rules),
         **find_time_faults(start, end, rules),
         "times_disagree": differs[0] | differs[1] | local_start.is_bad | local_end.is_bad,
         "direction_unknown": direction.isna().to_numpy(),

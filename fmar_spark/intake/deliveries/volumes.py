@@ -17,6 +17,7 @@ from fmar_spark.intake.deliveries.rows import (
     DeclarationRules,
     build_faults,
     find_first_broken,
+    find_long_names,
     find_meter_faults,
     find_meter_notices,
     list_broken,
@@ -38,6 +39,7 @@ def check_volumes(block: RawBlock, origin: Origin, rules: DeclarationRules) -> C
     delivered, metered, version = (read_numbers(texts[name]) for name in ("delivered_kwh", "metered_kwh", "version"))
     broken = {
         **find_meter_faults(texts),
+        **find_long_names(texts, rules),
         "period_unreadable": start.value.isna().to_numpy(),
         "period_misaligned": ((start.value - start.value.dt.floor("1800s")).dt.total_seconds() > 0).to_numpy(),
         "delivered_not_a_number": np.isnan(delivered.value),

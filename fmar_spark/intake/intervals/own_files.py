@@ -81,7 +81,7 @@ def understand_files(own: OwnFiles, folder: Path, settings: Settings) -> Underst
     defaults = settings.imports
     sites, labels, weather = _read_companions(own)
     zones = {name: site.time_zone for name, site in sites.items() if site.time_zone}
-    rules = ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot)
+    rules = ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot, defaults.max_series_chars)
     staged = import_files(own.list_inputs(), folder, rules, own.options)
     labelled = tuple(labels["series_id"].to_pylist()) if labels is not None else ()
     lines = [*describe_formats(staged.formats), *describe_intake(staged.intake, sites, weather, labelled, defaults)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import LONDON
 from fmar_spark.errors import ConfigError
-from fmar_spark.intake.intervals.values import NO_SECOND, Energies, TimeReading, flatten, read_energies, read_names, read_times
+from fmar_spark.intake.intervals.values import NO_SECOND, Energies, TimeReading, Times, flatten, read_energies, read_names, read_times
 
 GRID_SECONDS: Final = 60
 """Finer stamps start no interval; whether a minute starts one, only the rest of the series shows."""
@@ -33,6 +33,7 @@ RULES: Final = {
     "row_quote": "every quote closed, at the end of its field",
     "text_undecodable": "text in UTF-8",
     "series_missing": "a name in series_id",
+    "series_too_long": "a name of at most imports.max_series_chars characters in series_id",
     "series_shortened": "every digit of the name (a spreadsheet has shortened it: export the column as text)",
     "timestamp_unreadable": "ISO 8601 in timestamp_utc, such as 2024-03-31T00:30:00Z, or the order of day and month by --dates",
     "timestamp_skipped": "a time that the clock of --time-zone showed",
@@ -104,6 +105,8 @@ class ReadingRules(NamedTuple):
     """Of series that are not in ``zones``."""
     max_kwh_per_slot: float = 50_000.0
     """A larger half-hour is rejected."""
+    max_series_chars: int = 128
+    """A series with a longer name is rejected."""
 
 
 class Reading(NamedTuple):
@@ -169,8 +172,10 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     series, is_shortened = read_names(columns["series_id"], f"{origin.name}: column series_id")
     times = read_times(columns["timestamp_utc"], reading.times, f"{origin.name}: column timestamp_utc")
     taken, given = (_read_energies(columns, name, origin, reading) for name in ("kwh_import", "kwh_export"))
-    is_named = np.asarray(pc.not_equal(series.fill_null(""), ""))
-    broken = _find_broken(times.second, times.is_skipped, is_named, is_shortened, (taken, given))
+    length = np.asarray(pc.utf8_length(series).fill_null(0))
+    is_named, is_long = length > 0, length > rules.max_series_chars
+    broken = {"series_missing": ~is_named, "series_too_long": is_long, "series_shortened": is_shortened}
+    broken |= _find_broken(times, (taken, given))
     if not reading.marks & (RUNNING_TOTAL | DAILY):
         most = 2 * rules.max_kwh_per_slot
         broken["kwh_above_maximum"] = (taken.kwh > most) | (given.kwh > most)
@@ -185,7 +190,8 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     stored = [series, times.second, *energies, block.line, marks]
     kept = pa.table(stored, schema=ROW_SCHEMA)
     at = np.flatnonzero(first)
-    faults = _build_faults(columns.take(at), origin, block.line[at], names[first[at]], series.take(pa.array(at)))
+    known = pc.if_else(pa.array(is_long), None, series).take(pa.array(at))
+    faults = _build_faults(columns.take(at), origin, block.line[at], names[first[at]], known)
     energy = np.nan_to_num(taken.kwh) + np.nan_to_num(given.kwh) if _is_energy(reading) else np.zeros(len(first))
     energy[at[np.char.startswith(names[first[at]], "kwh_")]] = 0.0
     return CheckedRows(
@@ -198,20 +204,12 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     )
 
 
-def _find_broken(
-    second: NDArray[np.int64],
-    is_skipped: NDArray[np.bool_],
-    is_named: NDArray[np.bool_],
-    is_shortened: NDArray[np.bool_],
-    energies: tuple[Energies, Energies],
-) -> dict[str, NDArray[np.bool_]]:
-    """Rows that break each rule, in the order of the rules."""
-    taken, given = energies
+def _find_broken(times: Times, energies: tuple[Energies, Energies]) -> dict[str, NDArray[np.bool_]]:
+    """Rows whose time or energies break each rule, in the order of the rules."""
+    (taken, given), second = energies, times.second
     return {
-        "series_missing": ~is_named,
-        "series_shortened": is_shortened,
         "timestamp_unreadable": second == NO_SECOND,
-        "timestamp_skipped": is_skipped,
+        "timestamp_skipped": times.is_skipped,
         "timestamp_out_of_range": (second < EARLIEST_SECOND) | (second >= LATEST_SECOND),
         "timestamp_off_grid": second % GRID_SECONDS != 0,
         "kwh_decimal_comma": taken.has_comma | given.has_comma,
