@@ -1,41 +1,13 @@
-"""What Spark tests share: one session, started only when a test asks for it, and a lake of their own."""
+"""Which tests run where and in which order; what they share is in ``session_fixtures``."""
 
 import gc
-import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
-import duckdb
-import hypothesis
 import pytest
-from pyspark.sql import SparkSession
 from scheduling import GroupScheduling, group_of, rank_group
-from spark_world import start_session
 
-from fmar_spark.engine.store import TableStore
-
-hypothesis.settings.register_profile("fmar", deadline=None)
-hypothesis.settings.load_profile("fmar")
-"""How long an example takes says more of the machine than of the code."""
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m")
-"""A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back.
-With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time."""
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-"""Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores."""
-_connect = duckdb.connect
-
-
-def _connect_with_one_thread(*given: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-    """For the same reason: a query over a few rows in memory costs a sixth less. Connections to one file must be set alike."""
-    connection = _connect(*given, **options)
-    if not given and not options:
-        connection.execute("SET threads = 1")
-    return connection
-
-
-duckdb.connect = _connect_with_one_thread
 GARBAGE_THRESHOLDS = (50_000, 20, 10)
 """New objects before Python looks for garbage among them, and how often it then looks among older ones."""
 FIXTURES_OF_MARK = {
@@ -44,6 +16,12 @@ FIXTURES_OF_MARK = {
     "database": {"postgres", "postgres_register"},
 }
 """Lanes by what a test asks for."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that only hands tests out needs none of what they share, and the others start when it has."""
+    if not _only_distributes(config):
+        config.pluginmanager.import_plugin("session_fixtures")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -71,11 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 def pytest_collection(session: pytest.Session) -> None:
     """What is imported stays: to look through it for garbage while more is imported takes a third of that time.
 
-    skops looks through every module that is there for each of 800 types when it is imported, so it comes before the others; the
-    process that only hands tests out needs none of them.
+    skops looks through every module that is there for each of 800 types when it is imported, so it comes before the others.
     """
     gc.disable()
-    if hasattr(session.config, "workerinput") or not session.config.getoption("numprocesses", None):
+    if not _only_distributes(session.config):
         import_module("skops.io")
 
 
@@ -87,22 +64,6 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-@pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    """The one session of a test run."""
-    session = start_session("tests")
-    yield session
-    session.stop()
-
-
-@pytest.fixture
-def store(spark: SparkSession, tmp_path: Path) -> TableStore:
-    """An empty lake."""
-    return TableStore(spark, str(tmp_path / "lake"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A headless Chromium for the tests of a file; what drives it is imported where it is wanted alone."""
-    with import_module("chromium_world").launch_chromium() as running:
-        yield running
+def _only_distributes(config: pytest.Config) -> bool:
+    has_others = bool(config.getoption("numprocesses", None)) and not config.getoption("collectonly")
+    return has_others and not hasattr(config, "workerinput")

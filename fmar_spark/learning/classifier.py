@@ -6,13 +6,13 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
 from fmar_spark.errors import ModelError
@@ -158,9 +158,15 @@ def average_members(members: Sequence[Any], evidence: Floats) -> Floats:
     One thread: a batch is small, and threads that wait for each other at each of a thousand trees take three times as long, on a busy
     machine forty times.
     """
-    with threadpool_limits(1, user_api="openmp"):
+    with _find_thread_pools().limit(limits=1, user_api="openmp"):
         logit = np.mean([to_logit(trees.predict_proba(evidence)[:, 1]) for trees in members], axis=0)
     return np.asarray(1 / (1 + np.exp(-logit)))
+
+
+@cache
+def _find_thread_pools() -> ThreadpoolController:
+    """Those of the process; to look through its libraries takes longer than to score a meter."""
+    return ThreadpoolController()
 
 
 def to_logit(probability: Floats) -> Floats:

@@ -4,13 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluation_world import write_world
-
-from fmar_spark.evaluation.scorecard import Order, evaluate_lake
-from fmar_spark.learning.resampling import DrawRules
-from fmar_spark.settings.sections import Settings
-
-RULES = DrawRules(draws=20, least_meters=3)
+from evaluation_world import evaluate_everything, write_world
 
 
 @pytest.fixture(scope="session")
@@ -37,6 +31,5 @@ def home_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def document(world: Path, home_labels: Path) -> dict[str, Any]:
-    """Everything about the world's lake, in other circumstances as well."""
-    order = Order(labels=(world.parent / "landing", home_labels), has_circumstances=True, mistakes=2, rules=RULES)
-    return evaluate_lake(world, order, Settings(), lambda stage: None)
+    """All figures of the world's lake."""
+    return evaluate_everything(world, home_labels)

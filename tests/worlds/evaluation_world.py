@@ -16,7 +16,9 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
 from fmar_spark.contracts.readings import LABELS, LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.evaluation.scorecard import Order, evaluate_lake
 from fmar_spark.learning.bundled_classifier import load_bundled
+from fmar_spark.learning.resampling import DrawRules
 from fmar_spark.profiling.baselines import ScoreRules
 from fmar_spark.profiling.profiles import ProfilePass, read_profile_rules
 from fmar_spark.profiling.windows import WeatherBook, build_weather_book
@@ -92,6 +94,13 @@ def write_readings(folder: Path) -> tuple[Path, pa.Table, dict[str, Any], Weathe
     labels = {name: values[: count - HOMES] for name, values in tabulate_labels(fleet).to_pydict().items()}
     write_table(lake, LABELS, labels)
     return lake, pa.table(readings), points, build_weather_book(weather)
+
+
+def evaluate_everything(lake: Path, home_labels: Path) -> dict[str, Any]:
+    """All figures of such a lake, in other circumstances as well; labels of the own series from a file."""
+    rules = DrawRules(draws=20, least_meters=3)
+    order = Order(labels=(lake.parent / "landing", home_labels), has_circumstances=True, mistakes=2, rules=rules)
+    return evaluate_lake(lake, order, Settings(), lambda stage: None)
 
 
 def write_truth(folder: Path, fleet: Fleet, plan: FleetPlan) -> None:

@@ -1,4 +1,4 @@
-"""The page of an evaluation: in a browser its figures are the document's, and nothing leaves it."""
+"""The page of an evaluation of what the job found, in a browser: its figures are the document's, and nothing leaves it."""
 
 import json
 import re
@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evaluation_world import evaluate_everything, write_readings
 from playwright.sync_api import Browser, Page
+from pyspark.sql import SparkSession
 
-from fmar_spark.cli import main
+from fmar_spark.engine.runs import start_run
+from fmar_spark.engine.store import TableStore
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.tables import list_tables
+from fmar_spark.settings.overlays import load_settings
+from fmar_spark.steps import characterise
 
-ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "</script><script>window.caught=1</script><img src=x onerror='window.caught=2'>"
+
+
+@pytest.fixture(scope="module")
+def document(spark: SparkSession, home_labels: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """All figures of the world's lake as the job characterises it."""
+    lake = write_readings(tmp_path_factory.mktemp("written"))[0]
+    settings = load_settings("test", ["learning.source=bundled", "characterise.partitions=1"])
+    characterise.run(TableStore(spark, str(lake)), start_run("characterise", None, ""), settings, ())
+    return evaluate_everything(lake, home_labels)
 
 
 @pytest.fixture(scope="module")
@@ -94,37 +107,3 @@ def test_nothing_of_the_page_names_a_place_to_fetch_from(written: Path) -> None:
     text = re.sub(r'<script type="(?:text/plain|application/json)".*?</script>', "", written.read_text(encoding="utf-8"), flags=re.S)
     assert re.findall(r"""(?:src|href)=["'](?!#|data:,)""", text) == []
     assert "default-src 'none'" in text
-
-
-def test_the_command_writes_its_files_and_logs_them(
-    world: Path, home_labels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.chdir(tmp_path)
-    where = ["--lake", str(world), "--labels", str(home_labels), "--out", str(tmp_path / "out")]
-    assert main(["evaluate", *where, "--set", f"learning.tracking_uri={uri}"]) == 0
-    printed = capsys.readouterr().out
-    assert "Assets found, 3 real meters" in printed
-    assert "Detection, 3 real meters" not in printed
-    assert len(printed.splitlines()) < 60
-    document = json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8"))
-    assert document["kinds"]["real"]["meters"] == 3
-    assert "Every labelled answer, real meters" in (tmp_path / "out" / "evaluation.txt").read_text(encoding="utf-8")
-    assert f"model_version {document['model_version']}" in printed
-    assert (tmp_path / "mlflow.db").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "message"),
-    [
-        (["--lake", "nowhere"], 2, "no lake there"),
-        (["--labels", "nowhere.csv"], 2, "no such file or folder"),
-        (["--set", "learning.sed=1"], 2, "learning.sed"),
-    ],
-)
-def test_the_command_rejects_in_one_line(
-    world: Path, arguments: list[str], status: int, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["evaluate", "--lake", str(world), "--no-mlflow", *arguments]) == status
-    said = capsys.readouterr().err
-    assert (said.count("\n"), message in said) == (1, True)
