@@ -24,7 +24,7 @@ from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.runs import Run, Written, describe_counts, describe_error, start_run
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
 from fmar_spark.engine.store import CATALOG, TableStore
-from fmar_spark.errors import DONE, FAILED, INTERRUPTED, ConfigError, FmarError
+from fmar_spark.errors import DONE, FAILED, INTERRUPTED, ConfigError, FmarError, escape_controls
 from fmar_spark.settings.overlays import digest_settings
 from fmar_spark.settings.run_options import RunOptions, is_address
 from fmar_spark.settings.sections import Settings
@@ -192,9 +192,17 @@ def start_logging() -> None:
     logging.basicConfig(level=logging.WARNING, format=f"{begin}%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(leave_out_interrupts)
+        handler.addFilter(escape_message)
     logging.getLogger("py4j").setLevel(logging.CRITICAL)
     logging.getLogger("fmar").setLevel(logging.INFO)
     logging.getLogger("fmar_spark").setLevel(logging.INFO)
+
+
+def escape_message(record: logging.LogRecord) -> bool:
+    """A filter that keeps every record; names of files and series in our own are text, whatever they hold."""
+    if record.name.startswith("fmar"):
+        record.msg, record.args = escape_controls(record.getMessage()), None
+    return True
 
 
 def _report_failure(app: App, error: Exception) -> int:

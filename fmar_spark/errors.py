@@ -1,5 +1,6 @@
 """Everything that this package raises on purpose; bad rows are data and never raise."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
@@ -8,6 +9,13 @@ FAILED: Final = 1
 WRONG_INPUT: Final = 2
 INTERRUPTED: Final = 130
 """Exit statuses of every command."""
+_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What a terminal would obey: control characters, line breaks and changes of writing direction."""
+
+
+def escape_controls(line: str) -> str:
+    """The line with control characters as a Python string writes them, so that names and cells of a file stay text on a terminal."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 class FmarError(Exception):
@@ -15,6 +23,10 @@ class FmarError(Exception):
 
     exit_status: ClassVar[int] = FAILED
     """Exit status of a command that ends with it."""
+
+    def __init__(self, *given: object) -> None:
+        """What the message quotes of files and arguments is text, whatever it holds."""
+        super().__init__(*(escape_controls(one) if isinstance(one, str) else one for one in given))
 
 
 class ConfigError(FmarError):

@@ -11,7 +11,7 @@ from typer.main import get_command
 from fmar_spark.cli import consent, deliveries, demo, gateway, housekeeping, jobs, network, pages, reads, register
 from fmar_spark.cli.declaring import NAMES
 from fmar_spark.engine.interrupts import plain_signals
-from fmar_spark.errors import DONE, INTERRUPTED, WRONG_INPUT, FmarError
+from fmar_spark.errors import DONE, INTERRUPTED, WRONG_INPUT, FmarError, escape_controls
 
 GROUPS: Final = (
     demo.GROUP,
@@ -74,5 +74,5 @@ def describe_usage(error: TyperException) -> str:
 
 def report(name: str, line: str, status: int) -> int:
     """Say it on standard error and hand the status on."""
-    sys.stderr.write(f"{name}: {line}\n")
+    sys.stderr.write(escape_controls(f"{name}: {line}") + "\n")
     return status

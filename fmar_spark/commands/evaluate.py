@@ -1,15 +1,14 @@
 """Says how right a lake's answers are, by labels: as an overview here, and as JSON, text and one offline page in a folder."""
 
 import json
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from fmar_spark.commands.stages import note_stage
+from fmar_spark.commands.terminal import Terminal
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
 from fmar_spark.evaluation.tables import TextTable, is_overview, list_tables
@@ -73,9 +72,9 @@ def write_files(document: dict[str, Any], lake: Path, out: Path, all_tables: boo
     files = [out / name for name in ("evaluation.json", "evaluation.txt", "evaluation.html")]
     files[0].write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with files[1].open("w", encoding="utf-8") as text:
-        print_tables(Console(file=text, width=WIDTH), document, tables)
+        print_tables(Terminal(text, WIDTH), document, tables)
     shown = tables if all_tables else [table for table in tables if is_overview(table)]
-    print_tables(Console(width=None if sys.stdout.isatty() else WIDTH), document, shown)
+    print_tables(Terminal(width=WIDTH), document, shown)
     if len(shown) < len(tables):
         print(f"{len(tables) - len(shown)} more tables: {files[1]}, or --all; by group, circumstance and mistake on {files[2]}")
     wrong = [one["mpan_id"] for kind in document["kinds"].values() for found in kind["mistakes"].values() for one in found]
@@ -89,7 +88,7 @@ def write_files(document: dict[str, Any], lake: Path, out: Path, all_tables: boo
     return files
 
 
-def print_tables(console: Console, document: dict[str, Any], tables: list[TextTable]) -> None:
+def print_tables(console: Terminal, document: dict[str, Any], tables: list[TextTable]) -> None:
     """What was scored, what was not and why, and the tables."""
     labels = "; ".join(
         f"{one['name']}: {one['meters']:,} meters, {one['unknown']:,} not in the lake"
@@ -98,7 +97,7 @@ def print_tables(console: Console, document: dict[str, Any], tables: list[TextTa
     )
     console.print(f"Evaluation of {document['lake']}, classifier {document['model_version']}, {document['made_at']}. Labels: {labels}.")
     for warning in document["training"]["warnings"]:
-        console.print(f"Warning: {warning}.", style="bold", markup=False)
+        console.print(f"Warning: {warning}.", style="bold")
     left_out = document["training"]["left_out"]
     if left_out:
         names = ", ".join(one["name"] for one in left_out[:NAMED]) + (", ..." if len(left_out) > NAMED else "")
@@ -110,7 +109,7 @@ def print_tables(console: Console, document: dict[str, Any], tables: list[TextTa
         for heading, is_number in one.columns:
             shown.add_column(heading, justify="right" if is_number else "left")
         for row in one.rows:
-            shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+            shown.add_row(*row)
         console.print(shown)
 
 

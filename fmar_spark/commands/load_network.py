@@ -1,9 +1,9 @@
 """Loads the network's nodes, members and zones, and the terms of connections from a capacity register."""
 
-import sys
 from pathlib import Path
 
 from fmar_spark.app import App
+from fmar_spark.commands.terminal import print_line
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.network.ecr import RULES, read_register
 from fmar_spark.intake.network.files import read_network_files
@@ -27,14 +27,14 @@ def run(app: App, nodes: Path | None, members: Path | None, zones: Path | None, 
     order = load_network.Order(read_network_files(nodes, members, zones), terms, dry_run)
     written = app.run_step("load_network", lambda store, run: load_network.run(store, run, order))
     counts = written.counts
-    sys.stdout.write(f"network    {counts['nodes']:,} nodes, {counts['meter_points']:,} meter points, {counts['zones']:,} zones\n")
+    print_line(f"network    {counts['nodes']:,} nodes, {counts['meter_points']:,} meter points, {counts['zones']:,} zones")
     if terms is not None:
         found = terms.register
-        sys.stdout.write(f"register   {found.rows_read:,} rows: {found.rows_parsed:,} parsed, {len(found.faults):,} rejected\n")
+        print_line(f"register   {found.rows_read:,} rows: {found.rows_parsed:,} parsed, {len(found.faults):,} rejected")
         for fault in found.faults[:SHOWN]:
             wanted = RULES[fault.rule]
-            sys.stdout.write(f"rejected   {terms.name} line {fault.line}: {fault.rule}: {fault.found} found; {wanted} wanted\n")
+            print_line(f"rejected   {terms.name} line {fault.line}: {fault.rule}: {fault.found} found; {wanted} wanted")
         if found.unknown_headings:
-            sys.stdout.write(f"ignored    columns {', '.join(found.unknown_headings)}\n")
+            print_line(f"ignored    columns {', '.join(found.unknown_headings)}")
     if dry_run:
-        sys.stdout.write("dry run    nothing was written\n")
+        print_line("dry run    nothing was written")

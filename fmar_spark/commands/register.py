@@ -12,6 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedC
 from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.commands.stages import Pace
+from fmar_spark.commands.terminal import print_line
 from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.domain.mpan import is_mpan
 from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, ConfigError, FmarError, InputError
@@ -106,7 +107,7 @@ def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bo
 
         upload, rejected = import_agreements(register, settings, fsp, file, order, show)
     for row in rejected:
-        print(f"line {row['line']}: {row['rule']}: {row['detail']}")
+        print_line(f"line {row['line']}: {row['rule']}: {row['detail']}")
     counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "valid", "rejected"))
     print(f"{upload['state']}: {upload['rows_read']} rows, {counts}; report {upload['upload_id']}")
     return FAILED if upload["rows_rejected"] else DONE

@@ -1,15 +1,11 @@
 """Prints the settings of a run."""
 
-import sys
-
-from rich.console import Console
 from rich.table import Table
 
+from fmar_spark.commands.terminal import Terminal
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import Section, Settings
-
-WIDTH = 160
 
 
 def run(options: RunOptions, names: list[str] | None) -> int:
@@ -28,8 +24,8 @@ def run(options: RunOptions, names: list[str] | None) -> int:
         table.add_column(heading, overflow="fold")
     for row in rows:
         if not names or any(is_named(row[0], name) for name in names):
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+            table.add_row(*row)
+    Terminal().print(table)
     return 0
 
 

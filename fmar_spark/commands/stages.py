@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fmar_spark.errors import INTERRUPTED
+from fmar_spark.errors import INTERRUPTED, escape_controls
 from fmar_spark.settings.run_options import RunOptions
 
 REPORT: Final = "report.html"
@@ -79,4 +79,4 @@ def note_stage(command: str, begun: float, stage: str) -> None:
 
 def say(line: str) -> None:
     """A line for the user who watches; standard output holds results alone."""
-    print(line, file=sys.stderr, flush=True)
+    print("\n".join(map(escape_controls, line.split("\n"))), file=sys.stderr, flush=True)

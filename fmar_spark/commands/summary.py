@@ -1,14 +1,13 @@
 """Prints what a lake holds: rows in every table, assets found by class and tier, and a few meters in detail; or how much room it takes."""
 
-import sys
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
+from fmar_spark.commands.terminal import Terminal
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIONS, BASELINES, CAPABILITY
 from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE
@@ -50,7 +49,7 @@ def run(options: RunOptions, sizes: bool) -> int:
     Raises:
         ConfigError: no lake there.
     """
-    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console = Terminal(width=WIDTH)
     lake = LakeFiles(Path(options.load_settings().lake.root))
     if sizes:
         show_sizes(console, lake)
@@ -59,7 +58,7 @@ def run(options: RunOptions, sizes: bool) -> int:
     return 0
 
 
-def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
+def show_rows(console: Terminal, lake: LakeFiles, origins: pd.Series) -> None:
     """Rows of every table that exists, by where the readings come from."""
     table = Table(title="Rows in every table", title_justify="left", title_style="bold")
     table.add_column("table", no_wrap=True)
@@ -84,7 +83,7 @@ def show_rows(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
     console.print(table)
 
 
-def show_rejected(console: Console, lake: LakeFiles) -> None:
+def show_rejected(console: Terminal, lake: LakeFiles) -> None:
     """What was rejected, by rule; and how many of the known connections were examined."""
     rejected = lake.read(QUARANTINE, ["rule"])["rule"].value_counts()
     if len(rejected):
@@ -96,7 +95,7 @@ def show_rejected(console: Console, lake: LakeFiles) -> None:
     console.print(f"{examined:,} of {boundaries:,} connections were examined{others}.\n")
 
 
-def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> None:
+def show_findings(console: Terminal, detections: pd.DataFrame, origins: pd.Series, labels: pd.DataFrame) -> None:
     """Assets by class, origin and tier, beside what the labels say."""
     table = Table(title="Assets found, by class and tier (meters)", title_justify="left", title_style="bold")
     table.add_column("asset class", no_wrap=True)
@@ -122,7 +121,7 @@ def show_findings(console: Console, detections: pd.DataFrame, origins: pd.Series
     )
 
 
-def show_meter(console: Console, meter: Meter) -> None:
+def show_meter(console: Terminal, meter: Meter) -> None:
     """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
     energy = describe_annual_energy(meter.annual)
     title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {energy}"
@@ -144,7 +143,7 @@ def show_meter(console: Console, meter: Meter) -> None:
     if table.row_count:
         console.print(table)
     else:
-        console.print(f"[bold italic]{title}[/]")
+        console.print(title, style="bold italic")
     if others:
         console.print("Not there: " + "; ".join(others) + ".")
     if unanswered:
@@ -155,14 +154,14 @@ def show_meter(console: Console, meter: Meter) -> None:
         console.print(f"Day-ahead baseline: CV(RMSE) {meter.cv_rmse:.2f}, {bl01}.\n")
 
 
-def show_journal(console: Console, lake: LakeFiles) -> None:
+def show_journal(console: Terminal, lake: LakeFiles) -> None:
     """How long each step took the last time."""
     runs = lake.read(RUN_JOURNAL, ["step", "status", "started_at", "seconds"]).sort_values("started_at")
     last = runs.drop_duplicates("step", keep="last")
     console.print("Last run of each step: " + ", ".join(f"{row.step} {row.seconds:.0f} s" for row in last.itertuples()) + ".")
 
 
-def summarise(console: Console, lake: LakeFiles) -> None:
+def summarise(console: Terminal, lake: LakeFiles) -> None:
     """The whole summary of one lake."""
     points = lake.read(METER_POINTS, ["mpan_id", "boundary_mpan_id", "source"])
     labels = lake.read(LABELS, ["mpan_id", "provenance", *LABEL_OF_CLASS.values()])
@@ -194,7 +193,7 @@ def summarise(console: Console, lake: LakeFiles) -> None:
     show_journal(console, lake)
 
 
-def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> None:
+def show_predictions(console: Terminal, lake: LakeFiles, origins: pd.Series) -> None:
     """How many half-hours were predicted for whom."""
     predicted = lake.read(BASELINE_PREDICTIONS, ["mpan_id", "slot_start_at"])
     if len(predicted):
@@ -205,7 +204,7 @@ def show_predictions(console: Console, lake: LakeFiles, origins: pd.Series) -> N
         console.print(f"Baseline predictions, {days}: " + ", ".join(f"{rows:,} half-hours {name}" for name, rows in shares.items()) + ".")
 
 
-def show_deliveries(console: Console, lake: LakeFiles) -> None:
+def show_deliveries(console: Terminal, lake: LakeFiles) -> None:
     """Verdicts on declared deliveries by FSP, and the numbers of one asset that is not contradicted and one that is suspect."""
     evidence = lake.read(DELIVERY_EVIDENCE, EVIDENCE_COLUMNS)
     if evidence.empty:
@@ -225,7 +224,7 @@ def show_deliveries(console: Console, lake: LakeFiles) -> None:
             console.print(f"{row.fsp_id}, {words}: {row.reason}.")
 
 
-def show_sizes(console: Console, lake: LakeFiles) -> None:
+def show_sizes(console: Terminal, lake: LakeFiles) -> None:
     """Files and bytes of every table, in all and for a year of one import meter: what a larger lake will take."""
     days = int((lake.read(READINGS, ["quantity"])["quantity"] == Quantity.AI.value).sum())
     table = Table(title=f"Newest versions, {days / DAYS_A_YEAR:,.0f} meter-years of import", title_justify="left", title_style="bold")

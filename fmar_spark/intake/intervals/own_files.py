@@ -5,13 +5,14 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from fmar_spark.errors import escape_controls
 from fmar_spark.intake.intervals.companions import SiteRow, read_labels, read_sites
 from fmar_spark.intake.intervals.files import InputFile, find_files
 from fmar_spark.intake.intervals.formats import plan_reading
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.report import describe_energy, describe_formats, describe_intake
-from fmar_spark.intake.intervals.rows import ReadingRules, escape_controls
+from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.series_rows import Surroundings
 from fmar_spark.intake.intervals.weather import WeatherFile, read_weather
 from fmar_spark.settings.sections import Settings

@@ -1,6 +1,5 @@
 """Checks single rows of a user's intervals: what can be read is brought to one format, the rest is named by rule and line."""
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -22,9 +21,6 @@ RAW_CHARS: Final = 200
 MOST_STORED: Final = float(np.finfo(np.float32).max)
 STAMPED_AT_END, RUNNING_TOTAL, DAILY, POWER = 8, 16, 32, 64
 """Marks of a row beside those of its time: what its stamp and its number mean."""
-
-_CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""What a terminal would obey: control characters, line breaks and changes of writing direction."""
 
 RULES: Final = {
     "row_fields": "as many fields as the header has",
@@ -136,11 +132,6 @@ class CheckedRows(NamedTuple):
     """Import and export together, of all rows whose numbers are energies and break no rule."""
     kwh_rejected: float
     """Of it, that of rows that break another rule."""
-
-
-def escape_controls(line: str) -> str:
-    """The line with control characters as a Python string writes them, so that names and headings of a file stay text on a terminal."""
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), line)
 
 
 def describe_columns(missing: Sequence[str], twice: Sequence[str] = ()) -> str:

@@ -23,7 +23,6 @@ from fmar_spark.intake.intervals.rows import (
     ReadingRules,
     check_columns,
     check_rows,
-    escape_controls,
 )
 from fmar_spark.intake.intervals.series import (
     DAY_SCHEMA,
@@ -167,7 +166,7 @@ class Combining(NamedTuple):
         if not self.facts:
             first = f" ({self.tally.first_faults[0]})" if self.tally.first_faults else ""
             name = self.origins[0].name + (f" and {len(self.origins) - 1} more" if len(self.origins) > 1 else "")
-            raise InputError(escape_controls(f"{name}: no usable row found{first}"))
+            raise InputError(f"{name}: no usable row found{first}")
         self.tally.check_balance()
         return Intake(
             tuple(origin.name for origin in self.origins),
