@@ -27,6 +27,7 @@ from fmar_spark.domain.assets import ASSET_FACTS, AssetClass, TrueSize
 from fmar_spark.profiling.area_errors import load_errors
 from fmar_spark.profiling.area_sums import AreaPass, BlockPass, CapabilityPass, Rounding, Stamp
 from fmar_spark.profiling.shared_days import SEASON_OF_MONTH, SharedFactors, find_shared_factors
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.sections import AreaSettings
 
 SIZES: Final = (25, 50, 100)
@@ -191,7 +192,9 @@ def main(argv: list[str]) -> int:
     """Print coverage by class and size of area."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="+", type=Path, metavar="LAKE TRUTH")
-    parser.add_argument("--least", type=int, default=AreaSettings().min_meters, help="fewest detected assets of an area that is scored")
+    parser.add_argument(
+        "--least", type=whole_from(1), default=AreaSettings().min_meters, help="fewest detected assets of an area that is scored"
+    )
     given = parser.parse_args(argv)
     found = []
     for place in range(0, len(given.pairs), 2):

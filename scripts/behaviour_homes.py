@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from fmar_spark.clock import LONDON
 from fmar_spark.domain.assets import LABEL_OF_CLASS, AssetClass
 from fmar_spark.domain.words import PRESENT_FROM, Tier
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.units import HOURS_PER_SLOT
 
 PROVENANCE: Final = "semi-synthetic: recorded home, load added by rule"
@@ -86,9 +87,9 @@ def main() -> int:
     adding.add_argument("--homes", type=Path, required=True, metavar="FILE", help="half-hourly readings, Parquet")
     adding.add_argument("--series", required=True, metavar="ID[,ID]", help="homes to use: those that are known to have no car")
     adding.add_argument("--out", type=Path, required=True, metavar="DIR")
-    adding.add_argument("--each", type=int, default=12, help="meters of each behaviour on each home (default: 12)")
-    adding.add_argument("--days", type=int, default=400, help="of each home, its last (default: 400)")
-    adding.add_argument("--seed", type=int, default=1, help="(default: 1)")
+    adding.add_argument("--each", type=whole_from(1), default=12, help="meters of each behaviour on each home (default: 12)")
+    adding.add_argument("--days", type=whole_from(1), default=400, help="of each home, its last (default: 400)")
+    adding.add_argument("--seed", type=whole_from(0), default=1, help="(default: 1)")
     scoring = verbs.add_parser("score", help="say how many are found, by behaviour")
     scoring.add_argument("--lake", type=Path, required=True, metavar="PATH")
     scoring.add_argument("--labels", type=Path, required=True, metavar="FILE", help="labels.csv of add")

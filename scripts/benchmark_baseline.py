@@ -23,6 +23,7 @@ from fmar_spark.kernels.sufficiency import check_history
 from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.profiling.baselines import read_rules, score_baselines
 from fmar_spark.profiling.public_holidays import find_holidays
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.sections import BaselineSettings, CharacteriseSettings
 from fmar_spark.simulate.fleet import simulate_fleet
 from fmar_spark.simulate.plan import FleetPlan, mix_from
@@ -57,9 +58,9 @@ class Fleet(NamedTuple):
 def main() -> int:
     """Print what every case costs and how well it does."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=128, help="businesses, one chunk of them (default: 128)")
-    parser.add_argument("--days", type=int, default=365, help="days of history (default: 365)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the fleet (default: 1)")
+    parser.add_argument("--meters", type=whole_from(1), default=128, help="businesses, one chunk of them (default: 128)")
+    parser.add_argument("--days", type=whole_from(1), default=365, help="days of history (default: 365)")
+    parser.add_argument("--seed", type=whole_from(0), default=1, help="seed of the fleet (default: 1)")
     arguments = parser.parse_args()
     with threadpool_limits(1):
         fleet = simulate(arguments.meters, arguments.days, arguments.seed)

@@ -27,6 +27,7 @@ from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.intervals.weather import WEATHER_SCHEMA
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.fleet import Fleet, simulate_chunks
 from fmar_spark.simulate.plan import FleetPlan
@@ -43,8 +44,8 @@ PAUSE_SECONDS = 0.25
 def main() -> int:
     """Print meter-years a core-second of transport alone and of the whole job, and the largest Python worker."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=5000, help="import meters, a year each (default: 5000)")
-    parser.add_argument("--seed", type=int, default=77, help="seed of the fleet, not the classifier's (default: 77)")
+    parser.add_argument("--meters", type=whole_from(1), default=5000, help="import meters, a year each (default: 5000)")
+    parser.add_argument("--seed", type=whole_from(0), default=77, help="seed of the fleet, not the classifier's (default: 77)")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help="one setting")
     arguments = parser.parse_args()
     start_logging()

@@ -27,6 +27,7 @@ from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.session import build_session
 from fmar_spark.engine.store import TableStore
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.fleet import simulate_fleet
 from fmar_spark.simulate.plan import FleetPlan
@@ -45,9 +46,9 @@ DECLARED_KWH: Final = 0.5
 def main() -> int:
     """Print core-seconds and wall time of the first and the second run, and how many verdicts differ."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=100_000, help="meters, one event each (default: 100000)")
-    parser.add_argument("--sources", type=int, default=512, help="simulated meters whose histories are repeated (default: 512)")
-    parser.add_argument("--seed", type=int, default=5, help="seed of the fleet (default: 5)")
+    parser.add_argument("--meters", type=whole_from(1), default=100_000, help="meters, one event each (default: 100000)")
+    parser.add_argument("--sources", type=whole_from(1), default=512, help="simulated meters whose histories are repeated (default: 512)")
+    parser.add_argument("--seed", type=whole_from(0), default=5, help="seed of the fleet (default: 5)")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="SECTION.KEY=VALUE", help="one setting")
     arguments = parser.parse_args()
     start_logging()

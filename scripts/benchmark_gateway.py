@@ -31,6 +31,7 @@ from deltalake import DeltaTable
 from send_dip import Keys, Signer, join, load_signer, make_keys
 
 from fmar_spark.domain.mpan import number_mpans
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.messages import DayMessage, write_message
 
 CHANNEL: Final = "pub-021"
@@ -79,10 +80,10 @@ class Load:
 def main(argv: list[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=1500, help="requests of each measure (default 1500)")
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--backlog", type=int, help="messages to drain instead")
-    parser.add_argument("--kills", type=int, help="times to kill the gateway instead")
+    parser.add_argument("--requests", type=whole_from(1), default=1500, help="requests of each measure (default 1500)")
+    parser.add_argument("--connections", type=whole_from(1), default=8)
+    parser.add_argument("--backlog", type=whole_from(1), help="messages to drain instead")
+    parser.add_argument("--kills", type=whole_from(1), help="times to kill the gateway instead")
     parser.add_argument("--folder", type=Path, help="where landing files go (default: a temporary folder)")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="fmar_gateway_", dir=options.folder) as folder:

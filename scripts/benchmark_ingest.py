@@ -25,6 +25,7 @@ from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.dip.rows import FileDecoder
 from fmar_spark.intake.dip.rules import read_rules
 from fmar_spark.intake.dip.structs import Message, Period
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.simulate.landing import LandingSummary, write_landing
 from fmar_spark.simulate.messages import PeriodFormat
@@ -48,8 +49,8 @@ class Spent(NamedTuple):
 def main() -> int:
     """Print messages a core-second of the reference and of every step."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=100_000, help="how many messages at least (default: 100000)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the fleet (default: 1)")
+    parser.add_argument("--messages", type=whole_from(1), default=100_000, help="how many messages at least (default: 100000)")
+    parser.add_argument("--seed", type=whole_from(0), default=1, help="seed of the fleet (default: 1)")
     parser.add_argument("--gzip", action="store_true", help="compress the landing files")
     parser.add_argument(
         "--periods",

@@ -51,6 +51,7 @@ from fmar_spark.services.register.sample import fill_register
 from fmar_spark.services.register.scopes import Scope
 from fmar_spark.services.web.access import Caller
 from fmar_spark.services.web.moments import EARLIEST, parse_moment
+from fmar_spark.settings.bounds import parse_positive, whole_from
 from fmar_spark.settings.overlays import find_conf_dir
 from fmar_spark.settings.sections import ReadSettings, RegisterSettings
 from fmar_spark.steps.publish_read_model import INDEXED
@@ -108,8 +109,8 @@ class Measure(NamedTuple):
 def main(argv: list[str]) -> int:
     """Generate, measure and print."""
     parser = argparse.ArgumentParser(prog="benchmark_reads", description=__doc__)
-    parser.add_argument("--rows", type=int, default=30_000_000)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each measure")
+    parser.add_argument("--rows", type=whole_from(1), default=30_000_000)
+    parser.add_argument("--seconds", type=parse_positive, default=10.0, help="length of each measure")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the generated file stays")
     arguments = parser.parse_args(argv)
     with contextlib.ExitStack() as stack:

@@ -28,6 +28,7 @@ import psycopg
 from fmar_spark.domain.mpan import number_mpans
 from fmar_spark.services.register.database import RegisterDatabase
 from fmar_spark.services.register.ledger import verify_ledger
+from fmar_spark.settings.bounds import parse_positive, whole_from
 from fmar_spark.settings.sections import RegisterSettings
 
 HERE = Path(__file__).resolve().parent
@@ -40,10 +41,10 @@ def main(argv: list[str]) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmark_register", description=__doc__)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], action="append", help="may be repeated (default: both)")
-    parser.add_argument("--agreements", type=int, default=1_000_000)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--crowd", type=int, default=200, help="clients of the last measure; 0 leaves it out")
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of each measure")
+    parser.add_argument("--agreements", type=whole_from(1), default=1_000_000)
+    parser.add_argument("--connections", type=whole_from(1), default=8)
+    parser.add_argument("--crowd", type=whole_from(0), default=200, help="clients of the last measure; 0 leaves it out")
+    parser.add_argument("--seconds", type=parse_positive, default=20.0, help="length of each measure")
     arguments = parser.parse_args(argv)
     for name in arguments.database or ["sqlite", "postgresql"]:
         with tempfile.TemporaryDirectory(prefix="fmar_benchmark_") as folder, start_database(name, Path(folder)) as url:

@@ -30,6 +30,7 @@ from fmar_spark.contracts.readings import DIP_MESSAGES, READING_VERSIONS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import number_mpans
 from fmar_spark.kernels.window import Floats
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.messages import DayMessage, write_message
 
 PROGRAM: Final = Path(sys.executable).with_name("fmar")
@@ -109,10 +110,10 @@ class Jobs:
 def main(argv: list[str]) -> int:
     """Land, correct, wait, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=1000)
-    parser.add_argument("--corrections", type=int, default=10)
-    parser.add_argument("--pause", type=int, default=5, help="ingest.trigger_seconds of both jobs")
-    parser.add_argument("--kills", type=int, default=0, help="kill both jobs over every so many corrections; 0 = never")
+    parser.add_argument("--meters", type=whole_from(1), default=1000)
+    parser.add_argument("--corrections", type=whole_from(1), default=10)
+    parser.add_argument("--pause", type=whole_from(1), default=5, help="ingest.trigger_seconds of both jobs")
+    parser.add_argument("--kills", type=whole_from(0), default=0, help="kill both jobs over every so many corrections; 0 = never")
     options = parser.parse_args(argv)
     mpans = list(number_mpans(np.full(options.meters, 10), np.arange(options.meters)))
     chance = random.Random(7)

@@ -50,6 +50,7 @@ from fmar_spark.evaluation.delivery_scenarios import (
 from fmar_spark.kernels.delivery.verdicts import ONE_OF_SEVERAL, SUSPECT
 from fmar_spark.kernels.delivery.verification import VerificationRules
 from fmar_spark.kernels.window import Floats, Ints
+from fmar_spark.settings.bounds import whole_from
 
 PACKAGE = Path(__file__).resolve().parents[1] / "var" / "opendsm-1.2.7-py3-none-any.whl"
 RULES = VerificationRules()
@@ -75,9 +76,9 @@ def main() -> int:
     parser.add_argument("--sites", type=Path, help="series_id and time_zone of those that stand elsewhere")
     parser.add_argument("--leave-out", default="", help="series of --readings that are not wanted, with commas between")
     parser.add_argument("--package", type=Path, default=PACKAGE, help="wheel with the London homes")
-    parser.add_argument("--copies", type=int, default=8, help="meters that repeat each recorded load (default: 8)")
-    parser.add_argument("--simulated", type=int, default=60, help="simulated loads, 0 for none (default: 60)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--copies", type=whole_from(1), default=8, help="meters that repeat each recorded load (default: 8)")
+    parser.add_argument("--simulated", type=whole_from(0), default=60, help="simulated loads, 0 for none (default: 60)")
+    parser.add_argument("--seed", type=whole_from(0), default=1)
     arguments = parser.parse_args()
     with threadpool_limits(1):
         recorded = read_loads(arguments)

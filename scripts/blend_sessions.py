@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import LABEL_OF_CLASS, AssetClass
 from fmar_spark.intake.intervals.companions import DATES
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
 
 HOME_COLUMNS: Final = ("series_id", "timestamp_utc", "kwh_import")
@@ -52,10 +53,10 @@ def main() -> int:
     parser.add_argument("--sessions", type=Path, required=True, metavar="FILE", help="charging sessions, Parquet")
     parser.add_argument("--without", default="", metavar="SITE[,SITE]", help="leave out drivers whose user_id begins so")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--least-sessions", type=int, default=15, help="of a driver (default: 15)")
-    parser.add_argument("--least-days", type=int, default=60, help="from a driver's first session to the last (default: 60)")
-    parser.add_argument("--days", type=int, default=400, help="of each home, its last (default: 400)")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of drivers (default: 1)")
+    parser.add_argument("--least-sessions", type=whole_from(1), default=15, help="of a driver (default: 15)")
+    parser.add_argument("--least-days", type=whole_from(1), default=60, help="from a driver's first session to the last (default: 60)")
+    parser.add_argument("--days", type=whole_from(1), default=400, help="of each home, its last (default: 400)")
+    parser.add_argument("--seed", type=whole_from(0), default=1, help="of the order of drivers (default: 1)")
     options = parser.parse_args()
     rules = Rules(options.least_sessions, options.least_days, options.days, options.seed)
     readings_of = read_columns(options.homes, HOME_COLUMNS)

@@ -22,6 +22,8 @@ from deltalake import DeltaTable
 from kafka_broker import CONSUMER, JARS, PRODUCER, Broker, fetch_jars, run_broker, write_properties
 from send_dip import make_keys
 
+from fmar_spark.settings.bounds import whole_from
+
 TOPIC: Final = "dip-messages"
 IMPATIENT: Final = ("--set", "gateway.delivery_seconds=2")
 PER_REQUEST: Final = 20
@@ -30,7 +32,7 @@ PER_REQUEST: Final = 20
 def main(argv: list[str]) -> int:
     """Send, ingest, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=5000)
+    parser.add_argument("--messages", type=whole_from(1), default=5000)
     parser.add_argument("--jars", type=Path, default=JARS, help="where the broker's jars are kept")
     options = parser.parse_args(argv)
     fetch_jars(options.jars)

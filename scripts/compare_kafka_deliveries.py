@@ -21,6 +21,7 @@ from confluent_kafka import Producer
 from deltalake import DeltaTable
 from kafka_broker import CONSUMER, JARS, PRODUCER, fetch_jars, run_broker, write_properties
 
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.deliveries import simulate_deliveries
 from fmar_spark.simulate.plan import FleetPlan
 
@@ -33,7 +34,7 @@ OF_THE_WAY: Final = frozenset({"source", "run_id", "loaded_at"})
 def main(argv: list[str]) -> int:
     """Send, load, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=8)
+    parser.add_argument("--meters", type=whole_from(1), default=8)
     parser.add_argument("--jars", type=Path, default=JARS, help="where the broker's jars are kept")
     options = parser.parse_args(argv)
     fetch_jars(options.jars)

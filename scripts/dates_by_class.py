@@ -28,6 +28,7 @@ import fmar_spark as fmar
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import PRESENT_FROM, ChangeKind
 from fmar_spark.learning.bundled_classifier import load_bundled
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.fleet import FleetPlan, Mix, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS, mix_from
 from fmar_spark.simulate.truth_tables import tabulate_assets
@@ -69,12 +70,12 @@ class Outcome(NamedTuple):
 def main(argv: list[str]) -> int:
     """Simulate, characterise, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=1000, help="of each fleet (default: 1000)")
+    parser.add_argument("--meters", type=whole_from(1), default=1000, help="of each fleet (default: 1000)")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, default=date(2013, 1, 26), help="first day (default: 2013-01-26)")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2014, 1, 25), help="last day (default: 2014-01-25)")
-    parser.add_argument("--seed", type=int, nargs="+", default=[21, 23], help="a fleet each (default: 21 23)")
+    parser.add_argument("--seed", type=whole_from(0), nargs="+", default=[21, 23], help="a fleet each (default: 21 23)")
     parser.add_argument("--mix", type=Path, help="shares of the fleet, YAML; default: those of the demo")
-    parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")
+    parser.add_argument("--workers", type=whole_from(1), default=2, help="processes; the result does not depend on it (default: 2)")
     given = parser.parse_args(argv)
     mix = mix_from(yaml.safe_load(given.mix.read_text(encoding="utf-8"))) if given.mix else Mix()
     outcomes: list[Outcome] = []

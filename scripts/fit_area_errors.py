@@ -38,6 +38,7 @@ from fmar_spark.profiling.area_errors import FILE, AreaErrors, ErrorOfClass, Sum
 from fmar_spark.profiling.area_sums import AreaPass, BlockPass, Rounding, Stamp, find_busiest, sum_areas
 from fmar_spark.profiling.projections import PROJECTIONS
 from fmar_spark.profiling.windows import build_weather_book
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.sections import AreaSettings, Settings
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, Mix, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
@@ -90,10 +91,10 @@ class Seen(NamedTuple):
 def main(argv: list[str]) -> int:
     """Simulate, fit, write and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=768, help="of each fleet (default: 768)")
-    parser.add_argument("--fleets", type=int, default=len(MIXES), help=f"how many (default: {len(MIXES)})")
-    parser.add_argument("--seed", type=int, default=701, help="of the first fleet; each has the next one (default: 701)")
-    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--meters", type=whole_from(1), default=768, help="of each fleet (default: 768)")
+    parser.add_argument("--fleets", type=whole_from(1, len(MIXES)), default=len(MIXES), help=f"how many (default: {len(MIXES)})")
+    parser.add_argument("--seed", type=whole_from(0), default=701, help="of the first fleet; each has the next one (default: 701)")
+    parser.add_argument("--workers", type=whole_from(1), default=2, help="processes (default: 2)")
     parser.add_argument("--out", type=Path, default=FILE)
     arguments = parser.parse_args(argv)
     plans = [

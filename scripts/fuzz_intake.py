@@ -29,6 +29,7 @@ from fmar_spark.intake.dip.rules import DecodeRules
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.rows import ReadingRules
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.messages import DayMessage, StandingMessage, write_message, write_standing_message
 
 MPANS: Final = ("2000056535971", "1900012374324", "1200023305967")
@@ -75,9 +76,9 @@ class Found(NamedTuple):
 def main() -> int:
     """Both intakes, one after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=100_000, help="damaged DIP messages")
-    parser.add_argument("--tables", type=int, default=2_000, help="damaged CSV and Parquet files of intervals")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--messages", type=whole_from(0), default=100_000, help="damaged DIP messages")
+    parser.add_argument("--tables", type=whole_from(0), default=2_000, help="damaged CSV and Parquet files of intervals")
+    parser.add_argument("--seed", type=whole_from(0), default=1)
     parser.add_argument("--folder", type=Path, help="leave the files of messages here")
     given = parser.parse_args()
     try:

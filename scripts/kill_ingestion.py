@@ -32,6 +32,7 @@ from fmar_spark.contracts.readings import DIP_MESSAGES
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.locks import LOCKS
 from fmar_spark.engine.session import build_session, stop_session
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.overlays import load_settings
 from fmar_spark.settings.sections import Settings
 from fmar_spark.simulate.messages import DayMessage, write_message
@@ -87,8 +88,8 @@ class Watcher:
 def main() -> int:
     """Both batches."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="go on from every so many of the different copies")
-    parser.add_argument("--kills", type=int, default=3, help="runs of each batch that are ended in earnest")
+    parser.add_argument("--every", type=whole_from(1), default=1, help="go on from every so many of the different copies")
+    parser.add_argument("--kills", type=whole_from(0), default=3, help="runs of each batch that are ended in earnest")
     given = parser.parse_args()
     settings = load_settings("local", ["ingest.files_per_trigger=1", "ingest.max_rejected_share=1"])
     with tempfile.TemporaryDirectory(prefix="fmar_kills_") as name:

@@ -27,6 +27,7 @@ from fmar_spark.contracts.deliveries import NOTICE_ATTEMPTS, NOTICES
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.services.outbox.webhooks import sign_body
+from fmar_spark.settings.bounds import whole_from
 
 PROGRAM: Final = Path(sys.executable).with_name("fmar")
 SECRET: Final = b"a secret of this run alone"
@@ -80,7 +81,7 @@ class _Request(BaseHTTPRequestHandler):
 def main(argv: list[str]) -> int:
     """Fill an outbox, send it with two interruptions, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--notices", type=int, default=45, help="in the outbox, at least 40")
+    parser.add_argument("--notices", type=whole_from(40), default=45, help="in the outbox, at least 40")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="fmar_outbox_") as name:
         lake, receiver = Path(name) / "lake", Receiver()

@@ -27,6 +27,7 @@ from fmar_spark.learning.classifier import average_members, columns_of, to_logit
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.simulated_examples import simulate_examples
 from fmar_spark.learning.training import Split, TreeShape, fit_class, split_by_meter
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.behaviours.catalogue import BY_NAME
 from fmar_spark.simulate.fleet import FleetPlan
 
@@ -61,10 +62,10 @@ class Score(NamedTuple):
 def main() -> int:
     """Simulate, leave out, train and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=4096, help="meters to simulate (default: 4096)")
-    parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
-    parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")
-    parser.add_argument("--least", type=int, default=20, help="meters of a behaviour below which it is passed over (default: 20)")
+    parser.add_argument("--meters", type=whole_from(1), default=4096, help="meters to simulate (default: 4096)")
+    parser.add_argument("--seed", type=whole_from(0), default=11, help="seed of the fleet (default: 11)")
+    parser.add_argument("--workers", type=whole_from(1), default=2, help="processes; the result does not depend on it (default: 2)")
+    parser.add_argument("--least", type=whole_from(1), default=20, help="meters of a behaviour below which it is passed over (default: 20)")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="evidence: read where it is there, else stored; .npz")
     parser.add_argument("--subjects", default="", metavar="NAME,...", help="classes or look-alikes to leave out (default: all)")
     arguments = parser.parse_args()

@@ -20,6 +20,7 @@ from fmar_spark.learning.feature_reference import summarise_features
 from fmar_spark.learning.simulated_examples import simulate_examples
 from fmar_spark.learning.training import Split, TreeShape, fit_intervals, split_by_meter, train_classifier
 from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, TrainingFleet, describe_plan
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.settings.sections import LearningSettings
 from fmar_spark.simulate.behaviours.catalogue import BY_NAME, name_behaviours
 from fmar_spark.simulate.fleet import FleetPlan, Mix
@@ -52,10 +53,12 @@ look-alikes where the class is not there. Without it the many easy examples deci
 def main() -> int:
     """Write fmar_spark/learning/bundled and print the figures of the test meters."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--meters", type=int, default=20480, help="meters to simulate (default: 20480, ten minutes on two free cores)")
-    parser.add_argument("--views", type=int, default=3, help="circumstances in which each meter is seen (default: 3)")
-    parser.add_argument("--seed", type=int, default=11, help="seed of the fleet (default: 11)")
-    parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")
+    parser.add_argument(
+        "--meters", type=whole_from(1), default=20480, help="meters to simulate (default: 20480, ten minutes on two free cores)"
+    )
+    parser.add_argument("--views", type=whole_from(1), default=3, help="circumstances in which each meter is seen (default: 3)")
+    parser.add_argument("--seed", type=whole_from(0), default=11, help="seed of the fleet (default: 11)")
+    parser.add_argument("--workers", type=whole_from(1), default=2, help="processes; the result does not depend on it (default: 2)")
     parser.add_argument("--sizes", action="store_true", help="keep the answers of the bundled classifier, fit the intervals of sizes")
     parser.add_argument("--out", type=Path, default=Path("fmar_spark/learning/bundled"))
     arguments = parser.parse_args()

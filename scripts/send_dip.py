@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from fmar_spark.services.gateway.signatures import CERTIFICATE, CONTENT_HASH, DATE, SIGNATURE, hash_content, signed_text
+from fmar_spark.settings.bounds import whole_from
 
 FAULTS: Final = ("changed-body", "old-date", "foreign-certificate", "wrong-key", "unsigned", "bad-message")
 DAYS: Final = 30
@@ -71,8 +72,8 @@ def main() -> int:
     send = actions.add_parser("send", help="post messages")
     send.add_argument("url", help="https://HOST:PORT/dip/CHANNEL")
     send.add_argument("--keys", type=Path, required=True, help="folder that `keys` made")
-    send.add_argument("--batch", type=int, default=100, help="messages of a request (default 100)")
-    send.add_argument("--most", type=int, help="messages in all (default: every one)")
+    send.add_argument("--batch", type=whole_from(1), default=100, help="messages of a request (default 100)")
+    send.add_argument("--most", type=whole_from(1), help="messages in all (default: every one)")
     send.add_argument("--fault", choices=FAULTS, help="what is wrong with every request")
     send.add_argument("files", type=Path, nargs="+", help="landing files or folders of them")
     options = parser.parse_args()

@@ -24,6 +24,7 @@ from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.learning.classifier import StoredScorer
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.simulated_examples import VIEWS, describe_view
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.fleet import FleetPlan, Mix, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS, mix_from
 
@@ -33,10 +34,10 @@ WHOLE_HISTORIES: Final = VIEWS[:4]
 def main(argv: list[str]) -> int:
     """Simulate, size and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=640, help="(default: 640)")
+    parser.add_argument("--meters", type=whole_from(1), default=640, help="(default: 640)")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, default=date(2019, 4, 1), help="first day (default: 2019-04-01)")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, default=date(2020, 6, 30), help="last day (default: 2020-06-30)")
-    parser.add_argument("--seed", type=int, default=77, help="(default: 77)")
+    parser.add_argument("--seed", type=whole_from(0), default=77, help="(default: 77)")
     parser.add_argument("--mix", type=Path, help="shares of the fleet, YAML; default: those of the demo")
     given = parser.parse_args(argv)
     mix = mix_from(yaml.safe_load(given.mix.read_text(encoding="utf-8"))) if given.mix else Mix()

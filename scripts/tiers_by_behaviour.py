@@ -25,6 +25,7 @@ import fmar_spark as fmar
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import Tier
 from fmar_spark.learning.simulated_examples import read_truth
+from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
 from fmar_spark.simulate.weather import GSP_AREAS
@@ -57,10 +58,10 @@ class Group(NamedTuple):
 def main() -> int:
     """Simulate, characterise, count and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--meters", type=int, default=4096, help="meters to simulate (default: 4096)")
-    parser.add_argument("--seed", type=int, default=4242, help="seed of the fleet (default: 4242)")
-    parser.add_argument("--workers", type=int, default=2, help="processes; the result does not depend on it (default: 2)")
-    parser.add_argument("--least", type=int, default=50, help="answers of a group below which it is passed over (default: 50)")
+    parser.add_argument("--meters", type=whole_from(1), default=4096, help="meters to simulate (default: 4096)")
+    parser.add_argument("--seed", type=whole_from(0), default=4242, help="seed of the fleet (default: 4242)")
+    parser.add_argument("--workers", type=whole_from(1), default=2, help="processes; the result does not depend on it (default: 2)")
+    parser.add_argument("--least", type=whole_from(1), default=50, help="answers of a group below which it is passed over (default: 50)")
     arguments = parser.parse_args()
     plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed, MIX._replace(domestic=0.85))
     groups: dict[Group, list[bool]] = {}

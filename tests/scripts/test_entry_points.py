@@ -1,5 +1,6 @@
 """The scripts are sound, and set up before they hand over to the command."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -33,3 +34,10 @@ def test_a_script_sets_up_and_is_the_command_of_its_name(name: str) -> None:
 def test_tests_of_a_file_or_of_a_folder_that_shares_a_world_are_one_group() -> None:
     assert group_of("tests/report/test_page.py::test_a[a/b::c]") == group_of("tests/report/test_frame.py::test_b") == "report"
     assert group_of("tests/intake/test_dip_rows.py::test_a[x]") == "tests/intake/test_dip_rows.py"
+
+
+def test_every_number_of_a_script_has_its_bounds() -> None:
+    unbounded = [
+        path.name for path in (ROOT / "scripts").glob("*.py") if re.search(r"type=(int|float)\b", path.read_text(encoding="utf-8"))
+    ]
+    assert unbounded == []
