@@ -38,6 +38,6 @@ def test_tests_of_a_file_or_of_a_folder_that_shares_a_world_are_one_group() -> N
 
 def test_every_number_of_a_script_has_its_bounds() -> None:
     unbounded = [
-        path.name for path in (ROOT / "scripts").glob("*.py") if re.search(r"type=(int|float)\b", path.read_text(encoding="utf-8"))
+        path.name for path in (ROOT / "scripts").glob("*.py") if re.search(r"\btype=(int|float)\b", path.read_text(encoding="utf-8"))
     ]
     assert unbounded == []
