@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.figures import write_count
 from fmar_spark.intake.intervals.companions import DATES
 from fmar_spark.settings.bounds import whole_from
 from fmar_spark.units import HOURS_PER_SLOT, SLOT_MINUTES
@@ -81,7 +82,7 @@ def main() -> int:
     pd.concat(readings).to_parquet(options.out / "readings.parquet", index=False)
     pd.concat(truth).to_parquet(options.out / "truth.parquet", index=False)
     pd.DataFrame(labels).to_csv(options.out / "labels.csv", index=False)
-    print(f"{len(labels)} meters on {len(homes)} homes in {options.out}")
+    print(f"{write_count(len(labels), 'meter')} on {write_count(len(homes), 'home')} in {options.out}")
     return 0
 
 

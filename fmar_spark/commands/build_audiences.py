@@ -3,6 +3,7 @@
 import sys
 
 from fmar_spark.app import App
+from fmar_spark.domain.figures import write_count
 from fmar_spark.steps import build_areas, build_records, build_system_health
 
 
@@ -15,5 +16,6 @@ def run(app: App) -> None:
     share = records["attributes_filled"] / possible if possible else 0.0
     said = f"{areas['published']:,} figures of areas published, {areas['withheld']:,} withheld to protect single meters"
     sys.stdout.write(f"areas      {said}\n")
-    said = f"{records['assets']:,} assets: {share:.0%} of FMAR's {records['attributes']} attributes filled without anyone typing them"
+    assets = write_count(records["assets"], "asset")
+    said = f"{assets}: {share:.0%} of FMAR's {records['attributes']} attributes filled without anyone typing them"
     sys.stdout.write(f"records    {said}\n")

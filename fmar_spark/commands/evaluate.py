@@ -9,6 +9,7 @@ from rich.table import Table
 
 from fmar_spark.commands.stages import note_stage
 from fmar_spark.commands.terminal import Terminal
+from fmar_spark.domain.figures import write_count
 from fmar_spark.evaluation.page import render_page
 from fmar_spark.evaluation.scorecard import Order, evaluate_lake, flatten_metrics
 from fmar_spark.evaluation.tables import TextTable, is_overview, list_tables
@@ -91,7 +92,7 @@ def write_files(document: dict[str, Any], lake: Path, out: Path, all_tables: boo
 def print_tables(console: Terminal, document: dict[str, Any], tables: list[TextTable]) -> None:
     """What was scored, what was not and why, and the tables."""
     labels = "; ".join(
-        f"{one['name']}: {one['meters']:,} meters, {one['unknown']:,} not in the lake"
+        f"{one['name']}: {write_count(one['meters'], 'meter')}, {one['unknown']:,} not in the lake"
         + (f", {one['withheld']:,} not scored because they do not pass the consent check" if one["withheld"] else "")
         for one in document["labels"]
     )
@@ -101,7 +102,9 @@ def print_tables(console: Terminal, document: dict[str, Any], tables: list[TextT
     left_out = document["training"]["left_out"]
     if left_out:
         names = ", ".join(one["name"] for one in left_out[:NAMED]) + (", ..." if len(left_out) > NAMED else "")
-        console.print(f"Not scored, the classifier has learnt from them: {len(left_out):,} meters ({names}): {left_out[0]['reason']}.")
+        console.print(
+            f"Not scored, the classifier has learnt from them: {write_count(len(left_out), 'meter')} ({names}): {left_out[0]['reason']}."
+        )
     if "circumstances_differ_by" in document:
         console.print(f"Whole histories characterised again differ from the lake by at most {document['circumstances_differ_by']:.6f}.")
     for one in tables:

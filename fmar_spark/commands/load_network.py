@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fmar_spark.app import App
 from fmar_spark.commands.terminal import print_line
+from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.network.ecr import RULES, read_register
 from fmar_spark.intake.network.files import read_network_files
@@ -27,10 +28,11 @@ def run(app: App, nodes: Path | None, members: Path | None, zones: Path | None, 
     order = load_network.Order(read_network_files(nodes, members, zones), terms, dry_run)
     written = app.run_step("load_network", lambda store, run: load_network.run(store, run, order))
     counts = written.counts
-    print_line(f"network    {counts['nodes']:,} nodes, {counts['meter_points']:,} meter points, {counts['zones']:,} zones")
+    loaded = (("nodes", "node"), ("meter_points", "meter point"), ("zones", "zone"))
+    print_line("network    " + ", ".join(write_count(counts[name], noun) for name, noun in loaded))
     if terms is not None:
         found = terms.register
-        print_line(f"register   {found.rows_read:,} rows: {found.rows_parsed:,} parsed, {len(found.faults):,} rejected")
+        print_line(f"register   {write_count(found.rows_read, 'row')}: {found.rows_parsed:,} parsed, {len(found.faults):,} rejected")
         for fault in found.faults[:SHOWN]:
             wanted = RULES[fault.rule]
             print_line(f"rejected   {terms.name} line {fault.line}: {fault.rule}: {fault.found} found; {wanted} wanted")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fmar_spark.commands.stages import Pace
 from fmar_spark.commands.terminal import print_line
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.domain.mpan import is_mpan
 from fmar_spark.errors import DONE, FAILED, WRONG_INPUT, ConfigError, FmarError, InputError
@@ -103,13 +104,13 @@ def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bo
         def show(number: int) -> None:
             bar.update(task, completed=number)
             if bar.disable:
-                pace.note(f"{number:,} rows")
+                pace.note(write_count(number, "row"))
 
         upload, rejected = import_agreements(register, settings, fsp, file, order, show)
     for row in rejected:
         print_line(f"line {row['line']}: {row['rule']}: {row['detail']}")
     counts = ", ".join(f"{upload[f'rows_{name}']} {name}" for name in ("accepted", "unchanged", "valid", "rejected"))
-    print(f"{upload['state']}: {upload['rows_read']} rows, {counts}; report {upload['upload_id']}")
+    print(f"{upload['state']}: {write_count(upload['rows_read'], 'row')}, {counts}; report {upload['upload_id']}")
     return FAILED if upload["rows_rejected"] else DONE
 
 

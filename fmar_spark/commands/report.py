@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from fmar_spark.commands.stages import REPORT, note_stage
+from fmar_spark.domain.figures import write_count
 from fmar_spark.intake.intervals.companions import read_meter_names
 from fmar_spark.report.page import Order, write_report
 from fmar_spark.settings.run_options import RunOptions
@@ -23,7 +24,7 @@ def run(options: RunOptions, out: Path | None, meters: Path | None, evidence: in
         order = order._replace(evidence_meters=evidence)
     counts = write_report(lake, page, order, lambda stage: note_stage("report", begin, stage))
     print(
-        f"{page}: {counts['examined']:,} meters, evidence of {counts['with_evidence']:,}, "
+        f"{page}: {write_count(counts['examined'], 'meter')}, evidence of {counts['with_evidence']:,}, "
         f"{page.stat().st_size / 1e6:.1f} MB, {time.monotonic() - begin:.0f} s"
     )
     return 0

@@ -14,6 +14,7 @@ from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE
 from fmar_spark.contracts.operations import QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import LABELS, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.domain.assets import LABEL_OF_CLASS
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.words import NO_BL01, Quantity, Status
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.engine.lake_sql import LakeRows
@@ -124,7 +125,7 @@ def show_findings(console: Terminal, detections: pd.DataFrame, origins: pd.Serie
 def show_meter(console: Terminal, meter: Meter) -> None:
     """One meter: its answers, sizes with their 80 % interval, and its day-ahead baseline."""
     energy = describe_annual_energy(meter.annual)
-    title = f"{meter.origin.value} meter {meter.name}: {meter.days_seen} days up to {meter.as_of_date}, {energy}"
+    title = f"{meter.origin.value} meter {meter.name}: {write_count(meter.days_seen, 'day')} up to {meter.as_of_date}, {energy}"
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in ("asset class", "p(present)", "tier", "size, kW (80 % interval)", "dates", "evidence"):
         table.add_column(heading, no_wrap=heading != "evidence")
@@ -178,7 +179,7 @@ def summarise(console: Terminal, lake: LakeFiles) -> None:
     meters, days = count_later_days(sql)
     if meters:
         console.print(
-            f"Not used: {days:,} days of readings, of {meters:,} meter{'s' * (meters > 1)}, after the day of the newest answers.\n"
+            f"Not used: {write_count(days, 'day')} of readings, of {write_count(meters, 'meter')}, after the day of the newest answers.\n"
         )
     capability = lake.read(CAPABILITY, SIZE_COLUMNS)
     baselines = lake.read(BASELINES, ["mpan_id", "cv_rmse", "bl01_cv_rmse"])
@@ -201,7 +202,9 @@ def show_predictions(console: Terminal, lake: LakeFiles, origins: pd.Series) -> 
         zones = lake.read(METER_POINTS, ["mpan_id", "time_zone"]).set_index("mpan_id")["time_zone"]
         first, last = find_local_days(predicted, zones)
         days = f"{first:%d %b %Y} to {last:%d %b %Y}"
-        console.print(f"Baseline predictions, {days}: " + ", ".join(f"{rows:,} half-hours {name}" for name, rows in shares.items()) + ".")
+        console.print(
+            f"Baseline predictions, {days}: " + ", ".join(f"{write_count(rows, 'half-hour')} {name}" for name, rows in shares.items()) + "."
+        )
 
 
 def show_deliveries(console: Terminal, lake: LakeFiles) -> None:

@@ -9,6 +9,11 @@ _MOST_ODDS: Final = 1_000_000
 _LEAST_PROBABILITY: Final = 1e-4
 
 
+def write_count(number: int, noun: str) -> str:
+    """So many of a noun in the singular: ``1 day``, ``1,200 days``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def write_number(value: float, digits: int = 3) -> str:
     """So many significant digits at most, but all before the point; a dash where there is no number."""
     if not math.isfinite(value):

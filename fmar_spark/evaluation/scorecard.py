@@ -9,6 +9,7 @@ import numpy as np
 
 from fmar_spark import __version__
 from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
 from fmar_spark.evaluation.circumstances import characterise_again, largest_difference
@@ -75,7 +76,7 @@ def evaluate_lake(root: Path, order: Order, settings: Settings, say: Progress) -
     known = gather_labels(lake, order.labels)
     define_labelled(lake, known.labels)
     training, is_kept = _leave_out_training(lake, known, version, settings)
-    say(f"answers about {int(is_kept.sum()):,} labelled meters")
+    say(f"answers about {write_count(int(is_kept.sum()), 'labelled meter')}")
     everyone = score_window(known.labels, read_answers(lake, len(is_kept)), read_facts(lake))
     scored = take_meters(everyone, is_kept)
     define_labelled(lake, scored.labels)
@@ -86,7 +87,7 @@ def evaluate_lake(root: Path, order: Order, settings: Settings, say: Progress) -
     for kind in KINDS:
         members = np.array([one == kind for one in scored.labels.kind], dtype=np.bool_)
         if members.any():
-            say(f"figures of {int(members.sum()):,} {kind.value} meters")
+            say(f"figures of {write_count(int(members.sum()), f'{kind.value} meter')}")
             kinds[kind.value] = _score_kind(scored, members, events, again, order)
     document: dict[str, Any] = {
         "lake": root.resolve().name,

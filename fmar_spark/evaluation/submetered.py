@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.words import Direction
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.decimals import parse_column
@@ -151,7 +152,7 @@ def _to_minutes(file: str, times: pd.Series) -> Ints:
         raise ConfigError(f"--truth: {times.index[unreadable[0]]}: {times.name} is {found!r}, ISO 8601 such as 2024-03-31T00:30:00Z wanted")
     naive = int(((read.marks & NAIVE) != 0).sum())
     if naive:
-        _log.warning("--truth: %s: %s times in %s name no zone and are taken as UTC", file, naive, times.name)
+        _log.warning("--truth: %s: %s without a zone in %s, taken as UTC", file, write_count(naive, "time"), times.name)
     return read.second // 60
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
+from fmar_spark.domain.figures import write_count
 
 CLASS_WORDS: Final = {asset.value: facts.words for asset, facts in ASSET_FACTS.items()}
 SUBJECT_WORDS: Final = {
@@ -121,7 +122,9 @@ def _tabulate_overview(kind: str, figures: Mapping[str, Any]) -> Iterator[TextTa
         "Answered: of the meters labelled with the asset at some time, or without it, those whose question was answered. "
         "Found: of the answered ones with it; false alarms: of the answered ones without it. In brackets the 95 % interval over meters."
     )
-    yield TextTable("overview", f"{titles[0]}, {figures['meters']:,} {kind} meters", note, _columns(*headings), answers, kind, "overview")
+    yield TextTable(
+        "overview", f"{titles[0]}, {write_count(figures['meters'], f'{kind} meter')}", note, _columns(*headings), answers, kind, "overview"
+    )
     columns = _columns("class", "#size, median error", "#80 % interval holds", "#appeared within 7 days", "#removed", "#half-hours, F1")
     yield TextTable("overview-extent", f"{titles[1]}, {kind} meters", "", columns, extents, kind, "overview")
 
@@ -162,7 +165,9 @@ def _tabulate_detection(kind: str, figures: Mapping[str, Any]) -> TextTable:
         "Yes from a probability of 0.5. Every figure but unanswered is of the answered meters. In brackets the 95 % interval over meters. "
         "Meters whose label is empty are not counted."
     )
-    return TextTable("detection", f"Detection, {figures['meters']:,} {kind} meters", note, _columns(*headings), rows, kind, "score")
+    return TextTable(
+        "detection", f"Detection, {write_count(figures['meters'], f'{kind} meter')}", note, _columns(*headings), rows, kind, "score"
+    )
 
 
 def _tabulate_tiers(kind: str, figures: Mapping[str, Any]) -> TextTable:
@@ -314,5 +319,11 @@ def _tabulate_transfer(kind: str, transfer: Mapping[str, Any], reference: str) -
         f"First {TRANSFER_ROWS} of {len(transfer['features'])} features; all are in evaluation.json."
     )
     return TextTable(
-        "transfer", f"Transfer: simulated against {transfer['meters']} {kind} meters", note, _columns(*headings), rows, kind, "transfer"
+        "transfer",
+        f"Transfer: simulated against {write_count(transfer['meters'], f'{kind} meter')}",
+        note,
+        _columns(*headings),
+        rows,
+        kind,
+        "transfer",
     )

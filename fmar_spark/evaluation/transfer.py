@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
@@ -49,7 +50,9 @@ def summarise_lake(root: Path, scorer: StoredScorer) -> FeatureReference:
     _define_kinds(lake, None)
     features = _read_features(lake, Kind.SIMULATED)
     if len(features) < LEAST_REAL:
-        raise InputError(f"--against: {root}: {len(features)} simulated meters were characterised there, {LEAST_REAL} or more wanted")
+        raise InputError(
+            f"--against: {root}: {write_count(len(features), 'simulated meter')} characterised there, {LEAST_REAL} or more wanted"
+        )
     return summarise_features(features, load_classifier(scorer.stored), f"simulated meters of {root.name}")
 
 

@@ -17,6 +17,7 @@ import pyarrow.parquet as arrow_parquet
 from narwhals.exceptions import DuplicateError
 
 from fmar_spark.contracts.readings import SERIES
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.errors import ConfigError, InputError
@@ -194,7 +195,9 @@ def _read_days(days: Any, given: _Given) -> set[tuple[str, date]]:
     unknown = {name for name, _ in wanted} - set(mpan_of)
     known = {(mpan_of[name], day) for name, day in wanted if name not in unknown}
     if not known:
-        raise InputError(f"days: {len(wanted)} days of {len(unknown)} series found, a day of a series of the readings wanted")
+        raise InputError(
+            f"days: {write_count(len(wanted), 'day')} of {len(unknown)} series found, a day of a series of the readings wanted"
+        )
     if unknown:
         warnings.warn(f"days: {len(unknown)} series are not in the readings, {min(unknown)!r} among them", stacklevel=4)
     first_read: date = pc.min(given.intake.days["utc_date"]).as_py()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE
 from fmar_spark.domain.deliveries import ASSET_RULES
-from fmar_spark.domain.figures import write_number, write_odds
+from fmar_spark.domain.figures import write_count, write_number, write_odds
 from fmar_spark.engine.arrow_columns import Values, build_column, number_keys
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.delivery.checks import EventChecks
@@ -192,7 +192,9 @@ def _describe(rule: str | None, found: AssetVerdicts, at: int, sums: list[NDArra
     if not assessable:
         return ASSET_RULES["no_assessable_event"]
     shares = found.shares
-    numbers = f"{write_number(sums[0][at])} kWh declared and {write_number(sums[1][at])} kWh observed over {assessable} events"
+    numbers = (
+        f"{write_number(sums[0][at])} kWh declared and {write_number(sums[1][at])} kWh observed over {write_count(assessable, 'event')}"
+    )
     excluded = "" if shares.upper[at] >= 1.0 else ": full delivery lies outside"
     delivered = (
         f"; share delivered, precise events weighing most, {shares.share[at]:.2f} "

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmar_spark.domain.deliveries import EVENT_RULES, IMPLAUSIBLE_RULES, RIGHT_ENDED, RIGHT_UNKNOWN
-from fmar_spark.domain.figures import write_number, write_probability
+from fmar_spark.domain.figures import write_count, write_number, write_probability
 from fmar_spark.kernels.delivery.checks import REASONS, UNREAD, VERDICTS
 from fmar_spark.kernels.delivery.dispatches import Dispatches
 from fmar_spark.kernels.delivery.signals import is_above_maximum
@@ -93,7 +93,7 @@ def _describe(rule: str, found: CheckedEvents, at: int, facts: EventFacts) -> st
     checks = found.checks
     declared, observed = _kwh(checks.declared_kwh[at]), _kwh(checks.observed_kwh[at])
     numbers = f"{declared} declared, {observed} observed (80 % interval {_kwh(checks.lower80_kwh[at])} to {_kwh(checks.upper80_kwh[at])})"
-    of_all = f"of {int(facts.half_hours[at])} half-hours"
+    of_all = f"of {write_count(int(facts.half_hours[at]), 'half-hour')}"
     said = {
         "": numbers,
         "shortfall": f"{numbers}: so little has a probability of {write_probability(checks.p_value[at])} for an honest declaration",

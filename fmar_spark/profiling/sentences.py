@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
-from fmar_spark.domain.figures import write_number
+from fmar_spark.domain.figures import write_count, write_number
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.kernels.parameters import group_quantiles
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints
@@ -126,12 +126,12 @@ def _sum_up(events: Events, days_seen: Ints) -> _Routines:
 
 def _describe(asset: AssetClass, routine: _Routine, days_seen: int, *, is_affirmed: bool) -> str:
     if np.isnan(routine.length_slots):
-        return f"no single episode stands out of the load in {days_seen} days"
+        return f"no single episode stands out of the load in {write_count(days_seen, 'day')}"
     facts = ASSET_FACTS[asset]
     start = routine.start_slot
     when = f"in runs of {routine.length_slots * HOURS_PER_SLOT:.1f} h, most often from {_write_clock(start)}"
-    unit = "nights" if facts.is_nightly and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "days"
-    seen = f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {days_seen} {unit}"
+    unit = "night" if facts.is_nightly and not _FIRST_DAY_SLOT <= start < _FIRST_NIGHT_SLOT else "day"
+    seen = f"{routine.peak_kw:.1f} kW {facts.sight}, {when}, on {routine.days} of {write_count(days_seen, unit)}"
     return seen if is_affirmed else f"what looks most like it: {seen}"
 
 

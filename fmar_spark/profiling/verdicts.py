@@ -5,6 +5,7 @@ from typing import Final, NamedTuple, Protocol
 import numpy as np
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.words import PRESENT_FROM, SEASONS, Season, Status, Tier
 from fmar_spark.kernels.examination import SizeEstimate
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS, Sufficiency
@@ -128,8 +129,8 @@ def name_statuses(
         asset, days = ASSET_CLASSES[position], int(sufficiency.days_seen[meter])
         lack = lacks[asset][meter] if asset in lacks else None
         reasons[meter, position] = (
-            f"{lack} in these {days} days" if lack else f"not shown by {days} days read; it takes {ASSET_FACTS[asset].needs}"
+            f"{lack} in these {days} days" if lack else f"not shown by {write_count(days, 'day')} read; it takes {ASSET_FACTS[asset].needs}"
         )
     for meter in np.flatnonzero(sufficiency.verdict != SUFFICIENT):
-        reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {int(sufficiency.days_seen[meter])} days read"
+        reasons[meter] = f"{VERDICTS[sufficiency.verdict[meter]]}: {write_count(int(sufficiency.days_seen[meter]), 'day')} read"
     return list(statuses.ravel()), list(reasons.ravel())

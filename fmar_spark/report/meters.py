@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.words import PRESENT_FROM, Direction, Status, Tier
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import InputError
@@ -249,9 +250,7 @@ def _find_named(lake: LakeRows, named: Sequence[str]) -> list[str]:
     lake.add("named", pa.table({"name": list(named), "place": list(range(len(named)))}))
     found = lake.rows("SELECT m.mpan_id, n.name FROM named n JOIN meters m ON n.name IN (m.mpan_id, m.name) ORDER BY n.place")
     if not found:
-        raise InputError(
-            f"--meters: {named[0]}: neither it nor any other of the {len(named)} named meters was characterised in {lake.root}"
-        )
+        raise InputError(f"--meters: {write_count(len(named), 'meter')} named, {named[0]} first; none was characterised in {lake.root}")
     known = {row["name"] for row in found}
     unknown = [name for name in dict.fromkeys(named) if name not in known]
     if unknown:

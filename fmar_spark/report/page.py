@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from fmar_spark import __version__
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.domain.assets import ASSET_CLASSES
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.words import SEASONS
 from fmar_spark.engine.lake_sql import LakeRows, Row
@@ -66,7 +67,7 @@ def write_report(root: Path, out: Path, order: Order, say: Progress) -> dict[str
     fleet = describe_fleet(lake)
     chosen = choose_meters(lake, order.named, order.evidence_meters)
     listed = _list_with_chosen(lake, chosen, order.listed_meters)
-    say(f"evidence of {len(chosen):,} meters")
+    say(f"evidence of {write_count(len(chosen), 'meter')}")
     evidence, places = _pack_evidence(lake, [row for row in listed if row["mpan_id"] in set(chosen)], order.rules)
     data = {
         "made_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.operations import LANDING_FILES, QUARANTINE, RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.landing import Decoding, Folder, LandingIntake, Pace
 from fmar_spark.engine.marks import Mark, append_marked, is_journalled, read_newest_mark
 from fmar_spark.engine.runs import Run, Written
@@ -83,7 +84,7 @@ def describe_rejected(counts: Mapping[str, int]) -> str:
     """How many messages were rejected, and by which rules."""
     rules = sorted(((count, name.removeprefix("rule_")) for name, count in counts.items() if name.startswith("rule_")), reverse=True)
     named = ", ".join(f"{name} {count}" for count, name in rules)
-    return f"{counts['quarantined']} of {counts['messages_in']} messages rejected: {named}; bronze.quarantine holds them"
+    return f"{counts['quarantined']} of {write_count(counts['messages_in'], 'message')} rejected: {named}; bronze.quarantine holds them"
 
 
 def check_rejected(written: Written, max_rejected_share: float) -> None:

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark import clock
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.runs import Run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
@@ -73,11 +74,13 @@ def name_meters(store: TableStore, meters: Sequence[str]) -> str:
     series_of = {row["mpan_id"]: row["series_id"] for row in series}
     known = store.rows_of(METER_POINTS, "mpan_id", [*meters, *series_of]).select("mpan_id", "boundary_mpan_id").collect()
     if not known:
-        raise InputError(f"--meters: none of the {len(meters)} meters named is in {METER_POINTS.full_name}; ingest or import them first")
+        raise InputError(
+            f"--meters: {write_count(len(meters), 'meter')} named, none in {METER_POINTS.full_name}; ingest or import them first"
+        )
     found = {row["mpan_id"] for row in known}
     unknown = len(set(meters) - found - {series_of.get(mpan_id) for mpan_id in found})
     if unknown:
-        _log.warning("--meters: %s of the %s meters named are not in %s", unknown, len(meters), METER_POINTS.full_name)
+        _log.warning("--meters: %s named, of which %s not in %s", write_count(len(meters), "meter"), unknown, METER_POINTS.full_name)
     quoted = ", ".join(sorted({f"'{row['boundary_mpan_id']}'" for row in known}))
     return f"mpan_id IN ({quoted})"
 

@@ -12,6 +12,7 @@ from fmar_spark import clock
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.domain.consent import METER_ATTRIBUTES
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.bridge import map_whole_keys
 from fmar_spark.engine.runs import Run, Written
 from fmar_spark.engine.step import limit_tables
@@ -57,7 +58,7 @@ def check_request(request: Request) -> Request:
         raise ConfigError(f"--from, --to: {request.from_date} to {request.to_date} found, the first day first wanted")
     days = (request.to_date - request.from_date).days + 1
     if days > MAX_DAYS:
-        raise ConfigError(f"--from, --to: {days} days found, 1 to {MAX_DAYS} wanted")
+        raise ConfigError(f"--from, --to: {write_count(days, 'day')} found, 1 to {MAX_DAYS} wanted")
     return request
 
 
@@ -151,9 +152,9 @@ def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:
     meters = len({row[0] for row in rows})
     where = "silver.series" if name == "series_id" else "silver.meter_points"
     if unknown == meters:
-        raise InputError(f"{path}: none of its {meters} meters is in {where}; ingest or import their readings first")
+        raise InputError(f"{path}: {write_count(meters, 'meter')} named, none in {where}; ingest or import their readings first")
     if unknown:
-        _log.warning("predict_baseline: %s of the %s meters in %s are not in %s", unknown, meters, path, where)
+        _log.warning("predict_baseline: %s names %s, of which %s not in %s", path, write_count(meters, "meter"), unknown, where)
     found = matched.where(F.col("boundary_mpan_id").isNotNull())
     return found.select(F.col("boundary_mpan_id").alias("mpan_id"), "utc_date").distinct()
 

@@ -74,7 +74,7 @@ def list_overrides(overrides: DataFrame, capability: DataFrame, rules: FlagRules
     gap = F.col("declared") - F.col("observed_upper")
     known = measured.where(F.col("observed_upper").isNotNull() & (F.coalesce("events", F.lit(0)) >= rules.least_events))
     shares = F.format_string(
-        "%s %.2f %s declared since %s, %.2f observed and at most %.2f in %d events",
+        "%s %.2f %s declared since %s, %.2f observed and at most %.2f in %d %s",
         "parameter",
         "declared",
         "unit",
@@ -82,6 +82,7 @@ def list_overrides(overrides: DataFrame, capability: DataFrame, rules: FlagRules
         "observed",
         "observed_upper",
         "events",
+        F.when(F.col("events") == 1, "event").otherwise("events"),
     )
     return _grade(known.withColumns({"is_divergent": gap > rules.material_share * F.col("declared"), "evidence": shares}), rules)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmar_spark.domain.figures import write_number, write_odds, write_probability
+from fmar_spark.domain.figures import write_count, write_number, write_odds, write_probability
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,12 @@ def test_fewer_digits_round_the_same_way() -> None:
 def test_overwhelming_evidence_is_a_bound() -> None:
     assert [write_odds(value) for value in (0.2, 12.34, 4321.0, 1.69e35)] == ["0.2 to 1", "12.3 to 1", "4,321 to 1", "over 1,000,000 to 1"]
     assert [write_probability(value) for value in (0.5, 0.0123, 1e-9)] == ["0.5", "0.0123", "less than 1 in 10,000"]
+
+
+def test_one_of_a_noun_is_singular() -> None:
+    assert [write_count(number, "half-hour") for number in (0, 1, 2, 1200)] == [
+        "0 half-hours",
+        "1 half-hour",
+        "2 half-hours",
+        "1,200 half-hours",
+    ]

@@ -135,4 +135,4 @@ def test_times_without_a_zone_are_utc_and_that_is_said(tmp_path: Path, caplog: p
     path.write_text("timestamp_utc,ev_kwh\n2023-01-01T00:00,0\n2023-01-01T01:30+01:00,1\n2023-01-01T01:00Z,0\n")
     (car,) = read_true_runs(f"home={path}", MPAN_OF)
     np.testing.assert_array_equal(car.episodes.start_slot - FIRST, [1])
-    assert "a.csv: 1 times in timestamp_utc name no zone and are taken as UTC" in caplog.text
+    assert "a.csv: 1 time without a zone in timestamp_utc, taken as UTC" in caplog.text

@@ -237,7 +237,7 @@ def test_the_report_says_what_was_understood(tmp_path: Path) -> None:
     assert "2 read = 1 kept + 1 rejected + 0 repeated + 0 without a reading" in text
     assert "energy     0.1 kWh read = 0.1 held + 0.0 rejected + 0.0 repeated" in text
     assert "homes.csv:3: kwh_negative" in text
-    assert "1 times name no zone and are taken as UTC" in text
+    assert "1 time without a zone, taken as UTC" in text
 
 
 def test_text_that_looks_like_a_table_of_another_kind_is_not_guessed_at(tmp_path: Path) -> None:

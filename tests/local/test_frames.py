@@ -153,7 +153,7 @@ def test_days_are_predicted_from_the_days_before_them(readings: pd.DataFrame) ->
         (["2034-01-01"], "day 2034-01-01 requested"),
         (7, "int found, a frame with series_id and date, or a list of dates wanted"),
         (pd.DataFrame({"series_id": ["x"], "day": ["2024-01-01"]}), "column date is missing"),
-        (pd.DataFrame({"series_id": ["x"], "date": ["2024-01-01"]}), "1 days of 1 series found"),
+        (pd.DataFrame({"series_id": ["x"], "date": ["2024-01-01"]}), "1 day of 1 series found"),
     ],
 )
 def test_days_that_cannot_be_used_are_one_line(days: Any, message: str, readings: pd.DataFrame) -> None:

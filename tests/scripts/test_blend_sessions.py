@@ -68,7 +68,7 @@ def test_every_session_is_in_the_readings_and_in_the_truth(blend: Blend, recorde
 
 
 def test_a_site_may_be_left_out(blend: Blend, recorded: Path) -> None:
-    assert blend(recorded, "--series", "a", "--without", "TRO")[1].startswith("1 meters on 1 homes")
+    assert blend(recorded, "--series", "a", "--without", "TRO")[1].startswith("1 meter on 1 home")
     assert list(pd.read_csv(recorded / "out" / "labels.csv")["series_id"]) == ["a__OSL_1"]
 
 

@@ -47,7 +47,7 @@ def test_meters_are_named_by_either_mpan_or_by_series_and_unknown_ones_are_repor
 ) -> None:
     fill(store, METER_POINTS, [meter(IMPORT_MPAN, HOME), meter(EXPORT_MPAN, EXPORT, IMPORT_MPAN)])
     assert name_meters(store, ()) == ""
-    with pytest.raises(InputError, match=r"none of the 2 meters named is in silver.meter_points"):
+    with pytest.raises(InputError, match=r"2 meters named, none in silver.meter_points"):
         name_meters(store, (STRANGER, "no such series"))
     condition = f"mpan_id IN ('{IMPORT_MPAN}')"
     assert name_meters(store, (EXPORT_MPAN,)) == condition
@@ -56,4 +56,4 @@ def test_meters_are_named_by_either_mpan_or_by_series_and_unknown_ones_are_repor
     assert name_meters(store, ("home", IMPORT_MPAN)) == condition
     assert not caplog.messages
     assert name_meters(store, ("home", STRANGER, "it's")) == condition
-    assert caplog.messages == ["--meters: 2 of the 3 meters named are not in silver.meter_points"]
+    assert caplog.messages == ["--meters: 3 meters named, of which 2 not in silver.meter_points"]

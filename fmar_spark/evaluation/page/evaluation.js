@@ -81,13 +81,13 @@ function showWarnings() {
   if (!training.left_out.length) return;
   const names = training.left_out.slice(0, LEFT_OUT_SHOWN).map((one) => one.name).join(", ");
   const more = training.left_out.length > LEFT_OUT_SHOWN ? ", …" : "";
-  place.append(make("p", { class: "privacy", role: "note" }, make("strong", null, `${number(training.left_out.length)} meters are not scored, the classifier has learnt from them: `), make("bdi", null, names + more)));
+  place.append(make("p", { class: "privacy", role: "note" }, make("strong", null, `Not scored, the classifier has learnt from them: ${counted(training.left_out.length, "meter")}: `), make("bdi", null, names + more)));
 }
 
 function startEvaluation() {
   showWarnings();
   const score = document.getElementById("score");
-  score.append(make("p", { class: "lead" }, "Labels: ", make("bdi", null, DATA.evaluation.labels.map((one) => `${one.name} (${number(one.meters)} meters${one.unknown ? `, ${number(one.unknown)} not in the lake` : ""}${one.withheld ? `, ${number(one.withheld)} not scored: they do not pass the consent check` : ""})`).join("; ")),
+  score.append(make("p", { class: "lead" }, "Labels: ", make("bdi", null, DATA.evaluation.labels.map((one) => `${one.name} (${counted(one.meters, "meter")}${one.unknown ? `, ${number(one.unknown)} not in the lake` : ""}${one.withheld ? `, ${number(one.withheld)} not scored: they do not pass the consent check` : ""})`).join("; ")),
     `. No figure is given of fewer than ${DATA.evaluation.rules.least_meters} meters. Real, semi-synthetic and simulated meters are never counted together.`));
   score.append(makeChoices("Readings:", "kind", KINDS.map((kind) => [kind, `${kind} (${number(DATA.evaluation.kinds[kind].meters)})`]), KINDS[0], drawKind));
   for (const id of ["score", "groups", "circumstances", "mistakes"]) document.getElementById(id).append(make("div", { id: `${id}-body` }));

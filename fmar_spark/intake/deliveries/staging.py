@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.deliveries import events, ukpn, volumes
 from fmar_spark.intake.deliveries.p0282 import read_p0282
@@ -133,7 +134,10 @@ def _find_kind(content: bytes) -> int:
 def describe_staged(staged: Staged) -> list[str]:
     """What was understood, line by line."""
     counts = staged.counts
-    lines = [f"read       {counts['files']} files: {counts['events']} events, {counts['volumes']} half-hours of volumes"]
+    lines = [
+        f"read       {write_count(counts['files'], 'file')}: {write_count(counts['events'], 'event')}, "
+        f"{write_count(counts['volumes'], 'half-hour')} of volumes"
+    ]
     lines += [f"rejected   {rows} {name}" for name, rows in sorted(staged.broken.items())]
     return lines + [f"noticed    {rows} {name}" for name, rows in sorted(staged.noticed.items())]
 

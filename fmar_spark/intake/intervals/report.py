@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.intake.intervals.anomalies import ANOMALIES
 from fmar_spark.intake.intervals.companions import SiteRow, find_misplaced
 from fmar_spark.intake.intervals.tables import Intake, SeriesFacts
@@ -34,7 +35,9 @@ def describe_intake(
     for rule, count in sorted(intake.faults_by_rule.items()):
         lines.append(f"warning    {count} rejected by {rule}: once imported, bronze.quarantine names each by file and line")
     if intake.counts.get("rows_naive"):
-        lines.append(f"warning    {intake.counts['rows_naive']:,} times name no zone and are taken as UTC: --time-zone says which it is")
+        lines.append(
+            f"warning    {write_count(intake.counts['rows_naive'], 'time')} without a zone, taken as UTC: --time-zone says which it is"
+        )
     lines += _describe_anomalies(intake, sites, defaults.time_zone)
     lines += [f"warning    site of {name}: {found}" for name, found in find_misplaced(sites, defaults.time_zone).items()]
     for what, names in (("site", set(sites) - own), ("label", set(labels) - own)):
@@ -64,7 +67,7 @@ def describe_energy(series: Iterable[SeriesFacts], min_days: int) -> list[str]:
         given = f", {fact.kwh_export:,.0f} kWh exported" if fact.has_export else ""
         enough = "enough for an answer" if fact.days >= min_days else f"{min_days} wanted for an answer"
         energies = f"{fact.kwh_import:,.0f} kWh imported, {describe_annual_energy(fact.annual)}{given}"
-        lines.append(f"series     {fact.series_id}: {fact.days} days ({enough}); {energies}")
+        lines.append(f"series     {fact.series_id}: {write_count(fact.days, 'day')} ({enough}); {energies}")
     if len(facts) > SERIES_SHOWN:
         answered = sum(fact.days >= min_days for fact in facts)
         lines.append(f"series     {len(facts) - SERIES_SHOWN} more; of all, {answered} have the {min_days} days that an answer needs")
@@ -101,9 +104,9 @@ def _describe_weather(weather: WeatherFile | None, own: set[str]) -> str:
         return "none: answers rest on the readings alone"
     covered = sum(weather.area_of(name) is not None for name in own)
     shares = f"temperature known {known_share(weather.days, 'temp_c'):.0%}, irradiance {known_share(weather.days, 'ghi_w_m2'):.0%}"
-    ignored = f"; {weather.ignored} rows ignored" if weather.ignored else ""
-    ignored += f"; {weather.naive:,} times name no zone and are taken as UTC" if weather.naive else ""
-    return f"{weather.days.num_rows} days, {shares}; for {covered} of {len(own)} series{ignored}"
+    ignored = f"; {write_count(weather.ignored, 'row')} ignored" if weather.ignored else ""
+    ignored += f"; {write_count(weather.naive, 'time')} without a zone, taken as UTC" if weather.naive else ""
+    return f"{write_count(weather.days.num_rows, 'day')}, {shares}; for {covered} of {len(own)} series{ignored}"
 
 
 def _describe_anomalies(intake: Intake, sites: Mapping[str, SiteRow], default_zone: str) -> list[str]:

@@ -213,7 +213,7 @@ function makeHeating(evidence) {
   const load = evidence.is_load_scaled ? wholeDays(evidence) : evidence.import_kwh;
   const bins = binMedians(evidence.weather.temp_c, load, 2);
   const fit = evidence.heating;
-  const sentence = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${number(fit.days)} days).` : "Too few cold days with readings for a slope.";
+  const sentence = fit ? `Below ${number(fit.below_c, 1)} °C each degree colder adds ${number(fit.kwh_per_degree, 2)} kWh a day (R² ${number(fit.r_squared, 2)}, ${counted(fit.days, "day")}).` : "Too few cold days with readings for a slope.";
   return makeFigure({
     name: "heating", title: "Heat pump: daily load against temperature", height: 320, note: known.length ? `${sentence} ${evidence.is_load_scaled ? "Missing half-hours count as the mean of the others of the day." : "The same times of day are missing on most days, so only the others are counted."}` : null,
     missing: "No temperature is known for this meter, so no heating slope can be shown.",

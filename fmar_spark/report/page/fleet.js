@@ -37,8 +37,8 @@ function startFleet() {
   quality.append(make("p", { class: "lead" },
     `${number(DATA.meters_examined)} of ${number(known.known)} known connections were examined. `
     + (known.rejected.length ? `Of the others: ${known.rejected.map(([reason, meters]) => `${number(meters)} (${reason})`).join(", ")}. ` : "")
-    + (known.withheld ? `${number(known.withheld)} meters were examined before and are not shown: consent or legal basis has ended since. ` : "")
-    + `${number(DATA.intake.readings.meter_days)} meter-days of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"), "."),
+    + (known.withheld ? `${counted(known.withheld, "meter")} examined before ${known.withheld === 1 ? "is" : "are"} not shown: consent or legal basis has ended since. ` : "")
+    + `${counted(DATA.intake.readings.meter_days, "meter-day")} of readings, `, make("span", { class: "whole" }, DATA.intake.readings.first_day || "–"), " to ", make("span", { class: "whole" }, DATA.intake.readings.last_day || "–"), "."),
   make("div", { id: "quality-body" }));
   if (opened) drawFleet(opened);
   startRejected();
@@ -170,13 +170,13 @@ function makeMissing(kind) {
 }
 
 function makeDays(kind) {
-  return makeBins("days", "Days with readings", `Local days of the window that was examined. Median ${number(kind.median_days)} days.`, kind.days, (edge) => number(edge), kind);
+  return makeBins("days", "Days with readings", `Local days of the window that was examined. Median ${counted(kind.median_days, "day")}.`, kind.days, (edge) => number(edge), kind);
 }
 
 function makeUnanswered(kind) {
   const asked = kind.meters * WORDS.classes.length;
   const open = kind.unanswered.reduce((sum, row) => sum + row[3], 0);
-  const lead = `${number(open)} of ${number(asked)} questions (one a meter and class) have no answer yet, or cannot have one.`;
+  const lead = `Questions (one a meter and class) without an answer yet, or that cannot have one: ${number(open)} of ${number(asked)}.`;
   return make("div", { class: "card" }, make("h4", null, "In progress or not observable, and why"), make("p", { class: "soft" }, lead),
     kind.unanswered.length
       ? makeTable("unanswered", `Unanswered questions, ${kind.kind} meters`, [["status", false], ["reason", false], ["class", false], ["meters", true]],
@@ -189,7 +189,7 @@ function startRejected() {
   const rules = DATA.intake.rejected;
   const total = rules.reduce((sum, rule) => sum + rule.rows_rejected, 0);
   section.append(make("p", { class: "lead" }, rules.length
-    ? `${number(total)} messages or rows stand in bronze.quarantine, each with the rule that it broke. Their content stays in the lake and is not quoted here.`
+    ? `Messages or rows in bronze.quarantine: ${number(total)}, each with the rule that it broke. Their content stays in the lake and is not quoted here.`
     : "None: every message and row passed the rules."));
   if (!rules.length) return;
   section.append(make("div", { class: "grid" }, makeFigure({

@@ -104,13 +104,13 @@ function startMeters() {
     const wanted = { text: search.value, asset: asset.value, answer: answer.value, kind: kind.value };
     state.shown = all.filter((option) => isWanted(option.meter, wanted));
     list.replaceChildren(...state.shown);
-    count.textContent = `${number(state.shown.length)} of ${number(METERS.length)} meters${DATA.meters_examined > METERS.length ? ` listed, ${number(DATA.meters_examined)} examined` : ""}`;
+    count.textContent = `${number(state.shown.length)} of ${counted(METERS.length, "meter")}${DATA.meters_examined > METERS.length ? ` listed, ${number(DATA.meters_examined)} examined` : ""}`;
   };
   [search, asset, answer, kind].forEach((control) => control.addEventListener("input", filter));
   save.addEventListener("click", () => saveCsv(state.shown.map((option) => option.meter)));
   list.addEventListener("click", (event) => choose(state, event.target.closest("li")));
   list.addEventListener("keydown", (event) => moveInList(state, event));
-  section.append(make("p", { class: "lead" }, `The evidence of ${number(DATA.evidence.length)} meters is in this file${DATA.evidence.length < METERS.length ? "; of the others the answers. scripts/report --meters FILE adds those that it names" : ""}.`),
+  section.append(make("p", { class: "lead" }, `The evidence of ${counted(DATA.evidence.length, "meter")} is in this file${DATA.evidence.length < METERS.length ? "; of the others the answers. scripts/report --meters FILE adds those that it names" : ""}.`),
     make("div", { class: "workbench" }, make("div", { class: "chooser" }, makeField("Find", search), makeField("Asset", asset), makeField("Answer", answer), DATA.fleet.length > 1 ? makeField("Readings", kind) : null, count, list, save), detail));
   filter();
   const findLinked = () => all.find((option) => location.hash === `#meter=${encodeURIComponent(option.meter.mpan)}`);
@@ -168,7 +168,7 @@ function writeImplausible(found) {
 function makeFacts(meter, evidence) {
   const facts = [
     ["MPAN", make("bdi", null, meter.mpan)], ["GSP group", make("bdi", null, nameGroup(meter.group) || "not stated")], ["Premises", meter.isDomestic === null ? "not stated" : meter.isDomestic ? "household" : "business"],
-    ["Readings", [`${number(meter.days)} days up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Missing", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
+    ["Readings", [`${counted(meter.days, "day")} up to `, make("span", { class: "whole" }, meter.lastDay)]], ["Missing", percent(meter.missing, 2)], ["Step of the source", `${number(meter.interval)} minutes`],
     ["Export register", meter.hasExport ? "yes" : "none"], ["Origin", make("bdi", null, meter.provenance || "no label")],
     ...(meter.implausible ? [["Left out as implausible", writeImplausible(meter.implausible)]] : []),
     ...(evidence ? [["Import", writeAnnual(evidence.annual)]] : []),

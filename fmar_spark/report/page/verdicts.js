@@ -72,7 +72,7 @@ function verdictSentences(found) {
     const range = (name) => size[`${name}_lower`] === null ? "" : ` (80 % ${number(size[`${name}_lower`], 1)} to ${number(size[`${name}_upper`], 1)})`;
     const storage = size.storage_kwh === null ? "" : `, ${number(size.storage_kwh, 1)} kWh of storage${range("storage_kwh")}`;
     const peak = size.peak_kwp === null ? "" : `, ${number(size.peak_kwp, 1)} kWp${range("peak_kwp")}`;
-    sentences.push(`Size ${number(size.rated_kw, 1)} kW ${size.direction}${range("rated_kw")}${storage}${peak}; ${number(size.events)} episodes.`);
+    sentences.push(`Size ${number(size.rated_kw, 1)} kW ${size.direction}${range("rated_kw")}${storage}${peak}; ${counted(size.events, "episode")}.`);
   }
   if (found.appeared) sentences.push(`Appeared on ${found.appeared}${between(found.appearedEarly, found.appearedLate)}.`);
   else if (found.isPresent) sentences.push("Present from the first day.");

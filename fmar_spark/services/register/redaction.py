@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import InputError
 from fmar_spark.services.register.access import EVERYTHING
 from fmar_spark.services.register.database import RegisterDatabase
@@ -57,7 +58,7 @@ def describe_kept(kept: Kept, settings: RegisterSettings) -> str:
     if not kept.versions:
         return "nothing is kept"
     if kept.until_date is None:
-        until = f"while an agreement is in force or a dispute is open, and {settings.retention_days} days beyond"
+        until = f"while an agreement is in force or a dispute is open, and {write_count(settings.retention_days, 'day')} beyond"
     else:
         until = f"until {kept.until_date}"
     return f"kept {until} for {settings.retention_basis}"

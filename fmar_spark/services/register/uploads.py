@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from sqlalchemy import Connection, and_, case, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.services.register.access import reach_of
 from fmar_spark.services.register.agreements import actor_of
 from fmar_spark.services.register.csv_rows import UploadRow
@@ -281,7 +282,7 @@ def _explain(order: Order, tally: _Tally) -> str | None:
     if not _is_rejected(order, tally):
         return None
     outcome = "would be stored" if order.is_dry_run else "was stored"
-    return f"{rejected} of {tally.counts['read']} rows rejected, so nothing {outcome}"
+    return f"{rejected} of {write_count(tally.counts['read'], 'row')} rejected, so nothing {outcome}"
 
 
 def _store_in_chunks(task: Task, rows: Iterable[UploadRow]) -> Row:

@@ -35,7 +35,7 @@ def test_an_fsp_sees_what_the_meters_say_of_its_own_assets(reads: ServedReads) -
     assert all(meter.mpan_id in page for meter in own)
     assert UNPROVEN.mpan_id not in page
     assert "AMS-OF-OTHERS" not in page
-    assert re.search(r"0 of 1 notices.*given up.*status 503", page, re.DOTALL)
+    assert re.search(r"disputes: 0 of 1 delivered.*given up.*status 503", page, re.DOTALL)
     assert f'href="/disputes?record_kind=delivery_check&amp;record_id=E-{CHECKED.place}&amp;mpan_id={CHECKED.mpan_id}' in page
     assert visit(reads, "ALPHA", "/deliveries?verdict=consistent").text.count("No event fits.") == 1
     assert "is no proof of delivery" in visit(reads, "ALPHA", "/deliveries").text

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
-from fmar_spark.domain.figures import write_number
+from fmar_spark.domain.figures import write_count, write_number
 from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.markets import Role
 from fmar_spark.domain.network import AreaLevel
@@ -259,6 +259,7 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "number": write_number,
+        "counted": write_count,
         "kw": format_kw,
         "range": format_range,
         "share": format_share,
