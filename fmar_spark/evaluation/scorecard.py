@@ -70,10 +70,10 @@ def evaluate_lake(root: Path, order: Order, settings: Settings, say: Progress) -
         InputError: no labels, none of a meter of the lake, or of training meters only.
         ModelError: the classifier that scored is not at hand for other circumstances.
     """
-    say("labels")
     lake = LakeRows(root)
     version = find_version(lake)
     known = gather_labels(lake, order.labels)
+    say("labels")
     define_labelled(lake, known.labels)
     training, is_kept = _leave_out_training(lake, known, version, settings)
     say(f"answers about {write_count(int(is_kept.sum()), 'labelled meter')}")
