@@ -164,9 +164,9 @@ def divert_sun(rng: np.random.Generator, home: Home) -> Outcome:
     """An array whose surplus heats water, 3 to 8 kWh a day, before it is exported."""
     generated, size_kwp = draw_array(rng, home)
     surplus = np.maximum(generated - np.nan_to_num(home.kwh), 0.0)
-    taken, room = np.zeros(surplus.size), 0.0
+    taken, room, hours = np.zeros(surplus.size), 0.0, home.hour
     for slot in range(surplus.size):
-        room = rng.uniform(3.0, 8.0) if home.hour[slot] == 0 else room
+        room = rng.uniform(3.0, 8.0) if hours[slot] == 0 else room
         taken[slot] = min(surplus[slot], room, DIVERTER_KW * HOURS_PER_SLOT)
         room -= taken[slot]
     return net(home.kwh - generated + taken, has_export=True)._replace(sizes={"pv_kwp": size_kwp})

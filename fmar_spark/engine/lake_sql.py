@@ -70,8 +70,9 @@ class LakeRows:
         self._address = address.rstrip("/") or str(root)
         if not address and not root.is_dir():
             raise ConfigError(f"{root}: no lake there; run scripts/demo or a job of jobs/ first")
+        for layer in sorted({contract.layer for contract in ALL_TABLES}):
+            self._connection.execute(f"CREATE SCHEMA {layer}")
         for contract in ALL_TABLES:
-            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {contract.layer}")
             self._declare(contract)
         if not self.versions:
             raise ConfigError(f"{root}: no table of a lake in that folder; run scripts/demo or a job of jobs/ first")
@@ -138,9 +139,10 @@ class LakeRows:
             known = [column.name for column in plain]
             declared = ", ".join(f"{column.name} {_name_type(column.type)}" for column in plain)
             self._connection.execute(f"CREATE TABLE {stored} ({declared})")
+        withheld = _WITHHELD.get(contract.full_name)
+        shown = f"* EXCLUDE ({withheld})" if withheld in known else "*"
         unknown = "".join(f", CAST(NULL AS {_name_type(column.type)}) AS {column.name}" for column in plain if column.name not in known)
-        withheld = _WITHHELD.get(contract.full_name, "")
-        self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT COLUMNS(c -> c <> '{withheld}'){unknown} FROM {stored}")
+        self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT {shown}{unknown} FROM {stored}")
 
     def _find_day(self) -> date:
         newest = self.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]

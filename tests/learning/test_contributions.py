@@ -6,16 +6,20 @@ import pytest
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.bundled_classifier import load_bundled
-from fmar_spark.learning.classifier import average_members, columns_of, load_classifier, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, load_classifier, to_logit
 from fmar_spark.learning.contributions import build_forest, explain_answers
 
 
+@pytest.fixture(scope="module")
+def bundled() -> AssetClassifier:
+    """The classifier that is part of the package."""
+    return load_classifier(load_bundled().stored)
+
+
 @pytest.mark.parametrize("asset", [AssetClass.EV, AssetClass.SOLAR_PV])
-def test_parts_and_the_trees_mean_add_up_to_the_log_odds(asset: AssetClass) -> None:
-    stored = load_bundled()
-    classifier = load_classifier(stored.stored)
-    members = (classifier.models or {})[asset.value]
-    columns = columns_of(asset, classifier.feature_names or FEATURES)
+def test_parts_and_the_trees_mean_add_up_to_the_log_odds(bundled: AssetClassifier, asset: AssetClass) -> None:
+    members = (bundled.models or {})[asset.value]
+    columns = columns_of(asset, bundled.feature_names or FEATURES)
     evidence = np.random.default_rng(1).gamma(1.0, 1.0, (40, len(columns))).astype(np.float32)
     evidence[::3, ::2] = np.nan
     parts = explain_answers(build_forest(members), evidence)
