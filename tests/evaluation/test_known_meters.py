@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deltalake import DeltaTable
-from evaluation_world import HOMES, PLAN, write_truth
+from evaluation_world import HOMES, PLAN, simulate, write_truth
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.evaluation.known_meters import gather_labels, read_plan
-from fmar_spark.simulate.fleet import prepare_setting, simulate_block
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def test_without_a_file_the_lakes_own_labels_and_the_truth_beside_it_count(lake:
 
 def test_a_fleet_says_when_its_assets_came_and_what_looks_like_them(lake: LakeRows, world: Path) -> None:
     labels = gather_labels(lake, (world.parent / "landing",)).labels
-    fleet = simulate_block(prepare_setting(PLAN), 0)
+    fleet = simulate(PLAN)
     row_of = {mpan: row for row, mpan in enumerate(labels.mpan_id)}
     first = np.datetime64(PLAN.first_date).astype(int)
     for number, (meter, asset) in enumerate(zip(fleet.assets.meter, fleet.assets.asset_class, strict=True)):
@@ -68,7 +67,7 @@ def test_a_later_source_counts_for_the_meters_that_it_names(lake: LakeRows, worl
 
 def test_the_truth_of_another_fleet_is_rejected_though_its_meters_are_numbered_alike(lake: LakeRows, tmp_path: Path) -> None:
     other = PLAN._replace(seed=PLAN.seed + 1)
-    fleet = simulate_block(prepare_setting(other), 0)
+    fleet = simulate(other)
     mine = LakeRows(lake.root).rows("SELECT DISTINCT mpan_id FROM silver.labels")
     renamed = fleet._replace(mpan_id=[*(row["mpan_id"] for row in mine), *fleet.mpan_id[len(mine) :]])
     write_truth(tmp_path / "_truth", renamed, other)
@@ -79,7 +78,7 @@ def test_the_truth_of_another_fleet_is_rejected_though_its_meters_are_numbered_a
 def test_another_fleets_truth_beside_the_lake_is_not_taken_for_its_own(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world, tmp_path / "lake")
     other = PLAN._replace(seed=PLAN.seed + 1)
-    write_truth(tmp_path / "landing" / "_truth", simulate_block(prepare_setting(other), 0), other)
+    write_truth(tmp_path / "landing" / "_truth", simulate(other), other)
     assert [source.name for source in gather_labels(LakeRows(tmp_path / "lake"), ()).sources] == ["silver.labels"]
 
 

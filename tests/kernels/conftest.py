@@ -61,7 +61,7 @@ def lay_window() -> Callable[..., MeterWindow]:
 def see_fleet() -> Callable[..., SeenFleet]:
     """A function from shares of assets to a year of forty homes with those and nothing else, every half-hour of them read."""
 
-    @lru_cache(maxsize=4)
+    @lru_cache(maxsize=8)
     def see(seed: int = 2, **shares: float) -> SeenFleet:
         plan = FleetPlan(40, date(2022, 7, 1), date(2023, 6, 30), seed, mix_from(BARE | shares))
         fleet = simulate_fleet(plan)

@@ -9,15 +9,21 @@ from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.examples import Examples, join_examples, take_examples
 from fmar_spark.learning.simulated_examples import VIEWS, describe_view, simulate_examples
-from fmar_spark.simulate.fleet import FleetPlan, simulate_fleet
+from fmar_spark.simulate.fleet import Fleet, FleetPlan, simulate_fleet
 from fmar_spark.simulate.plan import mix_from
 
-PLAN = FleetPlan(24, date(2023, 1, 1), date(2023, 12, 31), 8, mix_from({"unread": 0.0, "hourly": 0.0, "removed": 0.3, "appears": 0.3}))
+PLAN = FleetPlan(16, date(2023, 1, 1), date(2023, 12, 31), 8, mix_from({"unread": 0.0, "hourly": 0.0, "removed": 0.3, "appears": 0.3}))
 
 
 @pytest.fixture(scope="module")
 def examples() -> Examples:
     return simulate_examples(PLAN, 3, lambda done: None)
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    """The plan's meters."""
+    return simulate_fleet(PLAN)
 
 
 def view_named(name: str) -> int:
@@ -45,8 +51,7 @@ def test_the_same_plan_gives_the_same_evidence(examples: Examples) -> None:
     np.testing.assert_array_equal(again.labels, examples.labels)
 
 
-def test_a_view_hides_what_it_says_and_nothing_else() -> None:
-    fleet = simulate_fleet(PLAN)
+def test_a_view_hides_what_it_says_and_nothing_else(fleet: Fleet) -> None:
     rows = np.arange(PLAN.meters)
     whole, blind = (describe_view(fleet, rows, VIEWS[view_named(name)], PLAN) for name in ("whole", "import_only_no_weather"))
     has_export, weather_share = FEATURES.index("has_export"), FEATURES.index("weather_share")
@@ -57,8 +62,7 @@ def test_a_view_hides_what_it_says_and_nothing_else() -> None:
     np.testing.assert_array_equal(whole.labels, blind.labels)
 
 
-def test_an_asset_that_left_before_a_short_view_is_no_part_of_it() -> None:
-    fleet = simulate_fleet(PLAN)
+def test_an_asset_that_left_before_a_short_view_is_no_part_of_it(fleet: Fleet) -> None:
     rows = np.arange(PLAN.meters)
     view = VIEWS[view_named("last_60_days")]
     part = describe_view(fleet, rows, view, PLAN)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +34,12 @@ HOMES: Final = 5
 """The last meters of the fleet stand in the lake as a user's own series ``home0`` .. ."""
 
 
+@cache
+def simulate(plan: FleetPlan) -> Fleet:
+    """The fleet of a plan of one block, once in a test run."""
+    return simulate_block(prepare_setting(plan), 0)
+
+
 def write_table(root: Path, contract: TableContract, columns: Mapping[str, Any]) -> None:
     """The columns as the table; what they leave out is null."""
     rows = len(next(iter(columns.values())))
@@ -52,7 +59,7 @@ def write_world(folder: Path) -> Path:
 
 def write_readings(folder: Path) -> tuple[Path, pa.Table, dict[str, Any], WeatherBook]:
     """The same lake before anything is found in it; its readings, the columns of its meters and its weather."""
-    fleet = simulate_block(prepare_setting(PLAN), 0)
+    fleet = simulate(PLAN)
     lake = folder / "lake"
     write_truth(folder / "landing" / "_truth", fleet, PLAN)
     meters = tabulate_meters(PLAN, fleet, draw_permissions(PLAN, 0, fleet)).to_pydict()

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling
 
-SHARING_FOLDERS = {"capability", "evaluation", "learning", "notebooks", "report", "simulate"}
+SHARING_FOLDERS = {"capability", "evaluation", "kernels", "learning", "notebooks", "report", "simulate"}
 SHARING_FILES = "test_layout"
 """Files that begin so share the syntax trees of the sources."""
 BROWSERS = "_browser"
@@ -17,6 +17,7 @@ BROWSERS = "_browser"
 LONGEST = (
     "learning",
     "capability",
+    "kernels",
     "evaluation",
     "tests/services/test_uploads.py",
     "report",
