@@ -237,7 +237,7 @@ def test_a_file_of_days_that_cannot_be_used_is_reported_in_one_line(
     [
         (Request(None, date(2025, 6, 1), None), "--from and --to"),
         (Request(date(2025, 6, 2), date(2025, 6, 1), None), "2025-06-02 to 2025-06-01 found, the first day first"),
-        (Request(date(2020, 1, 1), date(2025, 6, 1), None), "1979 days"),
+        (Request(date(2020, 1, 1), date(2025, 6, 1), None), "1,979 days"),
         (Request(date(2055, 6, 1), date(2055, 6, 2), None), "day 2055-06-01 requested"),
     ],
 )
