@@ -40,12 +40,13 @@ READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES, DIP_MESSAG
 WRITES: Final = (METER_PROFILES, ASSET_EVENTS, ASSET_DETECTIONS, ASSET_CHANGES, CAPABILITY, AVAILABILITY, BASELINES)
 PROJECTIONS: Final[tuple[tuple[TableContract, Callable[[DataFrame], DataFrame]], ...]] = (
     (ASSET_EVENTS, list_events),
-    (ASSET_DETECTIONS, list_detections),
     (ASSET_CHANGES, list_changes),
     (CAPABILITY, list_capabilities),
     (AVAILABILITY, list_availabilities),
     (BASELINES, list_baselines),
+    (ASSET_DETECTIONS, list_detections),
 )
+"""Detections stand last: gold of a run that was cut off anywhere before is known by them."""
 MOST_MEMBERS: Final = 500
 """Meters of each group from which its share and depth of response are learnt. Source: the share is then known to 2 %."""
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def run(
     Raises:
         ReplacementError: a run over all meters lost too many answers, or follows too many rejected messages; all tables stand.
     """
-    restore_unfinished(store)
+    is_cut_off = restore_unfinished(store)
     days = choose_days(store, run)
     where = name_meters(store, meters)
     meter_days = read_eligible_days(store, days, where)
@@ -112,9 +113,11 @@ def run(
     if is_compared:
         require_likeness(store, days, settings.monitoring, standing)
     stored = store.read(METER_PROFILES)
+    # After a run that was cut off other meters may be of that run in one table and not in another: all are written again.
+    named = "" if is_cut_off else where
     for contract, project in PROJECTIONS:
         _log.info("characterise: %s", contract.full_name)
-        store.overwrite(project(stored.where(where) if where else stored), contract, where)
+        store.overwrite(project(stored.where(named) if named else stored), contract, named)
     return Written({"meters": written, OF_ALL_METERS: int(not where)}, rows_kept=written)
 
 

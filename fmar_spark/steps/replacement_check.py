@@ -48,26 +48,27 @@ class Messages(NamedTuple):
         return self.rejected / max(self.accepted + self.rejected, 1)
 
 
-def restore_unfinished(store: TableStore) -> None:
-    """The profiles are those on which gold rests, where a run was killed between the two.
+def restore_unfinished(store: TableStore) -> bool:
+    """The profiles are those on which gold rests, where a run was killed between the two; whether one was.
 
     Else what nobody compared would count as what was known before. Where the older files are gone the profiles stay.
     """
     if not (store.has(METER_PROFILES) and store.has(ASSET_DETECTIONS)):
-        return
+        return store.has(METER_PROFILES)
     finished = _list_runs(store.read(ASSET_DETECTIONS))
     newest = store.version(METER_PROFILES)
     if _list_runs(store.read(METER_PROFILES)) <= finished:
-        return
+        return False
     for version in range(newest - 1, -1, -1):
         try:
             if _list_runs(store.read_version(METER_PROFILES, version)) <= finished:
                 store.restore(METER_PROFILES, version)
                 _log.warning("characterise: a run before was cut off; %s is again that on which gold rests", METER_PROFILES.full_name)
-                return
+                return True
         except SPARK_ERRORS:
             break
     _log.warning("characterise: a run before was cut off, and the older %s are gone", METER_PROFILES.full_name)
+    return True
 
 
 def _list_runs(rows: DataFrame) -> set[str]:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from readings_world import CAR, LAST_DAY, PLAIN, ROOF, build_readings
 
-from fmar_spark.contracts.capability import ASSET_DETECTIONS
+from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINTS, READINGS, SERIES
@@ -131,6 +131,15 @@ def test_profiles_of_a_run_that_was_cut_off_are_not_what_the_next_is_compared_wi
     own_lake.overwrite(own_lake.spark.createDataFrame(bases, own_lake.read(LEGAL_BASES).schema), LEGAL_BASES)
     with pytest.raises(ReplacementError, match="answered meters: 1, 3 before"):
         run_step(own_lake, ())
+    assert read_tables(own_lake) == before
+
+
+def test_after_a_run_that_was_cut_off_gold_is_of_one_run_whichever_meters_are_named(own_lake: TableStore) -> None:
+    before = read_tables(own_lake)
+    of_car = f"mpan_id = '{MPANS[CAR]}'"
+    own_lake.overwrite(own_lake.read(METER_PROFILES).where(of_car).withColumn("run_id", F.lit("cut off")), METER_PROFILES, of_car)
+    own_lake.overwrite(own_lake.read(CAPABILITY).limit(0), CAPABILITY, of_car)
+    run_step(own_lake, (PLAIN,))
     assert read_tables(own_lake) == before
 
 
