@@ -18,6 +18,7 @@ from blend_sessions import HOME_COLUMNS, read_columns, take_home
 from deltalake import DeltaTable
 from home_scenarios import FIRST_SCENARIOS, Home, Outcome
 from later_scenarios import LATER_SCENARIOS
+from newest_scenarios import NEWEST_SCENARIOS
 from numpy.typing import NDArray
 
 from fmar_spark.clock import LONDON
@@ -31,7 +32,7 @@ WHOLE_DAY_HOURS: Final = 24.0
 
 
 DATED_WITHIN_DAYS: Final = 7
-SCENARIOS: Final = (*FIRST_SCENARIOS, *LATER_SCENARIOS)
+SCENARIOS: Final = (*FIRST_SCENARIOS, *LATER_SCENARIOS, *NEWEST_SCENARIOS)
 
 
 class Behaviour(NamedTuple):

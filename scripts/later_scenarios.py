@@ -122,7 +122,7 @@ def store_cheaply(rng: np.random.Generator, home: Home) -> Outcome:
     """A battery that fills in the five cheapest half-hours of a half-hourly tariff."""
     size = (BATTERY_KW, rng.uniform(5.0, 13.0))
     flow = run_store(home.kwh, find_cheap(rng, home, 5), np.zeros(len(home.kwh), dtype=np.bool_), size)
-    return net(home.kwh + flow, has_export=False)._replace(sizes=_store_sizes(size))
+    return net(home.kwh + flow, has_export=False)._replace(sizes=store_sizes(size))
 
 
 def store_three_times(rng: np.random.Generator, home: Home) -> Outcome:
@@ -130,7 +130,7 @@ def store_three_times(rng: np.random.Generator, home: Home) -> Outcome:
     fills = ((home.hour >= 4) & (home.hour < 7)) | ((home.hour >= 13) & (home.hour < 16)) | (home.hour >= 22)
     size = (BATTERY_KW, rng.uniform(5.0, 13.0))
     flow = run_store(home.kwh, fills, np.zeros_like(fills), size)
-    return net(home.kwh + flow, has_export=False)._replace(sizes=_store_sizes(size))
+    return net(home.kwh + flow, has_export=False)._replace(sizes=store_sizes(size))
 
 
 def sell_in_the_evening(rng: np.random.Generator, home: Home) -> Outcome:
@@ -139,7 +139,7 @@ def sell_in_the_evening(rng: np.random.Generator, home: Home) -> Outcome:
     size = (5.0, rng.uniform(9.0, 13.0))
     surplus = home.kwh - generated
     flow = run_store(surplus, (home.hour >= 2) & (home.hour < 5), (home.hour >= 16) & (home.hour < 19), size)
-    return net(surplus + flow, has_export=True)._replace(sizes={"pv_kwp": size_kwp, **_store_sizes(size)})
+    return net(surplus + flow, has_export=True)._replace(sizes={"pv_kwp": size_kwp, **store_sizes(size)})
 
 
 def store_sun_import_only(rng: np.random.Generator, home: Home) -> Outcome:
@@ -147,10 +147,11 @@ def store_sun_import_only(rng: np.random.Generator, home: Home) -> Outcome:
     generated, size_kwp = draw_array(rng, home)
     surplus, never, size = home.kwh - generated, np.zeros(len(home.kwh), dtype=np.bool_), (BATTERY_KW, 5.0)
     outcome = net(surplus + run_store(surplus, never, never, size), has_export=False)
-    return outcome._replace(sizes={"pv_kwp": size_kwp, **_store_sizes(size)})
+    return outcome._replace(sizes={"pv_kwp": size_kwp, **store_sizes(size)})
 
 
-def _store_sizes(size: tuple[float, float]) -> dict[str, float]:
+def store_sizes(size: tuple[float, float]) -> dict[str, float]:
+    """Sizes of a battery as labels name them."""
     return {"battery_kw": size[0], "battery_kwh": size[1]}
 
 

@@ -38,12 +38,20 @@ EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
         "ev_plug_in_hybrid": 2,
         "ev_by_day": 2,
         "ev_smart_pieces": 8,
+        "ev_same_each_night": 6,
+        "ev_after_work": 4,
+        "ev_solar_only": 3,
+        "battery_dynamic": 3,
         **dict.fromkeys((*name_behaviours("immersion"), "storage_heating", "hot_tub", "cooling_by_thermostat"), 2),
         "cooling_in_the_evening": 8,
         "cooling_at_night": 4,
     },
     AssetClass.HEAT_PUMP: {"immersion_twice_daily": 3, "immersion_off_peak": 2},
-    AssetClass.BATTERY: {"immersion_solar_divert": 3, **dict.fromkeys((*name_behaviours("hours_away"), "low_standing_load"), 2)},
+    AssetClass.BATTERY: {
+        "immersion_solar_divert": 3,
+        **dict.fromkeys((*name_behaviours("hours_away"), "low_standing_load"), 2),
+        "grow_lights": 6,
+    },
     AssetClass.SOLAR_PV: {"battery_arbitrage": 4},
 }
 """How often examples of a behaviour count while the trees of a class are fitted: ways of charging that look like a heater's, and

@@ -215,10 +215,12 @@ def _grow_lights(rng: np.random.Generator, around: Surroundings) -> Floats:
     start = rng.integers(0, days, (meters, 1))
     weeks = rng.integers(30, 366, (meters, 1))
     day = np.arange(days)[None]
-    on = (day >= start) & (day < start + weeks)
+    on = (rng.random((meters, 1)) < 0.4) | ((day >= start) & (day < start + weeks))
     hours = np.repeat(rng.choice([24.0, 36.0, 20.0], (meters, 1)), days, axis=1)
     always_home = around._replace(is_away=np.zeros_like(around.is_away))
-    return _daily_blocks(always_home, on, np.repeat(rng.uniform(0, 47, (meters, 1)), days, axis=1), hours, rng.uniform(0.2, 4.0, meters))
+    at_dusk = rng.random((meters, 1)) < 0.4
+    at = np.repeat(np.where(at_dusk, rng.normal(37.0, 2.5, (meters, 1)), rng.uniform(0, 47, (meters, 1))), days, axis=1)
+    return _daily_blocks(always_home, on, at, hours, rng.uniform(0.2, 4.0, meters))
 
 
 def _tumble_dryer(rng: np.random.Generator, around: Surroundings) -> Floats:

@@ -45,6 +45,7 @@ HOME_CONFUSER: Final = {
     "night_load": 0.14,
     "hours_away": 0.09,
     "low_standing_load": 0.07,
+    "works_machine": 0.02,
 }
 OWN_STREAM: Final = ("hours_away", "low_standing_load")
 """Look-alikes at the end of ``CONFUSERS`` that are drawn from a stream each, so that they leave the draws of the others alone."""
@@ -75,6 +76,9 @@ TYPICAL_BUSINESS_KW: Final = {
 SHORTEST_STAY_DAYS: Final = 28
 DIVERTER_SHARE: Final = 0.14
 """Homes with solar PV whose tank takes what would be exported, beside those of the catalogue. Source: chosen by hand."""
+
+FOLLOWING_SHARE: Final = {"ev_solar_divert": 0.2, "ev_solar_only": 0.12}
+"""Homes with solar PV whose charge point follows the surplus, beside those of the catalogue. Source: chosen by hand."""
 
 
 class Life(NamedTuple):
@@ -171,6 +175,18 @@ def _draw_tariff(rng: np.random.Generator, is_domestic: Bools, has_ev: Bools, ha
     return np.where(is_domestic, home, firm)
 
 
+def _follow_the_sun(rng: np.random.Generator, charging: Ints, at_home: Bools) -> Ints:
+    """How cars charge, where homes with solar PV follow its surplus more often than others could."""
+    names = name_behaviours(AssetClass.EV)
+    has_sun = at_home[:, ASSET_CLASSES.index(AssetClass.SOLAR_PV)]
+    pick, below = rng.random(len(charging)), 0.0
+    for name, share in FOLLOWING_SHARE.items():
+        follows = has_sun & (pick >= below) & (pick < below + share)
+        charging = np.where(follows, names.index(name), charging)
+        below += share
+    return charging
+
+
 def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     """The meters of a block, drawn from the plan's mix."""
     rng = open_stream(plan.seed, block, "population")
@@ -187,6 +203,7 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     is_lookalike = _draw_lookalikes(rng, plan, block, is_domestic, is_plain)
     has_ev = is_asset[:, ASSET_CLASSES.index(AssetClass.EV)]
     charging = draw_behaviours(open_stream(plan.seed, block, "charging"), AssetClass.EV, ~is_domestic)
+    charging = _follow_the_sun(open_stream(plan.seed, block, "following"), charging, is_asset & is_domestic[:, None])
     water = draw_behaviours(open_stream(plan.seed, block, "water"), "immersion", ~is_domestic)
     has_sun = is_asset[:, ASSET_CLASSES.index(AssetClass.SOLAR_PV)]
     diverts = is_domestic & has_sun & (open_stream(plan.seed, block, "diverting").random(meters) < DIVERTER_SHARE)

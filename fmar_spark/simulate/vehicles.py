@@ -56,6 +56,8 @@ class _Driver(NamedTuple):
     timing: NDArray[np.str_]
     """Of ``Timing``."""
     day_chance: Floats
+    on_working_days: Bools
+    """Hardly a session on other days."""
     weekly_day: Ints
     """The one day of the week of a weekly driver, -1 of the others."""
     energy_kwh: Floats
@@ -71,6 +73,8 @@ class _Driver(NamedTuple):
     tariff_length: Floats
     steadiness: Floats
     """0 charges by the week's needs, 1 every day alike."""
+    only_surplus: Bools
+    """Nothing but surplus generation is taken where there is any."""
     forgotten_share: Floats
     """Sessions that start on arrival although a timer is set."""
     delayed_share: Floats
@@ -94,6 +98,8 @@ def _draw_driver(rng: np.random.Generator, number: Ints, is_there: Floats, tarif
     home_start = np.where(rng.random(meters) < 0.75, rng.normal(35.0, 4.0, meters), rng.uniform(14, 46, meters))
     own_start = draw_within(rng, read_ranges(car, number, lambda how: how.arrives or (np.nan, np.nan)))
     home_start = np.where(np.isnan(own_start), home_start, own_start)
+    own_spread = draw_within(rng.spawn(1)[0], read_ranges(car, number, lambda how: how.start_spread or (np.nan, np.nan)))
+    scatter = rng.gamma(5.0, 1.35, meters)
     most_again = read_each(car, number, lambda how: how.most_again or np.nan)
     usual_again = rng.random(meters) ** 2 * np.where(timing == Timing.ON_ARRIVAL, 0.8, 0.1)
     often = np.where(np.isnan(most_again), usual_again, rng.random(meters) * most_again)
@@ -101,17 +107,19 @@ def _draw_driver(rng: np.random.Generator, number: Ints, is_there: Floats, tarif
         is_there=is_there,
         timing=timing,
         day_chance=np.where(is_weekly, 0.92, nights.clip(0.03, 0.99)),
+        on_working_days=is_work | read_each(car, number, lambda how: how.on_working_days),
         weekly_day=np.where(is_weekly, rng.integers(0, 7, meters), -1),
         energy_kwh=draw_between(rng, read_ranges(car, number, lambda how: how.energy_kwh)),
         energy_spread=draw_within(rng, read_ranges(car, number, lambda how: how.energy_spread)),
         share_of_rating=rating_share,
         start=np.where(is_work, rng.normal(17.5, 1.2, meters), home_start),
-        start_spread=np.where(is_work, rng.uniform(0.5, 3, meters), rng.gamma(5.0, 1.35, meters)),
+        start_spread=np.where(is_work, rng.uniform(0.5, 3, meters), np.where(np.isnan(own_spread), scatter, own_spread)),
         again_share=np.where(is_weekly, 0.0, often),
         limit_kw=draw_choices(rng, car, number, lambda how: how.kw),
         tariff_start=tariff[0],
         tariff_length=tariff[1],
         steadiness=np.where(is_steady, rng.uniform(0.2, 1.0, (2, meters)).max(axis=0), rng.uniform(0.0, 0.5, meters)),
+        only_surplus=read_each(car, number, lambda how: how.only_surplus),
         forgotten_share=np.where(sometimes[0], rng.uniform(0.0, 0.2, meters), 0.0),
         delayed_share=np.where(sometimes[1], rng.uniform(0.0, 0.3, meters), 0.0),
         ends_with_tariff=rng.random(meters) < 0.5,
@@ -128,8 +136,8 @@ def _sessions(rng: np.random.Generator, driver: _Driver, calendar: Calendar) -> 
     lasts = np.where(rng.random(meters) < PAUSING_SHARE, rng.uniform(25.0, LONGEST_PAUSE_DAYS, meters), 0.0)[:, None]
     gone |= (np.arange(days) >= pause) & (np.arange(days) < pause + lasts)
     weekly = (rng.gamma(6.0, 1 / 6.0, (meters, 7)) ** varies)[:, calendar.weekday]
-    work = (driver.timing == Timing.WORK)[:, None]
-    chance = driver.day_chance[:, None] * swing * weekly * np.where(work & calendar.is_rest_day[None], 0.08, 1.0)
+    works = driver.on_working_days[:, None]
+    chance = driver.day_chance[:, None] * swing * weekly * np.where(works & calendar.is_rest_day[None], 0.08, 1.0)
     fixed = np.where(driver.weekly_day[:, None] == calendar.weekday[None], driver.day_chance[:, None], 0.01)
     chance = np.where(driver.weekly_day[:, None] >= 0, fixed, chance)
     chance = np.where(gone, 0.0, np.minimum(chance, 0.99)) * driver.is_there[:, None]
@@ -229,7 +237,8 @@ def _charge(rng: np.random.Generator, driver: _Driver, calendar: Calendar, site:
     slot = np.clip(start, 0, slots - 1).astype(np.int64)
     kw = np.minimum(rating[meter, slot], driver.limit_kw[meter]) * driver.share_of_rating[meter]
     kw = kw * (1 + 0.012 * rng.standard_normal(len(meter)))
-    there = (kw > 0) & ((from_sun == 0) | (energy > LATE_KWH))
+    waits_for_sun = driver.only_surplus & (from_surplus.sum(axis=1) > 0)
+    there = (kw > 0) & ((from_sun == 0) | (energy > LATE_KWH)) & ~waits_for_sun[meter]
     meter, start, kw = meter[there], start[there], kw[there]
     length = np.minimum(2 * energy[there] / kw, 30.0)
     is_cut = (driver.timing[meter] == Timing.OFF_PEAK) & driver.ends_with_tariff[meter]

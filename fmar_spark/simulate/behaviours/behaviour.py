@@ -60,6 +60,8 @@ class Charging(NamedTuple):
     """Standard deviation of its logarithm from day to day."""
     arrives: tuple[float, float] | None = None
     """Local slot at which it usually arrives; None = mostly in the late afternoon."""
+    start_spread: tuple[float, float] | None = None
+    """Scatter of the arrival within a driver, slots; None = hours, as in the recorded sessions."""
     most_again: float | None = None
     """Second sessions of a day for each first one, at most; None = as the timing has it."""
     cars: int = 1
@@ -67,6 +69,10 @@ class Charging(NamedTuple):
     """Plugged in by routine, whatever the week needs."""
     is_weekly: bool = False
     """One fixed day a week, in place of ``nights``."""
+    on_working_days: bool = False
+    """``nights`` counts working days, and hardly ever is there a session on another."""
+    only_surplus: bool = False
+    """Where there is surplus generation, nothing but that is taken."""
 
 
 class WaterHeating(NamedTuple):
