@@ -51,6 +51,7 @@ EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
         "immersion_solar_divert": 3,
         **dict.fromkeys((*name_behaviours("hours_away"), "low_standing_load"), 2),
         "grow_lights": 6,
+        "ev_same_each_night": 3,
     },
     AssetClass.SOLAR_PV: {"battery_arbitrage": 4},
 }

@@ -45,7 +45,7 @@ HOME_CONFUSER: Final = {
     "night_load": 0.14,
     "hours_away": 0.09,
     "low_standing_load": 0.07,
-    "works_machine": 0.02,
+    "works_machine": 0.004,
 }
 OWN_STREAM: Final = ("hours_away", "low_standing_load")
 """Look-alikes at the end of ``CONFUSERS`` that are drawn from a stream each, so that they leave the draws of the others alone."""

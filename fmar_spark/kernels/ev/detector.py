@@ -13,6 +13,7 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
+from fmar_spark.kernels.ev.surplus import HELD_FEATURES, measure_held
 from fmar_spark.kernels.usage_patterns import (
     Blocks,
     contrast_seasons,
@@ -38,7 +39,7 @@ from fmar_spark.kernels.window import (
 )
 from fmar_spark.units import HOURS_PER_SLOT
 
-FEATURES: Final = (
+_LOAD_FEATURES: Final = (
     Feature("ev_power_kw", "kW", "Power of the charger: that of the blocks that look most like charging."),
     Feature("ev_power_spread", "ratio", "Standard deviation of the sessions' power over the power."),
     Feature("ev_concentration", "share", "Energy of all flat blocks that has the charger's power."),
@@ -81,12 +82,15 @@ FEATURES: Final = (
     Feature("ev_step_kw", "kW", "Size of step up, of 2.5 kW or more, that recurs most."),
     Feature("ev_step_agreement", "share", "Steps up of 2.5 kW or more that have this size within 6 %: a charger has one, cooking many."),
 )
+FEATURES: Final = (*_LOAD_FEATURES, *HELD_FEATURES)
 METHOD: Final = Method(
     found="The power that recurs as flat blocks with sharp edges, and looks most like a charger's, is chosen first: long sessions at no "
     "fixed hour, not every day, of 3.5 kW or more. Its likeness is a sum whose weights "
     "are rounded from a logistic fit to simulated homes. Then every session of that power is sought, those too short to fill a half-hour "
     "included, and described: how often, how long, at which hours, how much energy. Days with a step up of charger size count as well: "
-    "a car that charges beside something else leaves its step but no flat block. Hourly meters are examined hour by hour.",
+    "a car that charges beside something else leaves its step but no flat block. Where "
+    "export is metered, spells count in which all surplus is taken at once and given up at once: a charge point that follows the sun. "
+    "Hourly meters are examined hour by hour.",
     sized="`rated_kw` is the mean power of the sessions, each weighted by the square of its hours (four at most). The interval widens with "
     "their scatter, with few sessions, where the blocks look little like charging, and where hardly any lasts longer than three "
     "readings: they may have begun and ended within them, so that the power is at least what is seen.",
@@ -150,6 +154,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
     rated_kw, spread, is_least = (np.full(meters, np.nan) for _ in range(3))
     is_drowned = np.zeros(meters, dtype=np.bool_)
     found: list[Events] = []
+    features |= name_columns(HELD_FEATURES, measure_held(window))
     is_hourly = window.interval_minutes >= HOUR_MINUTES
     for slots_per_step, wanted in ((1, ~is_hourly), (2, is_hourly)):
         rows = np.flatnonzero(wanted)
@@ -222,7 +227,7 @@ def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) ->
         "ev_step_agreement": charging.steps.agreement,
     }
     unseen: Bools = ~np.asarray(seen.any(axis=1))
-    features = blank_columns(name_columns(FEATURES, columns), unseen)
+    features = blank_columns(name_columns(_LOAD_FEATURES, columns), unseen)
     is_restless = search.noise_factor * typical_kw >= DROWNING_KW
     return _GridFindings(features, charged, charging, is_restless | (features[DROWNING_STEPS] >= DROWNING_SHARE))
 

@@ -95,7 +95,7 @@ _CARS: Final = (
         "Plugged in on arrival nearly every day, to replace what the day took.",
         SESSIONS,
         "constant power after arrival, with energy that varies and no link to cold",
-        Charging(Timing.ON_ARRIVAL, (3.3, 3.6, 7.2), (0.4, 0.95), (2.0, 12.0), (0.3, 0.9)),
+        Charging(Timing.ON_ARRIVAL, (3.3, 3.6, 7.2), (0.4, 0.97), (2.0, 12.0), (0.1, 0.8), start_spread=(0.8, 7.0)),
     ),
     Behaviour(
         "ev_plug_in_hybrid",
@@ -183,7 +183,7 @@ _CARS: Final = (
         "A 2.3 kW lead at a socket, for hours.",
         "10 A limit of leads for domestic sockets",
         "one power for two hours and more, on nights of any temperature",
-        Charging(Timing.OFF_PEAK, (2.2, 2.3), (0.3, 0.95), (4.0, 14.0)),
+        Charging(Timing.OFF_PEAK, (2.2, 2.3), (0.3, 0.95), (4.0, 14.0), (0.08, 0.75)),
     ),
     Behaviour(
         "ev_workplace",

@@ -1,0 +1,55 @@
+"""Spells in which a charge point takes all surplus: held at zero between export on the same day."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fmar_spark.kernels.ev.surplus import measure_held
+from fmar_spark.kernels.window import Floats, MeterWindow
+
+DAYS = 20
+SPELL = slice(22, 28)
+
+
+def make_sunny() -> Floats:
+    """Net power of one meter: 0.3 kW at night, 2 kW exported from 08:00 to 18:00."""
+    net_kw = np.full((1, DAYS, 48), 0.3)
+    net_kw[:, :, 16:36] = -2.0
+    return net_kw
+
+
+def measure(lay_window: Callable[..., MeterWindow], net_kw: Floats) -> tuple[float, float]:
+    columns = measure_held(lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0)))
+    return columns["ev_held_day_share"][0], columns["ev_held_hours"][0]
+
+
+def test_a_spell_at_zero_between_export_counts_with_its_length(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = make_sunny()
+    net_kw[:, ::2, SPELL] = 0.02
+    assert measure(lay_window, net_kw) == pytest.approx((0.5, 3.0))
+
+
+def test_a_spell_goes_on_over_one_half_hour_of_a_kettle(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = make_sunny()
+    net_kw[:, :5, SPELL] = 0.0
+    net_kw[:, :5, 24] = 0.6
+    assert measure(lay_window, net_kw) == pytest.approx((0.25, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("first", "after"),
+    [(10, 28), (22, 44), (22, 24)],
+    ids=["a battery takes the first surplus", "a battery gives in the evening", "a tank is heated again"],
+)
+def test_what_a_battery_or_a_tank_takes_is_no_spell(lay_window: Callable[..., MeterWindow], first: int, after: int) -> None:
+    net_kw = make_sunny()
+    net_kw[:, :, first:after] = 0.0
+    assert measure(lay_window, net_kw) == (0.0, 0.0)
+
+
+def test_hardly_any_export_says_nothing(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = make_sunny()
+    net_kw[:, 9:, 16:36] = 0.4
+    assert np.isnan(measure(lay_window, net_kw)).all()
+    assert np.isnan(measure_held(lay_window(net_kw))["ev_held_hours"]).all()
