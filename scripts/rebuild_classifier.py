@@ -34,14 +34,16 @@ CALIBRATION_SHARE, TEST_SHARE = 0.15, 0.10
 EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
     AssetClass.EV: {
         "ev_socket_2_3kw": 4,
-        "ev_off_peak_nightly_3_6kw": 8,
+        "ev_off_peak_nightly_7kw": 3,
+        "ev_off_peak_nightly_3_6kw": 14,
         "ev_plug_in_hybrid": 2,
         "ev_by_day": 2,
         "ev_smart_pieces": 8,
         "ev_same_each_night": 6,
         "ev_after_work": 4,
         "ev_solar_only": 3,
-        "battery_dynamic": 3,
+        **dict.fromkeys(("battery_dynamic", "battery_both"), 3),
+        "electric_shower": 2,
         **dict.fromkeys((*name_behaviours("immersion"), "storage_heating", "hot_tub", "cooling_by_thermostat"), 2),
         "cooling_in_the_evening": 8,
         "cooling_at_night": 4,
@@ -51,9 +53,10 @@ EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
         "immersion_solar_divert": 3,
         **dict.fromkeys((*name_behaviours("hours_away"), "low_standing_load"), 2),
         "grow_lights": 6,
-        "ev_same_each_night": 3,
+        **dict.fromkeys(("ev_same_each_night", "ev_solar_divert"), 3),
+        "ev_solar_only": 4,
     },
-    AssetClass.SOLAR_PV: {"battery_arbitrage": 4},
+    AssetClass.SOLAR_PV: {"battery_arbitrage": 4, "away_at_night": 3},
 }
 """How often examples of a behaviour count while the trees of a class are fitted: ways of charging that look like a heater's, and
 look-alikes where the class is not there. Without it the many easy examples decide."""
