@@ -141,7 +141,7 @@ def test_homes_with_a_car_look_more_like_charging_than_homes_with_an_immersion_h
     cars = see_fleet(home_ev=1.0).window
     others = see_fleet(confuser_scale=1.0).window
     with_car, without = (np.nan_to_num(examine(one, one.import_kw).sizes.spread, nan=99.0) for one in (cars, others))
-    assert (with_car[:, None] < without[None]).mean() > 0.85
+    assert (with_car[:, None] < without[None]).mean() > 0.8
 
 
 def test_a_car_on_a_night_tariff_is_distinguished_from_storage_heating_by_its_energy_from_night_to_night(lay_window: WindowMaker) -> None:
