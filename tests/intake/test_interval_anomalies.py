@@ -29,6 +29,13 @@ def test_stamps_of_the_local_clock_are_noticed(tmp_path: Path, zone: str) -> Non
     assert anomalies_of(tmp_path, wall, zone=zone) == {"local_clock"}
 
 
+def test_an_hour_that_comes_twice_with_equal_values_is_a_sign_unless_all_hours_do(tmp_path: Path) -> None:
+    autumn = pd.date_range("2024-10-20", "2024-11-03 23:30", freq="30min", tz="UTC")
+    wall, flat = autumn.tz_convert("Europe/London").tz_localize(None), np.full(len(autumn), 0.25)
+    assert anomalies_of(tmp_path, wall, flat) == {"local_clock"}
+    assert anomalies_of(tmp_path, autumn.append(autumn), np.tile(flat, 2)) == set()
+
+
 def test_a_gap_over_the_clock_change_is_no_sign_of_the_local_clock(tmp_path: Path) -> None:
     times = pd.date_range("2023-01-01", "2023-09-30 23:30", freq="30min")
     is_gap = (times >= "2023-03-25 20:00") & (times < "2023-03-26 09:00")

@@ -198,6 +198,17 @@ def test_settlement_periods_are_counted_from_local_midnight(tmp_path: Path, day:
     assert staged.intake.faults_by_rule == {}
 
 
+@pytest.mark.parametrize("is_newest_first", [False, True])
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_the_hour_that_the_clock_shows_twice_is_two_hours(tmp_path: Path, is_newest_first: bool, is_flat: bool) -> None:
+    utc = pd.date_range("2024-10-26", periods=48 * 3, freq="30min", tz="UTC")
+    kwh = np.full(len(utc), 0.25) if is_flat else KWH[: len(utc)]
+    lines = [f"a,{at:%Y-%m-%d %H:%M},{value}" for at, value in zip(utc.tz_convert("Europe/London"), kwh, strict=True)]
+    staged = take(write(tmp_path, PLAIN_HEADING, *(lines[::-1] if is_newest_first else lines)), time_zone="Europe/London")
+    assert (staged.intake.counts["rows_kept"], staged.intake.faults_by_rule) == (len(utc), {})
+    assert [value for _, day in sorted(slots_of(staged).items()) for value in day] == pytest.approx(list(kwh))
+
+
 def test_stamps_of_a_stated_clock_are_read_through_both_of_its_changes(tmp_path: Path) -> None:
     utc = pd.date_range("2023-09-01", periods=48 * 400, freq="30min", tz="UTC")
     lines = [f"a,{at:%Y-%m-%d %H:%M},{kwh}" for at, kwh in zip(utc.tz_convert("Europe/London"), KWH, strict=True)]

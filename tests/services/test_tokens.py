@@ -103,6 +103,8 @@ FORGERIES = {
     "without expiry": sign(claims(exp=None)),
     "expiry as text": sign(claims(exp="tomorrow")),
     "expiry not a number": sign(claims(exp=[NOW + 300])),
+    "expiry NaN": sign(claims(exp=float("nan"))),
+    "expiry without end": sign(claims(exp=float("inf"))),
     "wrong audience": sign(claims(aud="other")),
     "without audience": sign(claims(aud=None)),
     "audience a prefix": sign(claims(aud="fmar-register-2")),
@@ -297,3 +299,20 @@ def test_an_accepted_token_is_remembered_until_it_ends_or_its_key_is_replaced() 
     moment[0] += SETTINGS.jwks_max_age_seconds + 1
     with pytest.raises(UnauthenticatedError):
         asyncio.run(tokens.find_client(token))
+
+
+def test_a_token_that_was_accepted_ends_when_it_says() -> None:
+    moment = [float(NOW)]
+    verify = TokenVerifier(SETTINGS, SigningKeys(Published(RSA).fetch, SETTINGS), lambda: moment[0])
+    token = sign(claims(exp=NOW + 60))
+
+    async def story() -> None:
+        for seconds in (0, 59, 60 + SETTINGS.leeway_seconds - 1):
+            moment[0] = NOW + seconds
+            assert await verify.find_client(token) == "alpha-client"
+        moment[0] = NOW + 60 + SETTINGS.leeway_seconds + 1
+        for _ in range(2):
+            with pytest.raises(UnauthenticatedError, match="expired"):
+                await verify.find_client(token)
+
+    asyncio.run(story())

@@ -58,12 +58,21 @@ ANOMALIES: Final = {
 """Every anomaly by name."""
 
 
-def find_anomalies(rows: Rows, repeats: Rows, time_zones: tuple[str, ...], wall: Ints) -> dict[str, Bools]:
+class Repeats(NamedTuple):
+    """Rows of a series and time that were there before; they count for the clock's return."""
+
+    same: Rows
+    """With the same values."""
+    other: Rows
+    """With another value."""
+
+
+def find_anomalies(rows: Rows, repeats: Repeats, time_zones: tuple[str, ...], wall: Ints) -> dict[str, Bools]:
     """Which series show each anomaly, one entry a series.
 
     Args:
         rows: kept rows, sorted.
-        repeats: rows that repeat a series and time with another value; they count for the clock's return.
+        repeats: of their series and times.
         time_zones: IANA names, one a series.
         wall: what the clock of its series showed at the start of each row.
     """
@@ -133,7 +142,7 @@ def find_coverage(rows: Rows, wall: Ints) -> Coverage:
     return Coverage(days, leaves_out_times(by_time, touched))
 
 
-def _has_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> Bools:
+def _has_local_clock(rows: Rows, repeats: Repeats, time_zones: tuple[str, ...]) -> Bools:
     count = len(rows.names)
     for_it, against = np.zeros(count), np.zeros(count)
     first, last = _span(rows)
@@ -143,14 +152,19 @@ def _has_local_clock(rows: Rows, repeats: Rows, time_zones: tuple[str, ...]) -> 
         for at in np.flatnonzero((clock.since_second > first) & (clock.since_second < last + DAY_SECONDS)).tolist():
             before, after = clock.offset_seconds[at - 1], clock.offset_seconds[at]
             start, shift = int(clock.since_second[at] + min(before, after)), int(after - before)
-            within = _count_within(rows, start, start + abs(shift))
-            is_full_around = (_count_within(rows, start - 3600, start) > 0) & (
-                _count_within(rows, start + abs(shift), start + abs(shift) + 3600) > 0
-            )
-            odd = within == 0 if shift > 0 else _count_within(repeats, start, start + abs(shift)) > 0
+            end = start + abs(shift)
+            is_full_around = (_count_within(rows, start - 3600, start) > 0) & (_count_within(rows, end, end + 3600) > 0)
+            odd = _count_within(rows, start, end) == 0 if shift > 0 else _comes_twice(repeats, start, end)
             for_it += inside & is_full_around & odd
             against += inside & is_full_around & ~odd
     return (for_it > 0) & (for_it >= against)
+
+
+def _comes_twice(repeats: Repeats, start: int, end: int) -> Bools:
+    """Whether a stretch has repeats of its own: with other values, or with the same ones where the hours around have none."""
+    around = _count_within(repeats.same, start - 3600, start) + _count_within(repeats.same, end, end + 3600)
+    own = (_count_within(repeats.same, start, end) > 0) & (around == 0)
+    return np.asarray((_count_within(repeats.other, start, end) > 0) | own)
 
 
 def _count_within(rows: Rows, start: int, end: int) -> Ints:

@@ -92,7 +92,8 @@ def sum_kwh(rows: Rows) -> float:
 def sort_rows(table: pa.Table) -> Rows:
     """Rows of a table in the format of ``ROW_SCHEMA`` with a column ``file``, sorted.
 
-    Of two rows of one file with a time that the clock showed twice, the second is the later one.
+    Of two rows of one file with a time that the clock showed twice, the second is the later one; in a file that begins with the newest
+    row, the first.
     """
     coded = pc.dictionary_encode(table["series_id"].combine_chunks())
     names = np.asarray(coded.dictionary.to_pylist(), dtype=object)
@@ -105,14 +106,30 @@ def sort_rows(table: pa.Table) -> Rows:
     )
     unknown = np.zeros(len(series), dtype=np.int64)
     rows = Rows(series, second, taken, given, file, line, unknown, marks, tuple(names[rank].tolist()))
-    rows = rows.where(np.lexsort((line, file, second, series)))
-    is_double = (rows.marks & DOUBLE) != 0
-    if not is_double.any():
-        return rows
-    is_again = np.zeros(len(series), dtype=np.bool_)
-    is_again[1:] = is_double[1:] & (np.diff(rows.series) == 0) & (np.diff(rows.second) == 0) & (np.diff(rows.file) == 0)
-    rows = rows._replace(second=rows.second + 3600 * is_again)
+    if (marks & DOUBLE).any():
+        line_order = np.where(_is_newest_first(series, second, file, line), -line, line)
+        rows = _separate_double(rows.where(np.lexsort((line_order, file, second, series))))
     return rows.where(np.lexsort((rows.line, rows.file, rows.second, rows.series)))
+
+
+def _is_newest_first(series: Ints, second: Ints, file: Ints, line: Ints) -> Bools:
+    """Rows of a file in which their series goes back in time more often than on."""
+    order = np.lexsort((line, file, series))
+    is_joined = (np.diff(series[order]) == 0) & (np.diff(file[order]) == 0)
+    own = np.concatenate([[0], np.cumsum(~is_joined)])
+    step = np.sign(np.diff(second[order])) * is_joined
+    trend = np.bincount(own[1:], step, minlength=int(own[-1]) + 1)
+    newest_first = np.empty(len(series), dtype=np.bool_)
+    newest_first[order] = (trend < 0)[own]
+    return newest_first
+
+
+def _separate_double(rows: Rows) -> Rows:
+    """Of rows of one series, time and file that the clock showed twice all but the first lie an hour later."""
+    is_double = (rows.marks & DOUBLE) != 0
+    is_again = np.zeros(len(rows.series), dtype=np.bool_)
+    is_again[1:] = is_double[1:] & (np.diff(rows.series) == 0) & (np.diff(rows.second) == 0) & (np.diff(rows.file) == 0)
+    return rows._replace(second=rows.second + 3600 * is_again)
 
 
 def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:

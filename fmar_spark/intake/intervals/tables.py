@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.errors import ContractError, InputError
-from fmar_spark.intake.intervals.anomalies import Coverage, find_anomalies, find_coverage, read_walls
+from fmar_spark.intake.intervals.anomalies import Coverage, Repeats, find_anomalies, find_coverage, read_walls
 from fmar_spark.intake.intervals.options import OPTIONAL, WANTED
 from fmar_spark.intake.intervals.rows import (
     FAULT_SCHEMA,
@@ -240,7 +240,7 @@ def combine_series(table: pa.Table, combining: Combining) -> None:
     tally.hold(sum_kwh(kept), sum_days(days))
     zones = tuple(combining.rules.zones.get(name, combining.rules.default_zone) for name in kept.names)
     clocks = read_walls(kept, zones)
-    marks = find_anomalies(kept, conflicts.rows, zones, clocks)
+    marks = find_anomalies(kept, Repeats(repeats, conflicts.rows), zones, clocks)
     has_rows = np.bincount(kept.series, minlength=len(kept.names)) > 0
     for name, marked in marks.items():
         combining.anomalies.setdefault(name, []).extend(kept.names[at] for at in np.flatnonzero(marked & has_rows))
