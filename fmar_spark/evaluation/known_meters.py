@@ -13,6 +13,7 @@ import pyarrow.parquet as arrow_parquet
 
 from fmar_spark.contracts.readings import LABELS
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, LABEL_OF_CLASS, AssetClass
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.lake_sql import LakeRows, Row
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.companions import AssetDays, read_label_dates, read_labels
@@ -196,9 +197,8 @@ def _join_sources(
     if not joined:
         labelled, withheld = sum(len(meters) for _, meters in sources), sum(source.withheld for source in counted)
         withheld_words = f" and may be scored: {withheld} do not pass the consent check" if withheld else ""
-        raise InputError(
-            f"{lake.root}: none of the {labelled} labelled meters is in the lake{withheld_words}; series ids or MPANs of its meters wanted"
-        )
+        found = f"{write_count(labelled, 'labelled meter')}, none that is in the lake{withheld_words}"
+        raise InputError(f"{lake.root}: {found}; series ids or MPANs of its meters wanted")
     fleet_of: dict[str, Path] = {}
     for folder in truths:
         of_fleet = _read_truth(folder)

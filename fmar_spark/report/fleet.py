@@ -143,7 +143,7 @@ def _count_bins(lake: LakeRows, kind: Kind, column: str, edges: tuple[float, ...
 
 
 REASON: Final = """regexp_replace(regexp_replace(regexp_replace(coalesce(split_part(status_reason, ': ', 1), ''),
-    'by [0-9]+ days read', 'by the days read'), 'in these [0-9]+ days', 'in the days read'), 'only [0-9]+ ', 'too few ', 'g')"""
+    'by [0-9,]+ days? read', 'by the days read'), 'in these [0-9]+ days', 'in the days read'), 'only [0-9]+ ', 'too few ', 'g')"""
 """A reason without the numbers of days, which differ from meter to meter."""
 
 

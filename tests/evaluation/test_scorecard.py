@@ -173,7 +173,7 @@ def test_what_cannot_be_scored_is_one_line(world: Path, home_labels: Path, tmp_p
     wrong = {
         "series_id,has_car\na,1\n": (ConfigError, "none of has_ev, .* found"),
         "meter,has_ev\na,1\n": (ConfigError, "column series_id or mpan_id is missing; found meter, has_ev"),
-        "series_id,has_ev\nsomebody,1\n": (InputError, "none of the 1 labelled meters is in the lake"),
+        "series_id,has_ev\nsomebody,1\n": (InputError, "1 labelled meter, none that is in the lake"),
         "series_id,has_ev\nhome0,perhaps\n": (ConfigError, "labels.csv:2: has_ev is 'perhaps'"),
     }
     for text, (error, message) in wrong.items():

@@ -14,6 +14,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.contracts.readings import DIP_MESSAGES
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.mpan import is_mpan
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.intake.dip.consumption import (
@@ -123,7 +124,7 @@ class FaultTally:
         found = []
         for file, counted in self._counted.items():
             by_rule = ", ".join(f"{rule} {count}" for rule, count in counted.most_common())
-            fault = Fault(FILE_TOO_MANY_FAULTS, f"{counted.total()} more messages rejected: {by_rule}")
+            fault = Fault(FILE_TOO_MANY_FAULTS, f"{write_count(counted.total(), 'more message')} rejected: {by_rule}")
             found.append((Unit(file, b"", None, fault, counted.total()), fault))
         return found
 
