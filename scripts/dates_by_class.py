@@ -25,6 +25,7 @@ from rich.table import Table
 from tiers_by_behaviour import build_frames
 
 import fmar_spark as fmar
+from fmar_spark.commands.terminal import follow
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import PRESENT_FROM, ChangeKind
 from fmar_spark.learning.bundled_classifier import load_bundled
@@ -82,7 +83,9 @@ def main(argv: list[str]) -> int:
     with ProcessPoolExecutor(given.workers) as pool:
         for seed in given.seed:
             plan = FleetPlan(given.meters, given.first, given.last, seed, mix)
-            outcomes += chain.from_iterable(pool.map(partial(date_block, plan), range(-(-plan.meters // BLOCK_METERS))))
+            blocks = range(-(-plan.meters // BLOCK_METERS))
+            dated = follow(f"dates_by_class: seed {seed}", "blocks of meters", pool.map(partial(date_block, plan), blocks), len(blocks))
+            outcomes += chain.from_iterable(dated)
     seeds = ", ".join(str(seed) for seed in given.seed)
     print(f"{load_bundled().version}: {given.meters} simulated meters of each fleet, {given.first} to {given.last}, seeds {seeds}")
     Console(width=140).print(tabulate(outcomes))

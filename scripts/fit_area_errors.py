@@ -23,9 +23,9 @@ import pandas as pd
 import pyarrow as pa
 from area_coverage import DETECTION_COLUMNS, SIZE_COLUMNS, SIZES, Lake, deal, find_shared, join_members, true_power
 from numpy.typing import NDArray
-from rich.progress import Progress
 
 from fmar_spark.clock import LONDON, SLOTS_PER_DAY
+from fmar_spark.commands.terminal import follow
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass, TrueSize
@@ -127,8 +127,10 @@ def collect(plans: list[FleetPlan], workers: int) -> dict[tuple[str, str], list[
     """What is seen of each class and direction in the areas of all fleets."""
     seen: dict[tuple[str, str], list[Seen]] = {}
     blocks = [(plan, block) for plan in plans for block in range(-(-plan.meters // BLOCK_METERS))]
-    with ProcessPoolExecutor(workers) as pool, Progress() as bar:
-        parts = list(bar.track(pool.map(examine_block, *zip(*blocks, strict=True)), len(blocks), description="meters examined"))
+    with ProcessPoolExecutor(workers) as pool:
+        parts = list(
+            follow("fit_area_errors", "blocks of meters examined", pool.map(examine_block, *zip(*blocks, strict=True)), len(blocks))
+        )
     for number, plan in enumerate(plans):
         lake = join_parts([part for (own, _), part in zip(blocks, parts, strict=True) if own is plan])
         shared = find_shared(lake)

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rebuild_classifier import MIX
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from fmar_spark.commands.terminal import show_parts
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
 from fmar_spark.learning.classifier import average_members, columns_of, to_logit
 from fmar_spark.learning.examples import Examples
@@ -80,9 +80,8 @@ def simulate(meters: int, seed: int, workers: int, keep: Path | None) -> Example
         stored = np.load(keep)
         return Examples(*(stored[name].tolist() if stored[name].dtype.kind == "U" else stored[name] for name in Examples._fields))
     plan = FleetPlan(meters, date(2022, 10, 1), date(2024, 3, 31), seed, MIX)
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
-        task = bar.add_task("meters simulated and examined", total=meters)
-        examples = simulate_examples(plan, VIEWS, lambda done: bar.update(task, completed=done), workers)
+    with show_parts("leave_behaviours_out", "meters simulated and examined", meters) as show:
+        examples = simulate_examples(plan, VIEWS, show, workers)
     if keep is not None:
         columns: dict[str, Any] = {name: np.asarray(value) for name, value in examples._asdict().items()}
         np.savez_compressed(keep, **columns)

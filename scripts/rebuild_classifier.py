@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fmar_spark.commands.terminal import show_parts
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.learning.bundled_classifier import load_bundled, save_bundled, save_reference
 from fmar_spark.learning.classifier import AssetClassifier, load_classifier
@@ -75,9 +75,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("fmar_spark/learning/bundled"))
     arguments = parser.parse_args()
     plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed, MIX)
-    with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn()) as bar:
-        task = bar.add_task("meters simulated and examined", total=arguments.meters)
-        examples = simulate_examples(plan, arguments.views, lambda done: bar.update(task, completed=done), arguments.workers)
+    with show_parts("rebuild_classifier", "meters simulated and examined", arguments.meters) as show:
+        examples = simulate_examples(plan, arguments.views, show, arguments.workers)
     learn = fit_sizes if arguments.sizes else train_answers
     classifier, split = learn(examples)
     save_classifier(classifier, examples, split, plan, arguments.out)

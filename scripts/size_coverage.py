@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from fmar_spark.commands.terminal import follow
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.examination import METERINGS, SizeEstimate, find_meterings
@@ -44,7 +45,8 @@ def main(argv: list[str]) -> int:
     plan = FleetPlan(given.meters, given.first, given.last, given.seed, mix)
     setting, scorer = prepare_setting(plan), load_bundled()
     parts = []
-    for block in range(-(-plan.meters // BLOCK_METERS)):
+    blocks = range(-(-plan.meters // BLOCK_METERS))
+    for block in follow("size_coverage", "blocks of meters", blocks, len(blocks)):
         fleet = simulate_block(setting, block)
         rows = np.unique(fleet.assets.meter)
         parts += [sizes for view in WHOLE_HISTORIES for sizes in list_sizes(describe_view(fleet, rows, view, plan), scorer)]

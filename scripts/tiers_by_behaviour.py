@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 import fmar_spark as fmar
+from fmar_spark.commands.terminal import follow
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import Tier
 from fmar_spark.learning.simulated_examples import read_truth
@@ -66,8 +67,9 @@ def main() -> int:
     plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed, MIX._replace(domestic=0.85))
     groups: dict[Group, list[bool]] = {}
     with ProcessPoolExecutor(arguments.workers) as pool:
-        blocks = pool.map(partial(answer_block, plan), range(-(-plan.meters // BLOCK_METERS)))
-        for answer in chain.from_iterable(blocks):
+        blocks = range(-(-plan.meters // BLOCK_METERS))
+        answered = follow("tiers_by_behaviour", "blocks of meters", pool.map(partial(answer_block, plan), blocks), len(blocks))
+        for answer in chain.from_iterable(answered):
             for behaviour in answer.behaviours:
                 groups.setdefault(Group(*answer[:3], behaviour), []).append(answer.is_right)
     print_groups({group: rights for group, rights in groups.items() if len(rights) >= arguments.least})

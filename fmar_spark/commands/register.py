@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import SQLAlchemyError
 
-from fmar_spark.commands.stages import Pace
-from fmar_spark.commands.terminal import print_line
+from fmar_spark.commands.terminal import print_line, show_parts
 from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.domain.mpan import is_mpan
@@ -97,15 +95,7 @@ def run_import(options: RunOptions, file: Path, fsp: str, mode: str, dry_run: bo
     register = open_register(settings)
     if not dry_run and not agrees(yes, f"import {file} as agreements of {fsp} ({mode})"):
         return NOT_AGREED
-    pace = Pace("register import")
-    with Progress(TextColumn("rows"), MofNCompleteColumn(), TimeElapsedColumn(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("rows", total=None)
-
-        def show(number: int) -> None:
-            bar.update(task, completed=number)
-            if bar.disable:
-                pace.note(write_count(number, "row"))
-
+    with show_parts("register import", "rows") as show:
         upload, rejected = import_agreements(register, settings, fsp, file, order, show)
     for row in rejected:
         print_line(f"line {row['line']}: {row['rule']}: {row['detail']}")

@@ -8,8 +8,9 @@ from rich.table import Table
 
 from fmar_spark.app import escape_message
 from fmar_spark.cli import main
+from fmar_spark.commands import stages
 from fmar_spark.commands.stages import say
-from fmar_spark.commands.terminal import Terminal, print_line
+from fmar_spark.commands.terminal import Terminal, follow, print_line
 from fmar_spark.errors import InputError
 
 HOSTILE = "[/red]a:car:\x1b[31m\u202e\x9b"
@@ -42,3 +43,10 @@ def test_a_record_of_the_log_is_one_line() -> None:
     record = logging.LogRecord("fmar_spark.steps", logging.INFO, "", 0, "%s: done", (f"{HOSTILE}\nb",), None)
     assert escape_message(record)
     assert record.getMessage() == f"{SHOWN}\\nb: done"
+
+
+def test_without_a_terminal_parts_are_a_plain_line_a_minute(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "LINE_SECONDS", 0.0)
+    assert list(follow("fit", "blocks", "ab", 2)) == ["a", "b"]
+    found = capsys.readouterr()
+    assert (found.out, found.err) == ("", "fit:   0 s  1 of 2 blocks\nfit:   0 s  2 of 2 blocks\n")
