@@ -27,13 +27,18 @@ from register_world import (
 from fmar_spark.services.register.database import RegisterDatabase, migrate
 
 MEMORY = Path("/dev/shm")
-ROOM_BYTES = 2**30
+ROOM_BYTES = 2**31
+
+
+def has_memory() -> bool:
+    """Whether files may lie there."""
+    return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
 
 
 @pytest.fixture(scope="session")
 def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """In memory, where there is room: no test cuts the power, and SQLite waits for a disk at each of some ten thousand commits."""
-    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+    if not has_memory():
         yield tmp_path_factory.mktemp("quick")
         return
     with tempfile.TemporaryDirectory(prefix="fmar_tests.", dir=MEMORY) as folder:
@@ -52,11 +57,12 @@ def tmp_path(quick_folder: Path) -> Iterator[Path]:
 def postgres() -> Iterator[str]:
     """A throw-away PostgreSQL, or the reason why there is none."""
     script = str(ROOT / "scripts" / "postgres_for_tests")
+    place = {"POSTGRES_FOLDER": str(MEMORY)} if has_memory() else {}
     started = subprocess.run(
         [script, "start"],
         capture_output=True,
         text=True,
-        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHON": sys.executable, "OWNER_PID": str(os.getpid())},
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHON": sys.executable, "OWNER_PID": str(os.getpid())} | place,
     )
     if started.returncode == 3:
         pytest.skip(f"no PostgreSQL: {started.stderr.strip().splitlines()[-1]}")

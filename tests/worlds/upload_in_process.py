@@ -16,8 +16,8 @@ def upload(url: str, path: Path, mode: str, said: Connection) -> None:
     def reported() -> Iterator[UploadRow]:
         with path.open("rb") as file:
             for number, row in enumerate(read_rows(file, True)):
-                if number == 3000:
-                    said.send("3000 rows read")
+                if number == 2000:
+                    said.send("2000 rows read")
                 yield row
 
     settings = RegisterSettings(database_url=url, jwks_url="http://127.0.0.1:9/keys", issuer="x")
