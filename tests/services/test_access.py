@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from register_world import LONDON_MPAN, MPAN, Served, agreement, caller_of, copy_rows, empty_postgres, restore_rows
+from register_world import LONDON_MPAN, MPAN, Served, agreement, caller_of, copy_rows, empty_postgres, one_issuer, restore_rows
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -197,6 +197,14 @@ def test_each_role_sees_the_rows_and_fields_that_concern_it(served: Served, worl
 def test_without_a_token_every_endpoint_is_closed(served: Served, world: World, party_id: str) -> None:
     for endpoint in ENDPOINTS:
         assert served.http.request(endpoint.method, endpoint.path.format(**world.ids), **endpoint.given).status_code == 401
+
+
+def test_a_token_that_has_ended_opens_nothing(served: Served, world: World) -> None:
+    ended = {"Authorization": f"Bearer {one_issuer().sign('alpha-client', 'fmar-register', -60)}"}
+    for endpoint in ENDPOINTS:
+        given = {**endpoint.given, "headers": {**endpoint.given.get("headers", {}), **ended}}
+        answer = served.http.request(endpoint.method, endpoint.path.format(**world.ids), **given)
+        assert (answer.status_code, answer.json()["type"]) == (401, "urn:fmar:problem:invalid-token")
 
 
 def test_a_party_that_was_put_out_is_out_at_once(served: Served) -> None:

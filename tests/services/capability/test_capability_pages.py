@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from reads_world import ALPHAS, PUBLISHED, UNPROVEN, ServedReads, claim, list_areas
-from register_world import OPERATOR
+from register_world import OPERATOR, one_issuer
 
 from fmar_spark.services.capability.pages import portfolio_pages
 from fmar_spark.services.capability.pages.frame import describe_origins, format_kw, format_probability
@@ -66,6 +66,17 @@ def test_without_a_token_every_page_leads_to_the_sign_in_and_back(reads: ServedR
         assert answer.status_code == 303
         assert answer.headers["Location"].startswith("/sign-in?next=%2F")
     assert reads.http.get("/sign-in").status_code == 200
+
+
+def test_a_token_that_has_ended_leads_to_the_sign_in_and_opens_no_endpoint(reads: ServedReads) -> None:
+    for seconds in (-3600, -60):
+        ended = one_issuer().sign("alpha-client", "fmar-register", seconds)
+        for path in PAGES:
+            answer = reads.http.get(path, headers={"Cookie": f"{COOKIE}={ended}"}, follow_redirects=False)
+            assert (answer.status_code, answer.headers["Location"][:8]) == (303, "/sign-in")
+        rejected = reads.http.get("/v1/portfolio", headers={"Authorization": f"Bearer {ended}"})
+        assert (rejected.status_code, rejected.json()["type"]) == (401, "urn:fmar:problem:invalid-token")
+        assert reads.http.post("/sign-in", data={"token": ended}, follow_redirects=False).status_code == 401
 
 
 def test_a_token_signs_in_and_out(reads: ServedReads) -> None:
