@@ -68,6 +68,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         gc.enable()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Where nothing was looked through for garbage, nothing is at the end, which pytest and Python would each do once more."""
+    if not gc.isenabled():
+        gc.freeze()
+
+
 def _only_distributes(config: pytest.Config) -> bool:
     has_others = bool(config.getoption("numprocesses", None)) and not config.getoption("collectonly")
     return has_others and not hasattr(config, "workerinput")
