@@ -152,6 +152,20 @@ def test_a_day_that_is_there_twice_is_counted_once(tmp_path: Path) -> None:
         assert (counts["rows_kept"], counts["rows_duplicate"], counts["rows_quarantined"]) == (48, 95, 1)
 
 
+def test_a_day_of_ausgrid_without_a_category_that_its_customer_has_was_not_read(tmp_path: Path) -> None:
+    heading, drawn, given = list_ausgrid(("GC", ["0.3"] * 48), ("GG", ["1.0"] * 48))
+    rows = [row.replace("1/07", f"{day}/07") for day in range(1, 6) for row in (drawn, given) if (row, day) not in {(given, 3), (given, 5)}]
+    staged = take(write(tmp_path, heading, *rows))
+    assert (staged.intake.counts["rows_unread"], staged.intake.counts["rows_kept"]) == (48, 4 * 48)
+    assert staged.intake.kwh["held"] == pytest.approx(3 * 48 * 0.7 + 48 * 0.3, rel=1e-6)
+
+
+def test_a_day_of_nem12_of_which_a_register_is_not_whole_was_not_read(tmp_path: Path) -> None:
+    staged = take(write(tmp_path, *list_nem12(("E1", ["0.3"] * 48), ("E2", ["0.1"] * 47), ("B1", ["0.2"] * 48))))
+    assert (staged.intake.faults_by_rule, staged.intake.kwh["held"]) == ({"record_values": 1}, pytest.approx(48 * 0.2, rel=1e-6))
+    assert slots_of(staged) == {}
+
+
 @pytest.mark.parametrize(
     ("lines", "said"),
     [

@@ -35,8 +35,9 @@ class _Cells(NamedTuple):
 def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     """Half-hours of customers: what was drawn less what was made, in one row a half-hour.
 
-    A half-hour of which a category is empty was not read; each cell that is no energy is a row of its own, with its text, and its half-hour
-    has no other. A day that is there twice is two days of the same customer.
+    A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after. Each cell
+    that is no energy is a row of its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same
+    customer.
 
     Raises:
         ConfigError: a column is missing, or a category is unknown.
@@ -45,7 +46,7 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     blocks = list(read_blocks(file, (*KEYS, *NAMES)))
     rows = pa.concat_tables([block.columns for block in blocks])
     line = np.concatenate([block.line for block in blocks])
-    keys = rows.select(KEYS).to_pandas()
+    keys = pd.DataFrame({name: rows[name].cast(pa.string()).to_pandas().str.strip() for name in KEYS})
     sign = _read_signs(file, keys["consumption category"], line)
     cells = _read_cells(file, rows, reading)
     # The second row of a category on a day belongs to a second copy of the day.
@@ -53,10 +54,11 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     day = keys.groupby(["customer", "date", copy], sort=False, dropna=False).ngroup().to_numpy()
     order = np.argsort(day, kind="stable")
     first = np.flatnonzero(np.diff(day[order], prepend=-1))
+    midnight = _read_dates(keys["date"])
     net = np.add.reduceat(cells.kwh[order] * sign[order, None], first, axis=0) if len(first) else cells.kwh
     is_faulty = np.logical_or.reduceat(cells.is_faulty[order], first, axis=0) if len(first) else cells.is_faulty
-    customer = keys["customer"].str.strip().to_numpy()
-    midnight = _read_dates(keys["date"].str.strip())
+    net[_find_partial(keys.assign(midnight=midnight, day=day))] = np.nan
+    customer = keys["customer"].to_numpy()
     at, slot = np.nonzero(~is_faulty)
     lead = order[first][at]
     kwh = net[at, slot]
@@ -68,8 +70,21 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
         yield RawBlock(_build_rows(customer[at], midnight[at], slot, texts), line[at], [])
 
 
+def _find_partial(rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Days that lack a category which their customer has before and after, shape (days,).
+
+    Args:
+        rows: customer, consumption category, midnight and day, the number of the day.
+    """
+    spans = rows.groupby(["customer", "consumption category"])["midnight"].agg(["min", "max"]).reset_index()
+    days = rows.groupby("day").agg(customer=("customer", "first"), midnight=("midnight", "first"), found=("customer", "size")).reset_index()
+    joined = days.merge(spans, on="customer", how="left")
+    wanted = joined["midnight"].between(joined["min"], joined["max"]).groupby(joined["day"]).sum()
+    return np.asarray(wanted.to_numpy() > days["found"].to_numpy())
+
+
 def _read_signs(file: InputFile, categories: "pd.Series[str]", line: NDArray[np.int64]) -> NDArray[np.float64]:
-    sign = np.asarray(categories.str.strip().str.upper().map(SIGN_OF_CATEGORY), dtype=np.float64)
+    sign = np.asarray(categories.str.upper().map(SIGN_OF_CATEGORY), dtype=np.float64)
     unknown = np.flatnonzero(np.isnan(sign))
     if unknown.size:
         found = categories.iloc[unknown[0]]

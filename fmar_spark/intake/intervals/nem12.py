@@ -54,7 +54,7 @@ class _Checked(NamedTuple):
     """The records of a file as they are handed on."""
 
     text: str
-    """Without what is broken: a cell that is no energy as NaN, records with too many or too few fields left out."""
+    """Without what is broken: a cell that is no energy as NaN, records without a date left out."""
     line: dict[tuple[str, str, str], int]
     """Where the values of each meter point, register and date (YYYYMMDD) stand."""
     broken: list[tuple[int, str, str]]
@@ -136,7 +136,7 @@ def _check_records(file: InputFile, text: str) -> _Checked:
         elif kind == _VALUES and register is not None and register.is_energy:
             faults = _check_values(register, row)
             broken += [(number, found, rule) for found, rule in faults]
-            is_broken = any(rule.startswith("record_") for _, rule in faults)
+            is_broken = any(rule == "record_date" for _, rule in faults)
             if not is_broken:
                 line[register.nmi, register.suffix, row[1]] = number
         # An empty line for what is left out, so that the lines of what is kept are those of the file.
@@ -156,13 +156,16 @@ def _read_register(place: str, row: list[str]) -> _Register:
 
 
 def _check_values(register: _Register, row: list[str]) -> list[tuple[str, str]]:
-    """What is wrong with a record of values and the rule that it breaks; its cells that are no energies become NaN."""
+    """What is wrong with a record of values and the rule that it breaks; cells that are no energies become NaN, all of a record with too
+    few or too many, so that the other registers of its day are not taken for the whole."""
     last = _FIRST_VALUE + DAY_MINUTES // register.minutes
     said = f"{register.nmi} {register.suffix} {row[1] if len(row) > 1 else ''}"
-    if len(row) <= last or not _QUALITY.fullmatch(row[last].strip()):
-        return [(f"{said}: {len(row)} fields", "record_values")]
-    if not _is_day(row[1]):
+    if len(row) < _FIRST_VALUE or not _is_day(row[1]):
         return [(said, "record_date")]
+    if len(row) <= last or not _QUALITY.fullmatch(row[last].strip()):
+        fault = (f"{said}: {len(row)} fields", "record_values")
+        row[_FIRST_VALUE:] = [*["nan"] * (last - _FIRST_VALUE), NULL_QUALITY, "", "", "", ""]
+        return [fault]
     faults = []
     for place in range(_FIRST_VALUE, last):
         value = parse_decimal(row[place].strip())
