@@ -96,6 +96,36 @@ def test_surplus_is_followed_from_six_amperes_on_and_the_night_gives_the_rest(
     assert cars.power_kw[here].max() > 4.0
 
 
+def test_a_charge_point_for_surplus_alone_takes_nothing_else(
+    plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]
+) -> None:
+    population = draw_homes(20, home_ev=1.0)._replace(charging=np.full(20, NAMES.index("ev_solar_only")))
+    is_noon = (np.arange(plan.slots) % 48 >= 20) & (np.arange(plan.slots) % 48 < 28)
+    sunny = np.zeros((20, plan.slots))
+    sunny[:10, is_noon] = 2.0
+    cars = charge(plan, calendar, population, sunny)
+    here = cars.life.is_ever & (cars.life.from_slot == 0)
+    assert (cars.power_kw[:10][:, ~is_noon] == 0).all()
+    assert (cars.power_kw[:10][here[:10]].max(axis=1) > 1.9).all()
+    assert (cars.power_kw[10:][here[10:]].max(axis=1) > 4.0).all()
+
+
+def test_the_same_drive_each_day_takes_nearly_the_same_energy(cars: Vehicles) -> None:
+    daily = by_day(cars, of("ev_same_each_night", cars))
+    spread = [day[day > 0.5].std() / day[day > 0.5].mean() for day in daily]
+    wider = by_day(cars, of("ev_off_peak_nightly_7kw", cars))
+    assert np.median(spread) < 0.35
+    assert np.median(spread) < np.median([day[day > 0.5].std() / day[day > 0.5].mean() for day in wider])
+
+
+def test_cars_that_come_home_after_work_charge_on_working_days_in_the_evening(cars: Vehicles, calendar: Calendar) -> None:
+    power_kw = cars.power_kw[of("ev_after_work", cars)]
+    is_rest = calendar.spread_days(calendar.is_rest_day[None])[0]
+    evening = (calendar.local_slot >= 30) & (calendar.local_slot < 46)
+    assert power_kw[:, ~is_rest].mean() > 4 * power_kw[:, is_rest].mean()
+    assert power_kw[:, evening].sum() > 0.6 * power_kw.sum()
+
+
 def test_workplaces_charge_on_working_days(plan: FleetPlan, calendar: Calendar, draw_homes: Callable[..., Population]) -> None:
     population = draw_homes(60, domestic=0.0, business_ev=1.0)._replace(tariff=np.full(60, TARIFFS.index("flat")))
     working = charge(plan, calendar, population).power_kw[population.charging == NAMES.index("ev_workplace")]
