@@ -6,7 +6,7 @@ import pytest
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_NAMES
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
-from fmar_spark.learning.classifier import AssetClassifier
+from fmar_spark.learning.classifier import AssetClassifier, store_classifier
 from fmar_spark.learning.evaluation import Report, evaluate_classifier
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.training import Split, TreeShape, split_by_meter, train_classifier
@@ -64,6 +64,12 @@ def split(examples: Examples) -> Split:
 def classifier(examples: Examples, split: Split) -> AssetClassifier:
     """A classifier of a few small trees."""
     return train_classifier(examples, split, TINY, seed=1)
+
+
+@pytest.fixture(scope="session")
+def stored(classifier: AssetClassifier) -> bytes:
+    """The same as a file."""
+    return store_classifier(classifier)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The classifier as it is stored, loaded and used."""
 
-import io
 import pickle
 from dataclasses import FrozenInstanceError
 
@@ -49,8 +48,7 @@ def trained_on(classifier: AssetClassifier, names: list[str]) -> AssetClassifier
     return AssetClassifier(classifier.models, classifier.calibration, classifier.presence, classifier.size_quantiles, names)
 
 
-def test_a_stored_classifier_comes_back_with_every_answer(classifier: AssetClassifier, examples: Examples) -> None:
-    stored = store_classifier(classifier)
+def test_a_stored_classifier_comes_back_with_every_answer(classifier: AssetClassifier, stored: bytes, examples: Examples) -> None:
     loaded = load_classifier(stored)
     np.testing.assert_array_equal(loaded.predict(examples.features), classifier.predict(examples.features))
     evidence, probability = examples.presence[:, 0], np.full(len(examples.meter_id), 0.8)
@@ -62,9 +60,9 @@ def test_a_stored_classifier_comes_back_with_every_answer(classifier: AssetClass
     assert digest_classifier(stored) == digest_classifier(store_classifier(classifier))
 
 
-def test_the_stored_format_is_no_pickle(classifier: AssetClassifier) -> None:
+def test_the_stored_format_is_no_pickle(stored: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError):
-        pickle.loads(store_classifier(classifier))
+        pickle.loads(stored)
 
 
 @pytest.mark.parametrize("names", [["another", *FEATURES[1:]], [*FEATURES, "one_more"]])
@@ -106,8 +104,7 @@ def test_damaged_bytes_are_rejected_in_one_line(stored: bytes) -> None:
     assert "\n" not in str(rejection.value)
 
 
-def test_a_classifier_cut_short_is_rejected(classifier: AssetClassifier) -> None:
-    stored = store_classifier(classifier)
+def test_a_classifier_cut_short_is_rejected(stored: bytes) -> None:
     with pytest.raises(ModelError):
         load_classifier(stored[: len(stored) // 2])
 
@@ -118,10 +115,10 @@ def test_what_is_no_classifier_is_rejected_whatever_it_is(content: object) -> No
         load_classifier(skops.io.dumps(content))
 
 
-def test_no_type_beyond_those_of_the_list_is_trusted(classifier: AssetClassifier) -> None:
-    unknown = set(skops.io.get_untrusted_types(data=store_classifier(classifier)))
+def test_no_type_beyond_those_of_the_list_is_trusted(stored: bytes) -> None:
+    unknown = set(skops.io.get_untrusted_types(data=stored))
     assert unknown <= {"fmar_spark.learning.classifier.AssetClassifier", "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"}
-    assert io.BytesIO(store_classifier(classifier)).read(2) == b"PK"
+    assert stored[:2] == b"PK"
 
 
 def test_no_meter_is_beyond_doubt(classifier: AssetClassifier) -> None:
@@ -190,8 +187,8 @@ def test_log_odds_are_finite_at_both_ends_and_undone_by_the_logistic() -> None:
 
 
 @pytest.fixture(scope="module")
-def scorer(classifier: AssetClassifier) -> StoredScorer:
-    return StoredScorer(store_classifier(classifier), "test/1")
+def scorer(stored: bytes) -> StoredScorer:
+    return StoredScorer(stored, "test/1")
 
 
 def test_a_scorer_answers_as_its_classifier_does(scorer: StoredScorer, classifier: AssetClassifier, examples: Examples) -> None:

@@ -77,20 +77,20 @@ def test_sides_have_about_the_shares_asked_for_and_another_seed_splits_otherwise
     assert (split_by_meter(many, 0.3, 0.2, 8).test != split.test).mean() > 0.2
 
 
-def test_the_same_examples_and_seed_give_the_same_classifier(examples: Examples, split: Split, classifier: AssetClassifier) -> None:
+def test_the_same_examples_and_seed_give_the_same_classifier(examples: Examples, split: Split, stored: bytes) -> None:
     again = train_classifier(examples, split, TINY, seed=1)
-    assert store_classifier(again) == store_classifier(classifier)
+    assert store_classifier(again) == stored
     assert again.feature_names == list(FEATURES)
 
 
-def test_test_meters_leave_no_trace_in_the_classifier(examples: Examples, split: Split, classifier: AssetClassifier) -> None:
+def test_test_meters_leave_no_trace_in_the_classifier(examples: Examples, split: Split, stored: bytes) -> None:
     rows = split.test
     spoilt = examples._replace(
         features=np.where(rows[:, None], np.float32(9.0), examples.features),
         labels=np.where(rows[:, None], 1 - examples.labels, examples.labels),
         true_sizes=np.where(rows[:, None, None], 99.0, examples.true_sizes),
     )
-    assert store_classifier(train_classifier(spoilt, split, TINY, seed=1)) == store_classifier(classifier)
+    assert store_classifier(train_classifier(spoilt, split, TINY, seed=1)) == stored
 
 
 def test_calibration_meters_move_the_calibration_and_not_the_trees(examples: Examples, split: Split, classifier: AssetClassifier) -> None:
