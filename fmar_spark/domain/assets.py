@@ -159,7 +159,7 @@ ASSET_FACTS: Final = MappingProxyType(
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
             needs="days read for 20 hours or more",
             drowned="the load itself changes by as much as a charge point draws, and charging would not stand out",
-            bound="its sessions are as short as what the meter reads at once, which blurs their power, so that it may be larger",
+            bound="its sessions are as short as what the meter reads at once or take what is generated, so that its power may be larger",
             is_sparse=True,
             is_nightly=True,
             denied_up_to=0.05,

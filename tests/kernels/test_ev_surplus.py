@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.ev.surplus import measure_held
+from fmar_spark.kernels.ev.surplus import describe_spells, estimate_sessions, find_spells
 from fmar_spark.kernels.window import Floats, MeterWindow
 
 DAYS = 20
@@ -20,7 +20,7 @@ def make_sunny() -> Floats:
 
 
 def measure(lay_window: Callable[..., MeterWindow], net_kw: Floats) -> tuple[float, float]:
-    columns = measure_held(lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0)))
+    columns = describe_spells(find_spells(lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0))))
     return columns["ev_held_day_share"][0], columns["ev_held_hours"][0]
 
 
@@ -52,4 +52,29 @@ def test_hardly_any_export_says_nothing(lay_window: Callable[..., MeterWindow]) 
     net_kw = make_sunny()
     net_kw[:, 9:, 16:36] = 0.4
     assert np.isnan(measure(lay_window, net_kw)).all()
-    assert np.isnan(measure_held(lay_window(net_kw))["ev_held_hours"]).all()
+    assert np.isnan(describe_spells(find_spells(lay_window(net_kw)))["ev_held_hours"]).all()
+
+
+def test_a_spell_takes_what_is_exported_at_that_hour_of_other_days(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = np.concatenate([make_sunny(), make_sunny()])
+    net_kw[1, :12, SPELL] = 0.0
+    window = lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0))
+    sessions = estimate_sessions(window, find_spells(window))
+    assert sessions.meter.tolist() == [1] * 12
+    assert sessions.start_slot.tolist() == [48 * day + 22 for day in range(12)]
+    assert sessions.energy_kwh == pytest.approx([6.0] * 12)
+    assert sessions.peak_kw == pytest.approx([2.0] * 12)
+
+
+def test_spells_on_every_day_took_at_least_what_a_charge_point_needs(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = make_sunny()
+    net_kw[:, :, SPELL] = 0.0
+    window = lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0))
+    assert estimate_sessions(window, find_spells(window)).energy_kwh == pytest.approx([1.4 * 3.0] * DAYS)
+
+
+def test_few_spells_are_no_sessions(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = make_sunny()
+    net_kw[:, :9, SPELL] = 0.0
+    window = lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0))
+    assert estimate_sessions(window, find_spells(window)).meter.size == 0

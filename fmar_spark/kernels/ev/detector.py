@@ -13,7 +13,8 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.episodes import build_slot_grid
 from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
-from fmar_spark.kernels.ev.surplus import HELD_FEATURES, measure_held
+from fmar_spark.kernels.ev.surplus import HELD_FEATURES, describe_spells, estimate_sessions, find_spells
+from fmar_spark.kernels.parameters import group_quantiles
 from fmar_spark.kernels.usage_patterns import (
     Blocks,
     contrast_seasons,
@@ -33,6 +34,7 @@ from fmar_spark.kernels.window import (
     LocalCalendar,
     MeterWindow,
     Method,
+    Sizes,
     blank_columns,
     name_columns,
     unknown_sizes,
@@ -93,7 +95,9 @@ METHOD: Final = Method(
     "Hourly meters are examined hour by hour.",
     sized="`rated_kw` is the mean power of the sessions, each weighted by the square of its hours (four at most). The interval widens with "
     "their scatter, with few sessions, where the blocks look little like charging, and where hardly any lasts longer than three "
-    "readings: they may have begun and ended within them, so that the power is at least what is seen.",
+    "readings: they may have begun and ended within them, so that the power is at least what is seen. "
+    "Where most energy lies in spells that take all surplus, those are the sessions: what they took is estimated as what the meter "
+    "exports in the same slots of other days of the four weeks, and the power is at least what 90 % of them stay below.",
     dated="The daily mark is the energy of the sessions that start on the day. The days before the first "
     "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car, "
     "and so does a first day of 9 kWh at 5 kW or more after none at all. It is "
@@ -154,7 +158,8 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
     rated_kw, spread, is_least = (np.full(meters, np.nan) for _ in range(3))
     is_drowned = np.zeros(meters, dtype=np.bool_)
     found: list[Events] = []
-    features |= name_columns(HELD_FEATURES, measure_held(window))
+    spells = find_spells(window)
+    features |= name_columns(HELD_FEATURES, describe_spells(spells))
     is_hourly = window.interval_minutes >= HOUR_MINUTES
     for slots_per_step, wanted in ((1, ~is_hourly), (2, is_hourly)):
         rows = np.flatnonzero(wanted)
@@ -172,12 +177,25 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         is_least[rows] = np.where(np.isnan(rated_kw[rows]), np.nan, is_blurred)
         spread[rows] = part.charging.last_spread / np.sqrt(np.maximum(count, 1)) + 0.02 + doubt + BLUR * is_blurred
         found.append(_to_events(part.charging, rows, slots_per_step))
-    return Findings(
-        features=features,
-        daily=daily,
-        events=_merge_events(found[0], found[1]),
-        sizes=unknown_sizes(meters)._replace(rated_import_kw=rated_kw, spread=spread, is_least=is_least),
-        is_drowned=is_drowned,
+    events = _merge_events(found[0], found[1])
+    sizes = unknown_sizes(meters)._replace(rated_import_kw=rated_kw, spread=spread, is_least=is_least)
+    events, sizes = _prefer_surplus(events, sizes, estimate_sessions(window, spells))
+    return Findings(features=features, daily=daily, events=events, sizes=sizes, is_drowned=is_drowned)
+
+
+def _prefer_surplus(events: Events, sizes: Sizes, sunny: Events) -> tuple[Events, Sizes]:
+    """Sessions and size of each meter, from surplus generation where more energy lies in such sessions than in flat blocks."""
+    meters = len(sizes.spread)
+    from_sun, from_blocks = (np.bincount(some.meter, some.energy_kwh, meters) for some in (sunny, events))
+    follows = from_sun > from_blocks
+    if not follows.any():
+        return events, sizes
+    sunny = sunny.take(follows[sunny.meter])
+    reached_kw = group_quantiles(sunny.peak_kw, sunny.meter, meters, (HIGH_SHARE,))[:, 0]
+    return _merge_events(events.take(~follows[events.meter]), sunny), sizes._replace(
+        rated_import_kw=np.where(follows, reached_kw, sizes.rated_import_kw),
+        spread=np.where(follows, MOST_DOUBT, sizes.spread),
+        is_least=np.where(follows, 1.0, sizes.is_least),
     )
 
 
