@@ -15,6 +15,9 @@ from fmar_spark.units import HOURS_PER_SLOT
 MODES: Final = name_behaviours(AssetClass.BATTERY)
 SELF_USE, ARBITRAGE, BOTH, PEAK_SHAVING, DYNAMIC = range(len(MODES))
 
+TIMED_SHARE: Final = 0.15
+"""Batteries that are charged from a set hour of the day on. Source: chosen by hand."""
+
 
 class Batteries(NamedTuple):
     """Power at the AC side, kW, (meters, slots): charging positive, discharging negative. ``mode`` indexes ``MODES``."""
@@ -35,6 +38,7 @@ class _Rules(NamedTuple):
     exports: Bools
     """(batteries, slots) discharged at full power whatever the load."""
     uses_surplus: Bools
+    """(batteries, slots)"""
     floor_share: Floats
     ceiling_share: Floats
     """(batteries, slots)"""
@@ -69,12 +73,18 @@ def _draw_rules(rng: np.random.Generator, mode: Ints, calendar: Calendar, price:
         charges=np.asarray(tariff[:, None] & off_peak & ~winter_only),
         holds=np.asarray((is_peak_only & ~peak) | (tariff[:, None] & off_peak & (rng.random((count, 1)) < 0.8)) | (shaving & ~peak)),
         exports=np.asarray(sells & peak),
-        uses_surplus=np.asarray((mode != ARBITRAGE) | (rng.random(count) < 0.7)),
+        uses_surplus=np.asarray((mode != ARBITRAGE) | (rng.random(count) < 0.7))[:, None] & _wait_by_day(rng.spawn(1)[0], count, calendar),
         floor_share=rng.choice([0.0, 0.04, 0.1, 0.2], count),
         ceiling_share=ceiling,
         one_way_efficiency=np.sqrt(rng.uniform(0.78, 0.94, count)),
         threshold_kw=np.where(rng.random(count) < 0.4, rng.uniform(0.0, 0.25, count), 0.0),
     )
+
+
+def _wait_by_day(rng: np.random.Generator, count: int, calendar: Calendar) -> Bools:
+    """Slots in which each battery may take surplus: some leave the first hours of a day to others, (batteries, slots)."""
+    begins = np.where(rng.random(count) < TIMED_SHARE, rng.uniform(18.0, 26.0, count), 0.0)
+    return np.asarray(calendar.local_slot[None] >= begins[:, None])
 
 
 def _run(rules: _Rules, net_kw: Floats, rating_kw: Floats, storage_kwh: Floats, spare: Floats) -> Floats:
@@ -86,7 +96,7 @@ def _run(rules: _Rules, net_kw: Floats, rating_kw: Floats, storage_kwh: Floats, 
     """
     eff = rules.one_way_efficiency[:, None]
     beyond = np.maximum(np.abs(net_kw) - rules.threshold_kw[:, None], 0) * (1 - spare)
-    surplus = np.where(rules.uses_surplus[:, None] & (net_kw < 0), beyond, 0.0)
+    surplus = np.where(rules.uses_surplus & (net_kw < 0), beyond, 0.0)
     draw = np.minimum(np.where(rules.charges, rating_kw, surplus), rating_kw)
     need = np.where((net_kw > 0) & ~rules.holds & ~rules.charges, beyond, 0.0)
     need = np.minimum(np.where(rules.exports, rating_kw, need), rating_kw)

@@ -27,6 +27,9 @@ from fmar_spark.units import HOURS_PER_SLOT
 LONGEST_COOLING_SLOTS: Final = 26.0
 """Rooms that are cooled by hand are not cooled from one day into the next evening."""
 
+TIMED_SHARE: Final = 0.3
+"""Diverters with a timer, that leave the first surplus of a day. Source: chosen by hand."""
+
 
 class Surroundings(NamedTuple):
     """What the look-alikes of some meters depend on; rows are those meters only."""
@@ -340,7 +343,9 @@ def divert_surplus(rng: np.random.Generator, population: Population, calendar: C
     if not len(rows):
         return taken
     kw = draw_within(rng, read_ranges("immersion", population.water[rows], lambda how: how.kw))
-    taken[rows] = np.minimum(surplus_kw[rows], kw[:, None])
+    is_timed = rng.random((len(rows), 1)) < TIMED_SHARE
+    begins = np.where(is_timed, rng.uniform(16.0, 27.0, (len(rows), 1)), 0.0)
+    taken[rows] = np.where(calendar.local_slot[None] >= begins, np.minimum(surplus_kw[rows], kw[:, None]), 0.0)
     wanted = rng.uniform(2.0, 8.0, (len(rows), 1)) * np.exp(0.35 * rng.standard_normal((len(rows), calendar.days)))
     days = surplus_kw.shape[1] // SLOTS_PER_DAY
     by_day = taken[rows, : days * SLOTS_PER_DAY].reshape(len(rows), days, SLOTS_PER_DAY)

@@ -25,6 +25,8 @@ BESIDE_FROM_LOG: Final = 0.16
 """Where the powers beside a power begin, log ratio."""
 BESIDE_TO_LOG: Final = 0.46
 """Where they end, log ratio."""
+STEP_LIKENESS: Final = 1.0
+"""Likeness of a charger that its steps alone show: at which half of the doubt about its power is left. Source: chosen by hand."""
 
 
 class EvSearch(NamedTuple):
@@ -66,6 +68,13 @@ class EvSearch(NamedTuple):
     """How many times the number expected from other powers they must reach."""
     most_candidates: int = 5
     """Powers that are compared before one is taken for the charger's."""
+    least_recurring_kw: float = 4.5
+    """Step up from which one that recurs may be a charger's although no block fills an hour. Source: chosen by hand, above what a home
+    switches on for half an hour."""
+    least_agreement: float = 0.25
+    """Share of the steps up that must have this size. Source: chosen by hand."""
+    least_excess: float = 1.25
+    """How many times the power of the flat blocks it must be. Source: chosen by hand."""
     fewest_hours_seen: float = 20.0
     """Hours that a day must have been read to say anything of that day."""
 
@@ -114,6 +123,8 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
     choice = _choose_charger(flat, seen, grid.slots_per_day, search)
     trusted = _trust_short_blocks(flat, choice.power_kw, search)
     sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
+    steps = describe_steps(grid, rises, seen)
+    choice, sessions = _prefer_steps(grid, rises, choice, sessions, (steps, search))
     rated_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
     powers, last_spread, charged = _add_replaced(grid, rises, flat, (choice.powers, rated_kw, spread, sessions), search)
     return Charging(
@@ -124,7 +135,7 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
         choice.second_kw,
         choice.sharpness,
         choice.prominence,
-        describe_steps(grid, rises, seen),
+        steps,
         sessions,
         powers,
         last_spread,
@@ -219,6 +230,50 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
             blocks, Rivals(power_kw.reshape(kinds, meters), likeness, prominence.reshape(kinds, meters)), best, seen, slots_per_day
         ),
     )
+
+
+def _prefer_steps(grid: SlotGrid, rises: Rises, choice: _Choice, sessions: Blocks, known: tuple[Steps, EvSearch]) -> tuple[_Choice, Blocks]:
+    """Charger and sessions of each meter, by the step up that recurs most where sessions of that power hold more energy.
+
+    Who drives little charges for less than an hour a day: no block of the charger's power fills two slots, and the flat blocks are another
+    load's.
+
+    Args:
+        grid: the load.
+        rises: its steps up.
+        choice: by flat blocks.
+        sessions: of its power.
+        known: the steps, and what counts as charging.
+    """
+    steps, search = known
+    is_step = (steps.agreement >= search.least_agreement) & (steps.usual_kw >= search.least_recurring_kw)
+    is_step &= ~(steps.usual_kw <= search.least_excess * choice.power_kw)
+    rows = np.flatnonzero(is_step[grid.meter_of(rises.place)])
+    if not rows.size:
+        return choice, sessions
+    meters = grid.meters
+    mine = Rises(rises.place[rows], rises.step_kw[rows])
+    others = _find_sessions(grid, mine, steps.usual_kw, np.ones(meters, dtype=np.bool_), search)
+    own_kwh, other_kwh = (np.bincount(blocks.meter, blocks.energy_kwh, meters) for blocks in (sessions, others))
+    is_step &= other_kwh > own_kwh
+    parts = (sessions.take(~is_step[sessions.meter]), others.take(is_step[others.meter]))
+    joined = Blocks(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    power_kw = np.where(is_step, steps.usual_kw, choice.power_kw)
+    unshown = [np.where(is_step, np.nan, column) for column in (choice.share, choice.sharpness, choice.prominence)]
+    chosen = choice._replace(
+        power_kw=power_kw,
+        share=unshown[0],
+        likeness=np.where(is_step, STEP_LIKENESS, choice.likeness),
+        second_kw=np.where(is_step, choice.power_kw, choice.second_kw),
+        sharpness=unshown[1],
+        prominence=unshown[2],
+        powers=Powers(
+            np.where(is_step, power_kw, choice.powers.before_kw),
+            np.where(is_step, power_kw, choice.powers.after_kw),
+            np.where(is_step, 0, choice.powers.changed_day),
+        ),
+    )
+    return chosen, joined.take(np.lexsort((joined.start, joined.meter)))
 
 
 def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:

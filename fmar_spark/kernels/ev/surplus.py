@@ -9,11 +9,13 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.window import Bools, Events, Feature, Floats, Ints, MeterWindow
+from fmar_spark.kernels.window import Events, Feature, Floats, Ints, MeterWindow
 from fmar_spark.units import HOURS_PER_SLOT
 
 HELD_KW: Final = 0.1
 """Net power up to which it is held at zero: what control leaves over in a half-hour. Source: chosen by hand."""
+KETTLE_KW: Final = 1.0
+"""Net power of one half-hour in which a spell may go on: what is switched on for minutes. Source: chosen by hand."""
 OUT_KW: Final = 0.5
 """Export that must stand within an hour of both ends of a spell: less fades with the light. Source: chosen by hand."""
 LEAST_SLOTS: Final = 3
@@ -59,11 +61,12 @@ def find_spells(window: MeterWindow) -> Spells:
     none = np.zeros(0, dtype=np.int64)
     if not rows.size or not window.import_kw.shape[1]:
         return Spells(none, none, none, out_days)
-    net_kw = window.take(window.has_export).net_kw
+    # Not the net power of the window: where the export was not read it is unknown here, not none.
+    net_kw = window.import_kw[rows] - window.export_kw[rows]
     slots = net_kw.shape[1] * SLOTS_PER_DAY
     is_out = net_kw <= -OUT_KW
     out_days[rows] = is_out.any(axis=2).sum(axis=1)
-    out, start, end = (is_out.ravel(), *_find_held(np.abs(net_kw.ravel()) < HELD_KW))
+    out, start, end = (is_out.ravel(), *_find_held(np.abs(net_kw.ravel())))
     last = out.size - 1
     before = out[np.maximum(start - 1, 0)] | out[np.maximum(start - 2, 0)]
     after = out[np.minimum(end, last)] | out[np.minimum(end + 1, last)]
@@ -122,10 +125,14 @@ def estimate_sessions(window: MeterWindow, spells: Spells) -> Events:
     )
 
 
-def _find_held(is_held: Bools) -> tuple[Ints, Ints]:
-    """First slot, and slot after the last, of spells that are long enough; one slot between two is filled."""
-    closed = is_held.copy()
-    closed[1:-1] |= is_held[:-2] & is_held[2:]
+def _find_held(away_kw: Floats) -> tuple[Ints, Ints]:
+    """First slot, and slot after the last, of spells that are long enough; one slot between two, of no more than a kettle, is filled.
+
+    Args:
+        away_kw: how far net power is from zero; NaN where import or export was not read.
+    """
+    closed = away_kw < HELD_KW
+    closed[1:-1] |= closed[:-2] & closed[2:] & (away_kw[1:-1] < KETTLE_KW)
     edges = np.flatnonzero(np.diff(closed, prepend=False, append=False))
     start, end = edges[::2], edges[1::2]
     lasting = end - start >= LEAST_SLOTS
