@@ -78,6 +78,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--mix", type=Path, help="shares of the fleet, YAML; default: those of the demo")
     parser.add_argument("--workers", type=whole_from(1), default=2, help="processes; the result does not depend on it (default: 2)")
     given = parser.parse_args(argv)
+    if given.last < given.first:
+        parser.error(f"--to {given.last} found, {given.first} or later wanted")
     mix = mix_from(yaml.safe_load(given.mix.read_text(encoding="utf-8"))) if given.mix else Mix()
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(given.workers) as pool:

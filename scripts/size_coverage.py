@@ -41,6 +41,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=whole_from(0), default=77, help="(default: 77)")
     parser.add_argument("--mix", type=Path, help="shares of the fleet, YAML; default: those of the demo")
     given = parser.parse_args(argv)
+    if given.last < given.first:
+        parser.error(f"--to {given.last} found, {given.first} or later wanted")
     mix = mix_from(yaml.safe_load(given.mix.read_text(encoding="utf-8"))) if given.mix else Mix()
     plan = FleetPlan(given.meters, given.first, given.last, given.seed, mix)
     setting, scorer = prepare_setting(plan), load_bundled()

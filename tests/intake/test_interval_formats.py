@@ -160,6 +160,18 @@ def test_a_day_of_ausgrid_without_a_category_that_its_customer_has_was_not_read(
     assert staged.intake.kwh["held"] == pytest.approx(3 * 48 * 0.7 + 48 * 0.3, rel=1e-6)
 
 
+def test_a_last_day_of_ausgrid_without_general_consumption_was_not_read(tmp_path: Path) -> None:
+    heading, drawn, given = list_ausgrid(("GC", ["0.3"] * 48), ("GG", ["1.0"] * 48))
+    staged = take(write(tmp_path, heading, drawn, given, given.replace("1/07", "2/07")))
+    assert (staged.intake.counts["rows_unread"], staged.intake.counts["rows_kept"]) == (48, 48)
+
+
+def test_ausgrid_of_a_heading_alone_has_no_usable_row(tmp_path: Path) -> None:
+    heading, *_ = list_ausgrid(("GC", ["0.3"] * 48))
+    with pytest.raises(InputError, match="no usable row found"):
+        take(write(tmp_path, heading))
+
+
 def test_a_day_of_nem12_of_which_a_register_is_not_whole_was_not_read(tmp_path: Path) -> None:
     staged = take(write(tmp_path, *list_nem12(("E1", ["0.3"] * 48), ("E2", ["0.1"] * 47), ("B1", ["0.2"] * 48))))
     assert (staged.intake.faults_by_rule, staged.intake.kwh["held"]) == ({"record_values": 1}, pytest.approx(48 * 0.2, rel=1e-6))

@@ -185,3 +185,22 @@ def test_the_power_that_comes_second_is_reported_beside_the_first() -> None:
     charging = charging_of(load_kw)
     assert charging.rated_kw[0] == pytest.approx(7.2, rel=0.03)
     assert charging.second_kw[0] == pytest.approx(3.0, rel=0.05)
+
+
+@pytest.mark.parametrize("slots", [(7.2, 4.8), (2.4, 7.2, 1.2)], ids=["from the half-hour on", "from within it"])
+def test_a_charger_that_fills_no_hour_is_seen_beside_longer_blocks_of_less_power(slots: tuple[float, ...]) -> None:
+    load_kw = np.full((1, 60, SLOTS), 0.3)
+    load_kw[0, ::2, 35:39] += 2.0
+    load_kw[0, :, 1 : 1 + len(slots)] += slots
+    found = charging_of(load_kw)
+    assert found.rated_kw[0] == pytest.approx(7.2, rel=0.03)
+    assert found.sessions.meter.size == 60
+    assert found.sessions.energy_kwh == pytest.approx(sum(slots) / 2, rel=0.05)
+    assert np.isnan(found.concentration[0])
+
+
+def test_steps_that_recur_without_much_energy_leave_the_longer_blocks_as_they_are() -> None:
+    load_kw = np.full((1, 60, SLOTS), 0.3)
+    load_kw[0, :, 35:43] += 3.6
+    load_kw[0, :, 20] += 5.0
+    assert charging_of(load_kw).rated_kw[0] == pytest.approx(3.6, rel=0.03)

@@ -78,3 +78,18 @@ def test_few_spells_are_no_sessions(lay_window: Callable[..., MeterWindow]) -> N
     net_kw[:, :9, SPELL] = 0.0
     window = lay_window(np.maximum(net_kw, 0.0), np.maximum(-net_kw, 0.0))
     assert estimate_sessions(window, find_spells(window)).meter.size == 0
+
+
+@pytest.mark.parametrize("between_kw", [-2.0, 6.0, np.nan], ids=["exported", "drawn", "unread"])
+def test_a_half_hour_between_that_is_no_kettle_ends_a_spell(lay_window: Callable[..., MeterWindow], between_kw: float) -> None:
+    net_kw = make_sunny()
+    net_kw[:, :, 22:25] = np.array([0.0, between_kw, 0.0])
+    assert measure(lay_window, net_kw) == (0.0, 0.0)
+
+
+def test_export_that_was_not_read_is_no_spell(lay_window: Callable[..., MeterWindow]) -> None:
+    net_kw = make_sunny()
+    export_kw = np.maximum(-net_kw, 0.0)
+    export_kw[:, ::2, SPELL] = np.nan
+    columns = describe_spells(find_spells(lay_window(np.maximum(net_kw, 0.0), export_kw)))
+    assert (columns["ev_held_day_share"][0], columns["ev_held_hours"][0]) == (0.0, 0.0)

@@ -16,6 +16,7 @@ from fmar_spark.intake.intervals.wide import DAY_MINUTES
 
 SIGN_OF_CATEGORY: Final = {"GC": 1.0, "CL": 1.0, "GG": -1.0}
 """General consumption and controlled load are drawn, gross generation is given: the connection sees the difference."""
+MAIN_CATEGORY: Final = "GC"
 DATES: Final = ("%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y")
 KEYS: Final = ("customer", "consumption category", "date")
 ENDS: Final = (*range(30, DAY_MINUTES, 30), DAY_MINUTES)
@@ -35,7 +36,8 @@ class _Cells(NamedTuple):
 def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     """Half-hours of customers: what was drawn less what was made, in one row a half-hour.
 
-    A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after. Each cell
+    A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after, nor one
+    without general consumption where its customer has any. Each cell
     that is no energy is a row of its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same
     customer.
 
@@ -44,6 +46,8 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
         InputError: the file cannot be read, or not to its end.
     """
     blocks = list(read_blocks(file, (*KEYS, *NAMES)))
+    if not blocks:
+        return
     rows = pa.concat_tables([block.columns for block in blocks])
     line = np.concatenate([block.line for block in blocks])
     keys = pd.DataFrame({name: rows[name].cast(pa.string()).to_pandas().str.strip() for name in KEYS})
@@ -71,7 +75,7 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
 
 
 def _find_partial(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Days that lack a category which their customer has before and after, shape (days,).
+    """Days that lack a category which their customer has before and after, or general consumption that they have at all, shape (days,).
 
     Args:
         rows: customer, consumption category, midnight and day, the number of the day.
@@ -79,8 +83,11 @@ def _find_partial(rows: pd.DataFrame) -> NDArray[np.bool_]:
     spans = rows.groupby(["customer", "consumption category"])["midnight"].agg(["min", "max"]).reset_index()
     days = rows.groupby("day").agg(customer=("customer", "first"), midnight=("midnight", "first"), found=("customer", "size")).reset_index()
     joined = days.merge(spans, on="customer", how="left")
+    is_main = rows["consumption category"].str.upper() == MAIN_CATEGORY
+    lacks_main = joined["customer"].isin(rows.loc[is_main, "customer"]) & ~joined["day"].isin(rows.loc[is_main, "day"])
+    lacks_main = lacks_main.groupby(joined["day"]).any()
     wanted = joined["midnight"].between(joined["min"], joined["max"]).groupby(joined["day"]).sum()
-    return np.asarray(wanted.to_numpy() > days["found"].to_numpy())
+    return np.asarray((wanted.to_numpy() > days["found"].to_numpy()) | lacks_main.to_numpy())
 
 
 def _read_signs(file: InputFile, categories: "pd.Series[str]", line: NDArray[np.int64]) -> NDArray[np.float64]:
