@@ -88,11 +88,11 @@ FEATURES: Final = (*_LOAD_FEATURES, *HELD_FEATURES)
 METHOD: Final = Method(
     found="The power that recurs as flat blocks with sharp edges, and looks most like a charger's, is chosen first: long sessions at no "
     "fixed hour, not every day, of 3.5 kW or more. Its likeness is a sum whose weights "
-    "are rounded from a logistic fit to simulated homes. A step up of 4.5 kW or more that recurs takes its place where its sessions hold more "
-    "energy: who drives little charges for less than an hour. Then every session of that power is sought, those too short to fill a half-hour "
-    "included, and described: how often, how long, at which hours, how much energy. Days with a step up of charger size count as well: "
-    "a car that charges beside something else leaves its step but no flat block. Where "
-    "export is metered, spells count in which all surplus is taken at once and given up at once: a charge point that follows the sun. "
+    "are rounded from a logistic fit to simulated homes. A step up of 4.5 kW or more that recurs takes its place where its sessions "
+    "hold more energy: who drives little charges for less than an hour. Then every session of that power is sought, those too short to "
+    "fill a half-hour included, and described: how often, how long, at which hours, how much energy. Days with a step up of charger size "
+    "count as well: a car that charges beside something else leaves its step but no flat block. Where export is metered, spells count in "
+    "which all surplus is taken at once and given up at once: a charge point that follows the sun. "
     "Hourly meters are examined hour by hour.",
     sized="`rated_kw` is the mean power of the sessions, each weighted by the square of its hours (four at most). The interval widens with "
     "their scatter, with few sessions, where the blocks look little like charging, and where hardly any lasts longer than three "
