@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from fmar_spark.kernels.episodes import SlotGrid, build_slot_grid, find_rises
-from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging, find_flat_blocks
+from fmar_spark.kernels.ev.charging import Charging, find_charging
+from fmar_spark.kernels.ev.search import EvSearch
+from fmar_spark.kernels.ev.sessions import find_flat_blocks
 from fmar_spark.kernels.window import Floats
 
 SEARCH = EvSearch()

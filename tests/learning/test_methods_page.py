@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
-from fmar_spark.kernels.ev.charging import EvSearch
+from fmar_spark.kernels.ev.search import EvSearch
 from fmar_spark.kernels.examination import DETECTORS, FEATURES
 from fmar_spark.learning.methods_page import BY_HAND, SHARED_MODULES, Threshold, class_modules, list_thresholds, render_methods
 
@@ -34,8 +34,8 @@ def test_every_feature_stands_on_the_page_once() -> None:
 def test_a_threshold_is_listed_with_its_value_its_meaning_and_where_it_comes_from() -> None:
     charging = next(module for module in class_modules(AssetClass.EV) if module.__name__.endswith(".charging"))
     found = {threshold.name: threshold for threshold in list_thresholds(charging)}
-    assert found["charging.EvSearch.lowest_kw"] == Threshold(
-        "charging.EvSearch.lowest_kw",
+    assert found["search.EvSearch.lowest_kw"] == Threshold(
+        "search.EvSearch.lowest_kw",
         str(EvSearch().lowest_kw),
         "Below the weakest lead in use (8 A, 1.8 kW).",
         "charging leads on sale",

@@ -10,7 +10,9 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.episodes import build_slot_grid, find_rises, sum_runs
-from fmar_spark.kernels.ev.charging import EvSearch, find_flat_blocks, find_power_peaks
+from fmar_spark.kernels.ev.charging import find_power_peaks
+from fmar_spark.kernels.ev.search import EvSearch
+from fmar_spark.kernels.ev.sessions import find_flat_blocks
 from fmar_spark.kernels.exchange import ExchangeRules, Powers, find_powers
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS
 from fmar_spark.kernels.usage_patterns import Blocks

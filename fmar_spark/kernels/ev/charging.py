@@ -4,79 +4,32 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from fmar_spark.kernels.episodes import Plateaus, Rises, SlotGrid, drop_overlaps, find_rises, follow_rises, seek_idle
+from fmar_spark.kernels.episodes import Rises, SlotGrid, drop_overlaps, find_rises
 from fmar_spark.kernels.ev.replacement import Rivals, find_replaced
+from fmar_spark.kernels.ev.search import EvSearch
+from fmar_spark.kernels.ev.sessions import (
+    BESIDE_FROM_LOG,
+    BESIDE_TO_LOG,
+    NEAR_LOG,
+    average,
+    find_flat_blocks,
+    find_sessions,
+    refine_charger,
+    trust_short_blocks,
+)
 from fmar_spark.kernels.ev.steps import Steps, describe_steps
 from fmar_spark.kernels.exchange import Powers
 from fmar_spark.kernels.usage_patterns import Blocks, UsagePattern, describe_usage
-from fmar_spark.kernels.window import Bools, Floats, Ints
+from fmar_spark.kernels.window import Bools, Floats
 
 POWER_BINS: Final = 120
 """Bins of the histogram of power, in equal ratios."""
-NEAR_LOG: Final = 0.1
-"""Half-width of what counts as the same power, log ratio."""
-TAPER_SHARE: Final = 0.4
-"""A slot of this share of the power may be followed by a last one of less: a battery that is nearly full."""
 SHARP_SHARE: Final = 0.05
 """Relative distance up to which a block has exactly the power."""
 USUAL_KW: Final = 3.5
 """Power up to which more power speaks for a charger, kW."""
-BESIDE_FROM_LOG: Final = 0.16
-"""Where the powers beside a power begin, log ratio."""
-BESIDE_TO_LOG: Final = 0.46
-"""Where they end, log ratio."""
 STEP_LIKENESS: Final = 1.0
 """Likeness of a charger that its steps alone show: at which half of the doubt about its power is left. Source: chosen by hand."""
-
-
-class EvSearch(NamedTuple):
-    """What counts as charging."""
-
-    lowest_kw: float = 1.7
-    """Below the weakest lead in use (8 A, 1.8 kW). Source: charging leads on sale."""
-    highest_kw: float = 30.0
-    """Above the strongest domestic charge point (three-phase, 22 kW). Source: charge points on sale, 32 A in three phases."""
-    least_step_kw: float = 1.2
-    """Lowest step up that may start a session: cooking that ends as the car starts hides part of its step."""
-    least_step_share: float = 0.35
-    """The same as a share of the charger's power."""
-    noise_factor: float = 4.0
-    """A step must be this many times the typical half-hourly change."""
-    longest_hours: float = 16.0
-    """A longer plateau is not a session."""
-    lookback_hours: float = 3.0
-    """How far before a step the idle level is sought."""
-    power_tolerance: float = 0.15
-    """How far one session's power may lie from the charger's, relative."""
-    short_tolerance: float = 0.09
-    """The same for a session of under three whole slots of a weak charger."""
-    partial_share: float = 0.15
-    """Share of the charger's power from which the first or last slot counts as charging."""
-    brief_share: float = 0.5
-    """Share of the charger's power that a session too short to fill a slot must reach."""
-    brief_kw: float = 4.0
-    """Level that such a session must reach: kettles, ovens and showers stay below it over a half-hour. A charger is
-    called weak if its own power is below."""
-    most_brief: float = 0.75
-    """Where more than this many such sessions come to one that fills a half-hour (twice as many for an hour), something
-    else makes them."""
-    company_kw: float = 2.5
-    """What else may run all through a session of a charger that is not weak."""
-    doubtful_hours: float = 2.25
-    """Blocks of a weak charger up to this long must stand out among short blocks of other powers."""
-    doubtful_excess: float = 2.0
-    """How many times the number expected from other powers they must reach."""
-    most_candidates: int = 5
-    """Powers that are compared before one is taken for the charger's."""
-    least_recurring_kw: float = 4.5
-    """Step up from which one that recurs may be a charger's although no block fills an hour. Source: chosen by hand, above what a home
-    switches on for half an hour."""
-    least_agreement: float = 0.25
-    """Share of the steps up that must have this size. Source: chosen by hand."""
-    least_excess: float = 1.25
-    """How many times the power of the flat blocks it must be. Source: chosen by hand."""
-    fewest_hours_seen: float = 20.0
-    """Hours that a day must have been read to say anything of that day."""
 
 
 class Charging(NamedTuple):
@@ -121,11 +74,11 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
     rises = find_rises(grid, np.where(np.isnan(floor_kw), np.inf, floor_kw))
     flat = find_flat_blocks(grid, rises, search)
     choice = _choose_charger(flat, seen, grid.slots_per_day, search)
-    trusted = _trust_short_blocks(flat, choice.power_kw, search)
-    sessions = _find_sessions(grid, rises, choice.power_kw, trusted, search)
+    trusted = trust_short_blocks(flat, choice.power_kw, search)
+    sessions = find_sessions(grid, rises, choice.power_kw, trusted, search)
     steps = describe_steps(grid, rises, seen)
     choice, sessions = _prefer_steps(grid, rises, choice, sessions, (steps, search))
-    rated_kw, spread = _refine_charger(sessions, choice.power_kw, search.power_tolerance)
+    rated_kw, spread = refine_charger(sessions, choice.power_kw, search.power_tolerance)
     powers, last_spread, charged = _add_replaced(grid, rises, flat, (choice.powers, rated_kw, spread, sessions), search)
     return Charging(
         rated_kw,
@@ -140,49 +93,6 @@ def find_charging(grid: SlotGrid, typical_kw: Floats, seen: Bools, search: EvSea
         powers,
         last_spread,
         charged,
-    )
-
-
-def find_flat_blocks(grid: SlotGrid, rises: Rises, search: EvSearch) -> Blocks:
-    """Find plateaus of any power that fill at least an hour."""
-    least = round(1.0 / grid.step_hours)
-    place, step = rises
-    before = grid.flat_kw[place - 1]
-    lasting = (step >= search.lowest_kw) & (grid.flat_kw[place + least] - before >= 0.7 * step)
-    place, step = place[lasting], step[lasting]
-    idle = _seek_idle(grid, place, search)
-    after = follow_rises(grid, place, idle + 0.7 * step)
-    power = after.lowest_kw - np.fmin(idle, after.after_kw)
-    kept = (after.length >= least) & (after.length < grid.longest)
-    kept &= (power >= search.lowest_kw) & (power <= search.highest_kw)
-    return _cut_blocks(grid, place, idle, after, np.maximum(power, search.lowest_kw), search.partial_share).take(kept)
-
-
-def _seek_idle(grid: SlotGrid, place: Ints, search: EvSearch) -> Floats:
-    return seek_idle(grid, place, round(search.lookback_hours / grid.step_hours))
-
-
-def _cut_blocks(grid: SlotGrid, place: Ints, idle_kw: Floats, after: Plateaus, height_kw: Floats, partial: float) -> Blocks:
-    """Blocks of ``height_kw`` over idle, with the first and last slot counted by their share."""
-    floor_kw = np.fmin(idle_kw, after.after_kw)
-    power = after.lowest_kw - floor_kw
-    first = np.clip((grid.flat_kw[place] - idle_kw) / height_kw, 0.0, 1.0)
-    last = np.clip((after.ending_kw - floor_kw) / height_kw, 0.0, 1.0)
-    first, last = np.where(first >= partial, first, 0.0), np.where(last >= partial, last, 0.0)
-    tail = np.clip((grid.flat_kw[place + 2 + after.length] - floor_kw) / height_kw, 0.0, 1.0)
-    tail = np.where((tail >= 1.5 * partial) & (tail <= last) & (last >= TAPER_SHARE), tail, 0.0)
-    step_up = grid.flat_kw[place + 1] - idle_kw
-    step_down = grid.flat_kw[place + after.length] - after.after_kw
-    hours = (after.length + first + last + tail) * grid.step_hours
-    slot = grid.slot_of(place)
-    return Blocks(
-        meter=grid.meter_of(place),
-        start=slot + (first == 0.0),
-        end=slot + 1 + after.length + (last > 0.0) + (tail > 0.0),
-        hours=hours,
-        power_kw=power,
-        energy_kwh=hours * np.minimum(power, height_kw),
-        mismatch=np.abs(step_up - step_down) / height_kw,
     )
 
 
@@ -208,11 +118,11 @@ def _choose_charger(flat: Blocks, seen: Bools, slots_per_day: int, search: EvSea
     picked = np.concatenate(near)
     blocks, weight = flat.take(picked), weight[picked]
     blocks = blocks._replace(meter=blocks.meter + np.repeat(np.arange(kinds) * meters, [rows.size for rows in near]))
-    power_kw = _average(blocks.power_kw, weight, blocks.meter, meters * kinds)
+    power_kw = average(blocks.power_kw, weight, blocks.meter, meters * kinds)
     total = np.tile(np.bincount(flat.meter, flat.energy_kwh, meters), kinds)
     share = np.bincount(blocks.meter, blocks.energy_kwh, meters * kinds) / np.maximum(total, 1e-9)
     is_sharp = np.abs(blocks.power_kw / power_kw[blocks.meter] - 1.0) <= SHARP_SHARE
-    sharpness = _average(is_sharp.astype(np.float64), weight, blocks.meter, meters * kinds)
+    sharpness = average(is_sharp.astype(np.float64), weight, blocks.meter, meters * kinds)
     prominence = _measure_prominence(flat, power_kw.reshape(kinds, meters))
     pattern = describe_usage(blocks, seen, slots_per_day, kinds)
     likeness = _score_charger(pattern, power_kw, share, sharpness, prominence)
@@ -253,7 +163,7 @@ def _prefer_steps(grid: SlotGrid, rises: Rises, choice: _Choice, sessions: Block
         return choice, sessions
     meters = grid.meters
     mine = Rises(rises.place[rows], rises.step_kw[rows])
-    others = _find_sessions(grid, mine, steps.usual_kw, np.ones(meters, dtype=np.bool_), search)
+    others = find_sessions(grid, mine, steps.usual_kw, np.ones(meters, dtype=np.bool_), search)
     own_kwh, other_kwh = (np.bincount(blocks.meter, blocks.energy_kwh, meters) for blocks in (sessions, others))
     is_step &= other_kwh > own_kwh
     parts = (sessions.take(~is_step[sessions.meter]), others.take(is_step[others.meter]))
@@ -329,86 +239,6 @@ def find_power_peaks(flat: Blocks, weight: Floats, meters: int, search: EvSearch
     return peaks
 
 
-def _average(values: Floats, weight: Floats, group: Ints, groups: int) -> Floats:
-    total = np.bincount(group, weight, groups)
-    return np.asarray(np.bincount(group, values * weight, groups) / np.where(total > 0, total, np.nan))
-
-
-def _trust_short_blocks(flat: Blocks, rated_kw: Floats, search: EvSearch) -> Bools:
-    """Whether short blocks of the charger's power clearly outnumber those of powers beside it, shape (meters,).
-
-    Cooking and washing give short blocks of every power; a charger's stand out. The geometric mean of the counts below
-    and above is what a smooth spread of powers would give between them, and one other appliance cannot raise it much.
-    """
-    meters = rated_kw.size
-    short = flat.take(flat.hours <= search.doubtful_hours)
-    apart = np.log(short.power_kw / rated_kw[short.meter])
-    below = (apart < -BESIDE_FROM_LOG) & (apart >= -BESIDE_TO_LOG)
-    above = (apart > BESIDE_FROM_LOG) & (apart <= BESIDE_TO_LOG)
-    at_power = np.bincount(short.meter[np.abs(apart) <= NEAR_LOG], minlength=meters)
-    sides = np.bincount(short.meter[below], minlength=meters) * np.bincount(short.meter[above], minlength=meters)
-    background = np.sqrt(sides) * 2.0 * NEAR_LOG / (BESIDE_TO_LOG - BESIDE_FROM_LOG)
-    return np.asarray(at_power > search.doubtful_excess * background + 1.0)
-
-
-def _find_sessions(grid: SlotGrid, rises: Rises, rated_kw: Floats, trusted: Bools, search: EvSearch) -> Blocks:
-    """Blocks of each meter's charger power, with those too short to fill a slot where nothing else is as strong."""
-    place = rises.place
-    wanted = rated_kw[grid.meter_of(place)]
-    brief_kw = np.maximum(search.brief_share * wanted, search.brief_kw / np.sqrt(2.0 * grid.step_hours))
-    top = np.fmax(grid.flat_kw[place], np.fmax(grid.flat_kw[place + 1], grid.flat_kw[place + 2]))
-    full_kw = (1.0 - search.power_tolerance) * wanted
-    started = (rises.step_kw >= search.least_step_kw) & (rises.step_kw >= search.least_step_share * wanted)
-    started &= top >= np.fmin(full_kw, brief_kw)
-    place, wanted, brief_kw, full_kw = place[started], wanted[started], brief_kw[started], full_kw[started]
-    idle = _seek_idle(grid, place, search)
-    after = follow_rises(grid, place, idle + full_kw)
-    blocks = _cut_blocks(grid, place, idle, after, wanted, search.partial_share)
-    strong = brief_kw < wanted
-    tolerance = np.where((after.length > 2) | strong, search.power_tolerance, search.short_tolerance)
-    excess = blocks.power_kw - wanted
-    kept = np.abs(excess) <= tolerance * wanted
-    kept |= strong & (excess >= 0) & (excess <= search.company_kw)
-    kept &= (after.length >= 1) & (after.length < grid.longest)
-    kept &= (after.length > 1) | strong | (blocks.mismatch <= search.power_tolerance)
-    kept &= strong | trusted[blocks.meter] | (blocks.hours > search.doubtful_hours)
-    brief, is_brief = _cut_brief(grid, place, idle, wanted, search)
-    is_brief &= (after.length == 0) & strong & (brief.power_kw >= brief_kw)
-    whole_count = np.bincount(blocks.meter[kept], minlength=grid.meters)
-    brief_count = np.bincount(brief.meter[is_brief], minlength=grid.meters)
-    is_brief &= (brief_count <= 2.0 * grid.step_hours * search.most_brief * whole_count)[brief.meter]
-    brief = brief._replace(power_kw=wanted)
-    blocks = Blocks(*(np.where(is_brief, short, whole) for short, whole in zip(brief, blocks, strict=True))).take(kept | is_brief)
-    return blocks.take(drop_overlaps(blocks.meter, blocks.start, blocks.end))
-
-
-def _cut_brief(grid: SlotGrid, place: Ints, idle_kw: Floats, rated_kw: Floats, search: EvSearch) -> tuple[Blocks, Bools]:
-    """Charging over up to three slots without filling any, its height as ``power_kw``, and whether it ends in time."""
-    floor_kw = np.fmin(idle_kw, grid.flat_kw[place + 3])
-    over = np.nan_to_num(grid.flat_kw[place[:, None] + np.arange(4)] - floor_kw[:, None])
-    tallest = over[:, :3].max(axis=1)
-    share = np.clip(over / rated_kw[:, None], 0.0, 1.0)
-    ends = (share[:, 3] < 2 * search.partial_share) & (tallest <= rated_kw + search.company_kw)
-    used = np.where(share[:, :3] >= search.partial_share, share[:, :3], 0.0)
-    hours = used.sum(axis=1) * grid.step_hours
-    slot = grid.slot_of(place)
-    start = slot + np.argmax(used > 0, axis=1)
-    end = slot + 3 - np.argmax(used[:, ::-1] > 0, axis=1)
-    unseen = np.full(hours.size, np.nan)
-    return Blocks(grid.meter_of(place), start, end, hours, tallest, hours * rated_kw, unseen), ends
-
-
-def _refine_charger(sessions: Blocks, rated_kw: Floats, tolerance: float) -> tuple[Floats, Floats]:
-    """Charger power as the mean of its sessions, and their relative spread, shape (meters,)."""
-    meters = rated_kw.size
-    sessions = sessions.take(np.abs(sessions.power_kw / rated_kw[sessions.meter] - 1.0) <= tolerance)
-    weight = np.minimum(sessions.hours, 4.0) ** 2
-    mean = _average(sessions.power_kw, weight, sessions.meter, meters)
-    centre = np.where(np.isnan(mean), rated_kw, mean)
-    off = (sessions.power_kw / centre[sessions.meter] - 1.0) ** 2
-    return centre, np.sqrt(_average(off, weight, sessions.meter, meters))
-
-
 def _add_replaced(
     grid: SlotGrid, rises: Rises, flat: Blocks, own: tuple[Powers, Floats, Floats, Blocks], search: EvSearch
 ) -> tuple[Powers, Floats, Blocks]:
@@ -427,8 +257,8 @@ def _add_replaced(
     other_kw = np.where(is_first, powers.after_kw, powers.before_kw)
     rows = np.flatnonzero(is_replaced[grid.meter_of(rises.place)])
     mine = Rises(rises.place[rows], rises.step_kw[rows])
-    others = _find_sessions(grid, mine, other_kw, _trust_short_blocks(flat, other_kw, search), search)
-    other_kw, other_spread = _refine_charger(others, other_kw, search.power_tolerance)
+    others = find_sessions(grid, mine, other_kw, trust_short_blocks(flat, other_kw, search), search)
+    other_kw, other_spread = refine_charger(others, other_kw, search.power_tolerance)
     before_kw = np.where(is_replaced & ~is_first, other_kw, rated_kw)
     refined = Powers(before_kw, np.where(is_first, other_kw, rated_kw), powers.changed_day)
     parts = []

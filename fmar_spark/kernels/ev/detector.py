@@ -11,7 +11,8 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.episodes import build_slot_grid
-from fmar_spark.kernels.ev.charging import Charging, EvSearch, find_charging
+from fmar_spark.kernels.ev.charging import Charging, find_charging
+from fmar_spark.kernels.ev.search import EvSearch
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
 from fmar_spark.kernels.ev.surplus import HELD_FEATURES, describe_spells, estimate_sessions, find_spells
 from fmar_spark.kernels.parameters import group_quantiles
