@@ -32,8 +32,8 @@ def test_every_feature_stands_on_the_page_once() -> None:
 
 
 def test_a_threshold_is_listed_with_its_value_its_meaning_and_where_it_comes_from() -> None:
-    charging = next(module for module in class_modules(AssetClass.EV) if module.__name__.endswith(".charging"))
-    found = {threshold.name: threshold for threshold in list_thresholds(charging)}
+    modules = [module for module in class_modules(AssetClass.EV) if module.__name__.endswith((".charging", ".search"))]
+    found = {threshold.name: threshold for module in modules for threshold in list_thresholds(module)}
     assert found["search.EvSearch.lowest_kw"] == Threshold(
         "search.EvSearch.lowest_kw",
         str(EvSearch().lowest_kw),
