@@ -1,4 +1,4 @@
-"""More behaviours of GB homes, by rule, written after the bundled classifier was fixed: nobody chose anything with them in sight.
+"""More behaviours of GB homes, by rule, written when one bundled classifier was fixed; those after it were chosen with them in sight.
 
 Used by ``behaviour_homes.py``. Semi-synthetic; the rules share no code with the detectors or with the simulator.
 """

@@ -1,7 +1,6 @@
-"""Behaviours of GB homes, by rule, written before the classifier of the second catalogue was fitted, and looked at after it alone.
+"""Behaviours of GB homes, by rule, written before the bundled classifier was fitted; how its examples count was chosen with them in sight.
 
-Used by ``behaviour_homes.py``. Semi-synthetic; the rules share no code with the detectors or with the simulator. Those of
-``later_scenarios.py`` are no longer out of sight: three of them were missed, and the simulator's catalogue has such cars and lamps since.
+Used by ``behaviour_homes.py``. Semi-synthetic; the rules share no code with the detectors or with the simulator.
 """
 
 from functools import partial

@@ -28,8 +28,8 @@ SHARP_SHARE: Final = 0.05
 """Relative distance up to which a block has exactly the power."""
 USUAL_KW: Final = 3.5
 """Power up to which more power speaks for a charger, kW."""
-STEP_LIKENESS: Final = 1.0
-"""Likeness of a charger that its steps alone show: at which half of the doubt about its power is left. Source: chosen by hand."""
+LIKELY: Final = 1.0
+"""Likeness at which half of the doubt about a power is left; that of a charger which its steps alone show. Source: chosen by hand."""
 
 
 class Charging(NamedTuple):
@@ -158,22 +158,19 @@ def _prefer_steps(grid: SlotGrid, rises: Rises, choice: _Choice, sessions: Block
     steps, search = known
     is_step = (steps.agreement >= search.least_agreement) & (steps.usual_kw >= search.least_recurring_kw)
     is_step &= ~(steps.usual_kw <= search.least_excess * choice.power_kw)
-    rows = np.flatnonzero(is_step[grid.meter_of(rises.place)])
-    if not rows.size:
+    mine = _take_rises(grid, rises, is_step)
+    if not mine.place.size:
         return choice, sessions
     meters = grid.meters
-    mine = Rises(rises.place[rows], rises.step_kw[rows])
     others = find_sessions(grid, mine, steps.usual_kw, np.ones(meters, dtype=np.bool_), search)
     own_kwh, other_kwh = (np.bincount(blocks.meter, blocks.energy_kwh, meters) for blocks in (sessions, others))
     is_step &= other_kwh > own_kwh
-    parts = (sessions.take(~is_step[sessions.meter]), others.take(is_step[others.meter]))
-    joined = Blocks(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
     power_kw = np.where(is_step, steps.usual_kw, choice.power_kw)
     unshown = [np.where(is_step, np.nan, column) for column in (choice.share, choice.sharpness, choice.prominence)]
     chosen = choice._replace(
         power_kw=power_kw,
         share=unshown[0],
-        likeness=np.where(is_step, STEP_LIKENESS, choice.likeness),
+        likeness=np.where(is_step, LIKELY, choice.likeness),
         second_kw=np.where(is_step, choice.power_kw, choice.second_kw),
         sharpness=unshown[1],
         prominence=unshown[2],
@@ -183,7 +180,19 @@ def _prefer_steps(grid: SlotGrid, rises: Rises, choice: _Choice, sessions: Block
             np.where(is_step, 0, choice.powers.changed_day),
         ),
     )
-    return chosen, joined.take(np.lexsort((joined.start, joined.meter)))
+    return chosen, _join(sessions.take(~is_step[sessions.meter]), others.take(is_step[others.meter]))
+
+
+def _take_rises(grid: SlotGrid, rises: Rises, wanted: Bools) -> Rises:
+    """Those of the wanted meters."""
+    rows = np.flatnonzero(wanted[grid.meter_of(rises.place)])
+    return Rises(rises.place[rows], rises.step_kw[rows])
+
+
+def _join(*parts: Blocks) -> Blocks:
+    """All blocks, ordered by meter then start."""
+    joined = Blocks(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
+    return joined.take(np.lexsort((joined.start, joined.meter)))
 
 
 def _measure_prominence(flat: Blocks, power_kw: Floats) -> Floats:
@@ -255,8 +264,7 @@ def _add_replaced(
     is_replaced = powers.changed_day > 0
     is_first = is_replaced & (np.abs(np.log(powers.before_kw / rated_kw)) < np.abs(np.log(powers.after_kw / rated_kw)))
     other_kw = np.where(is_first, powers.after_kw, powers.before_kw)
-    rows = np.flatnonzero(is_replaced[grid.meter_of(rises.place)])
-    mine = Rises(rises.place[rows], rises.step_kw[rows])
+    mine = _take_rises(grid, rises, is_replaced)
     others = find_sessions(grid, mine, other_kw, trust_short_blocks(flat, other_kw, search), search)
     other_kw, other_spread = refine_charger(others, other_kw, search.power_tolerance)
     before_kw = np.where(is_replaced & ~is_first, other_kw, rated_kw)
@@ -265,7 +273,6 @@ def _add_replaced(
     for blocks, is_wanted in ((sessions, is_first), (others, ~is_first)):
         is_before = refined.is_before(blocks.meter, blocks.start // grid.slots_per_day)
         parts.append(blocks.take(is_before == is_wanted[blocks.meter]))
-    joined = Blocks(*(np.concatenate(fields) for fields in zip(*parts, strict=True)))
-    joined = joined.take(np.lexsort((joined.start, joined.meter)))
+    joined = _join(*parts)
     charged = joined.take(drop_overlaps(joined.meter, joined.start, joined.end))
     return refined, np.where(is_first, other_spread, spread), charged

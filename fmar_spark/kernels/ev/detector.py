@@ -11,7 +11,7 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.episodes import build_slot_grid
-from fmar_spark.kernels.ev.charging import Charging, find_charging
+from fmar_spark.kernels.ev.charging import LIKELY, Charging, find_charging
 from fmar_spark.kernels.ev.search import EvSearch
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
 from fmar_spark.kernels.ev.surplus import HELD_FEATURES, describe_spells, estimate_sessions, find_spells
@@ -115,8 +115,6 @@ SAMPLED_DAYS: Final = 10
 """Of so many days one counts for the typical change from slot to slot."""
 MOST_DOUBT: Final = 0.5
 """Relative error of a power whose blocks look nothing like charging."""
-LIKELY: Final = 1.0
-"""Likeness at which half of that error is left."""
 DROWNING_STEPS: Final = "ev_rise_days_6kw"
 """Evidence of steps that a car may have made, whatever else is said of it."""
 DROWNING_SHARE: Final = 0.1
