@@ -9,6 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, SIZE_NAMES, AssetClass
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
@@ -225,7 +226,7 @@ def _require_answers(asset: AssetClass, truth: Floats, part: str) -> None:
     there, not_there = int((truth == 1).sum()), int((truth == 0).sum())
     if min(there, not_there) < MIN_OF_EACH_ANSWER:
         raise InputError(
-            f"labels: {asset.value}: {there} meters with and {not_there} without it in the {part} part, "
+            f"labels: {asset.value}: {write_count(there, 'meter')} with and {not_there} without it in the {part} part, "
             f"{MIN_OF_EACH_ANSWER} of each wanted; label more meters"
         )
 

@@ -22,6 +22,7 @@ from fmar_spark.engine.stream import Topic, drain
 from fmar_spark.intake.deliveries.rows import DeclarationRules
 from fmar_spark.intake.deliveries.rules import RULES
 from fmar_spark.intake.deliveries.staging import Record, Staged, stage_records
+from fmar_spark.intake.intervals.rows import write_fault
 
 READS: Final = (SERIES, DISPATCH_EVENTS, ASSET_VOLUMES)
 WRITES: Final = (DISPATCH_EVENTS, ASSET_VOLUMES, QUARANTINE)
@@ -79,7 +80,7 @@ def _write(store: TableStore, run: Run, staged: Staged) -> Written:
     unresolved = lost.select(
         "source",
         F.lit(rule).alias("rule"),
-        F.concat("series_id", F.lit(f" found; {RULES[rule]} wanted")).alias("reason"),
+        F.concat("series_id", F.lit(write_fault("", RULES[rule]))).alias("reason"),
         F.col("series_id").alias("raw"),
         "series_id",
     )

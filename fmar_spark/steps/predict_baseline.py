@@ -19,7 +19,7 @@ from fmar_spark.engine.step import limit_tables
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import InputFile, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import RULES
+from fmar_spark.intake.intervals.rows import RULES, write_fault
 from fmar_spark.profiling.baselines import PredictionPass, check_reach, read_rules
 from fmar_spark.settings.sections import Settings
 from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
@@ -173,7 +173,7 @@ def _parse_days(path: Path) -> tuple[list[tuple[str, date]], str]:
     days = set()
     for block in read_blocks(file, (name, "date")):
         for line, text, rule in block.broken:
-            raise InputError(f"{path}: line {line}: {text!r} found, {RULES[rule]} wanted")
+            raise InputError(f"{path}: line {line}: {write_fault(repr(text), RULES[rule])}")
         for line, meter, written in zip(
             block.line.tolist(), *(block.columns[column].to_pylist() for column in (name, "date")), strict=True
         ):

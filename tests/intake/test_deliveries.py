@@ -6,9 +6,10 @@ import pyarrow.parquet as arrow_parquet
 import pytest
 
 from fmar_spark.errors import ConfigError
-from fmar_spark.intake.deliveries.rows import DeclarationRules
+from fmar_spark.intake.deliveries.rows import DeclarationRules, describe_rules
 from fmar_spark.intake.deliveries.rules import NOTICES, RULES
 from fmar_spark.intake.deliveries.staging import Record, Sources, Staged, describe_staged, stage_declarations, stage_records
+from fmar_spark.intake.intervals.rows import write_fault
 
 MPAN, AMSID = "2000056535971", "1900012374324"
 EVENT = {
@@ -32,6 +33,20 @@ VOLUME = {
     "metered_kwh": "",
     "declared_at_utc": "",
     "version": "",
+}
+INSTRUCTION = {
+    "company_name": "Axle",
+    "fu_id": "unit-1",
+    "zone": "Hendon Way",
+    "product": "Peak Reduction",
+    "start_time_local": "2025-06-23T15:00:00+01:00",
+    "end_time_local": "2025-06-23T19:00:00+01:00",
+    "utilisation_mw_req": "0.01",
+    "utilisation_mwh_req": "0.04",
+    "availability_mw_req": "0",
+    "dispatch_type": "demand_turn_down",
+    "start_time_utc": "2025-06-23 14:00:00+00:00",
+    "end_time_utc": "2025-06-23 18:00:00+00:00",
 }
 FLOW = "ZHV|F1|P0282002|VTPX|X|SVAA|C|20251027120000\nMSA|{day}\nMSB|_C\nMSC|V__UNIT\nMSJ|2000056535971|\n{records}ZPT|9\n"
 
@@ -72,7 +87,7 @@ def test_an_event_that_breaks_a_rule_is_rejected_by_name_and_the_rest_goes_on(tm
     staged = stage(tmp_path, events=write_csv(EVENT, EVENT | change, EVENT | {"event_id": "E2"}))
     (fault,) = arrow_parquet.read_table(staged.faults_path).to_pylist()
     assert (fault["rule"], fault["source"]) == (rule, "events.csv:3")
-    assert fault["reason"].endswith(f"found; {RULES[rule]} wanted")
+    assert fault["reason"] == write_fault(fault["raw"], describe_rules(DeclarationRules())[rule])
     assert arrow_parquet.read_table(staged.events_path)["event_id"].to_pylist() == ["E1", "E2"]
 
 
@@ -164,20 +179,7 @@ def test_a_flow_with_a_missing_or_broken_record_loses_what_hangs_on_it_alone(tmp
 
 
 def test_published_instructions_get_an_id_and_keep_unit_and_zone(tmp_path: Path) -> None:
-    row = {
-        "company_name": "Axle",
-        "fu_id": "unit-1",
-        "zone": "Hendon Way",
-        "product": "Peak Reduction",
-        "start_time_local": "2025-06-23T15:00:00+01:00",
-        "end_time_local": "2025-06-23T19:00:00+01:00",
-        "utilisation_mw_req": "0.01",
-        "utilisation_mwh_req": "0.04",
-        "availability_mw_req": "0",
-        "dispatch_type": "demand_turn_down",
-        "start_time_utc": "2025-06-23 14:00:00+00:00",
-        "end_time_utc": "2025-06-23 18:00:00+00:00",
-    }
+    row = INSTRUCTION
     wrong = row | {"start_time_local": "2025-06-23T14:00:00+01:00"}
     offered = row | {"zone": "Lewes", "utilisation_mw_req": "0", "utilisation_mwh_req": "0", "availability_mw_req": "0.05"}
     staged = stage(tmp_path, events="\ufeff" + write_csv(row, row, wrong, offered))
@@ -186,6 +188,61 @@ def test_published_instructions_get_an_id_and_keep_unit_and_zone(tmp_path: Path)
     assert (first["requested_kw"], first["unit_id"], first["mpan_id"], first["dispatch_direction"]) == (10.0, "unit-1", "", "down")
     assert (other["requested_kw"], other["notices"]) == (None, ["availability_only"])
     assert dict(staged.broken) == {"times_disagree": 1}
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "rule", "wanted"),
+    [
+        ("utilisation_mw_req", "ten", "requested_not_a_number", "a number of MW or nothing in utilisation_mw_req"),
+        (
+            "utilisation_mw_req",
+            "1e9",
+            "requested_beyond_limit",
+            "at most 2,000 MW in utilisation_mw_req (twice deliveries.max_kwh_per_slot)",
+        ),
+        ("utilisation_mwh_req", "0;04", "energy_not_a_number", "a number of MWh or nothing in utilisation_mwh_req"),
+        ("availability_mw_req", "n/a", "availability_not_a_number", "a number of MW or nothing in availability_mw_req"),
+        ("company_name", "", "fsp_missing", "a name in company_name"),
+        ("start_time_utc", "noon", "start_unreadable", "ISO 8601 in start_time_utc, such as 2026-01-15T17:00:00Z"),
+        ("end_time_utc", "", "end_unreadable", "ISO 8601 in end_time_utc, such as 2026-01-15T18:00:00Z"),
+        (
+            "dispatch_type",
+            "down",
+            "direction_unknown",
+            "one of demand_turn_down, generation_turn_up, demand_turn_up, generation_turn_down in dispatch_type",
+        ),
+    ],
+)
+def test_what_an_instruction_lacks_is_named_by_its_own_column(tmp_path: Path, column: str, text: str, rule: str, wanted: str) -> None:
+    staged = stage(tmp_path, events=write_csv(INSTRUCTION, INSTRUCTION | {column: text}))
+    (fault,) = arrow_parquet.read_table(staged.faults_path).to_pylist()
+    assert (fault["rule"], fault["source"]) == (rule, "events.csv:3")
+    assert text in fault["reason"]
+    assert fault["reason"].endswith(f" found; {wanted} wanted")
+
+
+@pytest.mark.parametrize(
+    ("record", "wanted"),
+    [
+        ("MSP|2|x", "a number of MWh after the settlement period in MSP and ASP"),
+        ("MSP|2|1e9", "at most 1,000 MWh in MSP and ASP (deliveries.max_kwh_per_slot)"),
+        ("MSJ|12", "an import MSID of 13 digits in MSJ"),
+        (f"ASJ|{'1' * 129}", "names and ids of at most 128 characters (deliveries.max_name_chars)"),
+    ],
+)
+def test_what_a_flow_lacks_is_named_by_its_own_record(tmp_path: Path, record: str, wanted: str) -> None:
+    staged = stage(tmp_path, p0282=FLOW.format(day="20251001", records=f"MSP|1|0.1\n{record}\n"))
+    (fault,) = arrow_parquet.read_table(staged.faults_path).to_pylist()
+    assert fault["reason"] == f"{record} found; {wanted} wanted"
+
+
+def test_every_rule_with_a_limit_says_it_and_its_setting() -> None:
+    wanted = describe_rules(DeclarationRules(1_500.0, 12.0, 40))
+    assert {rule for rule, text in RULES.items() if "{" in text} == {rule for rule, text in RULES.items() if "deliveries." in text}
+    assert wanted["name_too_long"] == "names and ids of at most 40 characters (deliveries.max_name_chars)"
+    assert wanted["event_too_long"] == "an event of at most 12 hours (deliveries.max_event_hours)"
+    assert wanted["requested_beyond_limit"] == "at most 3,000 kW in requested_kw (twice deliveries.max_kwh_per_slot)"
+    assert wanted["delivered_beyond_limit"] == "at most 1,500 kWh in delivered_kwh (deliveries.max_kwh_per_slot)"
 
 
 def test_a_file_without_the_columns_stops_alone_and_is_named_among_others(tmp_path: Path) -> None:

@@ -166,6 +166,38 @@ def test_a_last_day_of_ausgrid_without_general_consumption_was_not_read(tmp_path
     assert (staged.intake.counts["rows_unread"], staged.intake.counts["rows_kept"]) == (48, 48)
 
 
+def test_a_day_of_ausgrid_that_lacks_a_category_is_named(tmp_path: Path) -> None:
+    heading, drawn, given = list_ausgrid(("GC", ["0.3"] * 48), ("GG", ["1.0"] * 48))
+    middle = [row.replace("1/07", f"{day}/07") for day in (1, 2, 3) for row in (drawn, given) if (row, day) != (given, 2)]
+    staged = take(write(tmp_path, heading, *middle, drawn))
+    wanted = "every category of the customer on a day wanted; without it the day is left out"
+    assert staged.intake.first_faults == (
+        f"home.csv:4: category_missing: customer 1 2/07/2012: no row of GG found; {wanted}",
+        f"home.csv:7: category_missing: customer 1 1/07/2012: no further row of GG found; {wanted}",
+    )
+
+
+@pytest.mark.parametrize("date", ["31/06/2012", "07/13/2012", "", "1/07/12", "2012-07-02"])
+def test_a_date_of_ausgrid_that_is_none_is_one_line_a_row(tmp_path: Path, date: str) -> None:
+    heading, drawn, given = list_ausgrid(("GC", ["0.3"] * 48), ("GG", ["1.0"] * 48))
+    staged = take(write(tmp_path, heading, drawn, given, drawn.replace("1/07/2012", date), given.replace("1/07/2012", date)))
+    wanted = "a date such as 1/07/2012 or 1-Jul-12, day first, and one way in the whole file wanted"
+    assert staged.intake.first_faults == (
+        f"home.csv:4: customer_date: customer 1 GC: date {date!r} found; {wanted}",
+        f"home.csv:5: customer_date: customer 1 GG: date {date!r} found; {wanted}",
+    )
+    assert staged.intake.counts["rows_kept"] == 48
+    with pytest.raises(InputError, match=r"no usable row found \(home.csv:2: customer_date: customer 1 GC: date '31/06/2012' found"):
+        take(write(tmp_path, heading, drawn.replace("1/07", "31/06"), name="none.csv").rename(tmp_path / "home.csv"))
+
+
+@pytest.mark.parametrize("date", ["1/07/2012", "1-Jul-12", "1-Jul-2012", "2012-07-01"])
+def test_every_date_that_ausgrid_files_are_met_with_is_read(tmp_path: Path, date: str) -> None:
+    heading, drawn = list_ausgrid(("GC", ["0.3"] * 48))
+    staged = take(write(tmp_path, heading, drawn.replace("1/07/2012", date)))
+    assert set(slots_of(staged)) == {("1", "2012-06-30"), ("1", "2012-07-01")}
+
+
 def test_ausgrid_of_a_heading_alone_has_no_usable_row(tmp_path: Path) -> None:
     heading, *_ = list_ausgrid(("GC", ["0.3"] * 48))
     with pytest.raises(InputError, match="no usable row found"):

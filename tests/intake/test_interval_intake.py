@@ -11,6 +11,7 @@ import pytest
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
+from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.report import describe_intake
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.intake.intervals.tables import import_table
@@ -233,7 +234,7 @@ def test_many_buckets_give_the_same_days_as_one(tmp_path: Path, monkeypatch: pyt
 
 def test_the_report_says_what_was_understood(tmp_path: Path) -> None:
     staged = take(write_csv(tmp_path, ["a,2024-01-01 00:00,0.1", "a,2024-01-01 00:30,-1"]))
-    text = "\n".join(describe_intake(staged.intake, {}, None, (), ImportSettings()))
+    text = "\n".join(describe_intake(staged.intake, {}, None, (), ImportSettings(), ReadingOptions()))
     assert "2 read = 1 kept + 1 rejected + 0 repeated + 0 without a reading" in text
     assert "energy     0.1 kWh read = 0.1 held + 0.0 rejected + 0.0 repeated" in text
     assert "homes.csv:3: kwh_negative" in text
@@ -267,4 +268,4 @@ def test_a_name_without_end_is_no_series(tmp_path: Path) -> None:
     assert [fact.series_id for fact in staged.intake.series] == ["a", long[1:]]
     (fault,) = arrow_parquet.read_table(staged.faults_path).to_pylist()
     assert fault["series_id"] is None
-    assert fault["reason"].endswith("found; a name of at most imports.max_series_chars characters in series_id wanted")
+    assert fault["reason"].endswith("found; a name of at most 128 characters in series_id (imports.max_series_chars) wanted")

@@ -77,6 +77,14 @@ def test_sides_have_about_the_shares_asked_for_and_another_seed_splits_otherwise
     assert (split_by_meter(many, 0.3, 0.2, 8).test != split.test).mean() > 0.2
 
 
+def test_a_single_answer_is_one_meter(examples: Examples, split: Split) -> None:
+    labels = np.full(examples.labels.shape, np.nan)
+    labels[np.flatnonzero(split.train)[0]] = 1
+    said = "labels: ev: 1 meter with and 0 without it in the training part, 20 of each wanted; label more meters"
+    with pytest.raises(InputError, match=said):
+        train_classifier(examples._replace(labels=labels), split, TINY)
+
+
 def test_the_same_examples_and_seed_give_the_same_classifier(examples: Examples, split: Split, stored: bytes) -> None:
     again = train_classifier(examples, split, TINY, seed=1)
     assert store_classifier(again) == stored

@@ -12,6 +12,7 @@ from fmar_spark.intake.deliveries.rows import (
     DeclarationRules,
     Stamps,
     build_faults,
+    describe_rules,
     find_first_broken,
     find_long_names,
     find_meter_faults,
@@ -76,7 +77,7 @@ def check_events(block: RawBlock, origin: Origin, rules: DeclarationRules) -> Ch
         "source": [origin.place(line) for line in block.line.tolist()],
     }
     kept = pa.table([pa.array(columns[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
-    faults = pa.concat_tables([build_faults(texts, origin, block.line, first), list_broken(block, origin)])
+    faults = pa.concat_tables([build_faults(texts, origin, block.line, first, describe_rules(rules)), list_broken(block, origin)])
     return Checked(kept.filter(pa.array(first == "")), faults)
 
 

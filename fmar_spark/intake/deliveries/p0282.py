@@ -27,6 +27,7 @@ from fmar_spark.intake.deliveries.rows import (
     VOLUME_SCHEMA,
     Checked,
     DeclarationRules,
+    describe_rules,
     find_meter_notices,
     list_faults,
     list_notices,
@@ -46,6 +47,12 @@ BELOW: Final = {
     "ASJ": (),
 }
 """What a new record of a type ends."""
+RULES: Final = {
+    "mpan_format": "an import MSID of 13 digits in MSJ",
+    "delivered_not_a_number": "a number of MWh after the settlement period in MSP and ASP",
+    "delivered_beyond_limit": "at most {max_mwh} MWh in MSP and ASP (deliveries.max_kwh_per_slot)",
+}
+"""What rules want that other formats have too, in the records of this one."""
 KWH_PER_MWH: Final = 1000.0
 SLOT: Final = timedelta(minutes=30)
 _DATE: Final = re.compile(r"[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -149,7 +156,8 @@ def read_p0282(path: Path, rules: DeclarationRules) -> Checked:
         elif found is not None:
             faults.append(found)
     places = [f"{path.name}:{fault.line}" for fault in faults]
-    rejected = list_faults(places, [fault.rule for fault in faults], [fault.text.strip()[:RAW_CHARS] for fault in faults])
+    raw = [fault.text.strip()[:RAW_CHARS] for fault in faults]
+    rejected = list_faults(places, [fault.rule for fault in faults], raw, wanted=describe_rules(rules, RULES))
     return Checked(_build_rows(path.name, volumes, reading.sent_at), rejected)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fmar_spark.domain.mpan import CHECK_WEIGHTS
 from fmar_spark.intake.decimals import parse_column
 from fmar_spark.intake.deliveries.rules import RULES
-from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, RAW_CHARS, Origin, RawBlock
+from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, RAW_CHARS, Origin, RawBlock, write_fault
 
 Bools = NDArray[np.bool_]
 STAMP: Final = pa.timestamp("us", tz="UTC")
@@ -61,6 +61,19 @@ class DeclarationRules(NamedTuple):
     max_kwh_per_slot: float = 1_000_000.0
     max_event_hours: float = 168.0
     max_name_chars: int = 128
+
+
+def describe_rules(rules: DeclarationRules, others: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What each rule wants, with its limits as numbers.
+
+    Args:
+        rules: the limits.
+        others: what some rules want of another format than the engine's own columns.
+    """
+    most = rules.max_kwh_per_slot
+    limits = {**rules._asdict(), "max_kw": 2 * most, "max_mw": 2 * most / 1000, "max_mwh": most / 1000}
+    shown = {name: f"{limit:,.10g}" for name, limit in limits.items()}
+    return {rule: wanted.format(**shown) for rule, wanted in (RULES | dict(others or {})).items()}
 
 
 class Checked(NamedTuple):
@@ -165,8 +178,10 @@ def find_first_broken(broken: Mapping[str, Bools], rows: int) -> NDArray[np.obje
     return first
 
 
-def build_faults(texts: pd.DataFrame, origin: Origin, lines: NDArray[np.int64], first: NDArray[np.object_]) -> pa.Table:
-    """The rejected rows, each named by its first broken rule."""
+def build_faults(
+    texts: pd.DataFrame, origin: Origin, lines: NDArray[np.int64], first: NDArray[np.object_], wanted: Mapping[str, str]
+) -> pa.Table:
+    """The rejected rows, each named by its first broken rule; ``wanted`` says what each rule wants."""
     at = np.flatnonzero(first != "")
     chosen = texts.iloc[at]
     raw = [",".join(row)[:RAW_CHARS] for row in chosen.itertuples(index=False, name=None)]
@@ -176,12 +191,15 @@ def build_faults(texts: pd.DataFrame, origin: Origin, lines: NDArray[np.int64], 
         first[at].tolist(),
         raw,
         [name if name and one != "name_too_long" else None for name, one in zip(series, first[at].tolist(), strict=True)],
+        wanted,
     )
 
 
-def list_faults(places: list[str], rules: list[str], raw: list[str], series: list[str | None] | None = None) -> pa.Table:
-    """Faults in the format of ``FAULT_SCHEMA``."""
-    reasons = [f"{text} found; {RULES[rule]} wanted" for text, rule in zip(raw, rules, strict=True)]
+def list_faults(
+    places: list[str], rules: list[str], raw: list[str], series: list[str | None] | None = None, wanted: Mapping[str, str] = RULES
+) -> pa.Table:
+    """Faults in the format of ``FAULT_SCHEMA``; ``wanted`` says what each rule wants."""
+    reasons = [write_fault(text, wanted[rule]) for text, rule in zip(raw, rules, strict=True)]
     return pa.table([places, rules, reasons, raw, series or [None] * len(places)], schema=FAULT_SCHEMA)
 
 

@@ -14,9 +14,9 @@ from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.deliveries import events, ukpn, volumes
 from fmar_spark.intake.deliveries.p0282 import read_p0282
-from fmar_spark.intake.deliveries.rows import EVENT_SCHEMA, VOLUME_SCHEMA, Checked, DeclarationRules, list_faults
+from fmar_spark.intake.deliveries.rows import EVENT_SCHEMA, VOLUME_SCHEMA, Checked, DeclarationRules
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, Origin, RawBlock
+from fmar_spark.intake.intervals.rows import FAULT_SCHEMA, Origin, RawBlock, build_file_fault
 
 Check = Callable[[RawBlock, Origin, DeclarationRules], Checked]
 
@@ -173,7 +173,7 @@ def _read_file(what: str, file: InputFile, rules: DeclarationRules, *, is_only: 
         if is_only:
             raise
         rule = "file_columns" if isinstance(error, ConfigError) else "file_unreadable"
-        yield Checked(empty, list_faults([file.name], [rule], [str(error)]))
+        yield Checked(empty, build_file_fault(file.name, rule, str(error)))
 
 
 def _choose_format(what: str, file: InputFile) -> Format:
@@ -195,4 +195,4 @@ def _read_flow(path: Path, rules: DeclarationRules, *, is_only: bool) -> Checked
     except (OSError, UnicodeDecodeError) as error:
         if is_only:
             raise InputError(f"{path.name}: cannot be read: {error}") from error
-        return Checked(VOLUME_SCHEMA.empty_table(), list_faults([path.name], ["file_unreadable"], [str(error)]))
+        return Checked(VOLUME_SCHEMA.empty_table(), build_file_fault(path.name, "file_unreadable", f"cannot be read: {error}"))

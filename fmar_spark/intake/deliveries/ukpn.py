@@ -14,6 +14,7 @@ from fmar_spark.intake.deliveries.rows import (
     Checked,
     DeclarationRules,
     build_faults,
+    describe_rules,
     find_first_broken,
     find_long_names,
     list_broken,
@@ -35,6 +36,16 @@ DIRECTION_OF_TYPE: Final = {
 """Down is less import or more export."""
 IDENTITY: Final = ("company_name", "fu_id", "zone", "product", "start_time_utc", "end_time_utc", "dispatch_type")
 """An instruction carries no id: these together stand for it."""
+RULES: Final = {
+    "fsp_missing": "a name in company_name",
+    "start_unreadable": "ISO 8601 in start_time_utc, such as 2026-01-15T17:00:00Z",
+    "end_unreadable": "ISO 8601 in end_time_utc, such as 2026-01-15T18:00:00Z",
+    "times_disagree": "the same moment in start_time_local and start_time_utc, and in end_time_local and end_time_utc",
+    "direction_unknown": f"one of {', '.join(DIRECTION_OF_TYPE)} in dispatch_type",
+    "requested_not_a_number": "a number of MW or nothing in utilisation_mw_req",
+    "requested_beyond_limit": "at most {max_mw} MW in utilisation_mw_req (twice deliveries.max_kwh_per_slot)",
+}
+"""What rules want that other formats have too, in the columns of this one."""
 KW_PER_MW: Final = 1000.0
 ROUNDING_MWH: Final = 0.0101
 """Energies are given with two decimals."""
@@ -56,6 +67,8 @@ def check_instructions(block: RawBlock, origin: Origin, rules: DeclarationRules)
         "times_disagree": differs[0] | differs[1] | local_start.is_bad | local_end.is_bad,
         "direction_unknown": direction.isna().to_numpy(),
         "requested_not_a_number": power.is_bad,
+        "energy_not_a_number": energy.is_bad,
+        "availability_not_a_number": offered.is_bad,
         "requested_beyond_limit": np.abs(power.value) * KW_PER_MW > 2 * rules.max_kwh_per_slot,
     }
     hours = (end.value - start.value).dt.total_seconds().to_numpy() / 3600
@@ -85,7 +98,7 @@ def check_instructions(block: RawBlock, origin: Origin, rules: DeclarationRules)
         **{name: [None] * len(texts) for name in ("notice_at", "version", "declared_at")},
     }
     kept = pa.table([pa.array(columns[field.name], field.type, from_pandas=True) for field in EVENT_SCHEMA], schema=EVENT_SCHEMA)
-    faults = pa.concat_tables([build_faults(texts, origin, block.line, first), list_broken(block, origin)])
+    faults = pa.concat_tables([build_faults(texts, origin, block.line, first, describe_rules(rules, RULES)), list_broken(block, origin)])
     return Checked(kept.filter(pa.array(first == "")), faults)
 
 

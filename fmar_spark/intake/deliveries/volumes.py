@@ -16,6 +16,7 @@ from fmar_spark.intake.deliveries.rows import (
     Checked,
     DeclarationRules,
     build_faults,
+    describe_rules,
     find_first_broken,
     find_long_names,
     find_meter_faults,
@@ -66,7 +67,7 @@ def check_volumes(block: RawBlock, origin: Origin, rules: DeclarationRules) -> C
         "source": [origin.place(line) for line in block.line.tolist()],
     }
     kept = pa.table([pa.array(columns[field.name], field.type, from_pandas=True) for field in VOLUME_SCHEMA], schema=VOLUME_SCHEMA)
-    faults = pa.concat_tables([build_faults(texts, origin, block.line, first), list_broken(block, origin)])
+    faults = pa.concat_tables([build_faults(texts, origin, block.line, first, describe_rules(rules)), list_broken(block, origin)])
     return Checked(kept.filter(pa.array(first == "")), faults)
 
 

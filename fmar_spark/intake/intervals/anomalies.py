@@ -9,7 +9,7 @@ from fmar_spark.clock import SLOTS_PER_DAY, LocalClock, trace_clock, wall_of_utc
 from fmar_spark.intake.intervals.rows import STAMPED_AT_END
 from fmar_spark.intake.intervals.series import Rows
 from fmar_spark.intake.intervals.stretches import STEPS
-from fmar_spark.intake.intervals.values import TWENTY_FOUR, swap_day_and_month
+from fmar_spark.intake.intervals.values import DOUBLE, TWENTY_FOUR, ZONED, swap_day_and_month
 from fmar_spark.kernels.sufficiency import leaves_out_times
 from fmar_spark.units import SLOT_MINUTES
 
@@ -38,6 +38,16 @@ ANOMALIES: Final = {
     "local_clock": Anomaly(
         "an hour is missing where the local clock goes forward, or comes twice where it goes back: these look like local times",
         "--time-zone {zone}",
+    ),
+    "local_clock_with_offset": Anomaly(
+        "an hour is missing where the local clock goes forward, or comes twice where it goes back: these look like local times, but they "
+        "carry an offset, which stands; where it is wrong, export them without it and say --time-zone",
+        "",
+    ),
+    "double_hour": Anomaly(
+        "the hour that the clock shows twice when it goes back is there once, and the file does not say which of the two it is: taken for "
+        "the second where readings go on from it and none come before it, else for the first; times with an offset would say it",
+        "",
     ),
     "period_end": Anomaly(
         "days begin one step after midnight, or end at midnight or 24:00, on the clock of the series: these look like period ends",
@@ -76,9 +86,12 @@ def find_anomalies(rows: Rows, repeats: Repeats, time_zones: tuple[str, ...], wa
         time_zones: IANA names, one a series.
         wall: what the clock of its series showed at the start of each row.
     """
-    is_register = _has_register(rows)
+    is_register, is_local = _has_register(rows), _has_local_clock(rows, repeats, time_zones)
+    is_zoned = 2 * _sum(rows, (rows.marks & ZONED) != 0) > np.bincount(rows.series, minlength=len(rows.names))
     return {
-        "local_clock": _has_local_clock(rows, repeats, time_zones),
+        "local_clock": is_local & ~is_zoned,
+        "local_clock_with_offset": is_local & is_zoned,
+        "double_hour": _sum(rows, (rows.marks & DOUBLE) != 0) > 0,
         "period_end": _has_period_end(rows, wall),
         "watt_hours": _has_watt_hours(rows),
         "register": is_register,

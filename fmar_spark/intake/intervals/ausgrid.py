@@ -17,7 +17,7 @@ from fmar_spark.intake.intervals.wide import DAY_MINUTES
 SIGN_OF_CATEGORY: Final = {"GC": 1.0, "CL": 1.0, "GG": -1.0}
 """General consumption and controlled load are drawn, gross generation is given: the connection sees the difference."""
 MAIN_CATEGORY: Final = "GC"
-DATES: Final = ("%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y")
+DATES: Final = ("%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y", "%Y-%m-%d")
 KEYS: Final = ("customer", "consumption category", "date")
 ENDS: Final = (*range(30, DAY_MINUTES, 30), DAY_MINUTES)
 """Minute of the day at which each half-hour ends."""
@@ -37,9 +37,8 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     """Half-hours of customers: what was drawn less what was made, in one row a half-hour.
 
     A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after, nor one
-    without general consumption where its customer has any. Each cell
-    that is no energy is a row of its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same
-    customer.
+    without general consumption where its customer has any; such a day is named by its first line. Each cell that is no energy is a row of
+    its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same customer.
 
     Raises:
         ConfigError: a column is missing, or a category is unknown.
@@ -50,23 +49,33 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
         return
     rows = pa.concat_tables([block.columns for block in blocks])
     line = np.concatenate([block.line for block in blocks])
-    keys = pd.DataFrame({name: rows[name].cast(pa.string()).to_pandas().str.strip() for name in KEYS})
+    broken = [fault for block in blocks for fault in block.broken]
+    keys = _read_keys(rows)
     sign = _read_signs(file, keys["consumption category"], line)
+    is_dated = (keys["midnight"] != NO_SECOND).to_numpy()
+    unread = keys.loc[~is_dated, list(KEYS)]
+    undated = [f"customer {whose} {kind}: date {date!r}" for whose, kind, date in unread.itertuples(index=False, name=None)]
+    broken += [(number, text, "customer_date") for number, text in zip(line[~is_dated].tolist(), undated, strict=True)]
+    rows, line, sign, keys = rows.filter(pa.array(is_dated)), line[is_dated], sign[is_dated], keys[is_dated].reset_index(drop=True)
     cells = _read_cells(file, rows, reading)
     # The second row of a category on a day belongs to a second copy of the day.
-    copy = keys.groupby(list(KEYS), sort=False, dropna=False).cumcount()
-    day = keys.groupby(["customer", "date", copy], sort=False, dropna=False).ngroup().to_numpy()
+    copy = keys.groupby(["customer", "consumption category", "midnight"], sort=False, dropna=False).cumcount()
+    day = keys.groupby(["customer", "midnight", copy], sort=False, dropna=False).ngroup().to_numpy()
     order = np.argsort(day, kind="stable")
     first = np.flatnonzero(np.diff(day[order], prepend=-1))
-    midnight = _read_dates(keys["date"])
+    midnight = keys["midnight"].to_numpy()
     net = np.add.reduceat(cells.kwh[order] * sign[order, None], first, axis=0) if len(first) else cells.kwh
     is_faulty = np.logical_or.reduceat(cells.is_faulty[order], first, axis=0) if len(first) else cells.is_faulty
-    net[_find_partial(keys.assign(midnight=midnight, day=day))] = np.nan
     customer = keys["customer"].to_numpy()
+    for number, lacks in _find_partial(keys.assign(day=day)).items():
+        net[number] = np.nan
+        lead = order[first][number]
+        row = "row" if copy[lead] == 0 else "further row"
+        said = f"customer {customer[lead]} {keys['date'][lead]}: no {row} of {' or '.join(lacks)}"
+        broken.append((int(line[lead]), said, "category_missing"))
     at, slot = np.nonzero(~is_faulty)
     lead = order[first][at]
     kwh = net[at, slot]
-    broken = [fault for block in blocks for fault in block.broken]
     yield RawBlock(_build_rows(customer[lead], midnight[lead], slot, np.maximum(kwh, 0), np.maximum(-kwh, 0)), line[lead], broken)
     at, slot = np.nonzero(cells.is_faulty)
     if at.size:
@@ -74,20 +83,30 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
         yield RawBlock(_build_rows(customer[at], midnight[at], slot, texts), line[at], [])
 
 
-def _find_partial(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Days that lack a category which their customer has before and after, or general consumption that they have at all, shape (days,).
+def _read_keys(rows: pa.Table) -> pd.DataFrame:
+    """Customer, category and date of each row as they stand there, and midnight."""
+    keys = pd.DataFrame({name: rows[name].cast(pa.string()).to_pandas().fillna("").str.strip() for name in KEYS})
+    return keys.assign(midnight=_read_dates(keys["date"]))
+
+
+def _find_partial(rows: pd.DataFrame) -> dict[int, list[str]]:
+    """Categories that days lack and their customer has before and after, or general consumption that they have at all, by number of day.
 
     Args:
-        rows: customer, consumption category, midnight and day, the number of the day.
+        rows: customer, consumption category, midnight and day, its number.
     """
-    spans = rows.groupby(["customer", "consumption category"])["midnight"].agg(["min", "max"]).reset_index()
-    days = rows.groupby("day").agg(customer=("customer", "first"), midnight=("midnight", "first"), found=("customer", "size")).reset_index()
-    joined = days.merge(spans, on="customer", how="left")
-    is_main = rows["consumption category"].str.upper() == MAIN_CATEGORY
-    lacks_main = joined["customer"].isin(rows.loc[is_main, "customer"]) & ~joined["day"].isin(rows.loc[is_main, "day"])
-    lacks_main = lacks_main.groupby(joined["day"]).any()
-    wanted = joined["midnight"].between(joined["min"], joined["max"]).groupby(joined["day"]).sum()
-    return np.asarray((wanted.to_numpy() > days["found"].to_numpy()) | lacks_main.to_numpy())
+    category = rows["consumption category"].str.upper()
+    named = rows.assign(category=category)
+    spans = named.groupby(["customer", "category"])["midnight"].agg(["min", "max"]).reset_index()
+    days = named.groupby("day").agg(customer=("customer", "first"), midnight=("midnight", "first")).reset_index()
+    wanted = days.merge(spans, on="customer", how="inner")
+    is_wanted = wanted["midnight"].between(wanted["min"], wanted["max"]) | (wanted["category"] == MAIN_CATEGORY)
+    there = set(zip(named["day"], named["category"], strict=True))
+    found: dict[int, list[str]] = {}
+    for number, one in wanted.loc[is_wanted, ["day", "category"]].itertuples(index=False, name=None):
+        if (number, one) not in there:
+            found.setdefault(int(number), []).append(str(one))
+    return found
 
 
 def _read_signs(file: InputFile, categories: "pd.Series[str]", line: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.intervals.files import InputFile, find_files, list_columns, read_blocks
-from fmar_spark.intake.intervals.rows import RULES, check_columns
+from fmar_spark.intake.intervals.rows import RULES, check_columns, write_fault
 
 AssetDays = tuple[date | None, date | None]
 """Appeared and removed."""
@@ -198,7 +198,7 @@ def _read_rows(path: Path, optional: tuple[str, ...], key: str = "series_id") ->
         for block in read_blocks(file, (key,), optional):
             if block.broken:
                 line, text, rule = block.broken[0]
-                raise ConfigError(f"{file.origin.place(line)}: {text!r} found, {RULES[rule]} wanted")
+                raise ConfigError(f"{file.origin.place(line)}: {write_fault(repr(text), RULES[rule])}")
             columns = block.columns.rename_columns({key: "series_id"}) if key != "series_id" else block.columns
             found.extend(_name_fields(file, columns, block.line.tolist()))
     return found

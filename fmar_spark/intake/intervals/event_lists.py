@@ -9,6 +9,7 @@ from fmar_spark.domain.gsp_groups import GROUP_OF_ID
 from fmar_spark.domain.listed_events import ListedEvent
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.intake.intervals.files import find_files, list_columns, read_blocks
+from fmar_spark.intake.intervals.rows import RULES, write_fault
 
 TIMES: Final = ("event_start_utc", "event_end_utc")
 SCOPES: Final = ("level", "gsp_group", "portfolio")
@@ -60,8 +61,8 @@ def _read_rows(path: Path, wanted: tuple[str, ...], optional: tuple[str, ...]) -
     for file in find_files(path):
         for block in read_blocks(file, wanted, optional):
             if block.broken:
-                line, text = block.broken[0][:2]
-                raise ConfigError(f"{file.origin.place(line)}: {text!r} found, as many fields as the header wanted")
+                line, text, rule = block.broken[0]
+                raise ConfigError(f"{file.origin.place(line)}: {write_fault(repr(text), RULES[rule])}")
             for line, row in zip(block.line.tolist(), block.columns.to_pylist(), strict=True):
                 yield file.origin.place(line), {name: "" if value is None else str(value).strip() for name, value in row.items()}
 

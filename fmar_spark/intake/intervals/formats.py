@@ -113,7 +113,8 @@ def plan_reading(file: InputFile, options: ReadingOptions) -> Plan:
     if kind in (AUSGRID, NEM12):
         reading = _read_as(options, NEM_TIME, frozenset())
         reading = reading._replace(marks=reading.marks | STAMPED_AT_END) if kind == AUSGRID else reading
-        return Plan(kind, {}, reading, options.series, (f"times are {reading.times.time_zone}, standard time all year",))
+        kept = ", standard time all year" if reading.times.time_zone == NEM_TIME else ", as stated"
+        return Plan(kind, {}, reading, options.series, (f"times are {reading.times.time_zone}{kept}",))
     columns = {name: name for name in OURS if name in found} | _stated(options)
     if kind == WIDE:
         return _plan_wide(file, found, columns, options)
@@ -121,7 +122,7 @@ def plan_reading(file: InputFile, options: ReadingOptions) -> Plan:
 
 
 def _recognise(file: InputFile, found: list[str], options: ReadingOptions) -> str:
-    if file.kind is Kind.CSV and found[0] in ("100", "200") and (found[0] == "200" or "nem12" in found):
+    if file.kind is Kind.CSV and (found[0] == "200" or (found[0] == "100" and {"nem12", "nem13"} & set(found))):
         return NEM12
     named = set(found) | set(_stated(options))
     if set(WANTED[1:]) <= named or {"date", "time", "kwh_import"} <= named:

@@ -85,7 +85,7 @@ def understand_files(own: OwnFiles, folder: Path, settings: Settings) -> Underst
     rules = ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot, defaults.max_series_chars)
     staged = import_files(own.list_inputs(), folder, rules, own.options)
     labelled = tuple(labels["series_id"].to_pylist()) if labels is not None else ()
-    lines = [*describe_formats(staged.formats), *describe_intake(staged.intake, sites, weather, labelled, defaults)]
+    lines = [*describe_formats(staged.formats), *describe_intake(staged.intake, sites, weather, labelled, defaults, own.options)]
     lines += describe_energy(staged.intake.series, settings.sufficiency.min_days)
     return Understood(staged, Surroundings(sites, weather, defaults), labels, tuple(map(escape_controls, lines)))
 

@@ -7,6 +7,7 @@ from typing import Final
 from fmar_spark.domain.figures import write_count
 from fmar_spark.intake.intervals.anomalies import ANOMALIES
 from fmar_spark.intake.intervals.companions import SiteRow, find_misplaced
+from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.tables import Intake, SeriesFacts
 from fmar_spark.intake.intervals.weather import WeatherFile, known_share
 from fmar_spark.kernels.annual_energy import describe_annual_energy
@@ -18,9 +19,23 @@ _ROW_WORDS: Final = (("kept", "kept"), ("quarantined", "rejected"), ("duplicate"
 
 
 def describe_intake(
-    intake: Intake, sites: Mapping[str, SiteRow], weather: WeatherFile | None, labels: tuple[str, ...], defaults: ImportSettings
+    intake: Intake,
+    sites: Mapping[str, SiteRow],
+    weather: WeatherFile | None,
+    labels: tuple[str, ...],
+    defaults: ImportSettings,
+    options: ReadingOptions | None = None,
 ) -> list[str]:
-    """Lines for the user: files, rows, series, surroundings, then a line for everything that looks odd."""
+    """Lines for the user: files, rows, series, surroundings, then a line for everything that looks odd.
+
+    Args:
+        intake: what was understood.
+        sites: where series are.
+        weather: what is known of it.
+        labels: series with labels.
+        defaults: of series without a site.
+        options: what the user stated; None where there are none to state, as for frames.
+    """
     lines = [*_describe_rows(intake), *_describe_series(intake)]
     own = {fact.series_id for fact in intake.series}
     located = len(own & set(sites))
@@ -35,14 +50,17 @@ def describe_intake(
     for rule, count in sorted(intake.faults_by_rule.items()):
         lines.append(f"warning    {count} rejected by {rule}: once imported, bronze.quarantine names each by file and line")
     if intake.counts.get("rows_naive"):
-        lines.append(
-            f"warning    {write_count(intake.counts['rows_naive'], 'time')} without a zone, taken as UTC: --time-zone says which it is"
-        )
-    lines += _describe_anomalies(intake, sites, defaults.time_zone)
+        cure = "--time-zone says which it is" if options is not None else "times with their zone say which it is"
+        lines.append(f"warning    {write_count(intake.counts['rows_naive'], 'time')} without a zone, taken as UTC: {cure}")
+    lines += [f"warning    {notice}" for notice in intake.notices]
+    lines += _describe_anomalies(intake, sites, defaults.time_zone, options)
     lines += [f"warning    site of {name}: {found}" for name, found in find_misplaced(sites, defaults.time_zone).items()]
     for what, names in (("site", set(sites) - own), ("label", set(labels) - own)):
         if names:
-            lines.append(f"warning    {len(names)} {what} rows name no series of these files: {_name_some(tuple(sorted(names)))}")
+            verb = "names" if len(names) == 1 else "name"
+            lines.append(
+                f"warning    {write_count(len(names), f'{what} row')} {verb} no series of these files: {_name_some(tuple(sorted(names)))}"
+            )
     return lines
 
 
@@ -109,16 +127,30 @@ def _describe_weather(weather: WeatherFile | None, own: set[str]) -> str:
     return f"{write_count(weather.days.num_rows, 'day')}, {shares}; for {covered} of {len(own)} series{ignored}"
 
 
-def _describe_anomalies(intake: Intake, sites: Mapping[str, SiteRow], default_zone: str) -> list[str]:
+def _describe_anomalies(intake: Intake, sites: Mapping[str, SiteRow], default_zone: str, options: ReadingOptions | None) -> list[str]:
     lines = []
     for name, found in intake.anomalies.items():
         if not found:
             continue
         anomaly = ANOMALIES[name]
         zone = next((site.time_zone for one in found if (site := sites.get(one)) and site.time_zone), default_zone)
-        cure = f"; read as they stand, {anomaly.option.format(zone=zone)} reads them as such" if anomaly.option else ""
-        lines.append(f"warning    {name}: {_name_some(found)}: {anomaly.sentence}{cure}")
+        lines.append(
+            f"warning    {name}: {_name_some(found)}: {anomaly.sentence}{_describe_cure(anomaly.option.format(zone=zone), options)}"
+        )
     return lines
+
+
+def _describe_cure(option: str, options: ReadingOptions | None) -> str:
+    """How readings that look odd were read, and the option that reads them otherwise, where it was not stated already."""
+    if not option:
+        return ""
+    if options is None:
+        return "; read as they stand"
+    flag, value = option.split()
+    stated = options._asdict()[flag.removeprefix("--").replace("-", "_")]
+    if stated is None:
+        return f"; read as they stand, {option} reads them as such"
+    return f"; read as {flag} {stated} says" + (f", {option} reads them as such" if stated != value else ": see whether that is right")
 
 
 def _name_some(names: tuple[str, ...]) -> str:

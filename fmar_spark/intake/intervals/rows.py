@@ -25,26 +25,30 @@ STAMPED_AT_END, RUNNING_TOTAL, DAILY, POWER = 8, 16, 32, 64
 RULES: Final = {
     "row_fields": "as many fields as the header has",
     "record_date": "a date as YYYYMMDD",
-    "record_values": "a value for each interval of the day, then its quality",
+    "record_values": "a value for each interval of the day, then its quality; the register's day is left out",
+    "record_step": "intervals that divide an hour; a value that was counted up over longer gives no half-hours",
+    "register_missing": "every register of a direction on a day; without it that direction is left out",
+    "category_missing": "every category of the customer on a day; without it the day is left out",
+    "customer_date": "a date such as 1/07/2012 or 1-Jul-12, day first, and one way in the whole file",
     "row_quote": "every quote closed, at the end of its field",
-    "text_undecodable": "text in UTF-8",
+    "text_undecodable": "text in UTF-8; save the file in that encoding",
     "series_missing": "a name in series_id",
-    "series_too_long": "a name of at most imports.max_series_chars characters in series_id",
-    "series_shortened": "every digit of the name (a spreadsheet has shortened it: export the column as text)",
-    "timestamp_unreadable": "ISO 8601 in timestamp_utc, such as 2024-03-31T00:30:00Z, or the order of day and month by --dates",
-    "timestamp_skipped": "a time that the clock of --time-zone showed",
+    "series_too_long": "a name of at most {max_series_chars} characters in series_id (imports.max_series_chars)",
+    "series_shortened": "every digit of the name; a spreadsheet has shortened it: export the column as text",
+    "timestamp_unreadable": "ISO 8601 in timestamp_utc, such as 2024-03-31T00:30:00Z; --dates reads 31/03/2024 and its like",
+    "timestamp_skipped": "a time that the clock of {time_zone} showed; it went forward over this one: is it the clock of these times?",
     "timestamp_out_of_range": "a time from 1990 to 2099",
-    "timestamp_off_grid": "the start of a 15, 30 or 60 minute interval",
-    "kwh_decimal_comma": "a decimal point and no marks of thousands, or --decimal-comma",
-    "kwh_not_a_number": "a number of kWh",
+    "timestamp_off_grid": "the start of a 15, 30 or 60 minute interval, as the other rows of the series start theirs",
+    "kwh_decimal_comma": "a decimal point and no marks of thousands; --decimal-comma reads 0,25",
+    "kwh_not_a_number": "a number of kWh; leave the field empty where nothing was read",
     "kwh_not_finite": "a finite number of kWh; leave the field empty where nothing was read",
     "kwh_negative": "0 or more; export belongs in kwh_export",
-    "kwh_above_maximum": "no more than imports.max_kwh_per_slot for a half-hour",
-    "kwh_error_code": "a measured energy (this is the full scale of a counter)",
+    "kwh_above_maximum": "no more than {max_kwh_per_slot} kWh in a half-hour (imports.max_kwh_per_slot)",
+    "kwh_error_code": "a measured energy; this is the full scale of a counter, which stands for none",
     "kwh_spike": "an energy that the rest of the series makes plausible",
-    "kwh_lump": "the energy of one interval (this was counted up while nothing was read)",
+    "kwh_lump": "the energy of one interval; this was counted up while nothing was read",
     "total_fell": "a running total that does not fall",
-    "total_unfollowed": "another running total one step later, for the energy between the two",
+    "total_unfollowed": "another running total one step later; the energy lies between the two",
     "duplicate_conflicts": "one value for one series and time; the first is kept",
     "interval_unsupported": "a step of 15, 30 or 60 minutes",
     "interval_overlap": "an interval that is over when the next one starts",
@@ -52,7 +56,7 @@ RULES: Final = {
     "file_unreadable": "a whole CSV or Parquet file",
     "file_columns": "columns series_id, timestamp_utc, kwh_import[, kwh_export]",
 }
-"""Every rule by name, with what is wanted."""
+"""Every rule by name, with what is wanted, and what else to know or to do after a semicolon; ``describe_rule`` puts in the limits."""
 
 ROW_SCHEMA: Final = pa.schema(
     [
@@ -61,7 +65,7 @@ ROW_SCHEMA: Final = pa.schema(
         ("kwh_import", pa.float32()),
         ("kwh_export", pa.float32()),
         ("line", pa.int64()),
-        ("marks", pa.int8()),
+        ("marks", pa.uint8()),
     ]
 )
 FAULT_SCHEMA: Final = pa.schema(
@@ -90,6 +94,8 @@ class RawBlock(NamedTuple):
     """Line of each row, as ``Origin.place`` means it."""
     broken: list[tuple[int, str, str]]
     """Lines that make no row, with their text and the rule that they break."""
+    notices: tuple[str, ...] = ()
+    """What is odd about the file as a whole, a line each."""
 
 
 class ReadingRules(NamedTuple):
@@ -118,6 +124,18 @@ class Reading(NamedTuple):
     """Of ``STAMPED_AT_END``, ``RUNNING_TOTAL``, ``DAILY``, ``POWER``."""
 
 
+def describe_rule(rule: str, rules: ReadingRules, time_zone: str | None = None) -> str:
+    """What a rule wants, with its limits as numbers.
+
+    Args:
+        rule: name of one of ``RULES``.
+        rules: the limits.
+        time_zone: IANA name of the clock of times that name none.
+    """
+    limits = {"max_series_chars": f"{rules.max_series_chars:,}", "max_kwh_per_slot": f"{rules.max_kwh_per_slot:,.10g}"}
+    return RULES[rule].format(**limits, time_zone=time_zone or "UTC")
+
+
 class CheckedRows(NamedTuple):
     """A block after its check; kept + faults + unread = rows of the block."""
 
@@ -132,6 +150,12 @@ class CheckedRows(NamedTuple):
     """Import and export together, of all rows whose numbers are energies and break no rule."""
     kwh_rejected: float
     """Of it, that of rows that break another rule."""
+
+
+def write_fault(found: str, wanted: str) -> str:
+    """What was found, what was wanted, and what the rule says after its first semicolon."""
+    what, separator, advice = wanted.partition(";")
+    return f"{found} found; {what} wanted{separator}{advice}"
 
 
 def describe_columns(missing: Sequence[str], twice: Sequence[str] = ()) -> str:
@@ -176,13 +200,14 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     first = np.select(list(broken.values()), np.arange(1, len(names)), 0)
     first = np.where(is_blank, 0, first)
     is_kept = (first == 0) & ~is_unread
-    marks = times.marks | np.int8(reading.marks)
+    marks = times.marks | np.uint8(reading.marks)
     energies = (np.clip(side.kwh, -MOST_STORED, MOST_STORED).astype(np.float32) for side in (taken, given))
     stored = [series, times.second, *energies, block.line, marks]
     kept = pa.table(stored, schema=ROW_SCHEMA)
     at = np.flatnonzero(first)
     known = pc.if_else(pa.array(is_long), None, series).take(pa.array(at))
-    faults = _build_faults(columns.take(at), origin, block.line[at], names[first[at]], known)
+    wanted = {rule: describe_rule(rule, rules, reading.times.time_zone) for rule in broken}
+    faults = _build_faults(columns.take(at), [origin.place(number) for number in block.line[at].tolist()], names[first[at]], known, wanted)
     energy = np.nan_to_num(taken.kwh) + np.nan_to_num(given.kwh) if _is_energy(reading) else np.zeros(len(first))
     energy[at[np.char.startswith(names[first[at]], "kwh_")]] = 0.0
     return CheckedRows(
@@ -210,9 +235,9 @@ def _find_broken(times: Times, energies: tuple[Energies, Energies]) -> dict[str,
     }
 
 
-def build_file_fault(name: str, rule: str, found: str) -> pa.Table:
-    """One fault for a file as a whole."""
-    return pa.table([[name], [rule], [f"{found}; {RULES[rule]} wanted"], [None], [None]], schema=FAULT_SCHEMA)
+def build_file_fault(name: str, rule: str, reason: str) -> pa.Table:
+    """One fault for a file as a whole; the reason says what was found and what was wanted."""
+    return pa.table([[name], [rule], [reason], [None], [None]], schema=FAULT_SCHEMA)
 
 
 def _is_energy(reading: Reading) -> bool:
@@ -228,12 +253,11 @@ def _read_energies(columns: pa.Table, name: str, origin: Origin, reading: Readin
     return found if reading.kwh_per_unit == 1.0 else found._replace(kwh=found.kwh * reading.kwh_per_unit)
 
 
-def _build_faults(rows: pa.Table, origin: Origin, line: NDArray[np.int64], rule: NDArray[np.str_], series: Any) -> pa.Table:
+def _build_faults(rows: pa.Table, places: list[str], rule: NDArray[np.str_], series: Any, wanted: Mapping[str, str]) -> pa.Table:
     texts = [[str(value) if value is not None else "" for value in rows[name].to_pylist()] for name in rows.column_names]
     raw = [",".join(parts)[:RAW_CHARS] for parts in zip(*texts, strict=True)]
-    places = [origin.place(int(number)) for number in line]
     rules = rule.tolist()
-    reasons = [f"{text} found; {RULES[name]} wanted" for text, name in zip(raw, rules, strict=True)]
+    reasons = [write_fault(text, wanted[name]) for text, name in zip(raw, rules, strict=True)]
     return pa.table([places, rules, reasons, raw, series], schema=FAULT_SCHEMA)
 
 
@@ -241,5 +265,5 @@ def _build_broken(block: RawBlock, origin: Origin) -> pa.Table:
     raw = [text[:RAW_CHARS] for _, text, _ in block.broken]
     rules = [rule for _, _, rule in block.broken]
     places = [origin.place(line) for line, _, _ in block.broken]
-    reasons = [f"{text} found; {RULES[rule]} wanted" for text, rule in zip(raw, rules, strict=True)]
+    reasons = [write_fault(text, RULES[rule]) for text, rule in zip(raw, rules, strict=True)]
     return pa.table([places, rules, reasons, raw, [None] * len(raw)], schema=FAULT_SCHEMA)

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.intake.intervals.double_hour import Stamps, resolve_double
 from fmar_spark.intake.intervals.rows import DAILY, POWER, RUNNING_TOTAL, STAMPED_AT_END
 from fmar_spark.intake.intervals.stretches import STEPS, find_steps, find_steps_of_ends
 from fmar_spark.intake.intervals.values import DOUBLE
@@ -23,7 +24,7 @@ SLOT_SECONDS: Final = SLOT_MINUTES * 60
 DAY_SECONDS: Final = SLOTS_PER_DAY * SLOT_SECONDS
 NOTICEABLE_SHARE: Final = 0.05
 TOTAL_ROUNDING: Final = 1e-6
-NO_ENERGY: Final = np.int8(RUNNING_TOTAL | DAILY | POWER)
+NO_ENERGY: Final = np.uint8(RUNNING_TOTAL | DAILY | POWER)
 """Marks of numbers that are not yet energies."""
 
 DAY_SCHEMA: Final = pa.schema(
@@ -50,7 +51,7 @@ class Rows(NamedTuple):
     line: Ints
     minutes: Ints
     """Length of the interval; 0 while it is not known."""
-    marks: NDArray[np.int8]
+    marks: NDArray[np.uint8]
     """What the stamp and the number mean, as in ``rows`` and ``values``."""
     names: tuple[str, ...]
 
@@ -92,8 +93,7 @@ def sum_kwh(rows: Rows) -> float:
 def sort_rows(table: pa.Table) -> Rows:
     """Rows of a table in the format of ``ROW_SCHEMA`` with a column ``file``, sorted.
 
-    Of two rows of one file with a time that the clock showed twice, the second is the later one; in a file that begins with the newest
-    row, the first.
+    Of what the clock showed twice, the second is an hour later; the mark stays only where it is not sure which of the two a row was.
     """
     coded = pc.dictionary_encode(table["series_id"].combine_chunks())
     names = np.asarray(coded.dictionary.to_pylist(), dtype=object)
@@ -107,29 +107,9 @@ def sort_rows(table: pa.Table) -> Rows:
     unknown = np.zeros(len(series), dtype=np.int64)
     rows = Rows(series, second, taken, given, file, line, unknown, marks, tuple(names[rank].tolist()))
     if (marks & DOUBLE).any():
-        line_order = np.where(_is_newest_first(series, second, file, line), -line, line)
-        rows = _separate_double(rows.where(np.lexsort((line_order, file, second, series))))
+        resolved = resolve_double(Stamps(series, file, line, second, (marks & DOUBLE) != 0))
+        rows = rows._replace(second=resolved.second, marks=np.where(resolved.is_open, marks, marks & ~np.uint8(DOUBLE)))
     return rows.where(np.lexsort((rows.line, rows.file, rows.second, rows.series)))
-
-
-def _is_newest_first(series: Ints, second: Ints, file: Ints, line: Ints) -> Bools:
-    """Rows of a file in which their series goes back in time more often than on."""
-    order = np.lexsort((line, file, series))
-    is_joined = (np.diff(series[order]) == 0) & (np.diff(file[order]) == 0)
-    own = np.concatenate([[0], np.cumsum(~is_joined)])
-    step = np.sign(np.diff(second[order])) * is_joined
-    trend = np.bincount(own[1:], step, minlength=int(own[-1]) + 1)
-    newest_first = np.empty(len(series), dtype=np.bool_)
-    newest_first[order] = (trend < 0)[own]
-    return newest_first
-
-
-def _separate_double(rows: Rows) -> Rows:
-    """Of rows of one series, time and file that the clock showed twice all but the first lie an hour later."""
-    is_double = (rows.marks & DOUBLE) != 0
-    is_again = np.zeros(len(rows.series), dtype=np.bool_)
-    is_again[1:] = is_double[1:] & (np.diff(rows.series) == 0) & (np.diff(rows.second) == 0) & (np.diff(rows.file) == 0)
-    return rows._replace(second=rows.second + 3600 * is_again)
 
 
 def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
@@ -165,7 +145,7 @@ def split_totals(rows: Rows) -> tuple[Rows, list[Rejected]]:
     energy = rows._replace(
         kwh_import=np.maximum(energies[0], 0),
         kwh_export=np.maximum(energies[1], 0),
-        marks=np.where(is_total, rows.marks & ~np.int8(RUNNING_TOTAL | DAILY | STAMPED_AT_END * is_register), rows.marks),
+        marks=np.where(is_total, rows.marks & ~np.uint8(RUNNING_TOTAL | DAILY | STAMPED_AT_END * is_register), rows.marks),
     )
     is_kept = ~is_total | (is_usable & ~fell)
     return energy.where(is_kept), [
@@ -187,7 +167,7 @@ def split_by_step(rows: Rows) -> tuple[Rows, list[Rejected]]:
     if is_power.any():
         hours = np.where(is_power, steps.minutes / 60, 1.0)
         kwh_import, kwh_export = ((kwh * hours).astype(np.float32) for kwh in (rows.kwh_import, rows.kwh_export))
-        rows = rows._replace(kwh_import=kwh_import, kwh_export=kwh_export, marks=rows.marks & ~np.int8(POWER))
+        rows = rows._replace(kwh_import=kwh_import, kwh_export=kwh_export, marks=rows.marks & ~np.uint8(POWER))
     is_supported = rows.minutes > 0
     ends = rows.second + rows.minutes * 60
     reaches_over = np.zeros(len(ends), dtype=np.bool_)

@@ -16,13 +16,14 @@ from fmar_spark.intake.intervals.anomalies import Coverage, Repeats, find_anomal
 from fmar_spark.intake.intervals.options import OPTIONAL, WANTED
 from fmar_spark.intake.intervals.rows import (
     FAULT_SCHEMA,
-    RULES,
     Origin,
     RawBlock,
     Reading,
     ReadingRules,
     check_columns,
     check_rows,
+    describe_rule,
+    write_fault,
 )
 from fmar_spark.intake.intervals.series import (
     DAY_SCHEMA,
@@ -82,6 +83,8 @@ class Intake(NamedTuple):
     first_faults: tuple[str, ...]
     anomalies: dict[str, tuple[str, ...]]
     """Series that show an anomaly, by its name."""
+    notices: tuple[str, ...] = ()
+    """What is odd about whole files, a line each."""
 
 
 class Clocked(NamedTuple):
@@ -109,6 +112,7 @@ class Tally:
         self.rules: Counter[str] = Counter()
         self.faults_by_series: Counter[str] = Counter()
         self.first_faults: list[str] = []
+        self.notices: list[str] = []
         self.kwh = dict.fromkeys(("read", "held", "rejected", "repeated"), 0.0)
         self._keep = keep
 
@@ -176,6 +180,7 @@ class Combining(NamedTuple):
             dict(self.tally.rules),
             tuple(self.tally.first_faults),
             {name: tuple(sorted(found)) for name, found in self.anomalies.items()},
+            tuple(self.tally.notices),
         )
 
 
@@ -209,6 +214,7 @@ def check_block(block: RawBlock, number: int, reading: Reading, combining: Combi
     tally = combining.tally
     checked = check_rows(block, combining.origins[number], combining.rules, reading)
     tally.reject(checked.faults, checked.faults.num_rows, checked.kwh_rejected)
+    tally.notices += block.notices
     tally.kwh["read"] += checked.kwh_read
     tally.counts.update({"rows_read": checked.rows, "rows_unread": checked.unread})
     return checked.kept.append_column("file", pa.array(np.full(checked.kept.num_rows, number)))
@@ -229,8 +235,8 @@ def combine_series(table: pa.Table, combining: Combining) -> None:
     plausible, implausible = split_implausible(placed, combining.rules.max_kwh_per_slot)
     halves = complete_halves(plausible)
     for rejected in (conflicts, *totals, *misplaced, *implausible, halves.without_rest):
-        tally.reject(_build_faults(rejected, combining.origins), len(rejected.rows.series), rejected.kwh)
-    tally.reject(_build_faults(halves.in_part, combining.origins), 0, halves.in_part.kwh)
+        tally.reject(_build_faults(rejected, combining), len(rejected.rows.series), rejected.kwh)
+    tally.reject(_build_faults(halves.in_part, combining), 0, halves.in_part.kwh)
     kept = halves.kept
     tally.counts.update({"rows_kept": len(kept.series), "rows_duplicate": len(repeats.series)})
     tally.kwh["read"] += sum_kwh(placed) + sum(rejected.kwh for rejected in misplaced) - sum_kwh(unique)
@@ -248,17 +254,17 @@ def combine_series(table: pa.Table, combining: Combining) -> None:
     combining.facts.extend(_summarise_series(everything, Clocked(kept, clocks), find_coverage(kept, clocks), combining, rejected_before))
 
 
-def _build_faults(rejected: Rejected, origins: list[Origin]) -> pa.Table:
-    rows = rejected.rows
+def _build_faults(rejected: Rejected, combining: Combining) -> pa.Table:
+    rows, wanted = rejected.rows, describe_rule(rejected.rule, combining.rules)
     raw = [
         f"{rows.names[series]},{np.datetime64(int(second), 's')}Z,{taken:.7g}" + ("" if np.isnan(given) else f",{given:.7g}")
         for series, second, taken, given in zip(rows.series, rows.second, rows.kwh_import, rows.kwh_export, strict=True)
     ]
     return pa.table(
         [
-            [origins[number].place(int(line)) for number, line in zip(rows.file, rows.line, strict=True)],
+            [combining.origins[number].place(int(line)) for number, line in zip(rows.file, rows.line, strict=True)],
             [rejected.rule] * len(raw),
-            [f"{text} found; {RULES[rejected.rule]} wanted" for text in raw],
+            [write_fault(text, wanted) for text in raw],
             raw,
             [rows.names[series] for series in rows.series],
         ],

@@ -26,8 +26,8 @@ SCIENTIFIC: Final = r"^[0-9](?:[.,][0-9]+)?[eE][+]?[0-9]+$"
 THOUSANDS: Final = r"^[-+]?[1-9][0-9]{0,2}(?:[.][0-9]{3})+(?:,[0-9]*)?$"
 """Whole groups of three digits behind each point."""
 
-NAIVE, TWENTY_FOUR, DOUBLE = 1, 2, 4
-"""Marks of a time: it names no zone; it says 24:00; the clock of its zone showed it twice."""
+NAIVE, TWENTY_FOUR, DOUBLE, ZONED = 1, 2, 4, 128
+"""Marks of a time: neither it nor the user names a zone; it says 24:00; the clock of its zone showed it twice; it names its zone."""
 
 
 class Times(NamedTuple):
@@ -35,7 +35,7 @@ class Times(NamedTuple):
 
     second: Ints
     """Seconds since 1970 in UTC; ``NO_SECOND`` where unreadable."""
-    marks: NDArray[np.int8]
+    marks: NDArray[np.uint8]
     is_skipped: Bools
     """The clock of the zone went forward over it."""
 
@@ -119,8 +119,8 @@ def read_times(column: Any, reading: TimeReading, where: str) -> Times:
         found = utc_of_wall(second[is_local], clock)
         second = second.copy()
         second[is_local], is_double[is_local], is_skipped[is_local] = found
-    marks = NAIVE * (is_naive & (reading.time_zone is None)) + TWENTY_FOUR * is_24 + DOUBLE * is_double
-    return Times(second, marks.astype(np.int8), is_skipped)
+    marks = NAIVE * (is_naive & (reading.time_zone is None)) + TWENTY_FOUR * is_24 + DOUBLE * is_double + ZONED * (~is_naive & is_read)
+    return Times(second, marks.astype(np.uint8), is_skipped)
 
 
 def read_energies(column: Any, where: str, decimal_comma: bool = False, unread: frozenset[str] = frozenset()) -> Energies:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from fmar_spark.errors import InputError
 from fmar_spark.intake.intervals.csv_records import read_csv_blocks, read_heading
-from fmar_spark.intake.intervals.rows import RULES, describe_columns
+from fmar_spark.intake.intervals.rows import RULES, describe_columns, write_fault
 
 NODE_COLUMNS: Final = ("node_id", "level", "name", "dno_code", "parent_id", "latitude", "longitude")
 MEMBER_COLUMNS: Final = ("mpan_id", "node_id")
@@ -78,7 +78,7 @@ def read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] =
     for block in read_csv_blocks(path, heading, wanted):
         if block.broken:
             line, text, rule = block.broken[0]
-            raise InputError(f"{path.name} line {line}: {text!r} found, {RULES[rule]} wanted")
+            raise InputError(f"{path.name} line {line}: {write_fault(repr(text), RULES[rule])}")
         parts.append(_trim(block.columns.to_pandas()).assign(line=block.line))
     if not parts:
         raise InputError(f"{path.name}: no rows below the header; at least one wanted")
