@@ -77,7 +77,8 @@ def write_files(document: dict[str, Any], lake: Path, out: Path, all_tables: boo
     shown = tables if all_tables else [table for table in tables if is_overview(table)]
     print_tables(Terminal(width=WIDTH), document, shown)
     if len(shown) < len(tables):
-        print(f"{len(tables) - len(shown)} more tables: {files[1]}, or --all; by group, circumstance and mistake on {files[2]}")
+        more = write_count(len(tables) - len(shown), "more table")
+        print(f"{more}: {files[1]}, or --all; by group, circumstance and mistake on {files[2]}")
     wrong = [one["mpan_id"] for kind in document["kinds"].values() for found in kind["mistakes"].values() for one in found]
     named = tuple(dict.fromkeys(wrong))
     if named:

@@ -117,7 +117,7 @@ def run_export(options: RunOptions, kind: str, out: Path | None, database: str |
         return NOT_AGREED
     with open_private(out) as file:
         count = export_versions(register, kind, file)
-    print(f"{out}: {count} versions")
+    print(f"{out}: {write_count(count, 'version')}")
     return DONE
 
 
@@ -142,15 +142,15 @@ def run_subject(options: RunOptions, mpan_id: str, redact: bool, database: str |
     register = open_register(settings)
     mpan_id = "".join(mpan_id.split())
     if not is_mpan(mpan_id):
-        raise InputError(f"mpan_id: {len(mpan_id)} characters found, a meter point of 13 digits wanted")
+        raise InputError(f"mpan_id: {write_count(len(mpan_id), 'character')} found, a meter point of 13 digits wanted")
     kept = find_kept(register, settings, mpan_id)
     if not redact:
-        print(f"{kept.versions} versions name it; {describe_kept(kept, settings)}")
+        print(describe_kept(kept, settings))
         return DONE
-    if not agrees(yes, f"replace the meter point and its assets by random names in {kept.versions} versions, for good"):
+    if not agrees(yes, f"replace the meter point and its assets by random names in {write_count(kept.versions, 'version')}, for good"):
         return NOT_AGREED
     versions = redact_meter(register, settings, mpan_id, datetime.now(UTC).date(), operator())
-    print(f"redacted: {versions} versions and their ledger entries")
+    print(f"redacted: {write_count(versions, 'version')} and the ledger entries of {'it' if versions == 1 else 'them'}")
     return DONE
 
 

@@ -14,6 +14,7 @@ from typing import Final, TextIO
 
 from pyspark.sql import SparkSession
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.store import TableStore
 
 CLEAR_LINE: Final = "\r\x1b[K"
@@ -88,7 +89,7 @@ def describe_progress(step: str, at_hand: str, parts: tuple[int, int], seconds: 
     done, every = parts
     said = [at_hand] if at_hand else []
     if every:
-        said.append(f"{done} of {every} parts")
+        said.append(f"{done} of {write_count(every, 'part')}")
     minutes, rest = divmod(int(seconds), 60)
     return f"{step}: {', '.join([*said, f'{minutes}:{rest:02d}'])}"
 

@@ -199,7 +199,7 @@ def _read_days(days: Any, given: _Given) -> set[tuple[str, date]]:
             f"days: {write_count(len(wanted), 'day')} of {len(unknown)} series found, a day of a series of the readings wanted"
         )
     if unknown:
-        warnings.warn(f"days: {len(unknown)} series are not in the readings, {min(unknown)!r} among them", stacklevel=4)
+        warnings.warn(f"days: {len(unknown)} series not in the readings, {min(unknown)!r} among them", stacklevel=4)
     first_read: date = pc.min(given.intake.days["utc_date"]).as_py()
     check_reach([day for _, day in known], first_read, given.until_date)
     return known

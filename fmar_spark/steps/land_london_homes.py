@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import pyarrow as pa
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.engine.runs import Written
 from fmar_spark.intake.intervals.companions import LABEL_SCHEMA
 from fmar_spark.intake.intervals.weather import read_weather
@@ -50,13 +51,13 @@ def run(order: Order) -> Written:
 def describe_repairs(home: Home) -> str:
     """What was wrong with the file, and what became of it."""
     found = home.repairs
-    said = [f"{found.rows_read} rows"]
+    said = [write_count(found.rows_read, "row")]
     if found.dates_swapped:
         said.append(f"day and month corrected in {found.dates_swapped}")
-    said.append(f"{found.rows_repeated} repeated rows left out")
+    said.append(f"{write_count(found.rows_repeated, 'repeated row')} left out")
     if found.rows_before_meter:
-        said.append(f"{found.rows_before_meter} zeros before the first reading left out")
-    said.append(f"{found.half_hours_unread} half-hours never read stay gaps")
+        said.append(f"{write_count(found.rows_before_meter, 'zero')} before the first reading left out")
+    said.append(f"{write_count(found.half_hours_unread, 'half-hour')} never read, left empty")
     return ", ".join(said)
 
 

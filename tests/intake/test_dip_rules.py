@@ -299,6 +299,20 @@ def test_what_breaks_a_rule_is_rejected_by_its_name(rule: str, content: bytes, r
     assert [(row["rule"], bool(row["reason"])) for row in rows] == [(rule, True)]
 
 
+@pytest.mark.parametrize(
+    ("rule", "limits"),
+    [
+        ("day_in_future", "(ingest.max_days_ahead = 4,000, ingest.max_hours_ahead = 24)"),
+        ("ecs_1003_after_final_run", "(ingest.final_run_days = 59)"),
+        ("ecs_1012_above_maximum", "(ingest.max_kwh_per_slot = 9)"),
+    ],
+)
+def test_a_message_beyond_a_limit_is_rejected_with_the_limit(rule: str, limits: str) -> None:
+    content, rules = next(case for case in CASES[rule] if isinstance(case, tuple))
+    (row,) = decoded(content, rules)
+    assert row["reason"].endswith(f" found {limits}")
+
+
 def test_every_rule_is_broken_by_some_case() -> None:
     assert set(CASES) | BROKEN_ELSEWHERE == {rule.name for rule in RULES}
     assert len({rule.name for rule in RULES}) == len(RULES)

@@ -58,7 +58,8 @@ def texts_of(served: Served) -> str:
 def test_while_claims_can_rest_on_it_an_agreement_is_kept_with_its_reason(filled: Served, settings: RegisterSettings) -> None:
     kept = find_kept(filled.database, settings, MPAN)
     assert (kept.versions, kept.until_date) == (7, AFTER)
-    assert describe_kept(kept, settings) == f"kept until {kept.until_date} for {settings.retention_basis}"
+    assert describe_kept(kept, settings) == f"7 versions name it; kept until {kept.until_date} for {settings.retention_basis}"
+    assert describe_kept(kept._replace(versions=1), settings).startswith("1 version names it; kept until ")
     with pytest.raises(InputError, match=r"^7 versions name it; kept until 2096-01-03 for .*17\(3\)\(e\)\)$"):
         redact_meter(filled.database, settings, MPAN, kept.until_date - timedelta(days=1), OPERATOR)
     with pytest.raises(InputError, match="no version"):

@@ -51,5 +51,5 @@ def test_the_homes_are_on_record_as_real_and_nothing_else_is_claimed_of_them() -
 
 def test_what_was_corrected_is_said() -> None:
     assert land_london_homes.describe_repairs(HOME) == (
-        "12000 rows, 2 repeated rows left out, 3 zeros before the first reading left out, 4 half-hours never read stay gaps"
+        "12,000 rows, 2 repeated rows left out, 3 zeros before the first reading left out, 4 half-hours never read, left empty"
     )

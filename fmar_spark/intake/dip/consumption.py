@@ -13,7 +13,7 @@ from fmar_spark.domain.words import Quantity
 from fmar_spark.intake.dip.fast_half_hours import LABELS, NO_DAY, UNIX_DAY, parse_iso_day
 from fmar_spark.intake.dip.half_hours import ACTUAL, ADJUSTED, NO_REASON, QUALITIES, ZERO_ESTIMATES, HalfHours, read_half_hours
 from fmar_spark.intake.dip.headers import Headers
-from fmar_spark.intake.dip.rules import DecodeRules, FaultLog, Rule
+from fmar_spark.intake.dip.rules import DecodeRules, FaultLog, Rule, write_limits
 from fmar_spark.intake.dip.structs import Consumption, CustomBlock, DayBlock, Message, unmask
 from fmar_spark.kernels.plausible import is_error_code
 
@@ -199,7 +199,8 @@ def _check_days(said: _Days, rules: DecodeRules, faults: FaultLog) -> None:
     """Days against the clock, the message's own time and the date of its connection."""
     for rule, is_broken in DAY_CHECKS:
         for at in np.flatnonzero(is_broken(said, rules)).tolist():
-            faults.note(int(said.days.message[at]), rule, f"{said.days.utc_day[at].astype('datetime64[D]')} found")
+            found = f"{said.days.utc_day[at].astype('datetime64[D]')} found"
+            faults.note(int(said.days.message[at]), rule, found + write_limits(rule, rules))
 
 
 ERROR_CODE: Final = Rule(
@@ -227,7 +228,7 @@ def arrange_days(blocks: list[tuple[int, DayBlock]], rules: DecodeRules, faults:
     _check_order(periods, message, rules, faults)
     for rule, is_broken in (*PLACE_CHECKS, *ENERGY_CHECKS, *ESTIMATE_CHECKS):
         for at in np.flatnonzero(is_broken(periods, rules)).tolist():
-            faults.note(int(periods.message[at]), rule, periods.describe(at))
+            faults.note(int(periods.message[at]), rule, periods.describe(at) + write_limits(rule, rules))
     shape = (len(row_message), SLOTS_PER_DAY)
     kwh, quality, reason = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int8), np.full(shape, NO_REASON, dtype=np.int8)
     is_code = is_error_code(read.kwh)
@@ -245,7 +246,7 @@ PERIOD_COUNT: Final = Rule("period_count", "A message has 1 to 200 days, and a d
 def _check_blocks(blocks: list[tuple[int, DayBlock]], length: Ints, faults: FaultLog) -> None:
     for (message, block), periods in zip(blocks, length.tolist(), strict=True):
         if block.day.duration_minutes != 30:
-            faults.note(message, DURATION, f"{block.day.duration_minutes} minutes found, 30 wanted")
+            faults.note(message, DURATION, f"duration {block.day.duration_minutes} found, 30 minutes wanted")
         if not 1 <= periods <= SLOTS_PER_DAY:
             faults.note(message, PERIOD_COUNT, f"{periods} periods of a day found, 1 to 48 wanted")
 

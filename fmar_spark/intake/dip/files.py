@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.intake.dip.rules import DecodeRules, Fault, Rule
 from fmar_spark.intake.dip.structs import LooseMessage, Message
 
@@ -75,14 +76,15 @@ def read_units(name: str, content: bytes, rules: DecodeRules) -> Iterator[Unit]:
         for place, piece in enumerate(pieces):
             if place == rules.max_messages_per_file:
                 left = 1 + sum(1 for _ in pieces)
-                reason = f"{left} more messages after the first {place} found"
+                reason = f"{write_count(left, 'more message')} after the first {place} found"
                 yield Unit(f"{name}#{place}", piece.text, None, Fault(FILE_TOO_MANY_MESSAGES, reason), left)
                 return
             source = f"{name}#{place}"
             if piece.rule is None:
                 yield decode_unit(source, piece.text, rules, is_ascii=is_ascii)
             else:
-                yield Unit(source, piece.text, None, Fault(piece.rule, f"{len(piece.text)} bytes found that are no whole message"))
+                found = f"{write_count(len(piece.text), 'byte')} found, no whole message"
+                yield Unit(source, piece.text, None, Fault(piece.rule, found))
     except _RejectedError as rejected:
         yield Unit(name, text, None, rejected.fault)
 

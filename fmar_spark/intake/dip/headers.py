@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.mpan import CHECK_WEIGHTS, MPAN_DIGITS, is_mpan
 from fmar_spark.intake.dip.rules import DecodeRules, FaultLog, Rule
 from fmar_spark.intake.dip.structs import CommonBlock, unmask
@@ -115,7 +116,7 @@ def _check_mpans(mpans: list[str], rules: DecodeRules, faults: FaultLog) -> NDAr
     fails = np.zeros(len(mpans), dtype=np.bool_)
     fails[has_digits] = ~fit_check_digits([mpan for mpan in mpans if is_mpan(mpan)])
     for message in np.flatnonzero(~has_digits).tolist():
-        faults.note(message, MPAN_MALFORMED, f"{len(mpans[message])} characters found, 13 digits wanted")
+        faults.note(message, MPAN_MALFORMED, f"{write_count(len(mpans[message]), 'character')} found, 13 digits wanted")
     if rules.is_test:
         return fails
     for message in np.flatnonzero(fails).tolist():

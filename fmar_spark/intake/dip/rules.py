@@ -6,6 +6,7 @@ exception is an id that is used twice for different things, which the DIP never 
 What a meter's standing data forbid is left to the consent check before anything is derived.
 """
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from fmar_spark.settings.sections import IngestSettings
 
 MAX_REASON_CHARS: Final = 200
 SECONDS_AN_HOUR: Final = 3600
+_SETTING: Final = re.compile(r"ingest\.([a-z_]+)")
 
 
 class Rule(NamedTuple):
@@ -77,6 +79,13 @@ def read_rules(settings: IngestSettings) -> DecodeRules:
         max_days_ahead=settings.max_days_ahead,
         max_hours_ahead=settings.max_hours_ahead,
     )
+
+
+def write_limits(rule: Rule, rules: DecodeRules) -> str:
+    """`` (ingest.max_kwh_per_slot = 50,000)`` for a rule whose sentence names settings of ``DecodeRules``, '' for any other."""
+    limits = rules._asdict()
+    named = [f"ingest.{name} = {limits[name]:,.10g}" for name in _SETTING.findall(rule.sentence) if name in limits]
+    return f" ({', '.join(named)})" if named else ""
 
 
 class FaultLog:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.mpan import is_mpan
 from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.dip.consumption import BLOCK_MISSING, DAY_MALFORMED, parse_settlement_day
@@ -113,7 +114,7 @@ def _read_link(links: Any, mpan_id: str) -> str | None:
     """The first meter point that is named and is not the own one."""
     for text in _find_mpans(links):
         if not is_mpan(text):
-            raise UnknownValueError(f"B035List: {len(text)} characters found, an MPAN of 13 digits wanted")
+            raise UnknownValueError(f"B035List: {write_count(len(text), 'character')} found, an MPAN of 13 digits wanted")
         if text != mpan_id:
             return text
     return None

@@ -16,6 +16,7 @@ from nemreader.nem_objects import NEMReadings, Reading
 from numpy.typing import NDArray
 
 from fmar_spark.clock import parse_day
+from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import InputError
 from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.intervals.files import InputFile
@@ -274,7 +275,7 @@ def _note_values(register: _Register, row: list[str], number: int, checked: _Che
 
 def _read_register(place: str, row: list[str]) -> _Register:
     if len(row) <= _STEP:
-        raise InputError(f"{place}: {len(row)} fields of a register (200) found; {_STEP + 1} or more wanted")
+        raise InputError(f"{place}: {write_count(len(row), 'field')} of a register (200) found; {_STEP + 1} or more wanted")
     listed = row[_CONFIGURATION]
     suffixes = [listed[at : at + _SUFFIX_CHARS] for at in range(0, len(listed), _SUFFIX_CHARS)]
     configured = frozenset(one for one in suffixes if one[:1] in (DRAWN, GIVEN)) if len(listed) % _SUFFIX_CHARS == 0 else frozenset()
@@ -316,7 +317,7 @@ def _find_unwhole(register: _Register, row: list[str]) -> tuple[str, str] | None
     intervals = DAY_MINUTES // register.minutes
     last = _FIRST_VALUE + intervals
     if len(row) <= last or not _QUALITY.fullmatch(row[last].strip()):
-        return f"{len(row)} fields", "record_values"
+        return write_count(len(row), "field"), "record_values"
     # A day's energy in one of its intervals, the others empty: it was counted up over more than that interval.
     filled = sum(cell.strip() != "" for cell in row[_FIRST_VALUE:last])
     return (f"1 of {intervals} values", "record_values") if filled == 1 else None

@@ -67,7 +67,7 @@ def describe_intake(
 def describe_formats(formats: Mapping[tuple[str, ...], int]) -> list[str]:
     """A line for each format that files were read as, with what was taken for granted of them."""
     return [
-        f"format     {found[0]}, {count} file{'s' * (count > 1)}" + "".join(f"; {note}" for note in found[1:])
+        f"format     {found[0]}, {write_count(count, 'file')}" + "".join(f"; {note}" for note in found[1:])
         for found, count in sorted(formats.items())
     ]
 

@@ -21,6 +21,7 @@ import pandas as pd
 from pyproj import Transformer
 
 from fmar_spark.domain.coast import is_in_britain
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.fmar import ConnectionStatus, Firmness
 from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.domain.network import MOST_KW
@@ -174,7 +175,7 @@ def _find_header(path: Path, records: Iterator[tuple[int, list[str]]]) -> tuple[
 
 def _parse_row(cells: list[str], fields: list[str | None]) -> dict[str, object]:
     if len(cells) != len(fields):
-        raise _RowError("row_fields", f"{len(cells)} fields")
+        raise _RowError("row_fields", write_count(len(cells), "field"))
     row = {field: cell.strip() for field, cell in zip(fields, cells, strict=True) if field is not None}
     mpans = [mpan for name in ("import_mpan", "export_mpan") for mpan in _read_mpans(row.get(name, ""))]
     if not mpans:

@@ -9,6 +9,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.mpan import has_valid_check_digit
 from fmar_spark.errors import read_fault
 from fmar_spark.services.register.bodies import NewAgreement, NewEvidence
@@ -112,7 +113,7 @@ def read_rows(file: IO[bytes], is_check_digit_enforced: bool, columns: Columns =
             yield (
                 _row_of(line, dict(zip(header, cells, strict=True)), columns, is_check_digit_enforced)
                 if len(cells) == len(header)
-                else UploadRow(line, None, (RowFault("cells", f"{len(cells)} cells found, {len(header)} wanted"),))
+                else UploadRow(line, None, (RowFault("cells", f"{write_count(len(cells), 'cell')} found, {len(header)} wanted"),))
             )
     text.detach()
 

@@ -12,6 +12,7 @@ from typing import IO, Final, NamedTuple, TextIO
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.markets import Basis, ClaimState, Role
 from fmar_spark.errors import ConfigError, InputError, read_fault
 from fmar_spark.services.register.access import EVERYTHING, reach_of
@@ -62,9 +63,8 @@ def open_register(settings: RegisterSettings) -> RegisterDatabase:
         raise database.unreachable()
     pending = find_pending(database)
     if pending:
-        raise ConfigError(
-            f"{database.engine.url.render_as_string()}: {len(pending)} migrations are pending; run scripts/register migrate first"
-        )
+        waiting = write_count(len(pending), "migration")
+        raise ConfigError(f"{database.engine.url.render_as_string()}: {waiting} pending; run scripts/register migrate first")
     return database
 
 

@@ -54,14 +54,15 @@ def find_kept(database: RegisterDatabase, settings: RegisterSettings, mpan_id: s
 
 
 def describe_kept(kept: Kept, settings: RegisterSettings) -> str:
-    """Why and until when."""
+    """How many versions, why and until when."""
     if not kept.versions:
-        return "nothing is kept"
+        return "0 versions name it; nothing is kept"
     if kept.until_date is None:
         until = f"while an agreement is in force or a dispute is open, and {write_count(settings.retention_days, 'day')} beyond"
     else:
         until = f"until {kept.until_date}"
-    return f"kept {until} for {settings.retention_basis}"
+    named = f"{write_count(kept.versions, 'version')} {'names' if kept.versions == 1 else 'name'} it"
+    return f"{named}; kept {until} for {settings.retention_basis}"
 
 
 def redact_meter(database: RegisterDatabase, settings: RegisterSettings, mpan_id: str, day: date, actor: Actor) -> int:
@@ -76,7 +77,7 @@ def redact_meter(database: RegisterDatabase, settings: RegisterSettings, mpan_id
         if not versions:
             raise InputError("meter point: no version in the register names it")
         if not kept.is_over(day):
-            raise InputError(f"{kept.versions} versions name it; {describe_kept(kept, settings)}")
+            raise InputError(describe_kept(kept, settings))
         renamed = _rename(versions, mpan_id)
         bodies = {row["ledger_seq"]: body_of(subject, row) for subject, row in renamed}
         said = canonical_json({"entries": {str(seq): hash_text(body) for seq, body in bodies.items()}})

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from fmar_spark.domain.coast import is_in_britain
+from fmar_spark.domain.figures import write_count
 from fmar_spark.domain.gsp_groups import GSP_GROUPS
 from fmar_spark.domain.network import DNO_OF_GSP_GROUP
 from fmar_spark.errors import ConfigError, read_fault
@@ -125,7 +126,7 @@ def _list_rings(path: Path, number: int, feature: _Feature) -> Iterator[Ring]:
     """The outer rings of a feature in the drawing's units, without points that fall together."""
     for ring in (polygon[0] for polygon in feature.geometry.polygons() if polygon):
         if len(ring) < LEAST_POINTS:
-            raise ConfigError(f"{path}: feature {number}: a ring of {len(ring)} points, at least {LEAST_POINTS} wanted")
+            raise ConfigError(f"{path}: feature {number}: a ring of {write_count(len(ring), 'point')}, at least {LEAST_POINTS} wanted")
         outside = next((one for one in ring if not (WEST <= one[0] <= EAST and SOUTH <= one[1] <= NORTH)), None)
         if outside is not None:
             place = f"longitude {outside[0]:g}, latitude {outside[1]:g}"
