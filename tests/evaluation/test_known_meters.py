@@ -109,7 +109,7 @@ def test_a_file_may_say_when_an_asset_came_and_went(lake: LakeRows, tmp_path: Pa
     [
         ("2023-13-04,", "dated.csv:2: ev_appeared_date is '2023-13-04', YYYY-MM-DD wanted"),
         ("2023-03-04 or so,", "dated.csv:2: ev_appeared_date is '2023-03-04 or so', YYYY-MM-DD wanted"),
-        ("2023-03-04,2023-03-04", "dated.csv:2: ev_removed_date is 2023-03-04, a day after ev_appeared_date wanted"),
+        ("2023-03-04,2023-03-04", "dated.csv:2: ev_removed_date is 2023-03-04, a later day than ev_appeared_date"),
     ],
 )
 def test_a_wrong_date_is_named_by_line(lake: LakeRows, tmp_path: Path, given: str, complaint: str) -> None:

@@ -193,15 +193,15 @@ def test_published_instructions_get_an_id_and_keep_unit_and_zone(tmp_path: Path)
 @pytest.mark.parametrize(
     ("column", "text", "rule", "wanted"),
     [
-        ("utilisation_mw_req", "ten", "requested_not_a_number", "a number of MW or nothing in utilisation_mw_req"),
+        ("utilisation_mw_req", "ten", "requested_not_a_number", "a number of MW in utilisation_mw_req, or an empty field"),
         (
             "utilisation_mw_req",
             "1e9",
             "requested_beyond_limit",
             "at most 2,000 MW in utilisation_mw_req (twice deliveries.max_kwh_per_slot)",
         ),
-        ("utilisation_mwh_req", "0;04", "energy_not_a_number", "a number of MWh or nothing in utilisation_mwh_req"),
-        ("availability_mw_req", "n/a", "availability_not_a_number", "a number of MW or nothing in availability_mw_req"),
+        ("utilisation_mwh_req", "0;04", "energy_not_a_number", "a number of MWh in utilisation_mwh_req, or an empty field"),
+        ("availability_mw_req", "n/a", "availability_not_a_number", "a number of MW in availability_mw_req, or an empty field"),
         ("company_name", "", "fsp_missing", "a name in company_name"),
         ("start_time_utc", "noon", "start_unreadable", "ISO 8601 in start_time_utc, such as 2026-01-15T17:00:00Z"),
         ("end_time_utc", "", "end_unreadable", "ISO 8601 in end_time_utc, such as 2026-01-15T18:00:00Z"),

@@ -31,7 +31,7 @@ def test_events_have_times_and_a_scope(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("2024-01-15T19:00Z,2024-01-15T17:00Z,", "a time after event_start_utc wanted"),
+        ("2024-01-15T19:00Z,2024-01-15T17:00Z,", "a time after event_start_utc"),
         ("tomorrow,2024-01-15T17:00Z,", "event_start_utc is 'tomorrow'"),
         ("2024-01-15T17:00Z,2024-01-15T19:00Z,Q", "gsp_group is 'Q'"),
     ],

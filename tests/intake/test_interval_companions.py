@@ -40,7 +40,7 @@ def test_an_empty_label_stays_unknown(tmp_path: Path) -> None:
 
 
 def test_a_label_that_is_no_answer_is_named_by_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"beside.csv:3: has_ev is 'maybe', 1, 0 or nothing wanted"):
+    with pytest.raises(ConfigError, match=r"beside.csv:3: has_ev is 'maybe', 1, 0 or an empty field wanted"):
         read_labels(write(tmp_path, "series_id,has_ev\na,1\nb,maybe\n"))
 
 

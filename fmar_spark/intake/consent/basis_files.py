@@ -61,10 +61,10 @@ def _read_row(place: str, given: dict[str, str]) -> dict[str, object]:
     if not is_mpan(given["mpan_id"]):
         raise InputError(f"{place}: mpan_id is {given['mpan_id']!r}, 13 digits with their check digit wanted")
     if not given["basis"]:
-        raise InputError(f"{place}: basis is empty, such as public task or explicit consent wanted")
+        raise InputError(f"{place}: basis is empty, a legal basis such as public task or explicit consent wanted")
     first, end = (_read_day(place, name, given.get(name, "")) for name in ("valid_from", "valid_to"))
     if first and end and end <= first:
-        raise InputError(f"{place}: valid_to is {end}, a day after {first} wanted")
+        raise InputError(f"{place}: valid_to is {end}, a later day than valid_from ({first}) wanted")
     return {
         "mpan_id": given["mpan_id"],
         "purpose": _choose(place, "purpose", given.get("purpose") or Purpose.ANY.value, tuple(Purpose)),

@@ -87,7 +87,7 @@ def stage_declarations(sources: Sources, folder: Path, rules: DeclarationRules, 
     """
     named = [source for source in sources if source is not None]
     if not named:
-        raise ConfigError("--events, --volumes, --p0282: none found, at least one wanted")
+        raise ConfigError("--events, --volumes, --p0282: none given, at least one wanted: name a file or a folder")
     paths = [folder / f"{name}.parquet" for name in ("events", "volumes", "faults")]
     staged = Staged(paths[0], paths[1], paths[2], Counter(), Counter(), Counter())
     with (

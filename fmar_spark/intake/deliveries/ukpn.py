@@ -42,7 +42,7 @@ RULES: Final = {
     "end_unreadable": "ISO 8601 in end_time_utc, such as 2026-01-15T18:00:00Z",
     "times_disagree": "the same moment in start_time_local and start_time_utc, and in end_time_local and end_time_utc",
     "direction_unknown": f"one of {', '.join(DIRECTION_OF_TYPE)} in dispatch_type",
-    "requested_not_a_number": "a number of MW or nothing in utilisation_mw_req",
+    "requested_not_a_number": "a number of MW in utilisation_mw_req, or an empty field",
     "requested_beyond_limit": "at most {max_mw} MW in utilisation_mw_req (twice deliveries.max_kwh_per_slot)",
 }
 """What rules want that other formats have too, in the columns of this one."""

@@ -114,7 +114,8 @@ def _read_signs(file: InputFile, categories: "pd.Series[str]", line: NDArray[np.
     unknown = np.flatnonzero(np.isnan(sign))
     if unknown.size:
         found = categories.iloc[unknown[0]]
-        raise ConfigError(f"{file.name}:{line[unknown[0]]}: category {found!r} found; GC, CL or GG wanted")
+        wanted = "GC (general consumption), CL (controlled load) or GG (gross generation)"
+        raise ConfigError(f"{file.name}:{line[unknown[0]]}: category {found!r} found; {wanted} wanted")
     return sign
 
 

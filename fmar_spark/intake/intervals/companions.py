@@ -187,7 +187,7 @@ def read_meter_names(path: Path) -> tuple[str, ...]:
 def _read_stay(place: str, row: dict[str, str], names: tuple[str, ...]) -> AssetDays:
     appeared, removed = (_read_date(place, row, name) for name in names)
     if appeared and removed and removed <= appeared:
-        raise ConfigError(f"{place}: {names[1]} is {removed}, a day after {names[0]} wanted")
+        raise ConfigError(f"{place}: {names[1]} is {removed}, a later day than {names[0]} ({appeared}) wanted")
     return appeared, removed
 
 
@@ -230,7 +230,7 @@ def _read_flag(place: str, row: dict[str, str], name: str) -> bool | None:
     if text in YES | NO:
         return text in YES
     if text:
-        raise ConfigError(f"{place}: {name} is {text!r}, 1, 0 or nothing wanted")
+        raise ConfigError(f"{place}: {name} is {text!r}, 1, 0 or an empty field wanted")
     return None
 
 

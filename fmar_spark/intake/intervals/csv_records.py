@@ -80,7 +80,7 @@ def read_heading(path: Path) -> Heading:
         line += start.count(b"\n", at, record.end)
         at = record.end
         if text.count("\ufffd") + text.count("\0") > MOST_UNREADABLE * len(text):
-            raise InputError(f"{path.name}: cannot be read: bytes that are no text found, CSV in UTF-8 wanted")
+            raise InputError(f"{path.name}: cannot be read: bytes that are no text found, CSV in UTF-8 wanted (Excel: save as CSV UTF-8)")
         delimiter = _find_delimiter(text)
         fields = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
         filled = sum(bool(field.strip()) for field in fields)

@@ -29,7 +29,7 @@ def read_event_list(path: Path) -> list[ListedEvent]:
     for place, row in _read_rows(path, TIMES, SCOPES):
         start, end = (_read_moment(place, row, name) for name in TIMES)
         if end <= start:
-            raise ConfigError(f"{place}: event_end_utc is {end.isoformat()}, a time after event_start_utc wanted")
+            raise ConfigError(f"{place}: event_end_utc is {end.isoformat()}, a time after event_start_utc ({start.isoformat()}) wanted")
         group = row.get("gsp_group", "").upper().lstrip("_")
         if group and f"_{group}" not in GROUP_OF_ID:
             raise ConfigError(f"{place}: gsp_group is {group!r}, one of {', '.join(GROUP_OF_ID)} wanted")

@@ -156,7 +156,8 @@ def _plan_plain(file: InputFile, found: list[str], columns: dict[str, str], opti
 def _plan_wide(file: InputFile, found: list[str], columns: dict[str, str], options: ReadingOptions) -> Plan:
     wide = find_wide_columns(found)
     if wide is None:
-        raise ConfigError(f"{file.name}: no wide file: found {', '.join(found)}; wanted a column for each time or period of a day")
+        wanted = "a column for each time or period of a day; without --format it is read by its headings"
+        raise ConfigError(f"{file.name}: no wide file: found {', '.join(found)}; wanted {wanted}")
     columns = {name: theirs for name, theirs in columns.items() if name in ("series_id", "date")}
     shown = ", ".join(name for name in found if name not in wide.columns)
     if "date" not in columns:

@@ -283,7 +283,7 @@ def _read_register(place: str, row: list[str]) -> _Register:
     if register.is_energy and row[_UNIT].lower() not in KWH_OF_UNIT:
         raise InputError(f"{place}: unit {row[_UNIT]!r} found; Wh, kWh or MWh wanted")
     if not register.minutes or DAY_MINUTES % register.minutes:
-        raise InputError(f"{place}: intervals of {row[_STEP]!r} minutes found; minutes that divide a day wanted")
+        raise InputError(f"{place}: intervals of {row[_STEP]!r} minutes found; minutes that divide a day, such as 5, 15 or 30, wanted")
     return register
 
 

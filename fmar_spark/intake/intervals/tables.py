@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fmar_spark.clock import SLOTS_PER_DAY
+from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import ContractError, InputError
 from fmar_spark.intake.intervals.anomalies import Coverage, Repeats, find_anomalies, find_coverage, read_walls
 from fmar_spark.intake.intervals.options import OPTIONAL, WANTED
@@ -161,6 +162,13 @@ class Combining(NamedTuple):
     facts: list[SeriesFacts]
     anomalies: dict[str, list[str]]
 
+    def _explain(self) -> str:
+        """Why nothing can be used."""
+        if self.tally.first_faults:
+            return self.tally.first_faults[0]
+        unread = self.tally.counts["rows_unread"]
+        return f"{write_count(unread, 'row')} without a number of kWh" if unread else "it has no rows"
+
     def summarise(self) -> Intake:
         """All that was understood.
 
@@ -168,9 +176,8 @@ class Combining(NamedTuple):
             InputError: no usable row.
         """
         if not self.facts:
-            first = f" ({self.tally.first_faults[0]})" if self.tally.first_faults else ""
             name = self.origins[0].name + (f" and {len(self.origins) - 1} more" if len(self.origins) > 1 else "")
-            raise InputError(f"{name}: no usable row found{first}")
+            raise InputError(f"{name}: no usable row found ({self._explain()})")
         self.tally.check_balance()
         return Intake(
             tuple(origin.name for origin in self.origins),

@@ -227,7 +227,7 @@ def _check_zones(files: NetworkFiles, nodes: pd.DataFrame, members: pd.Series, f
     unknown = rows[~rows["node_id"].isin(nodes["node_id"])]
     faults += [f"{name} line {row.line}: node {row.node_id!r} is not a known node" for row in unknown.itertuples()]
     nameless = rows[(rows["zone_id"] == "") | (rows["name"] == "")]
-    faults += [f"{name} line {row.line}: a zone_id and a name wanted" for row in nameless.itertuples()]
+    faults += [f"{name} line {row.line}: zone_id or name is empty, both wanted" for row in nameless.itertuples()]
     unnamed = rows[(rows["zone_id"] != "") & ~rows["zone_id"].map(is_area_id).astype(bool)]
     faults += [f"{name} line {row.line}: zone {row.zone_id} found, {ID_WANTED}" for row in unnamed.itertuples()]
     fed = _nodes_with_meters(nodes, members)
