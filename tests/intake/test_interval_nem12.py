@@ -159,3 +159,20 @@ def test_a_stated_clock_is_not_called_standard_time(tmp_path: Path) -> None:
     for zone, said in ((None, "Etc/GMT-10, standard time all year"), ("Australia/Perth", "Australia/Perth, as stated")):
         lines = understand_files(OwnFiles(path, options=ReadingOptions(time_zone=zone)), tmp_path, Settings()).lines
         assert f"format     nem12, 1 file; times are {said}" in lines
+
+
+def test_a_meter_that_goes_over_to_five_minutes_keeps_every_energy(tmp_path: Path) -> None:
+    halves, fives = fill(range(1, 11), 0.6), fill(range(11, 21), 0.1, minutes=5)
+    staged = take(write_nem12(tmp_path, ("E1", 30, halves), ("E1", 5, fives)))
+    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(20 * 48 * 0.6, rel=1e-5), {})
+
+
+def test_registers_that_are_in_files_of_their_own_are_not_taken_for_the_whole_unsaid(tmp_path: Path) -> None:
+    for name, kwh in (("E1", 0.3), ("E2", 0.1)):
+        write_nem12(tmp_path, (name, 30, fill(range(1, 4), kwh)), configured="E1E2").rename(tmp_path / f"{name}.csv")
+    staged = import_files(find_files(tmp_path), tmp_path, ReadingRules(), ReadingOptions())
+    assert [notice.partition(" found")[0] for notice in staged.intake.notices] == [
+        f"E1.csv: {NMI}: no record of E2",
+        f"E2.csv: {NMI}: no record of E1",
+    ]
+    assert staged.intake.faults_by_rule == {"duplicate_conflicts": 3 * 48}

@@ -7,11 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from fmar_spark.intake.intervals.files import find_files
+from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.own_files import OwnFiles, understand_files
 from fmar_spark.intake.intervals.report import describe_intake
 from fmar_spark.intake.intervals.rows import RULES, ReadingRules, describe_rule
 from fmar_spark.intake.intervals.tables import import_table
+from fmar_spark.intake.intervals.values import TimeReading
 from fmar_spark.settings.sections import ImportSettings, Settings
 
 KWH = np.random.default_rng(2).uniform(0.05, 1.5, 48 * 600).round(3)
@@ -83,7 +86,23 @@ def test_every_rule_with_a_limit_says_it_and_its_setting() -> None:
     assert {rule for rule, text in RULES.items() if "{max_" in text} == limited == {"series_too_long", "kwh_above_maximum"}
     assert describe_rule("series_too_long", rules) == "a name of at most 40 characters in series_id (imports.max_series_chars)"
     assert describe_rule("kwh_above_maximum", rules) == "no more than 1,500 kWh in a half-hour (imports.max_kwh_per_slot)"
-    assert describe_rule("timestamp_skipped", rules, "Europe/London").startswith("a time that the clock of Europe/London showed")
+    assert describe_rule("timestamp_skipped", rules, TimeReading("Europe/London")).startswith(
+        "a time that the clock of Europe/London showed"
+    )
+
+
+def test_an_order_of_dates_that_was_stated_is_not_advised_again(tmp_path: Path) -> None:
+    for dates, cure in (
+        (None, "2024-03-31T00:30:00Z wanted; --dates reads 31/03/2024 and its like"),
+        ("day-first", "2024-03-31T00:30:00Z, or a date as --dates day-first says wanted"),
+    ):
+        staged = import_files(
+            find_files(write(tmp_path, pd.Index(["2024-06-01T00:00Z", "31/31/2024"]))),
+            tmp_path,
+            ReadingRules(),
+            ReadingOptions(dates=dates),
+        )
+        assert [fault.endswith(f" found; ISO 8601 in timestamp_utc, such as {cure}") for fault in staged.intake.first_faults] == [True]
 
 
 def test_a_companion_row_that_names_no_series_is_counted_as_one(tmp_path: Path) -> None:

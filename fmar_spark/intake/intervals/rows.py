@@ -18,6 +18,7 @@ GRID_SECONDS: Final = 60
 EARLIEST_SECOND: Final = int(np.datetime64("1990-01-01", "s").astype(np.int64))
 LATEST_SECOND: Final = int(np.datetime64("2100-01-01", "s").astype(np.int64))
 RAW_CHARS: Final = 200
+AS_IT_STANDS: Final = TimeReading()
 MOST_STORED: Final = float(np.finfo(np.float32).max)
 STAMPED_AT_END, RUNNING_TOTAL, DAILY, POWER = 8, 16, 32, 64
 """Marks of a row beside those of its time: what its stamp and its number mean."""
@@ -35,7 +36,7 @@ RULES: Final = {
     "series_missing": "a name in series_id",
     "series_too_long": "a name of at most {max_series_chars} characters in series_id (imports.max_series_chars)",
     "series_shortened": "every digit of the name; a spreadsheet has shortened it: export the column as text",
-    "timestamp_unreadable": "ISO 8601 in timestamp_utc, such as 2024-03-31T00:30:00Z; --dates reads 31/03/2024 and its like",
+    "timestamp_unreadable": "ISO 8601 in timestamp_utc, such as 2024-03-31T00:30:00Z{dates}",
     "timestamp_skipped": "a time that the clock of {time_zone} showed; it went forward over this one: is it the clock of these times?",
     "timestamp_out_of_range": "a time from 1990 to 2099",
     "timestamp_off_grid": "the start of a 15, 30 or 60 minute interval, as the other rows of the series start theirs",
@@ -124,16 +125,17 @@ class Reading(NamedTuple):
     """Of ``STAMPED_AT_END``, ``RUNNING_TOTAL``, ``DAILY``, ``POWER``."""
 
 
-def describe_rule(rule: str, rules: ReadingRules, time_zone: str | None = None) -> str:
-    """What a rule wants, with its limits as numbers.
+def describe_rule(rule: str, rules: ReadingRules, times: TimeReading = AS_IT_STANDS) -> str:
+    """What a rule wants, with its limits as numbers; an option that was stated is not advised.
 
     Args:
         rule: name of one of ``RULES``.
         rules: the limits.
-        time_zone: IANA name of the clock of times that name none.
+        times: how times were read.
     """
+    dates = "; --dates reads 31/03/2024 and its like" if times.dates is None else f", or a date as --dates {times.dates} says"
     limits = {"max_series_chars": f"{rules.max_series_chars:,}", "max_kwh_per_slot": f"{rules.max_kwh_per_slot:,.10g}"}
-    return RULES[rule].format(**limits, time_zone=time_zone or "UTC")
+    return RULES[rule].format(**limits, time_zone=times.time_zone or "UTC", dates=dates)
 
 
 class CheckedRows(NamedTuple):
@@ -206,7 +208,7 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     kept = pa.table(stored, schema=ROW_SCHEMA)
     at = np.flatnonzero(first)
     known = pc.if_else(pa.array(is_long), None, series).take(pa.array(at))
-    wanted = {rule: describe_rule(rule, rules, reading.times.time_zone) for rule in broken}
+    wanted = {rule: describe_rule(rule, rules, reading.times) for rule in broken}
     faults = _build_faults(columns.take(at), [origin.place(number) for number in block.line[at].tolist()], names[first[at]], known, wanted)
     energy = np.nan_to_num(taken.kwh) + np.nan_to_num(given.kwh) if _is_energy(reading) else np.zeros(len(first))
     energy[at[np.char.startswith(names[first[at]], "kwh_")]] = 0.0
