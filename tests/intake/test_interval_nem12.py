@@ -167,6 +167,18 @@ def test_a_meter_that_goes_over_to_five_minutes_keeps_every_energy(tmp_path: Pat
     assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(20 * 48 * 0.6, rel=1e-5), {})
 
 
+@pytest.mark.parametrize(("files", "more"), [(3, []), (4, ["1 more meter point"]), (9, ["6 more meter points"])])
+def test_many_meter_points_without_a_register_are_three_lines_and_a_count(tmp_path: Path, files: int, more: list[str]) -> None:
+    source = tmp_path / "files"
+    source.mkdir()
+    for number in range(files):
+        path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.3)), configured="E1E2")
+        (source / f"{number}.csv").write_text(path.read_text(encoding="utf-8").replace(NMI, f"NEM{number}"), encoding="utf-8")
+    said = describe_intake(import_files(find_files(source), tmp_path, ReadingRules()).intake, {}, None, (), ImportSettings())
+    found = [line for line in said if "no record of" in line or "there is no record" in line]
+    assert found[3:] == [f"warning    {count} with registers of which there is no record" for count in more]
+
+
 def test_registers_that_are_in_files_of_their_own_are_not_taken_for_the_whole_unsaid(tmp_path: Path) -> None:
     for name, kwh in (("E1", 0.3), ("E2", 0.1)):
         write_nem12(tmp_path, (name, 30, fill(range(1, 4), kwh)), configured="E1E2").rename(tmp_path / f"{name}.csv")

@@ -52,7 +52,11 @@ def describe_intake(
     if intake.counts.get("rows_naive"):
         cure = "--time-zone says which it is" if options is not None else "times with their zone say which it is"
         lines.append(f"warning    {write_count(intake.counts['rows_naive'], 'time')} without a zone, taken as UTC: {cure}")
-    lines += [f"warning    {notice}" for notice in intake.notices]
+    lines += [f"warning    {notice}" for notice in intake.notices[:NAMES_SHOWN]]
+    if len(intake.notices) > NAMES_SHOWN:
+        lines.append(
+            f"warning    {write_count(len(intake.notices) - NAMES_SHOWN, 'more meter point')} with registers of which there is no record"
+        )
     lines += _describe_anomalies(intake, sites, defaults.time_zone, options)
     lines += [f"warning    site of {name}: {found}" for name, found in find_misplaced(sites, defaults.time_zone).items()]
     for what, names in (("site", set(sites) - own), ("label", set(labels) - own)):
