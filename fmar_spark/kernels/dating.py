@@ -7,6 +7,8 @@ import numpy as np
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import PRESENT_FROM, SEASONS
 from fmar_spark.kernels.changes import REMOVED, ChangeRules, History, find_changes, find_daily_peaks
+from fmar_spark.kernels.ev.arrivals import find_arrivals, put_arrivals
+from fmar_spark.kernels.heat_pump.stays import find_stays, put_stays
 from fmar_spark.kernels.window import Bools, Findings, Floats, Ints
 
 PRESENCE_EVIDENCE: Final = ("relative_level", "log_days_since_change", "log_days_since_mark", "was_removed")
@@ -61,7 +63,12 @@ def date_asset(findings: Findings, asset: AssetClass, candidates: Bools) -> Hist
     if asset is AssetClass.BATTERY:
         sized = sized.take(sized.is_import & (findings.sizes.is_least == 0)[sized.meter])
     size_kw = find_daily_peaks(sized, meters, days) if facts.has_own_size else None
-    return find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
+    history = find_changes(findings.daily, candidates, rules=rules, size_kw=size_kw)
+    if asset is AssetClass.EV:
+        return put_arrivals(history, find_arrivals(findings.events, findings.daily, candidates), candidates)
+    if findings.heat is not None:
+        return put_stays(history, find_stays(findings.heat, candidates), candidates)
+    return history
 
 
 def find_shown_removals(history: History, daily: Floats, asset: AssetClass, season: Ints) -> Bools:

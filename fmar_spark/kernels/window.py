@@ -136,6 +136,17 @@ class Method(NamedTuple):
     dated: str
 
 
+class HeatDays(NamedTuple):
+    """What the dates of heating rest on, by day."""
+
+    block_kw: Floats
+    """Mean load of each three-hour block, shape (meters, days, 8), no NaN."""
+    calm_kw: Floats
+    """Mean of the six lowest blocks, shape (meters, days); NaN on days that were hardly read."""
+    degrees_c: Floats
+    """Heating degrees, same shape; NaN where unknown."""
+
+
 class Findings(NamedTuple):
     """What one detector found in a batch, before any classifier has scored it."""
 
@@ -148,6 +159,8 @@ class Findings(NamedTuple):
     sizes: Sizes
     is_drowned: Bools | None = None
     """Where the load itself has what the class would show, so that silence says nothing, shape (meters,); None = nowhere."""
+    heat: HeatDays | None = None
+    """For change dates of what follows the weather; None of other classes."""
 
     @property
     def missing_share(self) -> Floats:

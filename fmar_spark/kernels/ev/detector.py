@@ -100,11 +100,14 @@ METHOD: Final = Method(
     "readings: they may have begun and ended within them, so that the power is at least what is seen. "
     "Where most energy lies in spells that take all surplus, those are the sessions: what they took is estimated as what the meter "
     "exports in the same slots of other days of the four weeks, and the power is at least what 90 % of them stay below.",
-    dated="The daily mark is the energy of the sessions that start on the day. The days before the first "
-    "session, and those after the last, are runs of their own; sessions that begin seldom and grow frequent later belong to the car, "
-    "and so does a first day of 9 kWh at 5 kW or more after none at all. It is "
-    "gone where charging stops out of full use and next to nothing follows. Where days of charging at the power end as those at another "
-    "begin, beyond chance, the charger was replaced: the sessions of each time are those of its power, and their powers date the upgrade.",
+    dated="It came with the first session after complete silence of four weeks or more, where silence by chance is unlikely. Where other "
+    "loads draw at the charger's power before it, sessions are counted by hour of the day and by energy: kinds of them that were hardly "
+    "there before one day and are frequent from it on, while none become rarer, are the car's. How often it is charged says how long it "
+    "may have stood there before. Sessions that begin seldom and grow frequent later belong to the car, and so does a first day of "
+    "9 kWh at 5 kW or more after none at all. It is gone where charging stops out of full use and next to nothing follows: the daily "
+    "mark is the energy of the sessions that start on the day, and the days after the last session are a run of their own. "
+    "Where days of charging at the power end as those at another begin, beyond chance, the charger was replaced: the sessions of each "
+    "time are those of its power, and their powers date the upgrade.",
 )
 DEFAULT_SEARCH: Final = EvSearch()
 HOUR_MINUTES: Final = 60

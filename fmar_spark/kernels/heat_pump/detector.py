@@ -17,7 +17,7 @@ from fmar_spark.kernels.heat_pump.heating import (
     regress,
 )
 from fmar_spark.kernels.heat_pump.winter import describe_winter
-from fmar_spark.kernels.window import Events, Feature, Findings, Floats, MeterWindow, Method, Sizes, blank_columns, name_columns
+from fmar_spark.kernels.window import Events, Feature, Findings, Floats, HeatDays, MeterWindow, Method, Sizes, blank_columns, name_columns
 from fmar_spark.units import HOURS_PER_SLOT
 
 FEATURES: Final = (
@@ -72,7 +72,10 @@ METHOD: Final = Method(
     sized="`rated_kw` is the electrical power that is sustained on the coldest days: their 90th percentile less the median of mild days, "
     "third highest three-hour block. Above it stand meals and hot water, below it the hours of setback. The interval widens with a poor "
     "fit and little cold.",
-    dated="The daily mark is calm load above that of mild days over the day's heating degrees, on days of three degrees or more. A quiet "
+    dated="Calm load is regressed on heating degrees before every day and after it. Days between a clear slope and next to none bound the "
+    "date; within them the shape of the day in three-hour blocks says when it changed, on cold days, mild days and days of warm weeks each "
+    "for themselves, so that hot water dates what came in summer. Where that says too little the daily mark does: calm load above that of "
+    "mild days over the day's heating degrees, on days of three degrees or more. A quiet "
     "summer is no removal: a spell at either end is compared with the same days of the other year.",
 )
 
@@ -130,7 +133,7 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     rules = rules or EpisodeRules()
     climate = describe_climate(window)
     day_kw, filled_kw = mean_of_days(load_kw)
-    marks = _mark_days(filled_kw)
+    marks, block_kw = _mark_days(filled_kw)
     calm_kw = np.where(np.isnan(day_kw), np.float32(np.nan), marks[:, :, _MARK["calm"]])
     response = fit_response(calm_kw, window, climate)
     contrast = contrast_days(filled_kw, np.isfinite(day_kw), climate.felt_c[:, -1][window.area])
@@ -139,20 +142,24 @@ def examine(window: MeterWindow, load_kw: Floats, rules: EpisodeRules | None = N
     features = name_columns(FEATURES, columns)
     sizes = _size_pumps(contrast, response)
     events = _find_episodes(filled_kw, load_kw, response, contrast, sizes.rated_import_kw, rules)
-    return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes)
+    heat = HeatDays(block_kw, calm_kw, response.degrees_c)
+    return Findings(features=features, daily=_daily_mark(response, contrast), events=events, sizes=sizes, heat=heat)
 
 
-def _mark_days(filled_kw: Floats) -> Floats:
-    """Numbers of each day whose answer to the cold differs from one kind of heating to another, shape (meters, days, marks), kW."""
+def _mark_days(filled_kw: Floats) -> tuple[Floats, Floats]:
+    """Numbers of each day whose answer to the cold differs from one kind of heating to another, kW, shape (meters, days, marks).
+
+    Beside them the blocks of the day, shape (meters, days, 8).
+    """
     means = filled_kw @ _DAY_WEIGHTS
-    spans, blocks, hours = np.split(means, [len(_SPANS), len(_SPANS) + BLOCKS], axis=2)
-    blocks = np.sort(blocks, axis=2)
+    spans, block_kw, hours = np.split(means, [len(_SPANS), len(_SPANS) + BLOCKS], axis=2)
+    blocks = np.sort(block_kw, axis=2)
     marks = np.empty((*means.shape[:2], len(_MARKS)), dtype=np.float32)
     marks[:, :, : len(_SPANS)] = spans
     marks[:, :, _MARK["calm"]] = blocks[:, :, :CALM_BLOCKS].mean(axis=2)
     marks[:, :, _MARK["peak"]] = blocks[:, :, -1]
     marks[:, :, _MARK["step"]] = np.abs(np.diff(hours, axis=2)).mean(axis=2)
-    return marks
+    return marks, block_kw
 
 
 def _describe_slopes(response: Response, marks: Floats) -> dict[str, Floats]:
