@@ -108,6 +108,8 @@ class AssetFacts(NamedTuple):
     """Seasons in which silence says that it has gone."""
     is_sparse: bool = False
     """It runs on few days, so that its use grows and fades, and a removal is weighed by what comes before and after it."""
+    is_sudden: bool = False
+    """It works on most days from its first to its last, so that only a use that begins or ends at once is dated."""
     has_own_size: bool = True
     """Its episodes show a power of its own; of the others they follow the weather or the site's load, and an upgrade is read from the
     daily mark."""
@@ -199,6 +201,7 @@ ASSET_FACTS: Final = MappingProxyType(
             fmar=FmarCodes(AssetCategory.BESS, "Electrochemical storage", EnergySource.GRID),
             bound="its charging is not seen, so that its size shows only as far as the load of a night reaches, and may be larger",
             is_seasonal=True,
+            is_sudden=True,
             denied_up_to=0.05,
             hides_behind_pv=True,
         ),

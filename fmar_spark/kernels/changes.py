@@ -20,6 +20,7 @@ from fmar_spark.kernels.breaks import (
     split_sizes,
     stabilise,
 )
+from fmar_spark.kernels.extension import find_growth
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints
 
 APPEARED: Final = 0
@@ -72,6 +73,10 @@ class ChangeRules(NamedTuple):
     """A first mark of this much, with none at all before it, is the asset's own."""
     sure_kw: float = 0.0
     """Least size of the first mark for that."""
+    has_daily_size: bool = False
+    """Sizes are what single days show of one that is set by the asset on clear days alone: it may only grow, at once and for good."""
+    shows_at_night: bool = False
+    """The mark is of dark hours, so that an asset that is installed or taken away by day may show it from the next day on."""
     is_sparse: bool = False
     """Many days show no mark though the asset is there, as of a car: the days before the first mark, and those after the last, are runs of
     their own."""
@@ -316,11 +321,14 @@ def _cut_sizes(spell: _Spell, mark: _Mark, rules: ChangeRules) -> list[_Spell]:
         return [spell]
     size = mark.size[kept]
     bounds = [0, kept.size]
-    if rules.has_own_size:
+    if rules.has_daily_size:
+        split = find_growth(size, mark.day[kept])
+        bounds = [0, split, kept.size] if split else bounds
+    elif rules.has_own_size:
         bounds = split_sizes(size)
     elif not rules.is_seasonal:
         bounds = find_bounds(clip_ends(np.log(size), 0.02), rules.min_segment_days, rules.penalty)
-    if len(bounds) > 2:
+    if len(bounds) > 2 and not rules.has_daily_size:
         bounds = join_sizes(size, mark.day[kept], bounds, rules.upgrade_ratio, rules.min_upgrade_days)
     levels = [find_quantiles(size[first:last], (0.5,))[0] for first, last in pairwise(bounds)]
     edges = [spell.first, *(int(kept[bound]) for bound in bounds[1:-1]), spell.last]
@@ -337,7 +345,8 @@ def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules)
         return date_first(mark.day[: after.first + 1], float((mark.value[after.first : after.last] > 0).mean()))
     index = np.arange(before.first, after.steady_from or after.last)
     if not (before.is_on and after.is_on):
-        return date_break(mark.value[index], mark.day[index], after.first - before.first)
+        dated = date_break(mark.value[index], mark.day[index], after.first - before.first)
+        return dated._replace(p10_day=dated.p10_day - 1) if rules.shows_at_night else dated
     index = index[mark.size[index] > 0]
     split = int((index < after.first).sum())
     dated = date_break(mark.size[index], mark.day[index], split)

@@ -161,6 +161,10 @@ class Findings(NamedTuple):
     """Where the load itself has what the class would show, so that silence says nothing, shape (meters,); None = nowhere."""
     heat: HeatDays | None = None
     """For change dates of what follows the weather; None of other classes."""
+    size_kw: Floats | None = None
+    """Size that each day shows, where episodes have none of their own, shape (meters, days), NaN on days that show none; None = nowhere."""
+    is_decisive: Bools | None = None
+    """Days whose silence says that the asset is not there, whatever the season, shape (meters, days); None = none."""
 
     @property
     def missing_share(self) -> Floats:

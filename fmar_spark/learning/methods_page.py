@@ -18,7 +18,7 @@ from fmar_spark.learning.classifier import columns_of
 
 SOURCE_MARK: Final = "Source: "
 BY_HAND: Final = "chosen by hand"
-SHARED_MODULES: Final = ("sufficiency", "episodes", "usage_patterns", "exchange", "breaks", "changes", "dating", "parameters")
+SHARED_MODULES: Final = ("sufficiency", "episodes", "usage_patterns", "exchange", "extension", "breaks", "changes", "dating", "parameters")
 _SAYS: Final = f"""# Methods
 
 Rendered by `scripts/render_docs.py` from `fmar_spark/domain/assets.py` and the declarations beside the detectors in
@@ -42,7 +42,7 @@ Of classes with ways of use that show little the high tier begins further out (d
 demand response 7 %; found: heat pumps from 95 %), so that it holds among them too (`scripts/tiers_by_behaviour.py`).
 The sentence of an answer names the evidence that moved it most its own way: the parts that each piece adds to the log odds along the
 paths of the trees (Saabas, 2014), which add up to them exactly. It is added to what the episodes have in common. Silence at the end of a
-history is a removal only after four weeks of seasons in which the class would have shown itself.
+history is a removal only after four weeks in which the class would have shown itself, by the season or by what the meter showed before.
 
 Units: a share lies between 0 and 1, a ratio is of like to like, a log ratio is natural. Of a threshold, "{BY_HAND}" means: between 23
 and 26 November 2026, and no script derives it. Other sources are named. What users may set is in [settings.md](settings.md).

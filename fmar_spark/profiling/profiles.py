@@ -15,7 +15,7 @@ from fmar_spark.engine.arrow_columns import Values, build_column, build_structs,
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.kernels.battery.cycles import StorageRules
 from fmar_spark.kernels.battery.detector import BatteryRules
-from fmar_spark.kernels.dating import date_asset, find_shown_removals, presence_evidence, weigh_removals
+from fmar_spark.kernels.dating import date_asset, find_shown_removals, presence_evidence, weigh_removals, weigh_sudden_removals
 from fmar_spark.kernels.examination import WEATHER_KNOWN_SHARE, Examination, SizingRules, examine_meters
 from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
@@ -149,7 +149,11 @@ class ProfilePass:
             if ASSET_FACTS[asset].is_sparse:
                 still = weigh_removals(history, daily, still)
             elif ASSET_FACTS[asset].is_seasonal:
-                still = np.where(find_shown_removals(history, daily, asset, group.window.calendar.season), still, raw[:, position])
+                if ASSET_FACTS[asset].is_sudden:
+                    still = weigh_sudden_removals(history, daily, still, raw[:, position])
+                still = np.where(
+                    find_shown_removals(history, examination.findings[asset], asset, group.window.calendar.season), still, raw[:, position]
+                )
             present[:, position] = np.where(characterised[:, position], still, np.nan)
             histories[asset] = keep_present(history, np.nan_to_num(present[:, position]) >= PRESENT_FROM)
         read = ~np.isnan(group.window.import_kw).reshape(len(group.mpan_ids), -1)

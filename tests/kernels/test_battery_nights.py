@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fmar_spark.kernels.battery.nights import mark_nights
+from fmar_spark.kernels.battery.nights import leave_out_dull, mark_nights
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS
 from fmar_spark.kernels.window import Floats
 
@@ -58,3 +58,30 @@ def test_nothing_gives_no_marks(shape: tuple[int, int]) -> None:
     meters, blocks = shape
     dark = np.zeros((meters, blocks, 48), dtype=np.bool_)
     assert mark_nights(np.zeros((meters, blocks * 28)), np.zeros((meters, blocks, 28, 48), dtype=np.float32), dark).size == 0
+
+
+def leave_out(marks: Floats, free_slots: Floats, by_sun: bool) -> Floats:
+    """Days left of one meter's marks, given how many sunny half-hours of each day need nothing, (DAYS,)."""
+    free = (np.arange(48) < free_slots[:, None]).reshape(1, BLOCKS, BLOCK_DAYS, 48)
+    left: Floats = leave_out_dull(marks[None], free, np.array([by_sun]))[0]
+    return left
+
+
+def test_days_without_sun_to_fill_a_battery_say_nothing_of_it() -> None:
+    day = np.arange(DAYS)
+    marks = np.where(day >= 100, 1.0, 0.0)
+    free_slots = np.where(day < 60, 1, 8)
+    left = leave_out(marks, free_slots, by_sun=True)
+    assert np.flatnonzero(np.isnan(left)).tolist() == list(range(60))
+    np.testing.assert_array_equal(leave_out(marks, free_slots, by_sun=False), marks)
+
+
+def test_a_day_after_sun_and_a_day_that_shows_the_battery_stay() -> None:
+    marks = np.where(np.arange(DAYS) >= 100, 1.0, 0.0)
+    free_slots = np.full(DAYS, 8)
+    free_slots[[50, 51, 150, 151]] = 0
+    assert np.flatnonzero(np.isnan(leave_out(marks, free_slots, by_sun=True))).tolist() == [51]
+
+
+def test_a_meter_that_never_shows_a_battery_keeps_its_marks() -> None:
+    np.testing.assert_array_equal(leave_out(np.zeros(DAYS), np.zeros(DAYS), by_sun=True), np.zeros(DAYS))

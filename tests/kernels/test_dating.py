@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
-from fmar_spark.kernels.changes import REMOVED, UPGRADED, Changes, History, Presence
+from fmar_spark.kernels.changes import APPEARED, REMOVED, UPGRADED, Changes, History, Presence
 from fmar_spark.kernels.dating import (
     GONE_AFTER_ALL,
     NEVER_CHANGED_DAYS,
@@ -16,6 +16,7 @@ from fmar_spark.kernels.dating import (
     find_shown_removals,
     presence_evidence,
     weigh_removals,
+    weigh_sudden_removals,
 )
 from fmar_spark.kernels.ev import detector as ev
 from fmar_spark.kernels.window import Events, Findings, Floats, no_events, unknown_sizes
@@ -134,9 +135,80 @@ def test_silence_is_a_removal_only_in_seasons_that_would_show_the_class(asset: A
     if asset is AssetClass.HEAT_PUMP and is_shown:
         season = np.where(days < 200, 0, season)
     daily = present.astype(np.float64)
-    assert find_shown_removals(history, daily, asset, season[ends]).tolist() == [is_shown]
+    assert find_shown_removals(history, findings_of(daily), asset, season[ends]).tolist() == [is_shown]
     daily[~present] = np.nan
-    assert find_shown_removals(history, daily, asset, season[ends]).tolist() == [False]
+    assert find_shown_removals(history, findings_of(daily), asset, season[ends]).tolist() == [False]
+
+
+@pytest.mark.parametrize(("decisive_days", "is_shown"), [(27, False), (28, True)])
+def test_days_that_are_decisive_show_a_removal_in_any_season(decisive_days: int, is_shown: bool) -> None:
+    daily = np.where(np.arange(DAYS) < 500, 4.0, 0.0)[None]
+    is_decisive = (np.arange(DAYS) >= 500)[None] & (np.arange(DAYS) < 500 + decisive_days)[None]
+    history = date_asset(findings_of(daily), AssetClass.SOLAR_PV, np.array([True]))
+    autumn = np.full(DAYS, 3)
+    assert find_shown_removals(history, findings_of(daily)._replace(is_decisive=is_decisive), AssetClass.SOLAR_PV, autumn).tolist() == [
+        is_shown
+    ]
+
+
+def test_an_array_whose_clear_days_show_more_from_one_day_on_was_extended() -> None:
+    rng = np.random.default_rng(4)
+    size_kw = np.where(np.arange(DAYS) < 200, 3.0, 5.0) * np.exp(rng.normal(0.0, 0.06, DAYS))
+    size_kw[rng.random(DAYS) < 0.6] = np.nan
+    found = findings_of(np.full((1, DAYS), 3.0))._replace(size_kw=size_kw[None])
+    changes = date_asset(found, AssetClass.SOLAR_PV, np.array([True])).changes
+    assert changes.kind.tolist() == [UPGRADED]
+    assert changes.p10_day[0] <= 200 <= changes.p90_day[0]
+    assert abs(int(changes.day[0]) - 200) <= 3
+    assert changes.level_after[0] / changes.level_before[0] == pytest.approx(5 / 3, rel=0.1)
+
+
+def nightly_use(first: int = 0, last: int = DAYS, share: float = 0.9) -> Floats:
+    """Marks of a battery that works on a share of the days from one day to another, shape (1, DAYS)."""
+    day = np.arange(DAYS)
+    used = np.random.default_rng(5).random(DAYS) < share
+    return np.where(used & (day >= first) & (day < last), 1.0, 0.0)[None]
+
+
+def test_a_battery_whose_use_begins_at_once_has_come() -> None:
+    changes = date_asset(findings_of(nightly_use(first=200)), AssetClass.BATTERY, np.array([True])).changes
+    assert changes.kind.tolist() == [APPEARED]
+    assert changes.p10_day[0] < changes.day[0] <= changes.p90_day[0]
+    assert abs(int(changes.day[0]) - 200) <= 2
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(np.where(np.arange(DAYS) % 15 == 0, 1.0, 0.0), id="used now and then before"),
+        pytest.param(np.clip((np.arange(DAYS) - 150) / 120, 0.0, 1.0) * (np.arange(DAYS) % 3 > 0), id="begins slowly"),
+    ],
+)
+def test_a_battery_whose_use_does_not_begin_at_once_was_there(before: Floats) -> None:
+    daily = np.where(np.arange(DAYS) < 270, before, nightly_use()[0])[None]
+    history = date_asset(findings_of(daily), AssetClass.BATTERY, np.array([True]))
+    assert APPEARED not in history.changes.kind.tolist()
+    assert history.present.all()
+
+
+def weigh_battery(daily: Floats) -> float:
+    history = date_asset(findings_of(daily), AssetClass.BATTERY, np.array([True]))
+    assert REMOVED in history.changes.kind.tolist()
+    return float(weigh_sudden_removals(history, daily, np.array([0.8]), np.array([0.95]))[0])
+
+
+def test_a_battery_whose_use_ends_at_once_is_gone() -> None:
+    assert weigh_battery(nightly_use(last=500)) == GONE_AFTER_ALL
+
+
+def test_a_battery_whose_use_fades_or_comes_back_now_and_then_is_as_likely_there_as_ever() -> None:
+    daily = nightly_use(last=500)
+    daily[0, 430:500:2] = 0.0
+    daily[0, 470:500] = 0.0
+    assert weigh_battery(np.where(np.arange(DAYS) < 440, daily, daily * (np.arange(DAYS) % 3 == 0))) == 0.95
+    again = nightly_use(last=500)
+    again[0, 540::30] = 1.0
+    assert weigh_battery(again) == 0.95
 
 
 def weigh(daily: Floats, present: float) -> float:

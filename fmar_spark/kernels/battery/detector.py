@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.kernels.battery.cycles import NOON_SLOT, StorageRules, Traits, find_episodes
-from fmar_spark.kernels.battery.nights import mark_nights
+from fmar_spark.kernels.battery.nights import leave_out_dull, mark_nights
 from fmar_spark.kernels.solar.fit import BLOCK_DAYS, DARK_W_M2, average_known, to_blocks
 from fmar_spark.kernels.window import (
     Bools,
@@ -65,7 +65,8 @@ METHOD: Final = Method(
     "`rated_kw` is storage over 2.6 hours (`sizing.battery_hours`), with a wider interval. Import and export have the same rating.",
     dated="The daily mark is how far the dark hours come down to zero, or the energy given or charged from the network, each over "
     "its usual. An extension is read from charging from the network: where days at one power end as those at a higher one begin, "
-    "beyond chance, the battery was extended. One that only the sun fills shows none.",
+    "beyond chance, the battery was extended. One that only the sun fills shows none; its days without enough sun to fill it say nothing. "
+    "A battery comes or goes only where use on most days begins or ends at once; what fades in or out is a season.",
 )
 _NIGHT: Final = slice(1, 11)
 """Half past midnight to half past five: everyone asleep, batteries often spent or charging."""
@@ -177,7 +178,9 @@ def _examine_part(window: MeterWindow, load_kw: Floats, generation_kw: Floats, r
     may_fill = column["battery_night_step_regularity"][rows] >= rules.fill_regularity
     workings = find_episodes(Traits(load[rows], net[rows], zeros.is_near[rows], zeros.dark[rows], may_fill), rules.storage)
     daily = np.zeros((len(net), days), dtype=np.float32)
-    daily[rows] = mark_nights(workings.moved_kwh, net[rows], zeros.dark[rows])[:, :days]
+    marks = mark_nights(workings.moved_kwh, net[rows], zeros.dark[rows])
+    free = zeros.is_near[rows] & ~zeros.dark[rows][:, :, None]
+    daily[rows] = leave_out_dull(marks, free, workings.sizes.is_least != 0)[:, :days]
     has_gap = np.isnan(net @ np.ones(net.shape[3], dtype=np.float32))
     daily[has_gap.reshape(len(net), net.shape[1] * BLOCK_DAYS)[:, :days]] = np.nan
     sizes = unknown_sizes(len(net))

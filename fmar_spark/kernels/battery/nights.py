@@ -23,6 +23,13 @@ USUAL_SHARE: Final = 0.7
 """Quantile of the days with a mark that counts as the usual one. Source: chosen by hand."""
 MOST_MOVED: Final = 2.0
 """Most of the usual energy that a day counts for. Source: chosen by hand."""
+SHOWN: Final = 0.5
+"""Mark from which a day shows a battery. Source: chosen by hand."""
+NOT_SHOWN: Final = 0.25
+"""Mark up to which a day shows none. Source: chosen by hand."""
+FILLING_SHARE: Final = 0.1
+"""Quantile of the sunny half-hours without need, of the days that show a battery, from which another day would fill it. Source:
+as ``dating.COMES_TO``; with 0.2 or 0.3 fewer that came are dated."""
 
 
 def mark_nights(moved_kwh: Floats, net: Floats, dark: Bools) -> Floats:
@@ -49,6 +56,23 @@ def mark_nights(moved_kwh: Floats, net: Floats, dark: Bools) -> Floats:
     moved = np.where(np.isnan(moved_kwh), np.nan, moved_kwh / _find_usual(moved_kwh))
     marks: Floats = np.fmax(depth / _find_usual(depth), np.minimum(moved, MOST_MOVED))
     return marks
+
+
+def leave_out_dull(marks: Floats, free: Bools, by_sun: Bools) -> Floats:
+    """The marks, NaN on days whose silence says nothing because the sun would not have filled the battery.
+
+    Args:
+        marks: of ``mark_nights``, shape (meters, blocks * 28).
+        free: half-hours with sun in which the site needs nothing from the network, shape (meters, blocks, 28, 48).
+        by_sun: meters that are not seen to charge from the network, shape (meters,).
+    """
+    if not marks.size:
+        return marks
+    spare = free.sum(axis=3, dtype=np.int8).reshape(marks.shape).astype(np.float32)
+    spare[:, 1:] = np.maximum(spare[:, 1:], spare[:, :-1])
+    needed = take_quantile(np.where(marks >= SHOWN, spare, np.float32(np.nan)), FILLING_SHARE)[:, None]
+    left: Floats = np.where(by_sun[:, None] & (marks <= NOT_SHOWN) & (spare < needed), np.nan, marks)
+    return left
 
 
 def _find_usual(marks: Floats) -> Floats:

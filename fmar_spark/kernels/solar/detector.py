@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from fmar_spark.kernels.solar.clear_days import mark_sizes
 from fmar_spark.kernels.solar.fit import (
     BLOCK_DAYS,
     CLEAR_SHARE,
@@ -71,7 +72,9 @@ METHOD: Final = Method(
     dated="Without an export register the daily mark is how far sunny hours come down to zero import, against the base load of the dark "
     "hours; where none do, and with an export register, it is each day's own scale of the array, by how far sunny hours lie below dark "
     "ones against the weeks around. With an export register the first and the last day of export bound it, where a silence is too long "
-    "to be chance.",
+    "to be chance: days as bright had exported, so that it speaks in any season. An extension is read from the highest clear hour of each "
+    "day's export over the measured irradiance on the modules: where what was the highest becomes the usual from one day to the next. "
+    "Without an export register or a measured sky none is sought.",
 )
 
 _PART_METERS: Final = 64
@@ -143,6 +146,8 @@ def examine(window: MeterWindow, rules: PvRules | None = None) -> PvFindings:
         daily=np.concatenate([part.findings.daily for part in parts]),
         events=Events(*(np.concatenate(columns) for columns in zip(*events, strict=True))),
         sizes=Sizes(*(np.concatenate(columns) for columns in zip(*(part.findings.sizes for part in parts), strict=True))),
+        size_kw=np.concatenate([part.findings.size_kw for part in parts]),
+        is_decisive=np.concatenate([part.findings.is_decisive for part in parts]),
     )
     return PvFindings(findings, np.concatenate([part.generation_kw for part in parts]))
 
@@ -193,7 +198,11 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
     mine = Blocks(*(column[window.has_export] for column in blocks))
     own = ArrayFit(*(column[window.has_export] for column in fit))
     is_read: Bools = ~np.all(np.isnan(net[window.has_export]), axis=3)
-    daily[window.has_export] = mark_exports(daily[window.has_export], exports, is_read, mine, own)
+    size_kw, is_decisive = np.full(daily.shape, np.nan), np.zeros(daily.shape, dtype=np.bool_)
+    daily[window.has_export], is_decisive[window.has_export] = mark_exports(daily[window.has_export], exports, is_read, mine, own)
+    exporting = window.take(window.has_export)
+    sky = (skies.measured[exporting.area], skies.clear[exporting.area])
+    size_kw[window.has_export] = mark_sizes(exporting, exports, sky, mine, own, evidence.base_kw[window.has_export])
     bare = ~window.has_export
     rest = Blocks(*(column[bare] for column in blocks))
     daily[bare] = mark_lows(daily[bare], net[bare], skies.likely[window.area[bare]], rest)
@@ -211,6 +220,8 @@ def _examine_part(window: MeterWindow, skies: _Skies, rules: PvRules) -> PvFindi
         daily=daily[:, :days],
         events=find_spells(output, suspect),
         sizes=size_arrays(window, shown, seen, rules.performance_ratio),
+        size_kw=size_kw[:, :days],
+        is_decisive=is_decisive[:, :days],
     )
     return PvFindings(findings, generation_kw)
 

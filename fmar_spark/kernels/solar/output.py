@@ -172,8 +172,10 @@ def mark_days(net: Floats, sky: Floats, blocks: Blocks, fit: ArrayFit, weekend: 
     return marked.reshape(len(net), net.shape[1] * BLOCK_DAYS)
 
 
-def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks, fit: ArrayFit) -> Floats:
-    """The marks of meters with an export register, by whether they exported, shape of ``daily``.
+def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks, fit: ArrayFit) -> tuple[Floats, Bools]:
+    """The marks of meters with an export register, by whether they exported, and the days that show that there was no array.
+
+    Both have the shape of ``daily``.
 
     An array shows in the first day of export better than in anything else. Where a long silence says that it had not come
     yet, or had gone, no dip in the load says otherwise. Of a meter that exports on nearly every bright day once it has an
@@ -207,7 +209,7 @@ def mark_exports(daily: Floats, exports: Floats, is_read: Bools, blocks: Blocks,
     sure = np.fmax(marks, _SURE_MARK * scale_kw[:, None, None])
     by_export = np.where(is_out & is_bounded[:, None, None], sure, np.where(speaks, silent, marks))
     absent = np.where(is_read, 0.0, np.nan).reshape(daily.shape)
-    return np.where(silence.absent, absent, np.where(silence.unsure, np.nan, by_export.reshape(daily.shape)))
+    return np.where(silence.absent, absent, np.where(silence.unsure, np.nan, by_export.reshape(daily.shape))), silence.absent
 
 
 def _settle_states(presence: Floats) -> Floats:
