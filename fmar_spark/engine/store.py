@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.newest_commit import find_commit, find_version
 from fmar_spark.engine.schema import conform, struct_type
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
@@ -21,6 +22,8 @@ IDENTITY: Final = "fmar.identity"
 """Property of a table that was rewritten: the identity that it had before."""
 COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
 """Names of the files that make a folder a Delta table."""
+ADDED: Final = ("numOutputRows", "num_added_rows")
+"""What Spark and delta-rs, which writes where there is no Spark, call the rows of an append in Delta's metrics."""
 COUNTED: Final = {"numOutputRows": 1, "numCopiedRows": -1}
 APPENDS: Final = ("WRITE", "STREAMING UPDATE")
 """Operations of the log that add rows."""
@@ -105,8 +108,7 @@ class TableStore:
 
     def version(self, contract: TableContract) -> int:
         """Newest Delta version of an existing table."""
-        newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("version").first()
-        return int(newest["version"]) if newest else -1
+        return find_version(self.spark, self.path(contract))
 
     def identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is filled: another one after the table was deleted and made anew."""
@@ -233,8 +235,8 @@ class TableStore:
     def list_appends(self, contract: TableContract) -> DataFrame:
         """Appends of an existing table, as long as its log keeps them: ``at`` and ``rows``. No row of the table is read."""
         commits = DeltaTable.forPath(self.spark, self.path(contract)).history().where(F.col("operation").isin(*APPENDS))
-        rows = F.col("operationMetrics")["numOutputRows"].cast("bigint")
-        return commits.select(F.col("timestamp").alias("at"), F.coalesce(rows, F.lit(0)).alias("rows"))
+        rows = [F.col("operationMetrics")[name].cast("bigint") for name in ADDED]
+        return commits.select(F.col("timestamp").alias("at"), F.coalesce(*rows, F.lit(0)).alias("rows"))
 
     def rows_of(self, contract: TableContract, column: str, values: Sequence[str]) -> DataFrame:
         """The rows whose column has one of the values."""
@@ -260,14 +262,12 @@ class TableStore:
         """
         before = self.version(contract) if may_be_none else -1
         write()
-        newest = DeltaTable.forPath(self.spark, self.path(contract)).history(1).select("version", "operation", "operationMetrics").first()
-        if newest is None:
+        newest = find_commit(self.spark, self.path(contract))
+        self.versions_written[contract.full_name] = newest.version
+        if newest.version == before:
             return 0
-        self.versions_written[contract.full_name] = int(newest["version"])
-        if newest["version"] == before:
-            return 0
-        counted = COUNTED_OF_MERGES if newest["operation"] == "MERGE" else COUNTED
-        return sum(sign * int(newest["operationMetrics"].get(name, 0)) for name, sign in counted.items())
+        counted = COUNTED_OF_MERGES if newest.operation == "MERGE" else COUNTED
+        return sum(sign * int(newest.metrics.get(name, 0)) for name, sign in counted.items())
 
     def _clear_empty_log(self, contract: TableContract) -> None:
         """Remove the log of a table whose very first commit failed: Delta takes an empty one for a table that was lost."""

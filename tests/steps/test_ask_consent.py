@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 from consent_world import HOME, SHOP, meter
-from pyspark.sql import functions as F
+from lake_rows import add_rows, read_rows, replace_rows
 
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS
 from fmar_spark.domain.consent import ADMITS_HOUSEHOLDS, Purpose
 from fmar_spark.engine.runs import Run, Written, start_run
-from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.intake.consent.decisions import BASIS_SCHEMA, Decisions, read_revocations
 from fmar_spark.services.consent.consent_client import UnavailableError
@@ -52,11 +51,17 @@ def refused(store: TableStore, days_ahead: int = 0) -> dict[str, str | None]:
     return {row["mpan_id"]: row["rejection"] for row in check_meters(store.read(METER_POINTS), store.read(LEGAL_BASES), day).collect()}
 
 
+def expire(store: TableStore, at: datetime) -> None:
+    """Every basis that expires has expired."""
+    rows = read_rows(store, LEGAL_BASES)
+    replace_rows(store, LEGAL_BASES, [row | ({"expires_at": at} if row["expires_at"] else {}) for row in rows])
+
+
 @pytest.fixture
 def homes(store: TableStore) -> TableStore:
     """Three homes and a business."""
     points = [*(meter(mpan, HOME) for mpan in (ONE, TWO, THREE)), meter(BUSINESS, SHOP)]
-    store.append(store.spark.createDataFrame(points, struct_type(METER_POINTS)), METER_POINTS)
+    add_rows(store, METER_POINTS, points)
     return store
 
 
@@ -69,8 +74,7 @@ def test_what_the_service_says_is_what_is_admitted_until_it_expires(homes: Table
     fake.behaviour = DOWN
     assert refresh(homes, fake).counts["unanswered"] == 1
     assert refused(homes) == wanted
-    lapsed = F.when(F.col("expires_at").isNotNull(), F.lit(datetime.now(UTC) - timedelta(seconds=1)))
-    homes.overwrite(homes.read(LEGAL_BASES).withColumn("expires_at", lapsed), LEGAL_BASES)
+    expire(homes, datetime.now(UTC) - timedelta(seconds=1))
     assert refused(homes) == wanted | {ONE: "basis_not_confirmed"}
     fake.behaviour = CLEAR
     assert refresh(homes, fake).counts["granted"] == 1
@@ -80,7 +84,7 @@ def test_what_the_service_says_is_what_is_admitted_until_it_expires(homes: Table
 def test_nonsense_changes_nothing_and_is_in_the_quarantine(homes: TableStore) -> None:
     fake = FakeService({ONE: "granted", TWO: "granted", THREE: "granted"}, NONSENSE)
     assert refresh(homes, fake) == Written({"due": 3, "granted": 0, "objected": 0, "unknown": 0, "unanswered": 3}, 0, 2)
-    assert [row["rule"] for row in homes.read(QUARANTINE).collect()] == ["consent_answer_unreadable"] * 2
+    assert [row["rule"] for row in read_rows(homes, QUARANTINE)] == ["consent_answer_unreadable"] * 2
     assert not homes.has(LEGAL_BASES)
 
 
@@ -89,7 +93,7 @@ def test_a_revocation_counts_above_an_answer_and_a_public_task(homes: TableStore
     record_legal_basis.run_for_rows(homes, start_run("record_legal_basis", None, ""), named)
     fake = FakeService({ONE: "granted", TWO: "granted", THREE: "granted"})
     refresh(homes, fake)
-    assert homes.read(LEGAL_BASES).where(f"mpan_id = '{TWO}'").first()["source"] == "operator"
+    assert [row["source"] for row in read_rows(homes, LEGAL_BASES) if row["mpan_id"] == TWO] == ["operator"]
     sent = [{"mpan": mpan, "effective_at": "2026-01-01T00:00:00Z"} for mpan in (ONE, TWO)]
     revoked = pa.Table.from_pylist(read_revocations(json.dumps({"revocations": sent}).encode(), datetime.now(UTC)), schema=BASIS_SCHEMA)
     refresh(homes, fake, revoked)
@@ -109,7 +113,7 @@ def test_what_the_operator_ended_stands_until_the_operator_records_another_basis
     refresh(homes, fake)
     run, day = start_run("record_legal_basis", None, ""), datetime.now(UTC).date()
     assert record_legal_basis.run_for_ending(homes, run, (ONE,), day).counts == {"meters": 1}
-    homes.overwrite(homes.read(LEGAL_BASES).withColumn("expires_at", F.col("expires_at") - F.expr("INTERVAL 365 DAYS")), LEGAL_BASES)
+    expire(homes, datetime.now(UTC) - timedelta(days=1))
     assert refresh(homes, fake).counts["granted"] == 3
     record_legal_basis.run_for_decisions(homes, run, BASIS_SCHEMA.empty_table(), (), "public task")
     assert refused(homes) == {ONE: "no_legal_basis", TWO: None, THREE: None, BUSINESS: None}
@@ -124,9 +128,8 @@ def test_standing_data_of_the_dip_give_a_basis_and_take_it(homes: TableStore) ->
 
     record()
     assert set(refused(homes).values()) == {None}
-    points = homes.read(METER_POINTS).toArrow().to_pylist()
+    points = read_rows(homes, METER_POINTS)
     changed = [row | ({"consent_granularity": "D"} if row["mpan_id"] == ONE else {}) for row in points]
-    homes.overwrite(homes.spark.createDataFrame(changed, struct_type(METER_POINTS)), METER_POINTS)
+    replace_rows(homes, METER_POINTS, changed)
     record()
-    ended = homes.read(LEGAL_BASES).where("valid_to_date IS NOT NULL").collect()
-    assert [row["mpan_id"] for row in ended] == [ONE]
+    assert [row["mpan_id"] for row in read_rows(homes, LEGAL_BASES) if row["valid_to_date"] is not None] == [ONE]

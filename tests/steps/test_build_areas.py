@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from areas_world import DAY, METERS, NODES, UNLAWFUL, fill_lake, write_files
+from lake_rows import add_rows, read_frame, replace_rows
 from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.audiences import (
@@ -23,6 +25,7 @@ from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.network import CONNECTIONS, NETWORK_NODES
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Run, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import InputError
@@ -43,7 +46,7 @@ def start(day: date = DAY) -> Run:
 
 def read(store: TableStore, contract: TableContract) -> Frame:
     """A table, ordered by its key."""
-    return store.read(contract).toPandas().sort_values(list(contract.key), ignore_index=True)
+    return read_frame(store, contract)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def test_health_is_what_is_published_of_areas_and_nothing_more(lake: TableStore)
 def test_health_says_how_it_differs_from_what_was_published_a_quarter_ago(lake: TableStore) -> None:
     published = read(lake, PUBLISHED_MEASURES)
     early = published.assign(as_of_date=published["as_of_date"] - timedelta(days=91), value=published["value"] - 5)
-    lake.merge(lake.spark.createDataFrame(early, lake.read(PUBLISHED_MEASURES).schema), PUBLISHED_MEASURES)
+    add_rows(lake, PUBLISHED_MEASURES, pa.Table.from_pandas(early, arrow_schema(PUBLISHED_MEASURES), preserve_index=False))
     build_system_health.run(lake, start(), AreaSettings())
     found = read(lake, SYSTEM_HEALTH).query("gsp_group_id == ''").set_index("metric")
     assert found.loc["connections_detected_change_90_days", "value"] == 5.0
@@ -139,12 +142,12 @@ def test_health_says_how_it_differs_from_what_was_published_a_quarter_ago(lake: 
 
 def test_an_asset_keeps_its_id_and_one_that_left_keeps_its_record(lake: TableStore) -> None:
     before = read(lake, FMAR_ASSETS).set_index("mpan_id")["asset_id"]
-    detections = lake.read(ASSET_DETECTIONS).toPandas()
+    detections = read(lake, ASSET_DETECTIONS)
     gone, unanswered = METERS[2:4]
     detections.loc[detections["mpan_id"] == gone, "is_present"] = False
     detections.loc[detections["mpan_id"] == unanswered, ["is_present", "tier"]] = None
     detections["appeared_date"] = date(2023, 7, 1)
-    lake.overwrite(lake.spark.createDataFrame(detections, lake.read(ASSET_DETECTIONS).schema), ASSET_DETECTIONS)
+    replace_rows(lake, ASSET_DETECTIONS, pa.Table.from_pandas(detections, arrow_schema(ASSET_DETECTIONS), preserve_index=False))
     build_records.run(lake, start())
     after = read(lake, FMAR_ASSETS).set_index("mpan_id")
     assert after["asset_id"].to_dict() == before.to_dict()

@@ -3,13 +3,13 @@ from datetime import UTC, date, datetime, timedelta
 from shutil import copytree, rmtree
 
 import pytest
-from pyspark.sql import Row, SparkSession
+from lake_rows import add_rows, read_rows
+from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, METER_POINTS, READING_VERSIONS, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.runs import Written, start_run
-from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.steps import build_readings
@@ -80,16 +80,13 @@ MESSAGES = [
 
 
 def deliver(store: TableStore, messages: list[dict[str, object]]) -> Written:
-    names = struct_type(DIP_MESSAGES).names
-    rows = [Row(*(one[name] for name in names)) for one in messages]
-    if rows:
-        store.append(store.spark.createDataFrame(rows, struct_type(DIP_MESSAGES)), DIP_MESSAGES)
+    if messages:
+        add_rows(store, DIP_MESSAGES, messages)
     return build_readings.run(store, start_run("build_readings", None, ""))
 
 
 def contents(store: TableStore, table: TableContract) -> list[dict[str, object]]:
-    rows = store.read(table).orderBy(*table.key).collect()
-    return [{name: value for name, value in row.asDict(recursive=True).items() if name != "reported_at"} for row in rows]
+    return [{name: value for name, value in row.items() if name != "reported_at"} for row in read_rows(store, table)]
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +109,11 @@ def test_without_messages_or_imports_it_says_what_to_run_first(store: TableStore
 def test_a_continuous_run_folds_what_comes_and_leaves_sources_alone_that_have_not_changed(
     store: TableStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = struct_type(DIP_MESSAGES).names
     folds: list[dict[str, int]] = []
     fold = build_readings._fold
 
     def append(messages: list[dict[str, object]]) -> None:
-        rows = [Row(*(one[name] for name in names)) for one in messages]
-        store.append(store.spark.createDataFrame(rows, struct_type(DIP_MESSAGES)), DIP_MESSAGES)
+        add_rows(store, DIP_MESSAGES, messages)
 
     def look_four_times(body: Callable[[], None], pause_seconds: float) -> None:
         assert pause_seconds == 30
@@ -202,17 +197,17 @@ def test_a_lake_of_the_first_release_goes_on_with_the_columns_of_today(whole: tu
         assert deliver(own, rest).counts["meter_days_reported"] == 1
     assert deliver(store, []).counts == {"meter_days_reported": 0, "meter_days_changed": 0}
     for table in build_readings.WRITES:
-        assert sorted(map(str, store.read(table).collect())) == sorted(map(str, fresh.read(table).collect()))
-    journal = store.read(RUN_JOURNAL).where("step = 'migrate_tables'").collect()
-    assert [set(row["counts"]) for row in journal] == [{"silver.reading_versions", "silver.readings", "silver.meter_points"}]
+        assert read_rows(store, table) == read_rows(fresh, table)
+    journal = [row for row in read_rows(store, RUN_JOURNAL) if row["step"] == "migrate_tables"]
+    assert [set(dict(row["counts"])) for row in journal] == [{"silver.reading_versions", "silver.readings", "silver.meter_points"}]
 
 
 def test_imported_days_fold_newest_import_first(store: TableStore) -> None:
-    def imported(kwh: float, hours: int) -> Row:
+    def imported(kwh: float, hours: int) -> dict[str, object]:
         at = AT + timedelta(hours=hours)
-        return Row(HOME, date(2026, 3, 1), "AI", [kwh] * 48, ["A"] * 48, "home", str(kwh), at)
+        values = (HOME, date(2026, 3, 1), "AI", [kwh] * 48, ["A"] * 48, "home", str(kwh), at)
+        return dict(zip(INTERVAL_IMPORTS.names, values, strict=True))
 
-    rows = [imported(0.5, 1), imported(0.25, 0)]
-    store.append(store.spark.createDataFrame(rows, struct_type(INTERVAL_IMPORTS)), INTERVAL_IMPORTS)
+    add_rows(store, INTERVAL_IMPORTS, [imported(0.5, 1), imported(0.25, 0)])
     build_readings.run(store, start_run("build_readings", None, ""))
     assert [row["kwh"] for row in contents(store, READINGS)] == [[0.5] * 48]

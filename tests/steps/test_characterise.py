@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
-from pyspark.sql import SparkSession
+from lake_rows import read_rows, read_table
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from readings_world import CAR, LAST_DAY, PLAIN, ROOF, build_readings
 
@@ -20,6 +22,7 @@ from fmar_spark.domain.listed_events import ListedEvent
 from fmar_spark.domain.mpan import assign_mpans
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ReplacementError
@@ -58,7 +61,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
         (LEGAL_BASES, fill_columns(LEGAL_BASES, 3, mpan_id=own, purpose="any", basis="own data", source="a test", recorded_at=NOW)),
         (SERIES, fill_columns(SERIES, 3, series_id=list(MPANS), mpan_id=own, interval_minutes=30, imported_at=NOW)),
     ):
-        store.overwrite(spark.createDataFrame(rows), contract)
+        LakeWriter(Path(store.root)).overwrite(rows, contract)
     run_step(store, ())
     return store
 
@@ -76,7 +79,7 @@ def run_step(
 def read_tables(store: TableStore) -> dict[str, list[dict[str, Any]]]:
     tables = {}
     for contract in characterise.WRITES:
-        rows = store.read(contract).toArrow().sort_by([(name, "ascending") for name in contract.key])
+        rows = read_table(store, contract)
         tables[contract.full_name] = rows.drop_columns([name for name in ("run_id",) if name in rows.column_names]).to_pylist()
     return tables
 
@@ -96,8 +99,7 @@ def test_of_meters_named_by_series_or_mpan_only_their_rows_are_replaced(lake: Ta
     run_id = run_step(lake, (CAR, MPANS[PLAIN]))
     assert read_tables(lake) == before
     for contract in (METER_PROFILES, ASSET_DETECTIONS):
-        replaced = lake.read(contract).where(f"run_id = '{run_id}'").select("mpan_id").distinct().collect()
-        assert {row["mpan_id"] for row in replaced} == {MPANS[CAR], MPANS[PLAIN]}
+        assert {row["mpan_id"] for row in read_rows(lake, contract) if row["run_id"] == run_id} == {MPANS[CAR], MPANS[PLAIN]}
 
 
 @pytest.fixture
@@ -107,10 +109,18 @@ def own_lake(lake: TableStore, tmp_path: Path) -> TableStore:
     return TableStore(lake.spark, str(tmp_path / "lake"))
 
 
+def keep_basis_of_car(store: TableStore) -> None:
+    bases = read_table(store, LEGAL_BASES)
+    LakeWriter(Path(store.root)).overwrite(bases.filter(pc.equal(bases["mpan_id"], MPANS[CAR])), LEGAL_BASES)
+
+
+def profiles_of_car_cut_off(store: TableStore) -> DataFrame:
+    return store.read(METER_PROFILES).where(f"mpan_id = '{MPANS[CAR]}'").withColumn("run_id", F.lit("cut off"))
+
+
 def test_a_run_that_halves_the_answered_meters_stops_before_gold_unless_it_is_accepted(own_lake: TableStore) -> None:
     before = read_tables(own_lake)
-    bases = own_lake.read(LEGAL_BASES).where(f"mpan_id = '{MPANS[CAR]}'").collect()
-    own_lake.overwrite(own_lake.spark.createDataFrame(bases, own_lake.read(LEGAL_BASES).schema), LEGAL_BASES)
+    keep_basis_of_car(own_lake)
     for _ in range(2):
         with pytest.raises(ReplacementError, match="answered meters: 1, 3 before, 2 of which the consent check no longer admits; 67% lost"):
             run_step(own_lake, ())
@@ -123,10 +133,8 @@ def test_a_run_that_halves_the_answered_meters_stops_before_gold_unless_it_is_ac
 
 def test_profiles_of_a_run_that_was_cut_off_are_not_what_the_next_is_compared_with(own_lake: TableStore) -> None:
     before = read_tables(own_lake)
-    spoilt = own_lake.read(METER_PROFILES).where(f"mpan_id = '{MPANS[CAR]}'").withColumn("run_id", F.lit("cut off"))
-    own_lake.overwrite(spoilt, METER_PROFILES)
-    bases = own_lake.read(LEGAL_BASES).where(f"mpan_id = '{MPANS[CAR]}'").collect()
-    own_lake.overwrite(own_lake.spark.createDataFrame(bases, own_lake.read(LEGAL_BASES).schema), LEGAL_BASES)
+    own_lake.overwrite(profiles_of_car_cut_off(own_lake), METER_PROFILES)
+    keep_basis_of_car(own_lake)
     with pytest.raises(ReplacementError, match="answered meters: 1, 3 before"):
         run_step(own_lake, ())
     assert read_tables(own_lake) == before
@@ -135,7 +143,7 @@ def test_profiles_of_a_run_that_was_cut_off_are_not_what_the_next_is_compared_wi
 def test_after_a_run_that_was_cut_off_gold_is_of_one_run_whichever_meters_are_named(own_lake: TableStore) -> None:
     before = read_tables(own_lake)
     of_car = f"mpan_id = '{MPANS[CAR]}'"
-    own_lake.overwrite(own_lake.read(METER_PROFILES).where(of_car).withColumn("run_id", F.lit("cut off")), METER_PROFILES, of_car)
+    own_lake.overwrite(profiles_of_car_cut_off(own_lake), METER_PROFILES, of_car)
     own_lake.overwrite(own_lake.read(CAPABILITY).limit(0), CAPABILITY, of_car)
     run_step(own_lake, (PLAIN,))
     assert read_tables(own_lake) == before
@@ -146,10 +154,10 @@ def test_a_run_behind_a_doubled_quarantine_stops_before_gold(own_lake: TableStor
         at, ids = datetime.now(UTC), [f"{name}-{place}" for place in range(max(accepted, rejected))]
         required = {"content_hash": "", "interface_id": "", "source": "", "transaction_at": at, "ingested_at": at}
         messages = fill_columns(DIP_MESSAGES, accepted, transaction_id=ids[:accepted], mpan_id="", **required)
-        own_lake.append(own_lake.spark.createDataFrame(messages), DIP_MESSAGES)
+        LakeWriter(Path(own_lake.root)).append(messages, DIP_MESSAGES)
         required = {"source": "", "rule": "mpan_check_digit", "reason": "", "run_id": "", "quarantined_at": at}
         faults = fill_columns(QUARANTINE, rejected, quarantine_id=ids[:rejected], **required)
-        own_lake.append(own_lake.spark.createDataFrame(faults), QUARANTINE)
+        LakeWriter(Path(own_lake.root)).append(faults, QUARANTINE)
 
     arrive("a", 95, 5)
     run_step(own_lake, ())

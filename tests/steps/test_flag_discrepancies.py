@@ -7,16 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as arrow_parquet
 import pytest
 from inbox_world import SECRET, open_inbox
+from lake_rows import read_rows, replace_rows
 
 from fmar_spark.contracts.capability import CAPABILITY
 from fmar_spark.contracts.deliveries import DELIVERY_EVIDENCE, DISCREPANCIES, NOTICE_ATTEMPTS, NOTICES
 from fmar_spark.contracts.register import AGREEMENTS, DISPUTES, OVERRIDES
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.services.outbox.webhooks import Sender, Webhook
@@ -51,12 +49,9 @@ class Receiver:
         return Answer(None if self.error else 200, self.error)
 
 
-def put(store: TableStore, folder: Path, contract: TableContract, rows: list[dict[str, Any]]) -> None:
-    path = folder / f"{contract.name}.parquet"
-    blank = dict.fromkeys(contract.names) | {"run_id": "r", "as_of_date": TODAY}
-    named = [{name: (blank | row).get(name) for name in contract.names} for row in rows]
-    arrow_parquet.write_table(pa.Table.from_pylist(named, schema=arrow_schema(contract)), path)
-    store.overwrite(store.spark.read.parquet(str(path)), contract)
+def put(store: TableStore, contract: TableContract, rows: list[dict[str, Any]]) -> None:
+    blank = {"run_id": "r", "as_of_date": TODAY}
+    replace_rows(store, contract, [blank | row for row in rows])
 
 
 def evidence(verdict: str, since: date | None, as_of: date = TODAY) -> dict[str, Any]:
@@ -70,12 +65,12 @@ def evidence(verdict: str, since: date | None, as_of: date = TODAY) -> dict[str,
 
 def flag(store: TableStore) -> list[dict[str, Any]]:
     flag_discrepancies.run(store, start_run("flag_discrepancies", TODAY, ""), DeliverySettings())
-    return sorted((row.asDict() for row in store.read(DISCREPANCIES).collect()), key=lambda row: row["kind"])
+    return sorted(read_rows(store, DISCREPANCIES), key=lambda row: row["kind"])
 
 
 def shown(store: TableStore, change: str) -> set[tuple[str, str, float | None]]:
     """Kind, recipient and what the meter measured, of every notice of that change."""
-    bodies = [(row["recipient"], json.loads(row["body"])) for row in store.read(NOTICES).where(f"change = '{change}'").collect()]
+    bodies = [(row["recipient"], json.loads(row["body"])) for row in read_rows(store, NOTICES) if row["change"] == change]
     return {(body["kind"], recipient, body.get("observed")) for recipient, body in bodies}
 
 
@@ -87,10 +82,10 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     declared = {"override_id": "o", "version": 1, "asset_class": "battery", "direction": "export", "parameter": "rated_kw", "value": 50.0}
     dates = {"valid_from_at": NOW - timedelta(days=60), "known_from_at": NOW - timedelta(days=60)}
     words = {"unit": "kW", "reason": "x", "change": "created", "recorded_by_party_id": "ALPHA", "ledger_seq": 1, "ledger_hash": "h"}
-    put(store, tmp_path, OVERRIDES, [PLACE | declared | dates | words])
+    put(store, OVERRIDES, [PLACE | declared | dates | words])
     size = {"rated_kw": 12.0, "rated_kw_upper": 14.0, "rated_kw_max": 15.0, "events_seen": 40, "confidence": 0.95, "tier": "high"}
-    put(store, tmp_path, CAPABILITY, [{"mpan_id": PLACE["mpan_id"], "asset_class": "battery", "direction": "export"} | size])
-    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
+    put(store, CAPABILITY, [{"mpan_id": PLACE["mpan_id"], "asset_class": "battery", "direction": "export"} | size])
+    put(store, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
     named = {
         "dispute_id": "d",
         "version": 1,
@@ -106,9 +101,9 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
         "parties": "ALPHA,SOUTHERN",
         "known_from_at": datetime.now(UTC),
     }
-    put(store, tmp_path, DISPUTES, [PLACE | words | named | complaint])
+    put(store, DISPUTES, [PLACE | words | named | complaint])
     delivery, override = flag(store)
-    sent = {(row["flag_id"], row["change"], row["recipient"]) for row in store.read(NOTICES).collect() if row["flag_id"] == "d"}
+    sent = {(row["flag_id"], row["change"], row["recipient"]) for row in read_rows(store, NOTICES) if row["flag_id"] == "d"}
     assert sent == {("d", "raised", "party:ALPHA"), ("d", "raised", "party:SOUTHERN")}
     assert (override["state"], override["severity"], override["declared"], override["observed_upper"]) == ("open", "high", 50.0, 15.0)
     assert override["evidence"] == "rated_kw 50.00 kW declared since 2025-12-31, 12.00 observed and at most 15.00 in 40 events"
@@ -130,26 +125,26 @@ def test_a_flag_is_opened_updated_and_cleared_and_its_notices_arrive(store: Tabl
     assert Counter(inbox.ids) == dict.fromkeys(inbox.ids, 2)
     assert {json.loads(body)["notice_id"] for _, _, body in inbox.seen} == set(inbox.ids)
 
-    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=40))])
+    put(store, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=40))])
     right = {"agreement_id": "a", "version": 1, "market": "dso_local", "primacy_tier": 1, "is_exclusive": True, "claim_state": "verified"}
-    put(store, tmp_path, AGREEMENTS, [PLACE | words | dates | right])
+    put(store, AGREEMENTS, [PLACE | words | dates | right])
     updated, _ = flag(store)
     assert shown(store, "updated") == {("delivery", "fsp:ALPHA", 5.0), ("delivery", "dno:20", 5.0)}
     assert (updated["flag_id"], updated["severity"], updated["is_sustained"]) == (delivery["flag_id"], "high", True)
     assert updated["recipients"] == ["fsp:ALPHA", "dno:20"]
-    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("not_assessable", None)])
+    put(store, DELIVERY_EVIDENCE, [evidence("not_assessable", None)])
     assert flag(store)[0]["state"] == "open"
-    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("consistent", None)])
+    put(store, DELIVERY_EVIDENCE, [evidence("consistent", None)])
     cleared, kept = flag(store)
     assert cleared["state"] == "cleared"
     assert cleared["cleared_at"] is not None
     assert kept["state"] == "open"
-    changes = sorted(row["change"] for row in store.read(NOTICES).collect() if row["flag_id"] == delivery["flag_id"])
+    changes = sorted(row["change"] for row in read_rows(store, NOTICES) if row["flag_id"] == delivery["flag_id"])
     assert changes == ["cleared", "cleared", "opened", "opened", "updated", "updated"]
     failing = Receiver("status 503 found")
     assert send(store, failing, attempts=1)["dead"] == 5
     assert send(store, receiver)["due"] == 0
-    outcomes = [row["outcome"] for row in store.read(NOTICE_ATTEMPTS).collect()]
+    outcomes = [row["outcome"] for row in read_rows(store, NOTICE_ATTEMPTS)]
     assert (outcomes.count("failed"), outcomes.count("delivered"), outcomes.count("dead")) == (3, 3, 5)
 
 
@@ -160,13 +155,13 @@ def test_a_flag_ends_with_its_declaration_its_asset_or_its_events(store: TableSt
     declared = [of_one | {"override_id": name, "asset_class": name} for name in ("ev", "heat_pump")]
     size = {"rated_kw": 12.0, "rated_kw_upper": 14.0, "rated_kw_max": 15.0, "events_seen": 40, "confidence": 0.95, "tier": "high"}
     car, pump = ({"mpan_id": PLACE["mpan_id"], "asset_class": name, "direction": "import"} | size for name in ("ev", "heat_pump"))
-    put(store, tmp_path, OVERRIDES, declared)
-    put(store, tmp_path, CAPABILITY, [car, pump])
-    put(store, tmp_path, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
+    put(store, OVERRIDES, declared)
+    put(store, CAPABILITY, [car, pump])
+    put(store, DELIVERY_EVIDENCE, [evidence("suspect", TODAY - timedelta(days=3))])
     assert [row["state"] for row in flag(store)] == ["open"] * 3
-    put(store, tmp_path, OVERRIDES, [declared[0], declared[1] | {"known_to_at": NOW}])
-    put(store, tmp_path, CAPABILITY, [pump])
-    put(store, tmp_path, DELIVERY_EVIDENCE, [])
+    put(store, OVERRIDES, [declared[0], declared[1] | {"known_to_at": NOW}])
+    put(store, CAPABILITY, [pump])
+    put(store, DELIVERY_EVIDENCE, [])
     ended = {row["asset_class"]: row for row in flag(store)}
     assert {(row["state"], row["severity"], row["observed"]) for row in ended.values()} == {("cleared", "low", None)}
     assert {name: row["evidence"] for name, row in ended.items()} == {

@@ -1,5 +1,6 @@
 """What is old goes, what is asked for goes, and nothing else does."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from lake_rows import add_rows, read_rows
 from pyspark.sql import SparkSession
 from readings_world import CAR, fill_own_lake, write_files
 
@@ -21,7 +23,6 @@ from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import LakeFiles
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.runs import start_run
-from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.intervals.own_files import OwnFiles
@@ -59,11 +60,11 @@ def rejected(name: str, raw: str, at: datetime) -> dict[str, Any]:
 
 
 def append(store: TableStore, table: TableContract, rows: list[dict[str, Any]]) -> None:
-    store.append(store.spark.createDataFrame(rows, struct_type(table)), table)
+    add_rows(store, table, rows)
 
 
 def count_by_meter(store: TableStore) -> dict[str, int]:
-    return {row["mpan_id"]: row["count"] for row in store.read(READINGS).groupBy("mpan_id").count().collect()}
+    return dict(Counter(row["mpan_id"] for row in read_rows(store, READINGS)))
 
 
 def test_old_readings_of_households_go_and_small_files_are_joined(store: TableStore) -> None:
@@ -77,7 +78,7 @@ def test_old_readings_of_households_go_and_small_files_are_joined(store: TableSt
     done = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
     assert count_by_meter(store) == {HOME: 2, EXPORT: 2, SHOP: 3, OWN: 3}
     assert (forecast.counts["rows_deleted_readings"], done.counts["rows_deleted_readings"]) == (2, 2)
-    assert [row["quarantine_id"] for row in store.read(QUARANTINE).collect()] == ["new"]
+    assert [row["quarantine_id"] for row in read_rows(store, QUARANTINE)] == ["new"]
     assert done.counts["files_after"] < done.counts["files_before"]
     again = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
     assert (again.counts["rows_deleted_readings"], again.counts["files_before"]) == (0, done.counts["files_after"])
@@ -139,12 +140,12 @@ def test_a_lake_is_measured(filled: TableStore) -> None:
     assert value["table_files", READINGS.full_name] >= 1
     assert 0 < value["disk_free_share",] < 1
     assert ("feature_drift", "log_mean_kw") not in value  # three meters show no distribution
-    assert filled.read(MEASURES).count() == len(found)
+    assert len(read_rows(filled, MEASURES)) == len(found)
 
 
 def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path: Path) -> None:
-    mpan = filled.read(SERIES).where(SERIES_IS_CAR).first()["mpan_id"]
-    others = {row["mpan_id"] for row in filled.read(SERIES).collect()} - {mpan}
+    mpan_of = {row["series_id"]: row["mpan_id"] for row in read_rows(filled, SERIES)}
+    mpan = mpan_of.pop(CAR)
     stored = LakeFiles(Path(filled.root))
     before = {table: stored.count(table) for table in ALL_TABLES if stored.has(table)}
     exported = answer_subject.run_export(filled, start_run("answer_subject", None, ""), CAR, tmp_path / "out")
@@ -158,12 +159,9 @@ def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path:
     assert {table: before[table] - left[table] for table in before if before[table] != left[table]} == {
         table: done.counts[table.full_name] for table in before if table.full_name in done.counts
     }
-    assert {row["mpan_id"] for row in filled.read(ASSET_DETECTIONS).collect()} == others
+    assert {row["mpan_id"] for row in read_rows(filled, ASSET_DETECTIONS)} == set(mpan_of.values())
     with pytest.raises(ConfigError, match="no table has a row"):
         answer_subject.run_erase(filled, start_run("answer_subject", None, ""), mpan, is_dry=True)
-
-
-SERIES_IS_CAR = f"series_id = '{CAR}'"
 
 
 def list_mentions(lake: Path, names: tuple[str, ...]) -> list[str]:

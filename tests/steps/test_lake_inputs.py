@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from consent_world import EXPORT, HOME, meter
+from lake_rows import add_rows
 
 from fmar_spark.contracts.readings import METER_POINTS, READINGS, SERIES
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.runs import Run
-from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.steps.lake_inputs import choose_days, name_meters
@@ -21,7 +21,7 @@ IMPORT_MPAN, EXPORT_MPAN, STRANGER = "2000056535971", "1900012374324", "12000233
 
 def fill(store: TableStore, contract: TableContract, rows: list[dict[str, Any]]) -> None:
     blank = dict.fromkeys(contract.names)
-    store.append(store.spark.createDataFrame([blank | row for row in rows], struct_type(contract)), contract)
+    add_rows(store, contract, [blank | row for row in rows])
 
 
 def start(run_date: date | None = None) -> Run:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
+from lake_rows import read_rows
 from pyspark.sql import DataFrame, SparkSession
 
 from fmar_spark.contracts.deliveries import ASSET_VOLUMES, DISPATCH_EVENTS
@@ -39,7 +40,7 @@ def send(folder: Path, name: str, *contents: str) -> None:
 
 
 def read(store: TableStore, *tables: Any) -> list[list[tuple[str, ...]]]:
-    found = [[row.asDict() for row in store.read(table).collect()] for table in tables]
+    found = [read_rows(store, table) for table in tables]
     return [sorted(tuple(f"{key}={row[key]}" for key in sorted(row.keys() - OF_THE_WAY)) for row in rows) for rows in found]
 
 

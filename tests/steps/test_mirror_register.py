@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from lake_rows import read_rows
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, FLEET, OVERRIDES
@@ -101,7 +102,7 @@ def mirror(store: TableStore, register: FakeRegister) -> dict[str, int]:
 
 
 def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
-    return [row.asDict() for row in store.read(contract).orderBy(*contract.key).collect()]
+    return read_rows(store, contract)
 
 
 def test_what_was_erased_from_the_lake_does_not_come_back_with_the_next_mirror(store: TableStore) -> None:

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lake_rows import add_rows, read_rows, read_table
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.runs import Written, start_run
-from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError, InputError
 from fmar_spark.settings.overlays import load_settings
@@ -92,7 +91,7 @@ def fill(store: TableStore) -> None:
         (SERIES, [series("the shop", SHOP), series("the home", HOME)]),
     ]
     for contract, rows in tables:
-        store.append(store.spark.createDataFrame(rows, struct_type(contract)), contract)
+        add_rows(store, contract, rows)
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +134,8 @@ def predict(store: TableStore, request: Request, *overrides: str) -> Written:
 
 
 def rows_of(store: TableStore) -> list[dict[str, Any]]:
-    rows = store.read(BASELINE_PREDICTIONS).drop("run_id").orderBy("mpan_id", "slot_start_at").collect()
-    return [row.asDict() for row in rows]
+    rows = read_table(store, BASELINE_PREDICTIONS).drop_columns("run_id")
+    return rows.sort_by([("mpan_id", "ascending"), ("slot_start_at", "ascending")]).to_pylist()
 
 
 def days_file(path: Path, *lines: str) -> Request:
@@ -148,7 +147,7 @@ def test_a_range_is_predicted_for_eligible_meters_and_again_the_same(answered_la
     rows = rows_of(answered)
     assert answered_lake[1].rows_kept == len(rows) == 2 * 9 * 48
     assert {row["mpan_id"] for row in rows} == {SHOP, HOME}
-    assert min(row["slot_start_at"] for row in rows) == datetime(2025, 6, 3, 23, 0)
+    assert min(row["slot_start_at"] for row in rows) == datetime(2025, 6, 3, 23, 0, tzinfo=UTC)
     assert all(row["trained_to_date"] < (row["slot_start_at"] + timedelta(hours=1)).date() for row in rows)
     assert all(2 < row["predicted_kwh"] < 3 and row["p10_kwh"] < row["p90_kwh"] for row in rows)
 
@@ -191,9 +190,9 @@ def test_an_ended_legal_basis_stays_ended_when_its_series_are_imported_again(lak
     assert [end_legal_basis(lake, HOME, day) for day in (ended, ended, date(2025, 6, 25))] == [1, 0, 0]
     run = start_run("record_legal_basis", None, "")
     assert record_legal_basis.run_for_series(lake, run, ("the home",), "own data", "a test").counts == {"meters": 1}
-    assert lake.read(LEGAL_BASES).where(F.col("valid_to_date") == ended).count() == 1
+    assert [row["valid_to_date"] for row in read_rows(lake, LEGAL_BASES)] == [ended]
     assert record_legal_basis.run_for_meters(lake, run, (HOME,), "explicit consent", date(2025, 6, 22)).counts == {"meters": 1}
-    (row,) = lake.read(LEGAL_BASES).where(F.col("mpan_id") == HOME).collect()
+    (row,) = [row for row in read_rows(lake, LEGAL_BASES) if row["mpan_id"] == HOME]
     assert (row["basis"], row["valid_from_date"], row["valid_to_date"]) == ("explicit consent", date(2025, 6, 22), None)
     with pytest.raises(InputError, match="1 meter named, none in"):
         end_legal_basis(lake, "2200041795404", ended)
@@ -207,7 +206,7 @@ def end_legal_basis(lake: TableStore, mpan: str, day: date) -> int:
 def test_an_impossible_day_of_one_meter_changes_nothing(answered: TableStore) -> None:
     expected = rows_of(answered)
     impossible = [{**reading(SHOP, 0, [1.0] * 48), "utc_date": day} for day in (date(1, 1, 1), date(2099, 1, 1), date(9999, 12, 31))]
-    answered.append(answered.spark.createDataFrame(impossible, struct_type(READINGS)), READINGS)
+    add_rows(answered, READINGS, impossible)
     assert predict(answered, WEEK).rows_kept == len(expected)
     assert rows_of(answered) == expected
 

@@ -3,9 +3,9 @@
 from datetime import UTC, date, datetime
 
 import numpy as np
+from lake_rows import add_rows
 
 from fmar_spark.contracts.readings import READINGS
-from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.training import Split
@@ -26,7 +26,7 @@ def test_training_meters_are_marked_by_name_and_by_the_first_of_each_month(store
         (mpan, day, quantity, day_of(MPANS.index(mpan) + 10 * day.day + (100 if quantity == "AE" else 0)), ["A"] * 48, None, reported_at)
         for mpan, day, quantity in days
     ]
-    store.append(store.spark.createDataFrame(rows, struct_type(READINGS)), READINGS)
+    add_rows(store, READINGS, [dict(zip(READINGS.names, row, strict=True)) for row in rows])
     nothing = np.zeros((4, 0))
     examples = Examples(MPANS, *[nothing] * 6, [""] * 4, [""] * 4, np.zeros(4, dtype=int), [*["real"] * 3, "simulated"])
     split = Split(np.array([True, False, False, True]), np.array([False, True, False, False]), np.array([False, False, True, False]))

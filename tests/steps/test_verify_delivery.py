@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.csv as arrow_csv
-import pyarrow.parquet as arrow_parquet
 import pytest
 from deliveries_world import FIRST, LAST, make_fleet
+from lake_rows import add_rows, read_rows
 from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.deliveries import AREA_DELIVERIES, ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISPATCH_EVENTS
@@ -18,7 +17,6 @@ from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, WEATHER
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.deliveries import NO_EVENT
-from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ConfigError
@@ -57,17 +55,10 @@ def verify(store: TableStore, first: date | None = None, last: date | None = Non
 
 
 def read(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
-    return [row.asDict() for row in store.read(contract).collect()]
+    return read_rows(store, contract)
 
 
-def put(store: TableStore, folder: Path, contract: TableContract, rows: list[dict[str, Any]]) -> None:
-    blank = dict.fromkeys(contract.names)
-    path = folder / f"{contract.name}.parquet"
-    arrow_parquet.write_table(pa.Table.from_pylist([blank | row for row in rows], schema=arrow_schema(contract)), path)
-    store.append(store.spark.read.parquet(str(path)), contract)
-
-
-def fill_lake(store: TableStore, made: DeliveryFleet, folder: Path) -> None:
+def fill_lake(store: TableStore, made: DeliveryFleet) -> None:
     now = datetime(2025, 12, 1, tzinfo=UTC)
     days = made.plan.days
     kwh = made.fleet.import_kwh.reshape(-1, days, 48)
@@ -94,10 +85,10 @@ def fill_lake(store: TableStore, made: DeliveryFleet, folder: Path) -> None:
         place | {"mpan_id": mpan, "boundary_mpan_id": mpan, "is_domestic": mpan == REJECTED, "weather_area": group, "gsp_group_id": group}
         for mpan, group in groups.items()
     ]
-    put(store, folder, READINGS, readings)
-    put(store, folder, METER_POINTS, points)
+    add_rows(store, READINGS, readings)
+    add_rows(store, METER_POINTS, points)
     store.create(LEGAL_BASES)
-    put(store, folder, WEATHER, tabulate_weather(made.plan, made.fleet).to_pylist())
+    add_rows(store, WEATHER, tabulate_weather(made.plan, made.fleet).to_pylist())
 
 
 def write_declarations(made: DeliveryFleet, folder: Path) -> None:
@@ -140,7 +131,7 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
     folder = tmp_path_factory.mktemp("deliveries")
     store = TableStore(spark, str(folder / "lake"))
     made = make_fleet(7, seed=3)
-    fill_lake(store, made, folder)
+    fill_lake(store, made)
     write_declarations(made, folder)
     load(store, folder)
     written = verify(store)
@@ -149,10 +140,10 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
 
 
 def test_loading_the_same_files_again_adds_nothing(world: World) -> None:
-    before = [world.store.read(table).count() for table in (DISPATCH_EVENTS, ASSET_VOLUMES)]
+    before = [len(read(world.store, table)) for table in (DISPATCH_EVENTS, ASSET_VOLUMES)]
     again = load(world.store, world.folder)
     assert (again.counts["events_written"], again.counts["volumes_written"]) == (0, 0)
-    assert [world.store.read(table).count() for table in (DISPATCH_EVENTS, ASSET_VOLUMES)] == before
+    assert [len(read(world.store, table)) for table in (DISPATCH_EVENTS, ASSET_VOLUMES)] == before
     assert world.store.read_or_empty(QUARANTINE).count() == 0
 
 

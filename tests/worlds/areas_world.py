@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
+from lake_rows import replace_rows
 from pyspark.sql import SparkSession
-from spark_tables import overwrite_rows
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.profiles import ASSET_EVENTS, METER_PROFILES
@@ -134,7 +134,7 @@ def fill_lake(spark: SparkSession, root: Path) -> TableStore:
         for mpan in METERS[:CHARGERS]
     ]
     for contract, rows in ((METER_POINTS, points), (ASSET_DETECTIONS, detections), (CAPABILITY, sizes), (METER_PROFILES, profiles)):
-        overwrite_rows(store, contract, rows)
-    overwrite_rows(store, ASSET_EVENTS, [])
+        replace_rows(store, contract, rows)
+    replace_rows(store, ASSET_EVENTS, [])
     store.create(LEGAL_BASES)
     return store
