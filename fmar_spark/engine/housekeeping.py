@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine.newest_commit import find_commit
 from fmar_spark.engine.store import TableStore
 from fmar_spark.settings.run_options import is_address
 
@@ -46,12 +47,11 @@ def delete_rows(store: TableStore, contract: TableContract, condition: str, mete
     else:
         named = meters.select("mpan_id").distinct().alias("new")
         table.alias("old").merge(named, f"old.mpan_id = new.mpan_id AND old.{condition}").whenMatchedDelete().execute()
-    newest = table.history(1).select("version", "operationMetrics").first()
-    if newest is None or newest["version"] == before:
+    newest = find_commit(store.spark, store.path(contract))
+    if newest.version == before:
         return 0
-    store.versions_written[contract.full_name] = int(newest["version"])
-    metrics = newest["operationMetrics"]
-    return int(metrics.get("numDeletedRows", metrics.get("numTargetRowsDeleted", 0)))
+    store.versions_written[contract.full_name] = newest.version
+    return int(newest.metrics.get("numDeletedRows", newest.metrics.get("numTargetRowsDeleted", 0)))
 
 
 def compact(store: TableStore, contract: TableContract) -> None:
