@@ -188,3 +188,12 @@ def test_registers_that_are_in_files_of_their_own_are_not_taken_for_the_whole_un
         f"E2.csv: {NMI}: no record of E1",
     ]
     assert staged.intake.faults_by_rule == {"duplicate_conflicts": 3 * 48}
+
+
+@pytest.mark.parametrize("day", ["99991231", "00000101", "20240631", "2024-6-1"])
+def test_a_record_of_no_day_costs_itself_alone(tmp_path: Path, day: str) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)))
+    path.write_text(path.read_text(encoding="utf-8").replace("300,20240602", f"300,{day}"), encoding="utf-8")
+    staged = take(path)
+    assert sum_of(staged, "AI") == pytest.approx(2 * 48 * 0.5, rel=1e-6)
+    assert staged.intake.faults_by_rule == {"record_date": 1}

@@ -324,7 +324,8 @@ def _find_unwhole(register: _Register, row: list[str]) -> tuple[str, str] | None
 
 
 def _is_day(text: str) -> bool:
+    """Whether it is a day that another one follows: the last interval ends on it."""
     try:
-        return len(text) == len("YYYYMMDD") and bool(parse_day(text))
+        return len(text) == len("YYYYMMDD") and parse_day(text) < date.max
     except ValueError:
         return False
