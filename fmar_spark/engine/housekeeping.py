@@ -9,7 +9,6 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.newest_commit import find_commit
 from fmar_spark.engine.store import TableStore
 from fmar_spark.settings.run_options import is_address
 
@@ -41,17 +40,11 @@ def count_rows(store: TableStore, contract: TableContract, condition: str, meter
 def delete_rows(store: TableStore, contract: TableContract, condition: str, meters: DataFrame | None = None) -> int:
     """Delete the rows of which a condition holds, of all meters or of those with a row in ``meters`` (mpan_id); how many that were."""
     table = DeltaTable.forPath(store.spark, store.path(contract))
-    before = store.version(contract)
     if meters is None:
-        table.delete(F.expr(condition))
-    else:
-        named = meters.select("mpan_id").distinct().alias("new")
-        table.alias("old").merge(named, f"old.mpan_id = new.mpan_id AND old.{condition}").whenMatchedDelete().execute()
-    newest = find_commit(store.spark, store.path(contract))
-    if newest.version == before:
-        return 0
-    store.versions_written[contract.full_name] = newest.version
-    return int(newest.metrics.get("numDeletedRows", newest.metrics.get("numTargetRowsDeleted", 0)))
+        return store.commit(contract, lambda: table.delete(F.expr(condition)))
+    named = meters.select("mpan_id").distinct().alias("new")
+    deleting = table.alias("old").merge(named, f"old.mpan_id = new.mpan_id AND old.{condition}").whenMatchedDelete()
+    return store.commit(contract, deleting.execute)
 
 
 def compact(store: TableStore, contract: TableContract) -> None:

@@ -7,7 +7,6 @@ that has others (Databricks) is asked by ``history``.
 
 import json
 import os
-from functools import cache
 from typing import Any, Final, NamedTuple
 
 from delta.tables import DeltaTable
@@ -32,33 +31,34 @@ class Commit(NamedTuple):
 
 def find_version(spark: SparkSession, path: str) -> int:
     """Newest version of an existing table."""
-    if DATABRICKS in os.environ:
-        return _ask_history(spark, path).version
-    return int(_open_log(spark, path)[1].version())
+    opened = _open_log(spark, path)
+    return opened[1] if opened else _ask_history(spark, path).version
 
 
 def find_commit(spark: SparkSession, path: str) -> Commit:
     """Newest commit of an existing table."""
-    if DATABRICKS in os.environ:
+    opened = _open_log(spark, path)
+    if opened is None:
         return _ask_history(spark, path)
-    log, snapshot = _open_log(spark, path)
-    version = int(snapshot.version())
-    gateway = spark.sparkContext._gateway
-    file = _find_class(gateway, _FILES).unsafeDeltaFile(log.logPath(), version)
-    found = _find_class(gateway, _HISTORY).getCommitInfoOpt(log.store(), file, log.newDeltaHadoopConf())
+    log, version = opened
+    file = _find_class(spark, _FILES).unsafeDeltaFile(log.logPath(), version)
+    found = _find_class(spark, _HISTORY).getCommitInfoOpt(log.store(), file, log.newDeltaHadoopConf())
     info = json.loads(found.get().json())["commitInfo"] if found.isDefined() else {}
     return Commit(version, info.get("operation", ""), info.get("operationMetrics") or {})
 
 
-def _open_log(spark: SparkSession, path: str) -> tuple[Any, Any]:
-    """Delta's log of the table, brought up to date, and its newest snapshot."""
-    both = _find_class(spark.sparkContext._gateway, _LOG).forTableWithSnapshot(spark._jsparkSession, path)
-    return both._1(), both._2()
+def _open_log(spark: SparkSession, path: str) -> tuple[Any, int] | None:
+    """Delta's log of the table, brought up to date, and its newest version; None where its history must be asked or there is no table."""
+    if DATABRICKS in os.environ:
+        return None
+    both = _find_class(spark, _LOG).forTableWithSnapshot(spark._jsparkSession, path)
+    version = int(both._2().version())
+    return (both._1(), version) if version >= 0 else None
 
 
-@cache
-def _find_class(gateway: Any, name: str) -> Any:
+def _find_class(spark: SparkSession, name: str) -> Any:
     """A class of the JVM, without asking for each part of its name whether it is one."""
+    gateway: Any = spark.sparkContext._gateway
     return JavaClass(name, gateway._gateway_client)
 
 

@@ -25,10 +25,14 @@ COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
 ADDED: Final = ("numOutputRows", "num_added_rows")
 """What Spark and delta-rs, which writes where there is no Spark, call the rows of an append in Delta's metrics."""
 COUNTED: Final = {"numOutputRows": 1, "numCopiedRows": -1}
+"""Delta's metrics that come to the rows of a commit; rows that only moved to another file are among its output rows."""
+COUNTED_OF: Final = {
+    "MERGE": {"numTargetRowsInserted": 1, "numTargetRowsUpdated": 1, "numTargetRowsDeleted": 1},
+    "DELETE": {"numDeletedRows": 1},
+}
+"""The same of operations that have others."""
 APPENDS: Final = ("WRITE", "STREAMING UPDATE")
 """Operations of the log that add rows."""
-COUNTED_OF_MERGES: Final = {"numTargetRowsInserted": 1, "numTargetRowsUpdated": 1, "numTargetRowsDeleted": 1}
-"""Delta's metrics that come to the rows of a commit; rows that only moved to another file are among its output rows."""
 _log = logging.getLogger(__name__)
 
 
@@ -163,7 +167,7 @@ class TableStore:
         writer = conform(rows, contract).write.format("delta").mode("append")
         if transaction is not None:
             writer = writer.option("txnAppId", transaction.application).option("txnVersion", transaction.version)
-        return self._commit(contract, lambda: writer.save(self.path(contract)), may_be_none=transaction is not None)
+        return self.commit(contract, lambda: writer.save(self.path(contract)), may_be_none=transaction is not None)
 
     def overwrite(self, rows: DataFrame, contract: TableContract, where: str = "") -> int:
         """Replace all rows, or those that ``where`` names, in one commit.
@@ -176,7 +180,7 @@ class TableStore:
         writer = conform(rows, contract).write.format("delta").mode("overwrite")
         if where:
             writer = writer.option("replaceWhere", where)
-        return self._commit(contract, lambda: writer.save(self.path(contract)), may_be_none=False)
+        return self.commit(contract, lambda: writer.save(self.path(contract)), may_be_none=False)
 
     def merge(self, rows: DataFrame, contract: TableContract, update_when: str = "", within: str = "") -> int:
         """Insert rows with new keys and update those that exist, optionally only where ``update_when`` holds.
@@ -194,7 +198,7 @@ class TableStore:
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
         merging = target.merge(conform(rows, contract).alias("new"), same_key)
         merging = merging.whenMatchedUpdateAll(condition=update_when or None).whenNotMatchedInsertAll()
-        return self._commit(contract, merging.execute)
+        return self.commit(contract, merging.execute)
 
     def insert_new(self, rows: DataFrame, contract: TableContract) -> int:
         """Insert the rows whose key the table does not have; those that it has stay as they are.
@@ -208,7 +212,7 @@ class TableStore:
             return self.append(distinct, contract)
         same_key = " AND ".join(f"old.{name} = new.{name}" for name in contract.key)
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
-        return self._commit(contract, target.merge(conform(distinct, contract).alias("new"), same_key).whenNotMatchedInsertAll().execute)
+        return self.commit(contract, target.merge(conform(distinct, contract).alias("new"), same_key).whenNotMatchedInsertAll().execute)
 
     def keep_only(self, kept: DataFrame, contract: TableContract, column: str = "mpan_id") -> int:
         """Delete the rows whose column has none of the values that the same column of ``kept`` has.
@@ -221,12 +225,12 @@ class TableStore:
             return 0
         target = DeltaTable.forPath(self.spark, self.path(contract)).alias("old")
         merging = target.merge(kept.select(column).distinct().alias("new"), f"old.{column} = new.{column}")
-        return self._commit(contract, merging.whenNotMatchedBySourceDelete().execute)
+        return self.commit(contract, merging.whenNotMatchedBySourceDelete().execute)
 
     def restore(self, contract: TableContract, version: int) -> None:
         """The table has the rows of an earlier version."""
         self._start_writing(contract)
-        self._commit(contract, lambda: DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version))
+        self.commit(contract, lambda: DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version))
 
     def read_version(self, contract: TableContract, version: int) -> DataFrame:
         """The rows of an earlier version, whose files may have gone by the time they are counted."""
@@ -255,7 +259,7 @@ class TableStore:
         if self.tables is not None and contract not in self.tables.writes:
             raise ContractError(f"{self.tables.step}: {contract.full_name} is not in its WRITES")
 
-    def _commit(self, contract: TableContract, write: Callable[[], object], *, may_be_none: bool = True) -> int:
+    def commit(self, contract: TableContract, write: Callable[[], object], *, may_be_none: bool = True) -> int:
         """How many rows the commit of ``write`` inserts, updates and deletes by Delta's own count; 0 where it makes none.
 
         To ask for the version before it takes a tenth of a small write, so a write that always makes a commit is not compared with it.
@@ -266,7 +270,7 @@ class TableStore:
         self.versions_written[contract.full_name] = newest.version
         if newest.version == before:
             return 0
-        counted = COUNTED_OF_MERGES if newest.operation == "MERGE" else COUNTED
+        counted = COUNTED_OF.get(newest.operation, COUNTED)
         return sum(sign * int(newest.metrics.get(name, 0)) for name, sign in counted.items())
 
     def _clear_empty_log(self, contract: TableContract) -> None:

@@ -1,5 +1,6 @@
 """When an asset came, grew, shrank or went: change points of its daily mark."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -97,6 +98,20 @@ class Changes(NamedTuple):
     kind: Ints
     """Position in ``KINDS``."""
 
+    @property
+    def is_first(self) -> Bools:
+        """Changes that are the first of their meter."""
+        return np.append(True, self.meter[1:] != self.meter[:-1])[: self.meter.size]
+
+    @property
+    def is_last(self) -> Bools:
+        """Changes that are the last of their meter."""
+        return np.append(self.meter[1:] != self.meter[:-1], True)[: self.meter.size]
+
+    def take(self, rows: Ints | Bools) -> "Changes":
+        """These changes, in their order."""
+        return Changes._make(field[rows] for field in self)
+
 
 class Presence(NamedTuple):
     """How each meter stands at the end of the window, arrays of shape (meters,); NaN where nothing is known."""
@@ -188,11 +203,15 @@ def find_changes(
         found, standing[meter] = _read_one(_Mark(day, value[day], size[day]), days, rules)
         rows.extend((float(meter), *row) for row in found)
         if found:
-            present[meter] = _mark_present(found, days)
+            present[meter] = mark_present(found[0][3], [(row[0], row[4]) for row in found], days)
+    return History(build_changes(rows), Presence(*standing.T), present)
+
+
+def build_changes(rows: list[_Row]) -> Changes:
+    """Changes of rows of meter, day, its interval, level before and after, and kind."""
     table = np.array(rows, dtype=np.float64).reshape(-1, len(Changes._fields)).T
     whole = table.astype(np.int64)
-    changes = Changes(whole[0], whole[1], whole[2], whole[3], table[4], table[5], whole[6])
-    return History(changes, Presence(*standing.T), present)
+    return Changes(whole[0], whole[1], whole[2], whole[3], table[4], table[5], whole[6])
 
 
 def _read_one(mark: _Mark, days: int, rules: ChangeRules) -> tuple[list[_Row], _Row]:
@@ -353,10 +372,10 @@ def _date_change(before: _Spell, after: _Spell, mark: _Mark, rules: ChangeRules)
     return dated._replace(p10_day=min(dated.p10_day, float(mark.day[index[split - 1]]))) if rules.has_own_size else dated
 
 
-def _mark_present(rows: list[_Row], days: int) -> Bools:
-    """Days on which the asset is there, shape (days,), from rows of day, its interval, level before and after, and kind."""
-    present: Bools = np.full(days, rows[0][3] > 0)
-    for day, _, _, _, after, _ in rows:
+def mark_present(level: float, steps: Iterable[tuple[float, float]], days: int) -> Bools:
+    """Days on which the asset is there, shape (days,), from its level on the first and the day and new level of each change."""
+    present: Bools = np.full(days, level > 0)
+    for day, after in steps:
         present[int(day) :] = after > 0
     return present
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fmar_spark.domain.assets import ASSET_FACTS, AssetClass
 from fmar_spark.domain.words import PRESENT_FROM, SEASONS
-from fmar_spark.kernels.changes import APPEARED, REMOVED, ChangeRules, Changes, History, find_changes, find_daily_peaks
+from fmar_spark.kernels.changes import APPEARED, REMOVED, ChangeRules, History, find_changes, find_daily_peaks
 from fmar_spark.kernels.ev.arrivals import find_arrivals, put_arrivals
 from fmar_spark.kernels.heat_pump.stays import find_stays, put_stays
 from fmar_spark.kernels.window import Bools, Findings, Floats, Ints
@@ -126,7 +126,7 @@ def weigh_removals(history: History, daily: Floats, present: Floats) -> Floats:
     """
     changes = history.changes
     weighed = present.copy()
-    for row in np.flatnonzero((changes.kind == REMOVED) & np.append(changes.meter[1:] != changes.meter[:-1], True)[: changes.meter.size]):
+    for row in np.flatnonzero((changes.kind == REMOVED) & changes.is_last):
         meter, day = int(changes.meter[row]), int(changes.day[row])
         before, after = (part[~np.isnan(part)] for part in (daily[meter, max(0, day - BEFORE_DAYS) : day], daily[meter, day:]))
         on_level = float(history.presence.on_level[meter])
@@ -159,7 +159,7 @@ def weigh_sudden_removals(history: History, daily: Floats, present: Floats, ever
     """
     changes = history.changes
     weighed = present.copy()
-    for row in np.flatnonzero((changes.kind == REMOVED) & np.append(changes.meter[1:] != changes.meter[:-1], True)[: changes.meter.size]):
+    for row in np.flatnonzero((changes.kind == REMOVED) & changes.is_last):
         meter = int(changes.meter[row])
         before, after = _split_use(daily[meter], int(changes.day[row]))
         is_sudden = before[-SUDDEN_DAYS:].mean() >= GOES_FROM and after[:SUDDEN_DAYS].mean() <= GOES_TO and after.mean() <= GOES_TO_ALL
@@ -172,7 +172,7 @@ def _leave_out_slow_arrivals(history: History, daily: Floats) -> History:
     changes = history.changes
     kept: Bools = np.ones(changes.meter.size, dtype=np.bool_)
     present = history.present.copy()
-    for row in np.flatnonzero((changes.kind == APPEARED) & np.append(True, changes.meter[1:] != changes.meter[:-1])[: changes.meter.size]):
+    for row in np.flatnonzero((changes.kind == APPEARED) & changes.is_first):
         meter, day = int(changes.meter[row]), int(changes.day[row])
         before, after = _split_use(daily[meter], day)
         kept[row] = (
@@ -180,7 +180,7 @@ def _leave_out_slow_arrivals(history: History, daily: Floats) -> History:
         )
         if not kept[row]:
             present[meter, :day] = True
-    return history._replace(changes=Changes._make(field[kept] for field in changes), present=present)
+    return history._replace(changes=changes.take(kept), present=present)
 
 
 def _split_use(daily: Floats, day: int) -> tuple[Bools, Bools]:

@@ -57,11 +57,10 @@ def find_growth(size: Series, day: Ints) -> int:
     low, high = _sort_side(before), _sort_side(after)
     growth = _take(high, UPPER) - _take(low, UPPER)
     middle = (_take(high, UPPER) + _take(low, UPPER)) / 2
-    days_before, days_after = _count(before), _count(after)
     above_before, above_after = (before > middle[:, None]).sum(axis=1), (after > middle[:, None]).sum(axis=1)
-    gain = gain_of_two_rates(above_before, days_before, above_after, days_after)
+    gain = gain_of_two_rates(above_before, low[1], above_after, high[1])
     fits = (growth >= GROWTH[0]) & (growth <= GROWTH[1]) & (gain >= LEAST_GAIN)
-    fits &= (above_before <= MOST_BEFORE * days_before) & (above_after >= LEAST_AFTER * days_after)
+    fits &= (above_before <= MOST_BEFORE * low[1]) & (above_after >= LEAST_AFTER * high[1])
     fits &= (_take(low, 0.95) - _take(low, 0.65) <= MOST_APART) & (_take(high, 0.95) - _take(high, 0.65) <= 1.5 * MOST_APART)
     for row in np.flatnonzero(fits)[np.argsort(-gain[fits], kind="stable")]:
         split = int(place[row])
@@ -89,11 +88,7 @@ def _is_step(level: Series, day: Ints, split: int, growth: float) -> bool:
 
 def _sort_side(side: Series) -> tuple[Series, Ints]:
     """The days of each side in ascending order, and how many there are."""
-    return np.sort(side, axis=1), _count(side)
-
-
-def _count(side: Series) -> Ints:
-    return np.asarray(np.count_nonzero(~np.isnan(side), axis=1))
+    return np.sort(side, axis=1), np.asarray(np.count_nonzero(~np.isnan(side), axis=1))
 
 
 def _take(side: tuple[Series, Ints], share: float) -> Series:

@@ -84,11 +84,11 @@ def keep_present(history: History, is_present: Bools) -> History:
         is_present: meters whose asset is taken to be there on the last day, shape (meters,).
     """
     changes = history.changes
-    undone = _is_last(changes.meter) & (changes.kind == REMOVED) & is_present[changes.meter]
+    undone = changes.is_last & (changes.kind == REMOVED) & is_present[changes.meter]
     present = history.present.copy()
     for meter, day in zip(changes.meter[undone].tolist(), changes.day[undone].tolist(), strict=True):
         present[meter, day:] = True
-    return history._replace(changes=Changes(*(field[~undone] for field in changes)), present=present)
+    return history._replace(changes=changes.take(~undone), present=present)
 
 
 def measure_assets(scored: Scored) -> dict[AssetClass, Measured]:
@@ -120,11 +120,12 @@ def change_dates(scored: Scored) -> dict[str, Values]:
     shape = scored.probability.shape
     start = scored.window.calendar.start_date
     columns: dict[str, Values] = {}
-    for name, kind, is_end in (("appeared", APPEARED, _is_first), ("removed", REMOVED, _is_last)):
+    for name, kind in (("appeared", APPEARED), ("removed", REMOVED)):
         days = np.full((3, *shape), np.nan)
         for position, asset in enumerate(ASSET_CLASSES):
             changes = scored.histories[asset].changes
-            rows = np.flatnonzero(is_end(changes.meter) & (changes.kind == kind))
+            is_end = changes.is_first if kind == APPEARED else changes.is_last
+            rows = np.flatnonzero(is_end & (changes.kind == kind))
             for target, source in zip(days, (changes.day, changes.p10_day, changes.p90_day), strict=True):
                 target[changes.meter[rows], position] = source[rows]
         wanted = scored.reported & (np.ones(shape, bool) if kind == APPEARED else scored.present_probability < PRESENT_FROM)
@@ -254,7 +255,7 @@ def find_affirmed(scored: Scored, position: int) -> Bools:
     """
     changes = scored.histories[ASSET_CLASSES[position]].changes
     affirmed: Bools = scored.present_probability[:, position] >= PRESENT_FROM
-    removed = changes.meter[_is_last(changes.meter) & (changes.kind == REMOVED)]
+    removed = changes.meter[changes.is_last & (changes.kind == REMOVED)]
     affirmed[removed] |= scored.reported[removed, position]
     return affirmed
 
@@ -312,17 +313,6 @@ def scale_to_kw(changes: Changes, rated_kw: Floats) -> tuple[Floats, Floats]:
     before, after = changes.level_before, changes.level_after
     size_kw = np.where(np.isnan(rated_kw[:, 0]), rated_kw[:, 1], rated_kw[:, 0])
     last_on = np.full(len(size_kw), np.nan)
-    is_last = _is_last(changes.meter)
-    last_on[changes.meter[is_last]] = np.where(after > 0, after, before)[is_last]
+    last_on[changes.meter[changes.is_last]] = np.where(after > 0, after, before)[changes.is_last]
     scale = (size_kw / last_on)[changes.meter]
     return np.where(before == 0, 0.0, before * scale), np.where(after == 0, 0.0, after * scale)
-
-
-def _is_first(meter: Ints) -> Bools:
-    """Rows that are the first of their meter; rows are ordered by meter."""
-    return np.append(True, meter[1:] != meter[:-1]) if len(meter) else np.zeros(0, dtype=bool)
-
-
-def _is_last(meter: Ints) -> Bools:
-    """Rows that are the last of their meter."""
-    return _is_first(meter[::-1])[::-1]

@@ -88,7 +88,7 @@ def test_a_new_or_missing_table_is_left_alone(store: TableStore) -> None:
     assert not store.has(RUN_JOURNAL)
 
 
-@pytest.mark.parametrize("lost", ["append", "_commit"])
+@pytest.mark.parametrize("lost", ["append", "commit"])
 def test_a_rewrite_that_was_cut_off_is_completed_by_the_next_run(old_lake: TableStore, monkeypatch: pytest.MonkeyPatch, lost: str) -> None:
     def die(*_: object, **__: object) -> None:
         raise KilledError

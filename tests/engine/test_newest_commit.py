@@ -43,5 +43,5 @@ def test_the_log_says_what_the_history_says(store: TableStore, monkeypatch: pyte
     assert found == ask_history(spark, path)
     with monkeypatch.context() as there:
         there.setenv(DATABRICKS, "17.3")
-        there.setattr(newest_commit, "_open_log", None)
+        there.setattr(newest_commit, "_find_class", None)
         assert (find_commit(spark, path), find_version(spark, path)) == (found, found.version)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
+from fmar_spark.kernels.changes import REMOVED, build_changes
 from fmar_spark.kernels.examination import FEATURES, SizeEstimate
 from fmar_spark.kernels.window import Events, Floats, unknown_sizes
-from fmar_spark.profiling.parts import REMOVED, Scored
+from fmar_spark.profiling.parts import Scored
 from fmar_spark.profiling.sentences import describe_evidence, shorten_meaning
 
 
@@ -56,7 +57,7 @@ def score(asset: AssetClass, events: Events, *, is_affirmed: bool, is_removed: b
     present = np.where(np.isnan(probability), np.nan, 0.9 if is_affirmed else 0.4)
     examination: Any = SimpleNamespace(findings=findings, features=np.full((1, len(FEATURES)), 0.5))
     nothing: Any = None
-    changes = SimpleNamespace(meter=np.zeros(int(is_removed), np.int64), kind=np.full(int(is_removed), REMOVED))
+    changes = build_changes([(0.0, 399.0, 399.0, 399.0, 1.0, 0.0, REMOVED)] * is_removed)
     histories: Any = {one: SimpleNamespace(present=np.ones((1, 400), dtype=np.bool_), changes=changes) for one in ASSET_CLASSES}
     return Scored(nothing, examination, probability, present, probability >= 0.5, histories, nothing, nothing)
 

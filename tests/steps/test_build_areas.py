@@ -24,7 +24,6 @@ from fmar_spark.contracts.audiences import (
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.network import CONNECTIONS, NETWORK_NODES
 from fmar_spark.contracts.operations import QUARANTINE
-from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.runs import Run, start_run
 from fmar_spark.engine.store import TableStore
@@ -44,11 +43,6 @@ def start(day: date = DAY) -> Run:
     return start_run("test", day, "")
 
 
-def read(store: TableStore, contract: TableContract) -> Frame:
-    """A table, ordered by its key."""
-    return read_frame(store, contract)
-
-
 @pytest.fixture(scope="module")
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TableStore:
     """The network loaded, and the tables of every audience built."""
@@ -63,30 +57,30 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Table
 
 
 def test_areas_have_quantiles_of_what_their_assets_do_together(lake: TableStore) -> None:
-    found = read(lake, AREA_CAPABILITY).set_index(["area_level", "area_id"])
+    found = read_frame(lake, AREA_CAPABILITY).set_index(["area_level", "area_id"])
     whole = found.loc[("gb", "GB")]
     assert whole["meters"] == 45
     assert (whole["busiest_season"], whole["busiest_slot"]) == ("winter", 46)
     assert whole["kw_p10"] < whole["kw_p50"] < whole["kw_p90"] < whole["installed_kw_p50"]
     assert whole["kw_p50"] == pytest.approx(44 * 0.95 * 0.5 * 7.0, rel=0.05)
     assert whole["share_high_tier"] == 1.0
-    times = read(lake, AREA_AVAILABILITY)
+    times = read_frame(lake, AREA_AVAILABILITY)
     at_peak = times[(times["area_id"] == "GB") & (times["slot"] == 46)]
     assert len(at_peak) == 7
     assert set(at_peak["season"]) == {"winter"}
 
 
 def test_a_small_area_and_the_one_that_would_give_it_away_are_withheld(lake: TableStore) -> None:
-    found = read(lake, AREA_CAPABILITY).set_index("area_id")
+    found = read_frame(lake, AREA_CAPABILITY).set_index("area_id")
     assert found.loc["P3", "suppression_reason"] == "few_meters"
     assert found.loc["P2", "suppression_reason"] == "protects_others"
     assert found.loc["Z1", "suppression_reason"] == "protects_others"
     assert found.loc[["P2", "P3"], ["meters", "kw_p50", "share_unanswered"]].isna().all(axis=None)
-    assert set(read(lake, AREA_AVAILABILITY)["area_id"]) == set(found.index[~found["is_suppressed"]])
+    assert set(read_frame(lake, AREA_AVAILABILITY)["area_id"]) == set(found.index[~found["is_suppressed"]])
 
 
 def test_areas_lead_down_from_the_whole_to_a_primary(lake: TableStore) -> None:
-    found = read(lake, AREAS).set_index("area_id")
+    found = read_frame(lake, AREAS).set_index("area_id")
     chain, at = [], "P1"
     while isinstance(at, str):
         chain.append(at)
@@ -95,12 +89,12 @@ def test_areas_lead_down_from_the_whole_to_a_primary(lake: TableStore) -> None:
 
 
 def test_a_household_without_a_legal_basis_is_nowhere(lake: TableStore) -> None:
-    assert UNLAWFUL not in set(read(lake, FMAR_ASSETS)["mpan_id"])
-    assert len(read(lake, FMAR_ASSETS)) == len(read(lake, ENVELOPES)) / 2 == 44
+    assert UNLAWFUL not in set(read_frame(lake, FMAR_ASSETS)["mpan_id"])
+    assert len(read_frame(lake, FMAR_ASSETS)) == len(read_frame(lake, ENVELOPES)) / 2 == 44
 
 
 def test_a_record_says_of_every_attribute_where_it_comes_from(lake: TableStore) -> None:
-    row = read(lake, FMAR_ASSETS).set_index("mpan_id").loc[METERS[1]]
+    row = read_frame(lake, FMAR_ASSETS).set_index("mpan_id").loc[METERS[1]]
     assert row["asset_id"] == str(uuid.uuid5(NAMESPACE, f"{METERS[1]}|ev|2023-06-01"))
     assert (row["rated_capacity_kw"], row["rated_capacity_kw_source"], row["rated_capacity_kw_lower"]) == (7.0, "meter", 6.5)
     assert (row["asset_category"], row["demand_tech_type"], row["dno_code"]) == ("EV_CHARGER", "EV", "NPG_NE")
@@ -110,7 +104,7 @@ def test_a_record_says_of_every_attribute_where_it_comes_from(lake: TableStore) 
 
 
 def test_health_withholds_small_counts_and_rounds_the_others(lake: TableStore) -> None:
-    found = read(lake, SYSTEM_HEALTH).set_index(["metric", "asset_class", "gsp_group_id"])
+    found = read_frame(lake, SYSTEM_HEALTH).set_index(["metric", "asset_class", "gsp_group_id"])
     assert found.loc[("connections_detected", "ev", ""), "value"] == 45.0
     assert found.loc[("share_high_tier", "ev", ""), "value"] == 1.0
     assert found.loc[("connections_known", "", ""), "value"] % 10 == 0
@@ -118,9 +112,9 @@ def test_health_withholds_small_counts_and_rounds_the_others(lake: TableStore) -
 
 
 def test_health_is_what_is_published_of_areas_and_nothing_more(lake: TableStore) -> None:
-    areas = read(lake, AREA_CAPABILITY).query("area_level in ('gb', 'gsp_group')").replace({"area_id": {"GB": ""}})
+    areas = read_frame(lake, AREA_CAPABILITY).query("area_level in ('gb', 'gsp_group')").replace({"area_id": {"GB": ""}})
     areas = areas.set_index(["area_id", "asset_class"]).sort_index()
-    found = read(lake, SYSTEM_HEALTH).query("asset_class != ''").set_index(["gsp_group_id", "asset_class", "metric"]).sort_index()
+    found = read_frame(lake, SYSTEM_HEALTH).query("asset_class != ''").set_index(["gsp_group_id", "asset_class", "metric"]).sort_index()
     assert len(found) == len(areas) * len(OF_AREAS) > 0
     for metric, column, *_ in OF_AREAS:
         values = found["value"].xs(metric, level="metric")
@@ -130,26 +124,26 @@ def test_health_is_what_is_published_of_areas_and_nothing_more(lake: TableStore)
 
 
 def test_health_says_how_it_differs_from_what_was_published_a_quarter_ago(lake: TableStore) -> None:
-    published = read(lake, PUBLISHED_MEASURES)
+    published = read_frame(lake, PUBLISHED_MEASURES)
     early = published.assign(as_of_date=published["as_of_date"] - timedelta(days=91), value=published["value"] - 5)
     add_rows(lake, PUBLISHED_MEASURES, pa.Table.from_pandas(early, arrow_schema(PUBLISHED_MEASURES), preserve_index=False))
     build_system_health.run(lake, start(), AreaSettings())
-    found = read(lake, SYSTEM_HEALTH).query("gsp_group_id == ''").set_index("metric")
+    found = read_frame(lake, SYSTEM_HEALTH).query("gsp_group_id == ''").set_index("metric")
     assert found.loc["connections_detected_change_90_days", "value"] == 5.0
     assert "connections_detected_change_365_days" not in found.index
-    assert len(read(lake, PUBLISHED_MEASURES)) == 2 * len(published)
+    assert len(read_frame(lake, PUBLISHED_MEASURES)) == 2 * len(published)
 
 
 def test_an_asset_keeps_its_id_and_one_that_left_keeps_its_record(lake: TableStore) -> None:
-    before = read(lake, FMAR_ASSETS).set_index("mpan_id")["asset_id"]
-    detections = read(lake, ASSET_DETECTIONS)
+    before = read_frame(lake, FMAR_ASSETS).set_index("mpan_id")["asset_id"]
+    detections = read_frame(lake, ASSET_DETECTIONS)
     gone, unanswered = METERS[2:4]
     detections.loc[detections["mpan_id"] == gone, "is_present"] = False
     detections.loc[detections["mpan_id"] == unanswered, ["is_present", "tier"]] = None
     detections["appeared_date"] = date(2023, 7, 1)
     replace_rows(lake, ASSET_DETECTIONS, pa.Table.from_pandas(detections, arrow_schema(ASSET_DETECTIONS), preserve_index=False))
     build_records.run(lake, start())
-    after = read(lake, FMAR_ASSETS).set_index("mpan_id")
+    after = read_frame(lake, FMAR_ASSETS).set_index("mpan_id")
     assert after["asset_id"].to_dict() == before.to_dict()
     assert not after.loc[gone, "is_present"]
     assert after.loc[gone, "connection_status"] == "DISCONNECTED"
@@ -165,10 +159,10 @@ def test_a_moved_node_keeps_its_history_and_the_same_files_change_nothing(lake: 
     moved = NODES.replace("P3,primary,Three,NPG_NE,G1", "G2,gsp,Other,NPG_NE,,,\nP3,primary,Three,NPG_NE,G2")
     files["nodes"].write_text(moved, encoding="utf-8")
     load_network.run(lake, start(date(2024, 4, 1)), load_network.Order(read_network_files(files["nodes"], None, None)))
-    nodes = read(lake, NETWORK_NODES)
+    nodes = read_frame(lake, NETWORK_NODES)
     history = nodes.loc[nodes["node_id"] == "P3", ["parent_id", "valid_from_date", "valid_to_date"]].to_numpy().tolist()
     assert history == [["G1", DAY, date(2024, 4, 1)], ["G2", date(2024, 4, 1), None]]
-    places = read(lake, CONNECTIONS)
+    places = read_frame(lake, CONNECTIONS)
     assert places.loc[places["mpan_id"] == METERS[50], "gsp_id"].tolist() == ["G1", "G2"]
     assert places.loc[places["mpan_id"] == METERS[0], "gsp_id"].tolist() == ["G1"]
 
@@ -189,6 +183,6 @@ def test_a_register_states_the_terms_of_connections_and_its_bad_rows_are_kept(la
     stated = load_network.StatedTerms(read_register(tmp_path / "ecr.csv"), "ecr.csv", "NPG_NE")
     written = load_network.run(lake, start(date(2024, 5, 1)), load_network.Order(read_network_files(None, None, None), stated))
     assert (written.counts["register_rows"], written.counts["register_parsed"], written.rows_quarantined) == (2, 1, 1)
-    row: Any = read(lake, CONNECTIONS).query(f"mpan_id == '{METERS[0]}'").iloc[-1]
+    row: Any = read_frame(lake, CONNECTIONS).query(f"mpan_id == '{METERS[0]}'").iloc[-1]
     assert (row["max_export_kw"], row["firmness"], row["primary_id"], row["ecr_source"]) == (100.0, "FIRM", "P1", "ecr.csv line 2")
-    assert read(lake, QUARANTINE)["rule"].tolist() == ["mpan_scientific"]
+    assert read_frame(lake, QUARANTINE)["rule"].tolist() == ["mpan_scientific"]

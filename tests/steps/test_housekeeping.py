@@ -17,7 +17,6 @@ from fmar_spark.contracts.catalogue import ALL_TABLES
 from fmar_spark.contracts.operations import MEASURES, QUARANTINE
 from fmar_spark.contracts.readings import METER_POINTS, READINGS, SERIES
 from fmar_spark.contracts.register import CONFIRMATIONS
-from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.measures import Measured
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import LakeFiles
@@ -59,20 +58,16 @@ def rejected(name: str, raw: str, at: datetime) -> dict[str, Any]:
     return empty | {"quarantine_id": name, "source": "a", "rule": "b", "reason": "c", "raw": raw, "run_id": "d", "quarantined_at": at}
 
 
-def append(store: TableStore, table: TableContract, rows: list[dict[str, Any]]) -> None:
-    add_rows(store, table, rows)
-
-
 def count_by_meter(store: TableStore) -> dict[str, int]:
     return dict(Counter(row["mpan_id"] for row in read_rows(store, READINGS)))
 
 
 def test_old_readings_of_households_go_and_small_files_are_joined(store: TableStore) -> None:
     points = [meter(HOME, is_domestic=True), meter(SHOP, is_domestic=False), meter(OWN, is_domestic=None, source="import")]
-    append(store, METER_POINTS, [*points, meter(EXPORT, is_domestic=None, boundary=HOME)])
+    add_rows(store, METER_POINTS, [*points, meter(EXPORT, is_domestic=None, boundary=HOME)])
     for day in (OLD, YOUNG, date(2026, 3, 28)):
-        append(store, READINGS, [reading(mpan, day) for mpan in (HOME, SHOP, OWN, EXPORT)])
-    append(store, QUARANTINE, [rejected("old", "x", datetime(2025, 1, 1, tzinfo=UTC)), rejected("new", "x", NOW)])
+        add_rows(store, READINGS, [reading(mpan, day) for mpan in (HOME, SHOP, OWN, EXPORT)])
+    add_rows(store, QUARANTINE, [rejected("old", "x", datetime(2025, 1, 1, tzinfo=UTC)), rejected("new", "x", NOW)])
     forecast = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP, is_dry=True)
     assert count_by_meter(store) == dict.fromkeys((HOME, SHOP, OWN, EXPORT), 3)
     done = maintain_tables.run(store, start_run("maintain_tables", None, ""), KEEP)
@@ -86,7 +81,7 @@ def test_old_readings_of_households_go_and_small_files_are_joined(store: TableSt
 
 
 def test_two_hundred_small_ingests_end_in_few_files(store: TableStore) -> None:
-    append(store, METER_POINTS, [meter(SHOP, is_domestic=False)])
+    add_rows(store, METER_POINTS, [meter(SHOP, is_domestic=False)])
     writer = LakeWriter(Path(store.root))
     for place in range(200):
         writer.append(pa.Table.from_pylist([reading(SHOP, YOUNG + timedelta(days=place))], schema=arrow_schema(READINGS)), READINGS)
@@ -115,7 +110,7 @@ def filled(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Tab
     files = write_files(tmp_path)
     own = OwnFiles(files["input"])._replace(weather=files["weather"], labels=files["labels"])
     fill_own_lake(Path(store.root), own, load_settings("test", []))
-    append(store, QUARANTINE, [rejected("mine", f"{CAR},2023-10-02,no number", NOW), rejected("other", "another,row", NOW)])
+    add_rows(store, QUARANTINE, [rejected("mine", f"{CAR},2023-10-02,no number", NOW), rejected("other", "another,row", NOW)])
     return store
 
 
@@ -125,7 +120,7 @@ def test_a_lake_is_measured(filled: TableStore) -> None:
     blank = {column.name: {"string": "", "bigint": 0}.get(column.type) for column in CONFIRMATIONS.columns}
     times = {column.name: at for column in CONFIRMATIONS.columns if column.type == "timestamp"}
     rows = [blank | times | answers | {"confirmation_id": str(place), "is_detected": True, "as_of_date": OLD} for place in range(20)]
-    append(filled, CONFIRMATIONS, rows)
+    add_rows(filled, CONFIRMATIONS, rows)
     found: list[Measured] = []
     run = start_run("measure_operation", None, "")._replace(started_at=at)
     measure_operation.run(filled, run, MonitoringSettings(), found)

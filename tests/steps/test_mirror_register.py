@@ -9,7 +9,6 @@ from lake_rows import read_rows
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, CAPABILITY
 from fmar_spark.contracts.register import AGREEMENTS, CONFIRMATIONS, DISPUTES, FLEET, OVERRIDES
-from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.housekeeping import delete_rows
 from fmar_spark.engine.journal import record_run
@@ -101,10 +100,6 @@ def mirror(store: TableStore, register: FakeRegister) -> dict[str, int]:
     return {name: count for name, count in counts.items() if name != mirror_register.END}
 
 
-def rows_of(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
-    return read_rows(store, contract)
-
-
 def test_what_was_erased_from_the_lake_does_not_come_back_with_the_next_mirror(store: TableStore) -> None:
     register = FakeRegister()
     register.rows["agreements"] = [version(1, agreement_id="a0", mpan_id=OTHER_MPAN, amsid="AMS-0"), version(2)]
@@ -112,7 +107,7 @@ def test_what_was_erased_from_the_lake_does_not_come_back_with_the_next_mirror(s
     record_run(store, run, mirror_register.run(store, run, register), None)
     delete_rows(store, AGREEMENTS, f"mpan_id = '{MPAN}'")
     mirror(store, register)
-    assert [row["mpan_id"] for row in rows_of(store, AGREEMENTS)] == [OTHER_MPAN]
+    assert [row["mpan_id"] for row in read_rows(store, AGREEMENTS)] == [OTHER_MPAN]
     register.rows["agreements"].append(version(3, agreement_id="a3"))
     assert mirror(store, register)["agreements"] == 1
 
@@ -121,9 +116,9 @@ def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableS
     register = FakeRegister()
     register.rows["agreements"] = [version(1)]
     assert mirror(store, register) == {"agreements": 1, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 1}
-    first = rows_of(store, AGREEMENTS)
+    first = read_rows(store, AGREEMENTS)
     assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 0}
-    assert rows_of(store, AGREEMENTS) == first
+    assert read_rows(store, AGREEMENTS) == first
 
     later = datetime(2026, 3, 1, tzinfo=UTC)
     register.rows["agreements"] = [
@@ -132,13 +127,13 @@ def test_the_mirror_takes_what_is_new_and_closes_what_was_replaced(store: TableS
     ]
     register.rows["overrides"] = [version(2)]
     assert mirror(store, register) == {"agreements": 2, "overrides": 1, "confirmations": 0, "disputes": 0, "claim_states": 2}
-    kept = rows_of(store, AGREEMENTS)
+    kept = read_rows(store, AGREEMENTS)
     assert [(row["version"], row["primacy_tier"], row["known_to_at"] is None) for row in kept] == [(1, 1, False), (2, 2, True)]
     assert kept[0]["known_to_at"] == kept[1]["known_from_at"]
     assert register.asked[-4:] == [("agreements", 1), ("overrides", 0), ("confirmations", 0), ("disputes", 0)]
     register.states = {"AMS-1": "verified"}
     assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 2}
-    assert [row["claim_state"] for row in rows_of(store, AGREEMENTS)] == ["verified", "verified"]
+    assert [row["claim_state"] for row in read_rows(store, AGREEMENTS)] == ["verified", "verified"]
     assert mirror(store, register) == {"agreements": 0, "overrides": 0, "confirmations": 0, "disputes": 0, "claim_states": 0}
 
 
@@ -151,11 +146,11 @@ def test_a_mirror_from_before_claims_gets_their_states_and_keeps_its_rows(store:
     rows = pa.Table.from_pylist([{name: row[name] for name in stored.names} for row in register.rows["agreements"]], stored)
     store.append(store.spark.createDataFrame(rows.to_pandas(), struct_type(before)), before, Transaction("an earlier version", 1))
     migrate_tables(store, [AGREEMENTS])
-    assert [(row["agreement_id"], row["claim_state"]) for row in rows_of(store, AGREEMENTS)] == [("a1", None)]
+    assert [(row["agreement_id"], row["claim_state"]) for row in read_rows(store, AGREEMENTS)] == [("a1", None)]
     register.states = {"AMS-1": "disputed"}
     counts = mirror(store, register)
     assert (counts["agreements"], counts["claim_states"]) == (0, 1)
-    assert [(row["agreement_id"], row["claim_state"]) for row in rows_of(store, AGREEMENTS)] == [("a1", "disputed")]
+    assert [(row["agreement_id"], row["claim_state"]) for row in read_rows(store, AGREEMENTS)] == [("a1", "disputed")]
 
 
 def test_another_register_or_a_rewritten_ledger_is_rejected(store: TableStore) -> None:
@@ -208,7 +203,7 @@ def test_the_fleet_says_who_may_dispatch_what_and_what_nobody_registered(store: 
     mirror(store, register)
     run = start_run("build_fleet", date(2026, 6, 1), "")
     assert build_fleet.run(store, run).counts == {"assets": 3, "unregistered_assets": 1}
-    rows = rows_of(store, FLEET)
+    rows = read_rows(store, FLEET)
     assert [
         (row["mpan_id"], row["asset_class"], row["agreement_id"], row["claim_state"], row["link"], row["rated_kw"], row["declared_kw"])
         for row in rows
@@ -219,4 +214,4 @@ def test_the_fleet_says_who_may_dispatch_what_and_what_nobody_registered(store: 
         (MPAN, "solar_pv", "a3", "disputed", "meter_point", 4.0, None),
     ]
     assert build_fleet.run(store, run).counts == {"assets": 3, "unregistered_assets": 1}
-    assert rows_of(store, FLEET) == rows
+    assert read_rows(store, FLEET) == rows

@@ -15,7 +15,6 @@ from pyspark.sql import SparkSession
 from fmar_spark.contracts.deliveries import AREA_DELIVERIES, ASSET_VOLUMES, DELIVERY_CHECKS, DELIVERY_EVIDENCE, DISPATCH_EVENTS
 from fmar_spark.contracts.operations import QUARANTINE
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, WEATHER
-from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.deliveries import NO_EVENT
 from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.store import TableStore
@@ -52,10 +51,6 @@ def load(store: TableStore, folder: Path) -> Written:
 def verify(store: TableStore, first: date | None = None, last: date | None = None) -> Written:
     settings = load_settings("test", ["characterise.partitions=1"])
     return verify_delivery.run(store, start_run("verify_delivery", LAST, ""), settings, verify_delivery.Span(first, last))
-
-
-def read(store: TableStore, contract: TableContract) -> list[dict[str, Any]]:
-    return read_rows(store, contract)
 
 
 def fill_lake(store: TableStore, made: DeliveryFleet) -> None:
@@ -135,15 +130,15 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Worl
     write_declarations(made, folder)
     load(store, folder)
     written = verify(store)
-    checks = {row["event_id"]: row for row in read(store, DELIVERY_CHECKS)}
-    return World(store, made, folder, checks, read(store, DELIVERY_EVIDENCE), written)
+    checks = {row["event_id"]: row for row in read_rows(store, DELIVERY_CHECKS)}
+    return World(store, made, folder, checks, read_rows(store, DELIVERY_EVIDENCE), written)
 
 
 def test_loading_the_same_files_again_adds_nothing(world: World) -> None:
-    before = [len(read(world.store, table)) for table in (DISPATCH_EVENTS, ASSET_VOLUMES)]
+    before = [len(read_rows(world.store, table)) for table in (DISPATCH_EVENTS, ASSET_VOLUMES)]
     again = load(world.store, world.folder)
     assert (again.counts["events_written"], again.counts["volumes_written"]) == (0, 0)
-    assert [len(read(world.store, table)) for table in (DISPATCH_EVENTS, ASSET_VOLUMES)] == before
+    assert [len(read_rows(world.store, table)) for table in (DISPATCH_EVENTS, ASSET_VOLUMES)] == before
     assert world.store.read_or_empty(QUARANTINE).count() == 0
 
 
@@ -191,7 +186,7 @@ def test_checking_a_day_again_gives_the_same_rows(world: World) -> None:
 
     written = verify(world.store, ODD_DAY, ODD_DAY)
     assert written.counts["days"] == 1
-    again = {row["event_id"]: row for row in read(world.store, DELIVERY_CHECKS)}
+    again = {row["event_id"]: row for row in read_rows(world.store, DELIVERY_CHECKS)}
     before, after = plain(list(world.checks.values()), "event_id"), plain(list(again.values()), "event_id")
     assert after.keys() == before.keys()
     for key, row in after.items():
@@ -203,7 +198,7 @@ def test_checking_a_day_again_gives_the_same_rows(world: World) -> None:
         assert row["rule"] == before[key]["rule"]
     verdicts = [
         {key: row["verdict"] for key, row in plain(rows, "mpan_id").items()}
-        for rows in (read(world.store, DELIVERY_EVIDENCE), world.evidence)
+        for rows in (read_rows(world.store, DELIVERY_EVIDENCE), world.evidence)
     ]
     assert verdicts[0] == verdicts[1]
 
@@ -219,7 +214,7 @@ def test_settled_months_are_summed_up_once(world: World) -> None:
         return summarise_deliveries.run(world.store, run, AreaSettings(min_meters=2, max_meter_share=1, count_step=1)).rows_kept
 
     assert sum_up() > 0
-    rows = read(world.store, AREA_DELIVERIES)
+    rows = read_rows(world.store, AREA_DELIVERIES)
     assert max(row["month_date"] for row in rows) == date(2025, 9, 1)
     shown = [row for row in rows if row["area_id"] == "GB" and row["market"] == "dso_local" and not row["is_suppressed"]]
     for row in shown:

@@ -14,18 +14,10 @@ from fmar_spark.engine.store import TableStore
 
 
 def write_with(spark: SparkSession) -> Writer:
-    """A world's rows are written as a step writes them."""
+    """A world's rows are written as a step writes them; what they leave out is null."""
 
     def write(root: Path, contract: TableContract, rows: Iterable[dict[str, Any]]) -> None:
-        overwrite_rows(TableStore(spark, str(root)), contract, rows)
+        table = pa.Table.from_pylist(list(rows), arrow_schema(contract))
+        TableStore(spark, str(root)).overwrite(spark.createDataFrame(table), contract)
 
     return write
-
-
-def overwrite_rows(store: TableStore, contract: TableContract, rows: Iterable[dict[str, Any]]) -> None:
-    """The rows as the table; what they leave out is null.
-
-    Raises:
-        pyarrow.ArrowInvalid: a row lacks what the contract requires.
-    """
-    store.overwrite(store.spark.createDataFrame(pa.Table.from_pylist(list(rows), arrow_schema(contract))), contract)

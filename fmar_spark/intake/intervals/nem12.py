@@ -22,13 +22,13 @@ from fmar_spark.intake.decimals import parse_decimal
 from fmar_spark.intake.intervals.files import InputFile
 from fmar_spark.intake.intervals.rows import RawBlock
 from fmar_spark.intake.intervals.stretches import STEPS
+from fmar_spark.intake.intervals.wide import DAY_MINUTES
 
 KWH_OF_UNIT: Final = {"wh": 0.001, "kwh": 1.0, "mwh": 1000.0}
 DRAWN, GIVEN = "E", "B"
 """First letter of a register that counts energy from and to the grid."""
 NULL_QUALITY: Final = "N"
 """Quality of a value that stands for none."""
-DAY_MINUTES: Final = 24 * 60
 HOUR_MINUTES: Final = 60
 _QUALITY: Final = re.compile(r"[ASFNEV][0-9]{0,2}")
 _REGISTER, _VALUES, _ACCUMULATED = "200", "300", "250"

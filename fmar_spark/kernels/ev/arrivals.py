@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.amend import amend_history, join_changes, take_changes
+from fmar_spark.kernels.amend import amend_history, join_changes
 from fmar_spark.kernels.breaks import date_first
 from fmar_spark.kernels.changes import APPEARED, REMOVED, Changes, History
 from fmar_spark.kernels.window import Bools, Events, Floats, Ints
@@ -146,7 +146,7 @@ def _put_arrival(mine: Changes, meter: int, arrival: Arrivals) -> Changes:
     kept = np.flatnonzero(mine.day > arrival.day) if is_dated else np.arange(mine.day.size)
     if kept.size and mine.kind[kept[0]] == APPEARED:
         kept = kept[1:]
-    rest = take_changes(mine, kept)
+    rest = mine.take(kept)
     if not is_dated:
         return rest
     level = float(rest.level_before[0]) if kept.size else float(arrival.size_kw)

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fmar_spark.kernels.amend import amend_history, take_changes
+from fmar_spark.kernels.amend import amend_history
 from fmar_spark.kernels.breaks import clip_ends
-from fmar_spark.kernels.changes import APPEARED, REMOVED, Changes, History
+from fmar_spark.kernels.changes import APPEARED, REMOVED, Changes, History, build_changes
 from fmar_spark.kernels.window import Bools, Floats, HeatDays, Ints
 
 Series = NDArray[np.float64]
@@ -74,9 +74,7 @@ def put_stays(history: History, stays: Changes, candidates: Bools) -> History:
             return mine
         level = float(np.nan_to_num(history.presence.on_level[meter], nan=1.0))
         is_removal = stays.kind[found] == REMOVED
-        return take_changes(stays, found)._replace(
-            level_before=np.where(is_removal, level, 0.0), level_after=np.where(is_removal, 0.0, level)
-        )
+        return stays.take(found)._replace(level_before=np.where(is_removal, level, 0.0), level_after=np.where(is_removal, 0.0, level))
 
     return amend_history(history, candidates, amend)
 
@@ -131,9 +129,7 @@ def find_stays(heat: HeatDays, candidates: Bools) -> Changes:
         slopes = _compare_slopes(days)
         found = (_date_stay(days, slopes, is_removal=is_removal) for is_removal in (False, True))
         rows += sorted((float(meter), *row) for row in found if row)
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(Changes._fields)).T
-    whole = table.astype(np.int64)
-    return Changes(whole[0], whole[1], whole[2], whole[3], table[4], table[5], whole[6])
+    return build_changes(rows)
 
 
 def _date_stay(days: _Days, slopes: _Slopes, *, is_removal: bool) -> tuple[float, ...]:
