@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
@@ -45,3 +46,9 @@ def test_the_log_says_what_the_history_says(store: TableStore, monkeypatch: pyte
         there.setenv(DATABRICKS, "17.3")
         there.setattr(newest_commit, "_find_class", None)
         assert (find_commit(spark, path), find_version(spark, path)) == (found, found.version)
+
+
+def test_a_table_that_is_not_there_has_no_version(store: TableStore) -> None:
+    for ask in (find_version, find_commit):
+        with pytest.raises(AnalysisException, match="DELTA_MISSING_DELTA_TABLE"):
+            ask(store.spark, store.path(SIZES))
