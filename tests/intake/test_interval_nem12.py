@@ -197,3 +197,27 @@ def test_a_record_of_no_day_costs_itself_alone(tmp_path: Path, day: str) -> None
     staged = take(path)
     assert sum_of(staged, "AI") == pytest.approx(2 * 48 * 0.5, rel=1e-6)
     assert staged.intake.faults_by_rule == {"record_date": 1}
+
+
+@pytest.mark.parametrize("day", [1, 2, 3])
+@pytest.mark.parametrize("configured", ["E1E2", "E1"])
+def test_the_day_of_a_record_without_a_date_is_not_whole_wherever_it_stands(tmp_path: Path, day: int, configured: str) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)), configured=configured)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[5 + day] = lines[5 + day].replace(f"300,202406{day:02d}", "300,20240631")
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    staged = take(path)
+    assert sum_of(staged, "AI") == pytest.approx(2 * 48 * 0.75, rel=1e-6)
+    assert staged.intake.faults_by_rule == {"record_date": 1, "register_missing": 1}
+    assert f"{NMI} 202406{day:02d}: no record of E2 found" in staged.intake.first_faults[1]
+
+
+def test_a_register_of_which_no_record_has_a_date_makes_no_day_whole(tmp_path: Path) -> None:
+    path = write_nem12(
+        tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.2)), ("E2", 30, fill(range(1, 4), 0.25))
+    )
+    above, separator, below = path.read_text(encoding="utf-8").rpartition("200,")
+    path.write_text(above + separator + below.replace("300,2024", "300,24"), encoding="utf-8")
+    staged = take(path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (0, pytest.approx(3 * 48 * 0.2, rel=1e-6))
+    assert (staged.intake.faults_by_rule, staged.intake.notices) == ({"record_date": 3, "register_missing": 3}, ())
