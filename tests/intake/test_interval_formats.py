@@ -177,11 +177,11 @@ def test_a_day_of_ausgrid_that_lacks_a_category_is_named(tmp_path: Path) -> None
     )
 
 
-@pytest.mark.parametrize("date", ["31/06/2012", "07/13/2012", "", "1/07/12", "2012-07-02"])
+@pytest.mark.parametrize("date", ["31/06/2012", "07/13/2012", "", "1/07/12", "1-Jul-1"])
 def test_a_date_of_ausgrid_that_is_none_is_one_line_a_row(tmp_path: Path, date: str) -> None:
     heading, drawn, given = list_ausgrid(("GC", ["0.3"] * 48), ("GG", ["1.0"] * 48))
     staged = take(write(tmp_path, heading, drawn, given, drawn.replace("1/07/2012", date), given.replace("1/07/2012", date)))
-    wanted = "a date such as 1/07/2012 or 1-Jul-12, day first, and one way in the whole file wanted"
+    wanted = "a date such as 1/07/2012 or 1-Jul-12, day first wanted"
     assert staged.intake.first_faults == (
         f"home.csv:4: customer_date: customer 1 GC: date {date!r} found; {wanted}",
         f"home.csv:5: customer_date: customer 1 GG: date {date!r} found; {wanted}",

@@ -1,5 +1,7 @@
 """Reads exports of Ausgrid's solar homes: a row for each customer, day and category, which together are what the connection sees."""
 
+import csv
+import io
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -9,8 +11,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.csv_records import read_heading
 from fmar_spark.intake.intervals.files import InputFile, read_blocks
 from fmar_spark.intake.intervals.rows import RawBlock, Reading
+from fmar_spark.intake.intervals.undated import find_days_of_undated
 from fmar_spark.intake.intervals.values import NO_SECOND, read_energies
 from fmar_spark.intake.intervals.wide import DAY_MINUTES
 
@@ -36,9 +40,10 @@ class _Cells(NamedTuple):
 def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     """Half-hours of customers: what was drawn less what was made, in one row a half-hour.
 
-    A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after, nor one
-    without general consumption where its customer has any; such a day is named by its first line. Each cell that is no energy is a row of
-    its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same customer.
+    A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after or whose row
+    was rejected, nor one without general consumption where its customer has any; such a day is named by its first line. Each cell that is
+    no energy is a row of its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same
+    customer.
 
     Raises:
         ConfigError: a column is missing, or a category is unknown.
@@ -50,11 +55,12 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     rows = pa.concat_tables([block.columns for block in blocks])
     line = np.concatenate([block.line for block in blocks])
     broken = [fault for block in blocks for fault in block.broken]
-    keys = _read_keys(rows)
+    keys = _read_keys(rows).assign(line=line)
     sign = _read_signs(file, keys["consumption category"], line)
     is_dated = (keys["midnight"] != NO_SECOND).to_numpy()
     unread = keys.loc[~is_dated, list(KEYS)]
     undated = [f"customer {whose} {kind}: date {date!r}" for whose, kind, date in unread.itertuples(index=False, name=None)]
+    lost = _find_lost(keys, _read_broken(file, broken))
     broken += [(number, text, "customer_date") for number, text in zip(line[~is_dated].tolist(), undated, strict=True)]
     rows, line, sign, keys = rows.filter(pa.array(is_dated)), line[is_dated], sign[is_dated], keys[is_dated].reset_index(drop=True)
     cells = _read_cells(file, rows, reading)
@@ -67,7 +73,7 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     net = np.add.reduceat(cells.kwh[order] * sign[order, None], first, axis=0) if len(first) else cells.kwh
     is_faulty = np.logical_or.reduceat(cells.is_faulty[order], first, axis=0) if len(first) else cells.is_faulty
     customer = keys["customer"].to_numpy()
-    for number, lacks in _find_partial(keys.assign(day=day)).items():
+    for number, lacks in _find_partial(keys.assign(day=day), lost).items():
         net[number] = np.nan
         lead = order[first][number]
         row = "row" if copy[lead] == 0 else "further row"
@@ -89,11 +95,44 @@ def _read_keys(rows: pa.Table) -> pd.DataFrame:
     return keys.assign(midnight=_read_dates(keys["date"]))
 
 
-def _find_partial(rows: pd.DataFrame) -> dict[int, list[str]]:
+def _read_broken(file: InputFile, broken: list[tuple[int, str, str]]) -> pd.DataFrame:
+    """Customer, category, midnight and line of the lines that make no row, where their text has a customer and a category."""
+    if not broken:
+        return pd.DataFrame({name: [] for name in (*KEYS, "midnight", "line")})
+    heading = read_heading(file.path)
+    rows = []
+    for number, text, rule in broken:
+        # A row with a byte that is no text is shown by the columns that were asked for.
+        names, delimiter = ((*KEYS, *NAMES), ",") if rule == "text_undecodable" else (heading.names, heading.delimiter)
+        fields = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
+        named = {name: field.strip() for name, field in zip(names, fields, strict=False) if name in KEYS}
+        if named.get("customer") and named.get("consumption category", "").upper() in SIGN_OF_CATEGORY:
+            rows.append({**dict.fromkeys(KEYS, ""), **named, "line": number})
+    found = pd.DataFrame(rows, columns=[*KEYS, "line"])
+    return found.assign(midnight=_read_dates(found["date"]))
+
+
+def _find_lost(keys: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
+    """Customer, category and midnight of rows that were rejected; of those without a readable date, of each day that they may be of."""
+    named = pd.concat([keys.assign(is_broken=False), broken.assign(is_broken=True)]).sort_values("line", kind="stable")
+    named = named.assign(category=named["consumption category"].str.upper(), is_dated=named["midnight"] != NO_SECOND)
+    lost = named.loc[named["is_broken"] & named["is_dated"], ["customer", "category", "midnight"]]
+    undated = named.loc[~named["is_dated"], ["customer", "category"]].drop_duplicates()
+    days = {str(whose): sorted(set(own)) for whose, own in keys.loc[keys["midnight"] != NO_SECOND].groupby("customer")["midnight"]}
+    places = [
+        (whose, kind, day)
+        for (whose, kind), own in named.merge(undated, on=["customer", "category"]).groupby(["customer", "category"])
+        for day in find_days_of_undated([None if day == NO_SECOND else day for day in own["midnight"].tolist()], days.get(str(whose), []))
+    ]
+    return pd.concat([lost, pd.DataFrame(places, columns=["customer", "category", "midnight"]).astype(lost.dtypes)]).drop_duplicates()
+
+
+def _find_partial(rows: pd.DataFrame, lost: pd.DataFrame) -> dict[int, list[str]]:
     """Categories that days lack and their customer has before and after, or general consumption that they have at all, by number of day.
 
     Args:
         rows: customer, consumption category, midnight and day, its number.
+        lost: customer, category and midnight of rows that were rejected: their day lacks the category too.
     """
     category = rows["consumption category"].str.upper()
     named = rows.assign(category=category)
@@ -102,8 +141,9 @@ def _find_partial(rows: pd.DataFrame) -> dict[int, list[str]]:
     wanted = days.merge(spans, on="customer", how="inner")
     is_wanted = wanted["midnight"].between(wanted["min"], wanted["max"]) | (wanted["category"] == MAIN_CATEGORY)
     there = set(zip(named["day"], named["category"], strict=True))
+    places = pd.concat([wanted.loc[is_wanted, ["day", "category"]], days.merge(lost, on=["customer", "midnight"])[["day", "category"]]])
     found: dict[int, list[str]] = {}
-    for number, one in wanted.loc[is_wanted, ["day", "category"]].itertuples(index=False, name=None):
+    for number, one in places.drop_duplicates().sort_values(["day", "category"]).itertuples(index=False, name=None):
         if (number, one) not in there:
             found.setdefault(int(number), []).append(str(one))
     return found
@@ -136,9 +176,10 @@ def _build_rows(
 
 
 def _read_dates(texts: "pd.Series[str]") -> NDArray[np.int64]:
-    """Midnights in seconds since 1970, the least integer where unreadable."""
+    """Midnights in seconds since 1970, the least integer where unreadable. Each text is of one form at most."""
+    place, distinct = pd.factorize(texts)
+    days = pd.Series(pd.NaT, index=range(len(distinct)), dtype="datetime64[s]")
     for pattern in DATES:
-        days = pd.to_datetime(texts, format=pattern, errors="coerce")
-        if not days.isna().all():
-            break
-    return np.where(days.isna(), NO_SECOND, days.to_numpy(dtype="datetime64[s]").astype(np.int64))
+        days = days.fillna(pd.to_datetime(pd.Series(distinct, dtype=object), format=pattern, errors="coerce").astype("datetime64[s]"))
+    midnight = np.where(days.isna(), NO_SECOND, days.to_numpy(dtype="datetime64[s]").astype(np.int64))
+    return midnight[place]

@@ -30,7 +30,7 @@ RULES: Final = {
     "record_step": "intervals that divide an hour; a value that was counted up over longer gives no half-hours",
     "register_missing": "every register of a direction on a day; without it that direction is left out",
     "category_missing": "every category of the customer on a day; without it the day is left out",
-    "customer_date": "a date such as 1/07/2012 or 1-Jul-12, day first, and one way in the whole file",
+    "customer_date": "a date such as 1/07/2012 or 1-Jul-12, day first",
     "row_quote": "every quote closed, at the end of its field",
     "text_undecodable": "text in UTF-8; save the file in that encoding",
     "series_missing": "a name in series_id",
