@@ -16,6 +16,7 @@ from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.settings.sections import ImportSettings, Settings
 
 NMI = "NEM1201009"
+WANTED = "every register of a direction on a day wanted; without it that direction is left out"
 
 
 def write_nem12(folder: Path, *registers: tuple[str, int, dict[int, list[float | str]]], configured: str = "") -> Path:
@@ -70,9 +71,22 @@ def test_a_register_that_ends_is_missed_while_the_meter_point_is_configured_with
     assert staged.intake.faults_by_rule == ({"register_missing": 1} if whole == 2 else {})
 
 
-def test_a_register_that_comes_later_is_not_missed_before(tmp_path: Path) -> None:
-    staged = take(write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.3)), ("E2", 30, fill(range(2, 4), 0.1))))
-    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(48 * (3 * 0.3 + 2 * 0.1), rel=1e-6), {})
+@pytest.mark.parametrize(("configured", "whole"), [("E1E2", 2), ("E1", 3)])
+def test_a_register_that_comes_later_is_missed_while_the_meter_point_is_configured_with_it(
+    tmp_path: Path, configured: str, whole: int
+) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.3)), ("E2", 30, fill(range(2, 4), 0.1)), configured=configured)
+    staged = take(path)
+    assert sum_of(staged, "AI") == pytest.approx(48 * (2 * 0.4 + 0.3 * (whole == 3)), rel=1e-6)
+    assert staged.intake.faults_by_rule == ({"register_missing": 1} if whole == 2 else {})
+
+
+def test_a_register_is_missed_from_the_day_on_that_its_meter_point_is_configured_with_it(tmp_path: Path) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 3), 0.3)), ("E1", 30, fill(range(3, 6), 0.3)), ("E2", 30, fill(range(5, 6), 0.1)))
+    path.write_text(path.read_text(encoding="utf-8").replace("E1E1E2", "E1", 1).replace("E1E1E2", "E1E2"), encoding="utf-8")
+    staged = take(path)
+    assert sum_of(staged, "AI") == pytest.approx(48 * (2 * 0.3 + 0.4), rel=1e-6)
+    assert [said.split(": ")[3] for said in staged.intake.first_faults] == [f"no record of E2 found; {WANTED}"] * 2
 
 
 def test_registers_that_the_file_leaves_out_altogether_are_named_in_one_line(tmp_path: Path) -> None:

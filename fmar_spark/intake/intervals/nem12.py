@@ -44,8 +44,8 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
     """Energy drawn (E) and given (B) by meter point and time; reactive registers are left.
 
     Registers of a day are summed in the shortest of 15, 30 and 60 minutes that all their intervals divide. An interval of which a register
-    has no value was not read, nor is a direction on a day without a register that it has before and, by the file's records or the
-    meter point's configuration, after. A record that is there twice makes its intervals twice.
+    has no value was not read, nor is a direction on a day without a register that it has by the file's records before and after, or by
+    the meter point's configuration. A record that is there twice makes its intervals twice.
 
     Raises:
         InputError: no NEM12, or a register that cannot be read as energy.
@@ -100,10 +100,10 @@ def _list_days(found: NEMReadings, checked: Checked) -> _Days:
 
 
 def _find_missing(days: _Days, checked: Checked) -> dict[tuple[str, date], list[str]]:
-    """Registers that a meter point has had before, by days of which it has no record of them.
+    """Registers of which the file has records, by days of which it has none of them.
 
-    After the last record of a register its day is missing where the meter point is still configured with it: the register is not gone. So
-    is every day that a record without a readable date may be of.
+    Before the first record of a register and after its last a day is missing where the meter point is configured with it: the register was
+    there. So is every day that a record without a readable date may be of.
     """
     spans: dict[str, dict[str, tuple[date, date]]] = {}
     for (nmi, day), registers in days.items():
@@ -112,8 +112,8 @@ def _find_missing(days: _Days, checked: Checked) -> dict[tuple[str, date], list[
     found: dict[tuple[str, date], set[str]] = {}
     for (nmi, day), registers in days.items():
         named = checked.configured[nmi, day]
-        ended = {one for one, (first, last) in spans[nmi].items() if first < day and (day < last or one in named)}
-        found[nmi, day] = ended - set(registers)
+        there = {one for one, (first, last) in spans[nmi].items() if first < day < last or one in named}
+        found[nmi, day] = there - set(registers)
     for nmi, register, day in _list_undated(days, checked):
         if register not in days[nmi, day]:
             found[nmi, day].add(register)
