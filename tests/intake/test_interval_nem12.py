@@ -235,3 +235,31 @@ def test_a_register_of_which_no_record_has_a_date_makes_no_day_whole(tmp_path: P
     staged = take(path)
     assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (0, pytest.approx(3 * 48 * 0.2, rel=1e-6))
     assert (staged.intake.faults_by_rule, staged.intake.notices) == ({"record_date": 3, "register_missing": 3}, ())
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize(
+    ("values", "minutes", "rules"),
+    [
+        ([""] * 48, 30, {}),
+        ([12.5], 30, {"record_values": 1}),
+        ([""] * 288, 5, {}),
+        ([*[0.5] * 20, *[""] * 28], 30, {}),
+        ([*[0.5] * 20, -1, *[""] * 27], 30, {"kwh_negative": 1}),
+    ],
+)
+def test_a_record_that_is_not_whole_takes_nothing_from_a_whole_one_of_its_day(
+    tmp_path: Path, values: list[float | str], minutes: int, rules: dict[str, int], place: int
+) -> None:
+    records = [("E1", 30, fill(range(1, 2), 0.5))]
+    records.insert(place, ("E1", minutes, {1: values}))
+    staged = take(write_nem12(tmp_path, *records, ("B1", 30, fill(range(1, 2), 0.2))))
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (pytest.approx(24, rel=1e-6), pytest.approx(9.6, rel=1e-6))
+    assert staged.intake.faults_by_rule == rules
+
+
+def test_records_that_complete_each_other_are_one_day(tmp_path: Path) -> None:
+    halves: list[dict[int, list[float | str]]] = [{1: [*[0.5] * 24, *[""] * 24]}, {1: [*[""] * 24, *[0.5] * 24]}]
+    days = fill(range(1, 2), 0.2)
+    staged = take(write_nem12(tmp_path, ("E1", 30, halves[0]), ("E1", 30, halves[1]), ("E2", 30, days), ("B1", 30, days)))
+    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(48 * 0.7, rel=1e-6), {})

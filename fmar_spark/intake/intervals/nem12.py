@@ -35,6 +35,10 @@ class _Record(NamedTuple):
         """Of its intervals."""
         return DAY_MINUTES // len(self.kwh)
 
+    def fill(self, known: list[float]) -> "_Record":
+        """The same with other energies where there is none."""
+        return self._replace(kwh=[other if math.isnan(kwh) else kwh for kwh, other in zip(self.kwh, known, strict=True)])
+
 
 _Days = dict[tuple[str, date], dict[str, list[_Record]]]
 """Records of each register, by meter point and day; more than one where they are there again."""
@@ -45,7 +49,7 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
 
     Registers of a day are summed in the shortest of 15, 30 and 60 minutes that all their intervals divide. An interval of which a register
     has no value was not read, nor is a direction on a day without a register that it has by the file's records before and after, or by
-    the meter point's configuration. A record that is there twice makes its intervals twice.
+    the meter point's configuration. A record that is there twice makes its intervals twice, of which an empty one is as the other.
 
     Raises:
         InputError: no NEM12, or a register that cannot be read as energy.
@@ -96,7 +100,22 @@ def _list_days(found: NEMReadings, checked: Checked) -> _Days:
         if reading.t_start.time() == time():
             records.append(_Record(checked.lines[nmi, register, day][len(records)], []))
         records[-1].kwh.append(_read_kwh(reading))
+    for registers in days.values():
+        registers.update({one: _complete(records) for one, records in registers.items() if len(records) > 1})
     return days
+
+
+def _complete(records: list[_Record]) -> list[_Record]:
+    """What is there again of a register and day, each with the first value of the others where it has none: nothing read is no reading.
+
+    A record without a single value is left out where another has one.
+    """
+    read = [record for record in records if not np.isnan(record.kwh).all()]
+    for step in {record.minutes for record in read}:
+        alike = [record.kwh for record in read if record.minutes == step]
+        known = [next((kwh for kwh in own if not math.isnan(kwh)), math.nan) for own in zip(*alike, strict=True)]
+        read = [record.fill(known) if record.minutes == step else record for record in read]
+    return read or records
 
 
 def _find_missing(days: _Days, checked: Checked) -> dict[tuple[str, date], list[str]]:
