@@ -77,3 +77,13 @@ def test_a_category_of_which_no_row_has_a_date_makes_no_day_whole_but_those_of_o
     staged = take(write(tmp_path, *rows, list_row("GC", 0.5, 1, customer="2")))
     assert (sum_of(staged, "AI"), sum_of(staged, "AI", "2")) == (None, pytest.approx(48 * 0.5, rel=1e-6))
     assert staged.intake.faults_by_rule == {"customer_date": 2, "category_missing": 2}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_row_of_which_nothing_was_read_takes_nothing_from_a_good_one_of_its_day(tmp_path: Path, place: int) -> None:
+    rows = [list_row("GC", 0.5, 1)]
+    rows.insert(place, rows[0].replace("0.5", ""))
+    alone = take(write(tmp_path, *rows))
+    assert (sum_of(alone, "AI"), alone.intake.faults_by_rule) == (pytest.approx(24, rel=1e-6), {})
+    staged = take(write(tmp_path, *rows, list_row("GG", 0.25, 1)))
+    assert (sum_of(staged, "AI"), staged.intake.counts["rows_kept"]) == (pytest.approx(12, rel=1e-6), 48)

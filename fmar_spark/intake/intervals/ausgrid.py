@@ -36,6 +36,11 @@ class _Cells(NamedTuple):
     is_faulty: NDArray[np.bool_]
     """No energy."""
 
+    @property
+    def is_null(self) -> NDArray[np.bool_]:
+        """Rows of which no cell was read, shape (rows,)."""
+        return np.asarray((np.isnan(self.kwh) & ~self.is_faulty).all(axis=1))
+
 
 def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     """Half-hours of customers: what was drawn less what was made, in one row a half-hour.
@@ -64,8 +69,9 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     broken += [(number, text, "customer_date") for number, text in zip(line[~is_dated].tolist(), undated, strict=True)]
     rows, line, sign, keys = rows.filter(pa.array(is_dated)), line[is_dated], sign[is_dated], keys[is_dated].reset_index(drop=True)
     cells = _read_cells(file, rows, reading)
-    # The second row of a category on a day belongs to a second copy of the day.
-    copy = keys.groupby(["customer", "consumption category", "midnight"], sort=False, dropna=False).cumcount()
+    # The second row of a category on a day belongs to a second copy of the day, and so does one of which nothing was read.
+    by_read = keys.iloc[np.argsort(cells.is_null, kind="stable")]
+    copy = by_read.groupby(["customer", "consumption category", "midnight"], sort=False, dropna=False).cumcount().sort_index()
     day = keys.groupby(["customer", "midnight", copy], sort=False, dropna=False).ngroup().to_numpy()
     order = np.argsort(day, kind="stable")
     first = np.flatnonzero(np.diff(day[order], prepend=-1))
