@@ -9,6 +9,7 @@ from fmar_spark.errors import InputError
 from fmar_spark.intake.intervals.files import find_files
 from fmar_spark.intake.intervals.importing import StagedIntake, import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
+from fmar_spark.intake.intervals.report import describe_energy
 from fmar_spark.intake.intervals.rows import ReadingRules
 
 ENDS = [f"{at // 60}:{at % 60:02d}" for at in [*range(30, 1440, 30), 0]]
@@ -87,3 +88,13 @@ def test_a_row_of_which_nothing_was_read_takes_nothing_from_a_good_one_of_its_da
     assert (sum_of(alone, "AI"), alone.intake.faults_by_rule) == (pytest.approx(24, rel=1e-6), {})
     staged = take(write(tmp_path, *rows, list_row("GG", 0.25, 1)))
     assert (sum_of(staged, "AI"), staged.intake.counts["rows_kept"]) == (pytest.approx(12, rel=1e-6), 48)
+
+
+def test_what_a_customer_of_generation_alone_draws_is_not_known(tmp_path: Path) -> None:
+    rows = [list_row("GG", 0.25, day) for day in (1, 2)]
+    staged = take(write(tmp_path, *rows, *(list_row(kind, 0.25, 1, customer="2") for kind in ("GC", "GG"))))
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (None, pytest.approx(24, rel=1e-6))
+    assert (sum_of(staged, "AI", "2"), staged.intake.faults_by_rule) == (0, {})
+    said = {line.split(":")[0][-1]: line.split("; ")[1] for line in describe_energy(staged.intake.series, 60)}
+    assert said["1"] == "no import read, 24 kWh exported"
+    assert said["2"].startswith("0 kWh imported, 0.0 kWh a day (no annual energy: ")

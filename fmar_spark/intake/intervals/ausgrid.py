@@ -20,7 +20,7 @@ from fmar_spark.intake.intervals.wide import DAY_MINUTES
 
 SIGN_OF_CATEGORY: Final = {"GC": 1.0, "CL": 1.0, "GG": -1.0}
 """General consumption and controlled load are drawn, gross generation is given: the connection sees the difference."""
-MAIN_CATEGORY: Final = "GC"
+MAIN_CATEGORY, GENERATION = "GC", "GG"
 DATES: Final = ("%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y", "%Y-%m-%d")
 KEYS: Final = ("customer", "consumption category", "date")
 ENDS: Final = (*range(30, DAY_MINUTES, 30), DAY_MINUTES)
@@ -48,7 +48,7 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     A half-hour of which a category is empty was not read, nor a day without a category that its customer has before and after or whose row
     was rejected, nor one without general consumption where its customer has any; such a day is named by its first line. Each cell that is
     no energy is a row of its own, with its text, and its half-hour has no other. A day that is there twice is two days of the same
-    customer.
+    customer. The import of a customer of generation alone was not read.
 
     Raises:
         ConfigError: a column is missing, or a category is unknown.
@@ -88,7 +88,9 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     at, slot = np.nonzero(~is_faulty)
     lead = order[first][at]
     kwh = net[at, slot]
-    yield RawBlock(_build_rows(customer[lead], midnight[lead], slot, np.maximum(kwh, 0), np.maximum(-kwh, 0)), line[lead], broken)
+    is_drawing = (keys["consumption category"].str.upper() != GENERATION).groupby(keys["customer"], sort=False).transform("any").to_numpy()
+    taken = np.where(is_drawing[lead], np.maximum(kwh, 0), np.nan)
+    yield RawBlock(_build_rows(customer[lead], midnight[lead], slot, taken, np.maximum(-kwh, 0)), line[lead], broken)
     at, slot = np.nonzero(cells.is_faulty)
     if at.size:
         texts = np.array([str(rows[NAMES[place]][row]) for row, place in zip(at.tolist(), slot.tolist(), strict=True)], dtype=object)

@@ -1,5 +1,6 @@
 """Says in a few lines what was understood of a user's readings, what is unusual, and what would put it right."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -88,8 +89,9 @@ def describe_energy(series: Iterable[SeriesFacts], min_days: int) -> list[str]:
     for fact in facts[:SERIES_SHOWN]:
         given = f", {fact.kwh_export:,.0f} kWh exported" if fact.has_export else ""
         enough = "enough for an answer" if fact.days >= min_days else f"{min_days} wanted for an answer"
-        energies = f"{fact.kwh_import:,.0f} kWh imported, {describe_annual_energy(fact.annual)}{given}"
-        lines.append(f"series     {fact.series_id}: {write_count(fact.days, 'day')} ({enough}); {energies}")
+        is_unread = math.isnan(fact.annual.kwh_per_day)
+        taken = "no import read" if is_unread else f"{fact.kwh_import:,.0f} kWh imported, {describe_annual_energy(fact.annual)}"
+        lines.append(f"series     {fact.series_id}: {write_count(fact.days, 'day')} ({enough}); {taken}{given}")
     if len(facts) > SERIES_SHOWN:
         answered = sum(fact.days >= min_days for fact in facts)
         lines.append(f"series     {len(facts) - SERIES_SHOWN} more; of all, {answered} have the {min_days} days that an answer needs")
