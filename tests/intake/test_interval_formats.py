@@ -310,6 +310,15 @@ def test_stated_units_give_the_same_energies(tmp_path: Path, units: str, factor:
     assert staged.intake.kwh["read"] == pytest.approx(staged.intake.kwh["held"])
 
 
+@pytest.mark.parametrize(("heading", "factor"), [("Consumption (kWh)", 1.0), ("Consumption", 0.001)])
+def test_a_unit_that_the_heading_of_an_export_names_stands(tmp_path: Path, heading: str, factor: float) -> None:
+    names = ("Start", "End") if "kWh" in heading else ("interval_start", "interval_end")
+    lines = [f"{kwh},2024-06-01T{at}Z,2024-06-01T{at}Z" for at, kwh in zip(HALF_HOURS, KWH, strict=False)]
+    staged = take(write(tmp_path, f"{heading},{','.join(names)}", *lines), units="wh")
+    assert staged.intake.kwh["held"] == pytest.approx(KWH[:48].sum() * factor, rel=1e-5)
+    assert any("--units wh is not used: its heading says kWh" in found for found in staged.formats) == (factor == 1.0)
+
+
 def test_running_totals_give_the_energies_between_them(tmp_path: Path) -> None:
     totals = np.round(60_000 + np.cumsum(KWH[:48]), 3)
     lines = [f"a,2024-06-01T{name}Z,{total}" for name, total in zip(HALF_HOURS, totals, strict=True)]

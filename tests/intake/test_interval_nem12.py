@@ -263,3 +263,28 @@ def test_records_that_complete_each_other_are_one_day(tmp_path: Path) -> None:
     days = fill(range(1, 2), 0.2)
     staged = take(write_nem12(tmp_path, ("E1", 30, halves[0]), ("E1", 30, halves[1]), ("E2", 30, days), ("B1", 30, days)))
     assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(48 * 0.7, rel=1e-6), {})
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        (ReadingOptions(units="wh"), "--units wh is not used: its records name their unit, day and intervals"),
+        (ReadingOptions(units="kw"), "--units kw is not used: its records name their unit, day and intervals"),
+        (
+            ReadingOptions(stamps="end", decimal_comma=True),
+            "--stamps end, --decimal-comma are not used: its records name their unit, day and intervals",
+        ),
+        (ReadingOptions(readings="register", dates="swapped"), "--dates swapped, --readings register are not used: its records name"),
+    ],
+)
+@pytest.mark.parametrize("unit", ["kWh", "Wh"])
+def test_what_the_file_says_itself_stands_whatever_is_stated(tmp_path: Path, stated: ReadingOptions, said: str, unit: str) -> None:
+    kwh = np.random.default_rng(3).integers(30, 300, 480).reshape(10, 48)
+    path = write_nem12(tmp_path, ("E1", 30, {day: kwh[day - 1].tolist() for day in range(1, 11)}))
+    path.write_text(path.read_text(encoding="utf-8").replace(",kWh,", f",{unit},"), encoding="utf-8")
+    plain, staged = take(path), import_files(find_files(path), tmp_path, ReadingRules(), stated)
+    assert staged.intake.kwh["held"] == plain.intake.kwh["held"] == pytest.approx(kwh.sum() * (1 if unit == "kWh" else 0.001))
+    lines = understand_files(OwnFiles(path, options=stated), tmp_path, Settings()).lines
+    assert lines[0].startswith(f"format     nem12, 1 file; times are Etc/GMT-10, standard time all year; {said}")
+    cures = [line.partition("they look like Wh; ")[2] for line in lines if "watt_hours" in line]
+    assert cures == (["read as the file says itself, --units does not change it"] if unit == "kWh" else [])

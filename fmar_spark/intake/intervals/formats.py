@@ -13,9 +13,11 @@ from fmar_spark.intake.intervals.options import (
     OURS,
     PLAIN,
     REGISTER,
+    STATED_IN_NEM12,
     WANTED,
     WIDE,
     ReadingOptions,
+    list_stated,
 )
 from fmar_spark.intake.intervals.rows import DAILY, POWER, RUNNING_TOTAL, STAMPED_AT_END, Reading, describe_columns
 from fmar_spark.intake.intervals.values import TimeReading
@@ -53,6 +55,8 @@ class Plan(NamedTuple):
     notes: tuple[str, ...]
     """What is taken for granted, for the user to confirm."""
     wide: WideColumns | None = None
+    settled: tuple[str, ...] = ()
+    """Options of which the file leaves nothing open."""
 
 
 def _list_export(columns: dict[str, str], assumes: str, time_zone: str | None = None, unread: tuple[str, ...] = ()) -> Format:
@@ -108,13 +112,12 @@ def plan_reading(file: InputFile, options: ReadingOptions) -> Plan:
             wanted = " or ".join(", ".join(sorted(one.headings)) for one in EXPORTS[kind])
             raise ConfigError(f"{file.name}: no {kind} export: found {', '.join(found)}; wanted {wanted}")
         columns = {name: theirs for theirs, name in export.columns.items()} | _stated(options)
-        reading = _read_as(options, export.time_zone, export.unread)
-        return _name_series(file, Plan(kind, columns, reading, options.series, (export.assumes,)), options)
+        settled = ("units",) if "kwh" in columns["kwh_import"] and "kwh_import" not in _stated(options) else ()
+        reading = _read_as(_leave_out(options, settled), export.time_zone, export.unread)
+        notes = (export.assumes, *_describe_unused(options, settled, "its heading says kWh"))
+        return _name_series(file, Plan(kind, columns, reading, options.series, notes, settled=settled), options)
     if kind in (AUSGRID, NEM12):
-        reading = _read_as(options, NEM_TIME, frozenset())
-        reading = reading._replace(marks=reading.marks | STAMPED_AT_END) if kind == AUSGRID else reading
-        kept = ", standard time all year" if reading.times.time_zone == NEM_TIME else ", as stated"
-        return Plan(kind, {}, reading, options.series, (f"times are {reading.times.time_zone}{kept}",))
+        return _plan_australian(kind, options)
     columns = {name: name for name in OURS if name in found} | _stated(options)
     if kind == WIDE:
         return _plan_wide(file, found, columns, options)
@@ -133,6 +136,30 @@ def _recognise(file: InputFile, found: list[str], options: ReadingOptions) -> st
         if any(export.headings <= set(found) for export in exports):
             return name
     return WIDE if find_wide_columns(found) is not None else PLAIN
+
+
+def _plan_australian(kind: str, options: ReadingOptions) -> Plan:
+    settled, why = (
+        (STATED_IN_NEM12, "its records name their unit, day and intervals")
+        if kind == NEM12
+        else (("stamps",), "its headings are period ends")
+    )
+    reading = _read_as(_leave_out(options, settled), NEM_TIME, frozenset())
+    reading = reading._replace(marks=reading.marks | STAMPED_AT_END) if kind == AUSGRID else reading
+    kept = ", standard time all year" if reading.times.time_zone == NEM_TIME else ", as stated"
+    notes = (f"times are {reading.times.time_zone}{kept}", *_describe_unused(options, settled, why))
+    return Plan(kind, {}, reading, options.series, notes, settled=settled)
+
+
+def _leave_out(options: ReadingOptions, names: tuple[str, ...]) -> ReadingOptions:
+    """The options with some as if they were not stated."""
+    return options._replace(**{name: ReadingOptions._field_defaults[name] for name in names})
+
+
+def _describe_unused(options: ReadingOptions, names: tuple[str, ...], why: str) -> tuple[str, ...]:
+    """A note where the user states what the file says itself: the file's own word stands."""
+    stated = list_stated(options, names)
+    return (f"{', '.join(stated)} {'is' if len(stated) == 1 else 'are'} not used: {why}",) if stated else ()
 
 
 def _plan_plain(file: InputFile, found: list[str], columns: dict[str, str], options: ReadingOptions) -> Plan:

@@ -62,7 +62,8 @@ def import_files(files: list[InputFile], staging: Path, rules: ReadingRules, opt
         for bucket in range(buckets):
             combine_series(_read_bucket(_bucket_path(staging, bucket)), combining)
     formats = Counter((plan.format, *plan.notes) for plan in plans if plan)
-    return StagedIntake(combining.summarise(), formats, days_path, faults_path)
+    intake = combining.summarise()._replace(settled=frozenset.intersection(*(frozenset(plan.settled) for plan in plans if plan)))
+    return StagedIntake(intake, formats, days_path, faults_path)
 
 
 def _plan_files(files: list[InputFile], options: ReadingOptions, tally: Tally) -> list[Plan | None]:

@@ -46,6 +46,16 @@ class ReadingOptions(NamedTuple):
     """One of ``COUNTS``."""
 
 
+STATED_IN_NEM12: Final = ("units", "stamps", "dates", "readings", "decimal_comma")
+"""Options that NEM12 leaves open nothing of: its records name their unit and day, and hold intervals by their place in it."""
+
+
+def list_stated(options: ReadingOptions, names: Sequence[str]) -> list[str]:
+    """Those of some options that the user states, as on a command line: ``--units wh``."""
+    stated = {name: value for name, value in options._asdict().items() if name in names and value}
+    return [f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}") for name, value in stated.items()]
+
+
 def read_columns(texts: Sequence[str]) -> dict[str, str]:
     """Columns as a user states them, ``THEIRS=OURS`` each: name in the file, in lower case -> one of ``OURS``.
 

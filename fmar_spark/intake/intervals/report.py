@@ -140,20 +140,22 @@ def _describe_anomalies(intake: Intake, sites: Mapping[str, SiteRow], default_zo
             continue
         anomaly = ANOMALIES[name]
         zone = next((site.time_zone for one in found if (site := sites.get(one)) and site.time_zone), default_zone)
-        lines.append(
-            f"warning    {name}: {_name_some(found)}: {anomaly.sentence}{_describe_cure(anomaly.option.format(zone=zone), options)}"
-        )
+        cure = _describe_cure(anomaly.option.format(zone=zone), options, intake.settled)
+        lines.append(f"warning    {name}: {_name_some(found)}: {anomaly.sentence}{cure}")
     return lines
 
 
-def _describe_cure(option: str, options: ReadingOptions | None) -> str:
-    """How readings that look odd were read, and the option that reads them otherwise, where it was not stated already."""
+def _describe_cure(option: str, options: ReadingOptions | None, settled: frozenset[str]) -> str:
+    """How readings that look odd were read, and the option that reads them otherwise, where it was not stated already and is used."""
     if not option:
         return ""
     if options is None:
         return "; read as they stand"
     flag, value = option.split()
-    stated = options._asdict()[flag.removeprefix("--").replace("-", "_")]
+    name = flag.removeprefix("--").replace("-", "_")
+    if name in settled:
+        return f"; read as the file says itself, {flag} does not change it"
+    stated = options._asdict()[name]
     if stated is None:
         return f"; read as they stand, {option} reads them as such"
     return f"; read as {flag} {stated} says" + (f", {option} reads them as such" if stated != value else ": see whether that is right")

@@ -86,6 +86,8 @@ class Intake(NamedTuple):
     """Series that show an anomaly, by its name."""
     notices: tuple[str, ...] = ()
     """What is odd about whole files, a line each."""
+    settled: frozenset[str] = frozenset()
+    """Options of which the files leave nothing open."""
 
 
 class Clocked(NamedTuple):
