@@ -98,3 +98,34 @@ def test_what_a_customer_of_generation_alone_draws_is_not_known(tmp_path: Path) 
     said = {line.split(":")[0][-1]: line.split("; ")[1] for line in describe_energy(staged.intake.series, 60)}
     assert said["1"] == "no import read, 24 kWh exported"
     assert said["2"].startswith("0 kWh imported, 0.0 kWh a day (no annual energy: ")
+
+
+@pytest.mark.parametrize(
+    ("dates", "form", "first"),
+    [
+        (None, "{day}/{month:02d}/2012", "2012-07-01"),
+        ("day-first", "{day}/{month:02d}/2012", "2012-07-01"),
+        ("month-first", "{month}/{day}/2012", "2012-07-01"),
+        ("month-first", "2012-{month:02d}-{day:02d}", "2012-07-01"),
+        ("month-first", "{day}-Jul-12", "2012-07-01"),
+        ("swapped", "{day}-Jul-12", "2012-07-01"),
+        ("swapped", "{first}/{second}/2012", "2012-07-01"),
+        ("swapped", "2012-{second:02d}-{first:02d}", "2012-07-01"),
+    ],
+)
+def test_an_order_of_dates_that_is_stated_is_read(tmp_path: Path, dates: str | None, form: str, first: str) -> None:
+    rows = []
+    for day in range(1, 21):
+        swapped = {"first": 7, "second": day} if day <= 12 else {"first": day, "second": 7}
+        rows.append(list_row("GC", 0.5, 0, form.format(day=day, month=7, **swapped)))
+    staged = take(write(tmp_path, *rows), ReadingOptions(dates=dates, time_zone="UTC"))
+    (fact,) = staged.intake.series
+    assert (f"{fact.first_at:%Y-%m-%d %H:%M}", f"{fact.last_at:%Y-%m-%d %H:%M}") == (f"{first} 00:00", "2012-07-20 23:30")
+    assert (fact.days, staged.intake.faults_by_rule) == (20, {})
+
+
+@pytest.mark.parametrize(("dates", "order"), [(None, "day first"), ("month-first", "month first")])
+def test_a_date_that_is_none_is_named_in_the_order_that_is_stated(tmp_path: Path, dates: str | None, order: str) -> None:
+    staged = take(write(tmp_path, list_row("GC", 0.5, 1), list_row("GC", 0.5, 1, "31/31/2012")), ReadingOptions(dates=dates))
+    said = f"home.csv:3: customer_date: customer 1 GC: date '31/31/2012' found; a date such as 1/07/2012 or 1-Jul-12, {order} wanted"
+    assert staged.intake.first_faults == (said,)

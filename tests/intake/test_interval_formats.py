@@ -247,6 +247,14 @@ def test_a_wide_file_is_one_row_a_day(tmp_path: Path, headings: list[str], readi
     assert next(iter(staged.formats))[1].endswith(f"are period {reading}")
 
 
+@pytest.mark.parametrize("headings", [HALF_HOURS, [*HALF_HOURS[1:], "24:00"]])
+def test_swapped_days_of_a_wide_file_are_put_right(tmp_path: Path, headings: list[str]) -> None:
+    days = [(f"2024-{day:02d}-06" if day <= 12 else f"2024-06-{day:02d}") for day in range(1, 16)]
+    rows = [f"a,{day},{','.join(['0.5'] * 48)}" for day in days]
+    staged = take(write(tmp_path, f"series_id,date,{','.join(headings)}", *rows), dates="swapped")
+    assert set(slots_of(staged)) == {("a", f"2024-06-{day:02d}") for day in range(1, 16)}
+
+
 @pytest.mark.parametrize(("day", "periods"), [("2024-03-31", 46), ("2024-10-27", 50)])
 def test_settlement_periods_are_counted_from_local_midnight(tmp_path: Path, day: str, periods: int) -> None:
     values = [*["0.5"] * periods, *[""] * (50 - periods)]

@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 from fmar_spark.errors import ConfigError
 from fmar_spark.intake.intervals.csv_records import read_heading
 from fmar_spark.intake.intervals.files import InputFile, read_blocks
+from fmar_spark.intake.intervals.options import MONTH_FIRST, SWAPPED
 from fmar_spark.intake.intervals.rows import RawBlock, Reading
 from fmar_spark.intake.intervals.undated import find_days_of_undated
-from fmar_spark.intake.intervals.values import NO_SECOND, read_energies
+from fmar_spark.intake.intervals.values import DAY_SECONDS, NO_SECOND, read_energies, swap_day_and_month
 from fmar_spark.intake.intervals.wide import DAY_MINUTES
 
 SIGN_OF_CATEGORY: Final = {"GC": 1.0, "CL": 1.0, "GG": -1.0}
 """General consumption and controlled load are drawn, gross generation is given: the connection sees the difference."""
 MAIN_CATEGORY, GENERATION = "GC", "GG"
-DATES: Final = ("%d/%m/%Y", "%d-%b-%y", "%d-%b-%Y", "%Y-%m-%d")
+NAMED_MONTHS: Final = ("%d-%b-%y", "%d-%b-%Y")
+NUMBERED_MONTHS: Final = {None: ("%d/%m/%Y", "%Y-%m-%d"), MONTH_FIRST: ("%m/%d/%Y", "%Y-%m-%d")}
+"""Forms of dates that exports are met with, day first unless the user states the other order."""
 KEYS: Final = ("customer", "consumption category", "date")
 ENDS: Final = (*range(30, DAY_MINUTES, 30), DAY_MINUTES)
 """Minute of the day at which each half-hour ends."""
+NO_DAY: Final = np.iinfo(np.int64).min
 NAMES: Final = tuple(f"{at // 60 % 24}:{at % 60:02d}" for at in ENDS)
 
 
@@ -60,12 +64,12 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     rows = pa.concat_tables([block.columns for block in blocks])
     line = np.concatenate([block.line for block in blocks])
     broken = [fault for block in blocks for fault in block.broken]
-    keys = _read_keys(rows).assign(line=line)
+    keys = _read_keys(rows, reading.times.dates).assign(line=line)
     sign = _read_signs(file, keys["consumption category"], line)
     is_dated = (keys["midnight"] != NO_SECOND).to_numpy()
     unread = keys.loc[~is_dated, list(KEYS)]
     undated = [f"customer {whose} {kind}: date {date!r}" for whose, kind, date in unread.itertuples(index=False, name=None)]
-    lost = _find_lost(keys, _read_broken(file, broken))
+    lost = _find_lost(keys, _read_broken(file, broken, reading.times.dates))
     broken += [(number, text, "customer_date") for number, text in zip(line[~is_dated].tolist(), undated, strict=True)]
     rows, line, sign, keys = rows.filter(pa.array(is_dated)), line[is_dated], sign[is_dated], keys[is_dated].reset_index(drop=True)
     cells = _read_cells(file, rows, reading)
@@ -97,13 +101,13 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
         yield RawBlock(_build_rows(customer[at], midnight[at], slot, texts), line[at], [])
 
 
-def _read_keys(rows: pa.Table) -> pd.DataFrame:
+def _read_keys(rows: pa.Table, dates: str | None) -> pd.DataFrame:
     """Customer, category and date of each row as they stand there, and midnight."""
     keys = pd.DataFrame({name: rows[name].cast(pa.string()).to_pandas().fillna("").str.strip() for name in KEYS})
-    return keys.assign(midnight=_read_dates(keys["date"]))
+    return keys.assign(midnight=_read_dates(keys["date"], dates))
 
 
-def _read_broken(file: InputFile, broken: list[tuple[int, str, str]]) -> pd.DataFrame:
+def _read_broken(file: InputFile, broken: list[tuple[int, str, str]], dates: str | None) -> pd.DataFrame:
     """Customer, category, midnight and line of the lines that make no row, where their text has a customer and a category."""
     if not broken:
         return pd.DataFrame({name: [] for name in (*KEYS, "midnight", "line")})
@@ -117,7 +121,7 @@ def _read_broken(file: InputFile, broken: list[tuple[int, str, str]]) -> pd.Data
         if named.get("customer") and named.get("consumption category", "").upper() in SIGN_OF_CATEGORY:
             rows.append({**dict.fromkeys(KEYS, ""), **named, "line": number})
     found = pd.DataFrame(rows, columns=[*KEYS, "line"])
-    return found.assign(midnight=_read_dates(found["date"]))
+    return found.assign(midnight=_read_dates(found["date"], dates))
 
 
 def _find_lost(keys: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
@@ -183,11 +187,28 @@ def _build_rows(
     return pa.table({"series_id": pa.array(customer, pa.string()), "timestamp_utc": stamps, **named})
 
 
-def _read_dates(texts: "pd.Series[str]") -> NDArray[np.int64]:
-    """Midnights in seconds since 1970, the least integer where unreadable. Each text is of one form at most."""
+def _read_dates(texts: "pd.Series[str]", dates: str | None) -> NDArray[np.int64]:
+    """Midnights in seconds since 1970, the least integer where unreadable. Each text is of one form at most.
+
+    Args:
+        texts: one a row.
+        dates: one of ``options.DATES``, where the user states it.
+    """
     place, distinct = pd.factorize(texts)
-    days = pd.Series(pd.NaT, index=range(len(distinct)), dtype="datetime64[s]")
-    for pattern in DATES:
-        days = days.fillna(pd.to_datetime(pd.Series(distinct, dtype=object), format=pattern, errors="coerce").astype("datetime64[s]"))
-    midnight = np.where(days.isna(), NO_SECOND, days.to_numpy(dtype="datetime64[s]").astype(np.int64))
-    return midnight[place]
+    named, numbered = (
+        _match_dates(pd.Series(distinct, dtype=object), patterns)
+        for patterns in (NAMED_MONTHS, NUMBERED_MONTHS[dates if dates == MONTH_FIRST else None])
+    )
+    if dates == SWAPPED:
+        numbered = np.where(numbered == NO_DAY, NO_DAY, swap_day_and_month(np.where(numbered == NO_DAY, 0, numbered)))
+    day = np.where(named == NO_DAY, numbered, named)
+    return np.where(day == NO_DAY, NO_SECOND, np.where(day == NO_DAY, 0, day) * DAY_SECONDS)[place]
+
+
+def _match_dates(texts: "pd.Series[str]", patterns: tuple[str, ...]) -> NDArray[np.int64]:
+    """Days since 1970 of texts of one of the patterns, else ``NO_DAY``."""
+    found = np.full(len(texts), NO_DAY)
+    for pattern in patterns:
+        days = pd.to_datetime(texts, format=pattern, errors="coerce").to_numpy(dtype="datetime64[D]")
+        found = np.where(np.isnat(days), found, days.astype(np.int64))
+    return found

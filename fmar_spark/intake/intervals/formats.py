@@ -144,7 +144,7 @@ def _plan_australian(kind: str, options: ReadingOptions) -> Plan:
         if kind == NEM12
         else (("stamps",), "its headings are period ends")
     )
-    reading = _read_as(_leave_out(options, settled), NEM_TIME, frozenset())
+    reading = _read_by_day(_leave_out(options, settled), NEM_TIME)
     reading = reading._replace(marks=reading.marks | STAMPED_AT_END) if kind == AUSGRID else reading
     kept = ", standard time all year" if reading.times.time_zone == NEM_TIME else ", as stated"
     notes = (f"times are {reading.times.time_zone}{kept}", *_describe_unused(options, settled, why))
@@ -191,7 +191,7 @@ def _plan_wide(file: InputFile, found: list[str], columns: dict[str, str], optio
         raise ConfigError(f"{file.name}: column date is missing; found {shown}; say --columns THEIRS=date")
     if "series_id" not in columns and options.series is None:
         raise ConfigError(f"{file.name}: column series_id is missing; found {shown}; say --columns THEIRS=series_id or --series NAME")
-    reading = _read_as(options, None, frozenset())
+    reading = _read_by_day(options, None)
     if wide.is_at_end and options.stamps is None:
         reading = reading._replace(marks=reading.marks | STAMPED_AT_END)
     said = "ends" if reading.marks & STAMPED_AT_END else "starts"
@@ -212,6 +212,12 @@ def _read_as(options: ReadingOptions, time_zone: str | None, unread: frozenset[s
     marks |= POWER if units in POWERS else 0
     times = TimeReading(options.time_zone or time_zone, options.dates)
     return Reading(times, options.decimal_comma, unread, KWH_PER_UNIT[units], marks)
+
+
+def _read_by_day(options: ReadingOptions, time_zone: str | None) -> Reading:
+    """Of files with a row a day, whose times are made of it."""
+    reading = _read_as(options, time_zone, frozenset())
+    return reading._replace(times=reading.times._replace(has_days=True))
 
 
 def _name_series(file: InputFile, plan: Plan, options: ReadingOptions) -> Plan:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import LONDON
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.options import MONTH_FIRST
 from fmar_spark.intake.intervals.values import NO_SECOND, Energies, TimeReading, Times, flatten, read_energies, read_names, read_times
 
 GRID_SECONDS: Final = 60
@@ -30,7 +31,7 @@ RULES: Final = {
     "record_step": "intervals that divide an hour; a value that was counted up over longer gives no half-hours",
     "register_missing": "every register of a direction on a day; without it that direction is left out",
     "category_missing": "every category of the customer on a day; without it the day is left out",
-    "customer_date": "a date such as 1/07/2012 or 1-Jul-12, day first",
+    "customer_date": "a date such as 1/07/2012 or 1-Jul-12, {order}",
     "row_quote": "every quote closed, at the end of its field",
     "text_undecodable": "text in UTF-8; save the file in that encoding",
     "series_missing": "a name in series_id",
@@ -135,7 +136,8 @@ def describe_rule(rule: str, rules: ReadingRules, times: TimeReading = AS_IT_STA
     """
     dates = "; --dates reads 31/03/2024 and its like" if times.dates is None else f", or a date as --dates {times.dates} says"
     limits = {"max_series_chars": f"{rules.max_series_chars:,}", "max_kwh_per_slot": f"{rules.max_kwh_per_slot:,.10g}"}
-    return RULES[rule].format(**limits, time_zone=times.time_zone or "UTC", dates=dates)
+    order = "month first" if times.dates == MONTH_FIRST else "day first"
+    return RULES[rule].format(**limits, time_zone=times.time_zone or "UTC", dates=dates, order=order)
 
 
 class CheckedRows(NamedTuple):
@@ -214,7 +216,7 @@ def check_rows(block: RawBlock, origin: Origin, rules: ReadingRules, reading: Re
     energy[at[np.char.startswith(names[first[at]], "kwh_")]] = 0.0
     return CheckedRows(
         kept if is_kept.all() else kept.filter(pa.array(is_kept)),
-        pa.concat_tables([faults, _build_broken(block, origin)]),
+        pa.concat_tables([faults, _build_broken(block, origin, rules, reading.times)]),
         rows=len(first) - int(is_blank.sum()) + len(block.broken),
         unread=int((is_unread & (first == 0) & ~is_blank).sum()),
         kwh_read=float(energy.sum()),
@@ -263,9 +265,9 @@ def _build_faults(rows: pa.Table, places: list[str], rule: NDArray[np.str_], ser
     return pa.table([places, rules, reasons, raw, series], schema=FAULT_SCHEMA)
 
 
-def _build_broken(block: RawBlock, origin: Origin) -> pa.Table:
+def _build_broken(block: RawBlock, origin: Origin, limits: ReadingRules, times: TimeReading) -> pa.Table:
     raw = [text[:RAW_CHARS] for _, text, _ in block.broken]
     rules = [rule for _, _, rule in block.broken]
     places = [origin.place(line) for line, _, _ in block.broken]
-    reasons = [write_fault(text, RULES[rule]) for text, rule in zip(raw, rules, strict=True)]
+    reasons = [write_fault(text, describe_rule(rule, limits, times)) for text, rule in zip(raw, rules, strict=True)]
     return pa.table([places, rules, reasons, raw, [None] * len(raw)], schema=FAULT_SCHEMA)

@@ -58,6 +58,8 @@ class TimeReading(NamedTuple):
     """IANA name of the clock of times without a zone; None = not stated, then UTC."""
     dates: str | None = None
     """One of ``options.DATES``; None = ISO 8601 only."""
+    has_days: bool = False
+    """Times were made of days that were read by ``dates`` before."""
 
 
 def read_names(column: Any, where: str) -> tuple[pa.Array, Bools]:
@@ -108,7 +110,7 @@ def read_times(column: Any, reading: TimeReading, where: str) -> Times:
     else:
         raise ConfigError(f"{where}: type {kind} found; times, or text in ISO 8601, wanted")
     is_read = second != NO_SECOND
-    if reading.dates == SWAPPED:
+    if reading.dates == SWAPPED and not reading.has_days:
         day = second // DAY_SECONDS
         second = np.where(is_read, swap_day_and_month(np.where(is_read, day, 0)) * DAY_SECONDS + second % DAY_SECONDS, second)
     is_local = is_naive & is_read & (reading.time_zone is not None and reading.time_zone not in UTC_NAMES)
