@@ -288,3 +288,81 @@ def test_what_the_file_says_itself_stands_whatever_is_stated(tmp_path: Path, sta
     assert lines[0].startswith(f"format     nem12, 1 file; times are Etc/GMT-10, standard time all year; {said}")
     cures = [line.partition("they look like Wh; ")[2] for line in lines if "watt_hours" in line]
     assert cures == (["read as the file says itself, --units does not change it"] if unit == "kWh" else [])
+
+
+def insert_below(path: Path, above: str, *records: str) -> Path:
+    """The file with more records below the first that begins with some text."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith(above)) + 1
+    path.write_text("\n".join([*lines[:at], *records, *lines[at:], ""]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("event", "halves"),
+    [
+        ("400,1,48,A,,", 0),
+        ("400,1,4,N,,", 4),
+        ("400,1,4, N ,,", 4),
+        ("400,1,4,E52", 0),
+    ],
+)
+def test_an_event_says_which_intervals_are_none(tmp_path: Path, event: str, halves: int) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.25)))
+    staged = take(insert_below(path, "300,20240602", event))
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (pytest.approx((144 - halves) * 0.5), pytest.approx(144 * 0.25))
+    assert staged.intake.faults_by_rule == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "halves"),
+    [
+        ("400,1,49,A,,", 0),
+        ("400,0,4,S14,,", 0),
+        ("400,one,4,F,,", 0),
+        ("400,5,4,N,,", 48),
+        ("400,1,4,?,,", 4),
+        ("400,1", 48),
+        ("400", 48),
+    ],
+)
+def test_an_event_that_cannot_be_read_costs_what_may_be_none(tmp_path: Path, event: str, halves: int) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.25)))
+    staged = take(insert_below(path, "300,20240602", event))
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (pytest.approx((144 - halves) * 0.5), pytest.approx(144 * 0.25))
+    assert staged.intake.first_faults == (
+        f"home.csv:5: record_event: {NMI} E1 20240602: {event.rstrip(',')} found; intervals of the values before it, first and last, and "
+        "their quality wanted; those that may be none (N) are left out",
+    )
+
+
+@pytest.mark.parametrize(
+    ("above", "record", "rule"),
+    [
+        ("200", "400,1,48,A,,", "record_event"),
+        ("300,20240602", "500,S", None),
+        ("300,20240602", "500", None),
+        ("200", "500,S,RETNSRVCEORD1,20031220154500,001123.5", None),
+        ("300,20240602", ",,,,,", None),
+        ("300,20240602", "note,of the exporter", "record_kind"),
+        ("300,20240602", "350,20240602,1,2", "record_kind"),
+        ("900", "note,of the exporter", "record_kind"),
+        ("300,20240602", f"200,{NMI},E1Q1,Q1,Q1,N1,01009,kVArh,none,20240701\n300,20240602,1,2", None),
+        ("300,20240603", f"200,{NMI},E1K1,K1,K1", None),
+    ],
+)
+def test_a_record_that_is_no_energy_costs_itself_alone(tmp_path: Path, above: str, record: str, rule: str | None) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)))
+    at = next(number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 2) if line.startswith(above))
+    staged = take(insert_below(path, above, *record.splitlines()))
+    held = 48 if "Q1" in record else 72
+    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(held), {rule: 1} if rule else {})
+    assert [said.split(": ")[0] for said in staged.intake.first_faults] == ([f"home.csv:{at}"] if rule else [])
+
+
+@pytest.mark.parametrize(("names", "said"), [(("Q1",), "Q1"), (("Q1", "K1"), "K1, Q1")])
+def test_a_file_without_a_register_of_energy_says_which_registers_it_has(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
+    path = write_nem12(tmp_path, *((name, 30, fill(range(1, 3), 0.5)) for name in names), configured="E1B1Q1K1")
+    wanted = rf"home.csv: values of {said} alone found; of registers of what is drawn \(E\) or given \(B\) wanted"
+    with pytest.raises(InputError, match=wanted):
+        take(path)

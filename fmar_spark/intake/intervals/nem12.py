@@ -61,6 +61,9 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
         found = NEMFile(file.name, strict=True).parse_nem_file(io.StringIO(checked.text), file_name=file.name)
     except (OSError, ValueError, IndexError, KeyError, csv.Error) as error:
         raise InputError(f"{file.name}: no NEM12 that can be read: {error}") from error
+    if checked.others and not checked.order:
+        others = ", ".join(sorted(checked.others))
+        raise InputError(f"{file.name}: values of {others} alone found; of registers of what is drawn (E) or given (B) wanted")
     days = _list_days(found, checked)
     missing = _find_missing(days, checked)
     broken = list(checked.broken)

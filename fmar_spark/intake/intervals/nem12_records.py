@@ -20,10 +20,12 @@ NULL_QUALITY: Final = "N"
 """Quality of a value that stands for none."""
 HOUR_MINUTES: Final = 60
 _QUALITY: Final = re.compile(r"[ASFNEV][0-9]{0,2}")
-_REGISTER, _VALUES, _ACCUMULATED = "200", "300", "250"
-"""Indicators of the records that name a register, that hold the values of its day, and of NEM13's counted up since a visit."""
-_OF_VALUES: Final = (_VALUES, "400", "500")
-"""The latter two say more of the values before them."""
+_HEADER, _REGISTER, _VALUES, _EVENT, _END, _ACCUMULATED = "100", "200", "300", "400", "900", "250"
+"""Indicators of the records that name a register, that hold the values of its day, that say the quality of some, and of NEM13's that was
+counted up since a visit."""
+_UNREAD: Final = (_END, "500")
+"""The latter says who was asked for the values before it."""
+_HEADER_FIELDS, _EVENT_FIELDS = 5, 6
 _NMI, _CONFIGURATION, _SUFFIX, _UNIT, _STEP = 1, 2, 4, 7, 8
 """Places of a register's own fields."""
 _FIRST_VALUE: Final = 2
@@ -38,9 +40,19 @@ class _Register(NamedTuple):
     nmi: str
     suffix: str
     minutes: int
-    """Of its intervals."""
+    """Of its intervals; 0 where it is no register of energy."""
     configured: frozenset[str]
     """Registers of energy that its meter point has."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Its meter point and name."""
+        return self.nmi, self.suffix
+
+    @property
+    def intervals(self) -> int:
+        """Of a day."""
+        return DAY_MINUTES // self.minutes
 
     @property
     def is_energy(self) -> bool:
@@ -61,32 +73,83 @@ class Checked(NamedTuple):
     """Days of the records of each meter point and register as they follow each other, None where none can be read."""
     broken: list[tuple[int, str, str]]
     """Line, text and rule."""
+    others: set[str]
+    """Registers with values that are no energy."""
 
 
 def check_records(file: InputFile, text: str) -> Checked:
-    """The records, without those and those cells that are no energies.
+    """The records of registers of energy, without those and those cells that are no energies.
 
     Raises:
         InputError: a register of energy in another unit or step, values of none, or energy that was counted up between visits (NEM13).
     """
-    kept, checked = io.StringIO(), Checked("", {}, {}, {}, [])
+    kept, checking = io.StringIO(), _Checking(file)
     writer, reader = csv.writer(kept, lineterminator="\n"), csv.reader(io.StringIO(text))
-    register, is_broken = None, False
-    for row in reader:
-        number, kind = reader.line_num, row[0] if row else ""
+    writer.writerows([row for row in reader if checking.take(row, reader.line_num)])
+    return checking.checked._replace(text=kept.getvalue())
+
+
+class _Checking:
+    """Checks a file record by record."""
+
+    def __init__(self, file: InputFile) -> None:
+        self.checked = Checked("", {}, {}, {}, [], set())
+        self._file = file
+        self._register: _Register | None = None
+        self._values: list[str] | None = None
+        """The record that events are of; none where it was left out."""
+
+    def take(self, row: list[str], number: int) -> bool:
+        """Whether a record is handed on; what is wrong with it is noted, and put right in its place.
+
+        Raises:
+            InputError: see ``check_records``.
+        """
+        kind = row[0].strip() if row else ""
         if kind == _ACCUMULATED:
             raise InputError(
-                f"{file.name}:{number}: an accumulated reading (250, NEM13) found; interval readings (NEM12) wanted: ask for them"
+                f"{self._file.name}:{number}: an accumulated reading (250, NEM13) found; interval readings (NEM12) wanted: ask for them"
             )
         if kind == _REGISTER:
-            register = _read_register(f"{file.name}:{number}", row)
-        elif kind == _VALUES and register is None:
-            raise InputError(f"{file.name}:{number}: values (300) found before the record of their register (200)")
-        elif kind == _VALUES and register is not None and register.is_energy:
-            is_broken = not _note_values(register, row, number, checked)
-        # An empty line for what is left out, so that the lines of what is kept are those of the file.
-        writer.writerow([] if is_broken and kind in _OF_VALUES else row)
-    return checked._replace(text=kept.getvalue())
+            self._register, self._values = _read_register(f"{self._file.name}:{number}", row), None
+            return self._register.is_energy
+        if kind == _VALUES:
+            return self._take_values(row, number)
+        if kind == _EVENT:
+            return self._take_event(row, number)
+        if kind == _HEADER:
+            row += [""] * (_HEADER_FIELDS - len(row))
+        elif kind not in _UNREAD and any(cell.strip() for cell in row):
+            self.checked.broken.append((number, ",".join(row), "record_kind"))
+        return kind in (_HEADER, _END)
+
+    def _take_values(self, row: list[str], number: int) -> bool:
+        if self._register is None:
+            raise InputError(f"{self._file.name}:{number}: values (300) found before the record of their register (200)")
+        if not self._register.is_energy:
+            self.checked.others.add(self._register.suffix)
+            return False
+        self._values = row if _note_values(self._register, row, number, self.checked) else None
+        return self._values is not None
+
+    def _take_event(self, row: list[str], number: int) -> bool:
+        """A quality of intervals; where it cannot be read, what may be of none is left out."""
+        register, values = self._register, self._values
+        if register is None or not register.is_energy or (values is None and None in self.checked.order.get(register.place, [])):
+            return False
+        row += [""] * (_EVENT_FIELDS - len(row))
+        first, last, quality = (cell.strip() for cell in row[1:4])
+        is_placed = first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) <= register.intervals
+        is_value = _QUALITY.fullmatch(quality) is not None and not quality.startswith(NULL_QUALITY)
+        row[3] = quality
+        if values is not None and is_placed and _QUALITY.fullmatch(quality):
+            return True
+        said = f"{register.nmi} {register.suffix} {values[1] if values else ''}".rstrip()
+        self.checked.broken.append((number, f"{said}: {','.join(row).rstrip(',')}", "record_event"))
+        if values is not None and not is_placed and not is_value:
+            _leave_out(register, values)
+        row[3] = NULL_QUALITY
+        return values is not None and is_placed
 
 
 def _note_values(register: _Register, row: list[str], number: int, checked: Checked) -> bool:
@@ -106,12 +169,15 @@ def _note_values(register: _Register, row: list[str], number: int, checked: Chec
 
 
 def _read_register(place: str, row: list[str]) -> _Register:
+    suffix = row[_SUFFIX] if len(row) > _SUFFIX else ""
+    if suffix and not suffix.startswith((DRAWN, GIVEN)):
+        return _Register(row[_NMI], suffix, 0, frozenset())
     if len(row) <= _STEP:
         raise InputError(f"{place}: {write_count(len(row), 'field')} of a register (200) found; {_STEP + 1} or more wanted")
     listed = row[_CONFIGURATION]
     suffixes = [listed[at : at + _SUFFIX_CHARS] for at in range(0, len(listed), _SUFFIX_CHARS)]
     configured = frozenset(one for one in suffixes if one[:1] in (DRAWN, GIVEN)) if len(listed) % _SUFFIX_CHARS == 0 else frozenset()
-    register = _Register(row[_NMI], row[_SUFFIX], int(row[_STEP]) if row[_STEP].isdecimal() else 0, configured)
+    register = _Register(row[_NMI], suffix, int(row[_STEP]) if row[_STEP].isdecimal() else 0, configured)
     if register.is_energy and row[_UNIT].lower() not in KWH_OF_UNIT:
         raise InputError(f"{place}: unit {row[_UNIT]!r} found; Wh, kWh or MWh wanted")
     if not register.minutes or DAY_MINUTES % register.minutes:
@@ -122,16 +188,16 @@ def _read_register(place: str, row: list[str]) -> _Register:
 def _check_values(register: _Register, row: list[str]) -> list[tuple[str, str]]:
     """What is wrong with a record of values and the rule that it breaks; cells that are no energies become NaN, all of a record with too
     few or too many or of intervals that divide no hour, so that the other registers of its day are not taken for the whole."""
-    intervals = DAY_MINUTES // register.minutes
-    last = _FIRST_VALUE + intervals
+    last = _FIRST_VALUE + register.intervals
     said = f"{register.nmi} {register.suffix} {row[1] if len(row) > 1 else ''}"
     if len(row) < _FIRST_VALUE or not _is_day(row[1]):
         return [(said, "record_date")]
     found = _find_unwhole(register, row)
     if found is not None:
-        row[_FIRST_VALUE:] = [*["nan"] * intervals, NULL_QUALITY, "", "", "", ""]
+        _leave_out(register, row)
         return [(f"{said}: {found[0]}", found[1])]
     row += [""] * (last + _AFTER_VALUES - len(row))
+    row[last] = row[last].strip()
     faults = []
     for place in range(_FIRST_VALUE, last):
         value = parse_decimal(row[place].strip())
@@ -142,11 +208,16 @@ def _check_values(register: _Register, row: list[str]) -> list[tuple[str, str]]:
     return faults
 
 
+def _leave_out(register: _Register, row: list[str]) -> None:
+    """No value of a record is one."""
+    row[_FIRST_VALUE:] = [*["nan"] * register.intervals, NULL_QUALITY, *[""] * _AFTER_VALUES]
+
+
 def _find_unwhole(register: _Register, row: list[str]) -> tuple[str, str] | None:
     """What makes all values of a record no energies of intervals, and the rule that it breaks."""
     if HOUR_MINUTES % register.minutes:
         return f"intervals of {register.minutes} minutes", "record_step"
-    intervals = DAY_MINUTES // register.minutes
+    intervals = register.intervals
     last = _FIRST_VALUE + intervals
     if len(row) <= last or not _QUALITY.fullmatch(row[last].strip()):
         return write_count(len(row), "field"), "record_values"
