@@ -15,6 +15,7 @@ from nemreader.nem_objects import NEMReadings, Reading
 from numpy.typing import NDArray
 
 from fmar_spark.errors import InputError
+from fmar_spark.intake.intervals.absent import Absent
 from fmar_spark.intake.intervals.files import InputFile
 from fmar_spark.intake.intervals.nem12_records import DRAWN, GIVEN, HOUR_MINUTES, KWH_OF_UNIT, NULL_QUALITY, Checked, check_records
 from fmar_spark.intake.intervals.rows import RawBlock
@@ -91,7 +92,7 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
         ),
         np.array(lines, dtype=np.int64),
         broken,
-        _describe_absent(file, days, checked),
+        _list_absent(file, days, checked),
     )
 
 
@@ -188,21 +189,17 @@ def _first_line(registers: dict[str, list[_Record]]) -> int:
     return min(record.line for records in registers.values() for record in records)
 
 
-def _describe_absent(file: InputFile, days: _Days, checked: Checked) -> tuple[str, ...]:
-    """A line for each meter point that is configured with registers of which the file has no record at all."""
-    found: dict[str, set[str]] = {}
+def _list_absent(file: InputFile, days: _Days, checked: Checked) -> tuple[Absent, ...]:
+    """Meter points that are configured with registers of which the file has no record at all."""
+    read: dict[str, set[str]] = {}
     named: dict[str, set[str]] = {}
+    own_days: dict[str, set[date]] = {}
     for (nmi, day), registers in days.items():
-        found.setdefault(nmi, set()).update(registers)
+        read.setdefault(nmi, set()).update(registers)
         named.setdefault(nmi, set()).update(checked.configured[nmi, day])
-    absent = {nmi: [one for one in sorted(named[nmi] - own) if (nmi, one) not in checked.order] for nmi, own in sorted(found.items())}
-    return tuple(
-        f"{file.name}: {nmi}: no record of {', '.join(lacks)} found, which its configuration (200) names: "
-        f"{', '.join(sorted(found[nmi]))} alone {'are' if len(found[nmi]) > 1 else 'is'} read; "
-        "ask for a file of all registers of the meter point"
-        for nmi, lacks in absent.items()
-        if lacks
-    )
+        own_days.setdefault(nmi, set()).add(day)
+    lacks = {nmi: frozenset(one for one in named[nmi] - own if (nmi, one) not in checked.order) for nmi, own in sorted(read.items())}
+    return tuple(Absent(file.name, nmi, found, frozenset(read[nmi]), frozenset(own_days[nmi])) for nmi, found in lacks.items() if found)
 
 
 def _list_readings(found: NEMReadings) -> Iterator[tuple[str, str, Reading]]:

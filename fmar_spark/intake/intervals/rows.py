@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fmar_spark.clock import LONDON
 from fmar_spark.errors import ConfigError
+from fmar_spark.intake.intervals.absent import Absent
 from fmar_spark.intake.intervals.options import MONTH_FIRST
 from fmar_spark.intake.intervals.values import NO_SECOND, Energies, TimeReading, Times, flatten, read_energies, read_names, read_times
 
@@ -98,8 +99,8 @@ class RawBlock(NamedTuple):
     """Line of each row, as ``Origin.place`` means it."""
     broken: list[tuple[int, str, str]]
     """Lines that make no row, with their text and the rule that they break."""
-    notices: tuple[str, ...] = ()
-    """What is odd about the file as a whole, a line each."""
+    absent: tuple[Absent, ...] = ()
+    """Registers that the file as a whole leaves out."""
 
 
 class ReadingRules(NamedTuple):

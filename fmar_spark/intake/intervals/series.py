@@ -113,12 +113,41 @@ def sort_rows(table: pa.Table) -> Rows:
 
 
 def drop_duplicates(rows: Rows) -> tuple[Rows, Rows, Rejected]:
-    """Keep the first row of each series and time; the repeats with the same values, and those with others."""
+    """Keep the first row of each series and time; the repeats that say nothing else, and those that do.
+
+    What the first has no energy of it takes from the first that has: one row may say what was drawn, another what was given.
+    """
     is_first = np.ones(len(rows.series), dtype=bool)
     is_first[1:] = (np.diff(rows.series) != 0) | (np.diff(rows.second) != 0)
+    if is_first.all():
+        nothing = rows.where(~is_first)
+        return rows, nothing, Rejected(nothing, "duplicate_conflicts")
     leader = np.maximum.accumulate(np.where(is_first, np.arange(len(is_first)), 0))
-    is_same = _equal(rows.kwh_import, rows.kwh_import[leader]) & _equal(rows.kwh_export, rows.kwh_export[leader])
-    return rows.where(is_first), rows.where(~is_first & is_same), Rejected(rows.where(~is_first & ~is_same), "duplicate_conflicts")
+    is_alike = (rows.marks & NO_ENERGY) == (rows.marks[leader] & NO_ENERGY)
+    taken, given = (_join(kwh, leader, is_alike) for kwh in (rows.kwh_import, rows.kwh_export))
+    first = rows._replace(kwh_import=taken.whole, kwh_export=given.whole).where(is_first)
+    left = rows._replace(kwh_import=taken.left, kwh_export=given.left)
+    is_same = taken.is_same & given.is_same
+    return first, left.where(~is_first & is_same), Rejected(left.where(~is_first & ~is_same), "duplicate_conflicts")
+
+
+class _Joined(NamedTuple):
+    """Energies of one direction, an entry a row."""
+
+    whole: NDArray[np.float32]
+    """With what the first row of each time took from others."""
+    left: NDArray[np.float32]
+    """Without what others took."""
+    is_same: Bools
+    """Nothing else than the first row of the time says."""
+
+
+def _join(kwh: NDArray[np.float32], leader: Ints, is_alike: Bools) -> _Joined:
+    whole, left = kwh.copy(), kwh.copy()
+    giving = np.flatnonzero(np.isnan(kwh[leader]) & ~np.isnan(kwh) & is_alike)
+    taking, at = np.unique(leader[giving], return_index=True)
+    whole[taking], left[giving[at]] = kwh[giving[at]], np.nan
+    return _Joined(whole, left, np.isnan(left) | (left == whole[leader]))
 
 
 def split_totals(rows: Rows) -> tuple[Rows, list[Rejected]]:
@@ -310,7 +339,3 @@ def _list_quality(grid: NDArray[np.float32]) -> Any:
 
 def _offsets(grid: NDArray[np.float32]) -> Any:
     return pa.array(np.arange(len(grid) + 1, dtype=np.int32) * grid.shape[1])
-
-
-def _equal(left: Floats, right: Floats) -> Bools:
-    return np.asarray((left == right) | (np.isnan(left) & np.isnan(right)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.figures import write_count
 from fmar_spark.errors import ContractError, InputError
+from fmar_spark.intake.intervals.absent import Absent, describe_absent
 from fmar_spark.intake.intervals.anomalies import Coverage, Repeats, find_anomalies, find_coverage, read_walls
 from fmar_spark.intake.intervals.options import OPTIONAL, WANTED
 from fmar_spark.intake.intervals.rows import (
@@ -115,7 +116,7 @@ class Tally:
         self.rules: Counter[str] = Counter()
         self.faults_by_series: Counter[str] = Counter()
         self.first_faults: list[str] = []
-        self.notices: list[str] = []
+        self.absent: list[Absent] = []
         self.kwh = dict.fromkeys(("read", "held", "rejected", "repeated"), 0.0)
         self._keep = keep
 
@@ -189,7 +190,7 @@ class Combining(NamedTuple):
             dict(self.tally.rules),
             tuple(self.tally.first_faults),
             {name: tuple(sorted(found)) for name, found in self.anomalies.items()},
-            tuple(self.tally.notices),
+            describe_absent(self.tally.absent),
         )
 
 
@@ -223,7 +224,7 @@ def check_block(block: RawBlock, number: int, reading: Reading, combining: Combi
     tally = combining.tally
     checked = check_rows(block, combining.origins[number], combining.rules, reading)
     tally.reject(checked.faults, checked.faults.num_rows, checked.kwh_rejected)
-    tally.notices += block.notices
+    tally.absent += block.absent
     tally.kwh["read"] += checked.kwh_read
     tally.counts.update({"rows_read": checked.rows, "rows_unread": checked.unread})
     return checked.kept.append_column("file", pa.array(np.full(checked.kept.num_rows, number)))

@@ -1,0 +1,72 @@
+"""Directions and registers of a meter point that lie in files of their own."""
+
+from pathlib import Path
+
+import pyarrow.parquet as arrow_parquet
+import pytest
+
+from fmar_spark.intake.intervals.files import find_files
+from fmar_spark.intake.intervals.importing import StagedIntake, import_files
+from fmar_spark.intake.intervals.rows import ReadingRules
+
+NMI = "NEM1201009"
+
+
+def write_nem12(folder: Path, configured: str, days: range, registers: dict[str, float]) -> None:
+    """A file of some registers, each with one energy in every half-hour of some days of June 2024."""
+    lines = ["100,NEM12,202407020000,MDA1,Ret1"]
+    for name, kwh in registers.items():
+        lines.append(f"200,{NMI},{configured},{name},{name},N1,01009,kWh,30,20240701")
+        lines += [f"300,202406{day:02d},{','.join([str(kwh)] * 48)},A,,,20240701000000," for day in days]
+    path = folder / f"{'-'.join(registers)}-{days.start}.csv"
+    path.write_text("\n".join([*lines, "900", ""]), encoding="utf-8")
+
+
+def take(folder: Path) -> StagedIntake:
+    return import_files(find_files(folder), folder, ReadingRules())
+
+
+def sum_of(staged: StagedIntake, quantity: str) -> float:
+    rows = arrow_parquet.read_table(staged.days_path).to_pylist()
+    return sum(kwh for row in rows if row["quantity"] == quantity for kwh in row["kwh"] if kwh is not None)
+
+
+def test_directions_that_are_in_files_of_their_own_are_joined_and_nothing_is_missed(tmp_path: Path) -> None:
+    for registers in ({"E1": 0.5, "E2": 0.25}, {"B1": 0.125}):
+        write_nem12(tmp_path, "B1E1E2", range(1, 4), registers)
+    staged = take(tmp_path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (3 * 48 * 0.75, 3 * 48 * 0.125)
+    assert (staged.intake.faults_by_rule, staged.intake.notices) == ({}, ())
+    assert (staged.intake.kwh["held"], staged.intake.kwh["repeated"]) == (3 * 48 * 0.875, 0)
+
+
+@pytest.mark.parametrize(
+    ("configured", "files", "wanted"),
+    [
+        ("B1E1", [(range(1, 4), {"E1": 0.5}), (range(1, 3), {"B1": 0.25})], ["E1-1.csv: no record of B1"]),
+        (
+            "B1E1E2",
+            [(range(1, 4), {"E1": 0.5}), (range(1, 4), {"B1": 0.25})],
+            ["B1-1.csv: no record of E2", "E1-1.csv: no record of E2"],
+        ),
+        ("B1E1", [(range(1, 3), {"E1": 0.5}), (range(3, 4), {"E1": 0.5}), (range(1, 4), {"B1": 0.25})], []),
+    ],
+)
+def test_what_no_file_has_on_a_day_is_named(
+    tmp_path: Path, configured: str, files: list[tuple[range, dict[str, float]]], wanted: list[str]
+) -> None:
+    for days, registers in files:
+        write_nem12(tmp_path, configured, days, registers)
+    said = [line.partition(" found")[0].replace(f"{NMI}: ", "") for line in take(tmp_path).intake.notices]
+    assert said == wanted
+
+
+def test_a_row_takes_what_it_has_no_energy_of_from_one_of_the_same_time(tmp_path: Path) -> None:
+    times = [f"2024-06-01T{at // 2:02d}:{at % 2 * 3}0Z" for at in range(48)]
+    rows = [f"a,{at},0.5," for at in times] + [f"a,{at},,0.25" for at in times] + [f"a,{at},0.5,0.25" for at in times]
+    rows += [f"a,{times[0]},,0.75"]
+    (tmp_path / "a.csv").write_text("\n".join(["series_id,timestamp_utc,kwh_import,kwh_export", *rows, ""]), encoding="utf-8")
+    staged = take(tmp_path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (24, 12)
+    assert staged.intake.faults_by_rule == {"duplicate_conflicts": 1}
+    assert staged.intake.kwh == {"read": 72.75, "held": 36, "rejected": 0.75, "repeated": 36}
