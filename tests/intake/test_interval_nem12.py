@@ -366,3 +366,22 @@ def test_a_file_without_a_register_of_energy_says_which_registers_it_has(tmp_pat
     wanted = rf"home.csv: values of {said} alone found; of registers of what is drawn \(E\) or given \(B\) wanted"
     with pytest.raises(InputError, match=wanted):
         take(path)
+
+
+@pytest.mark.parametrize("day", [1, 2, 3])
+@pytest.mark.parametrize("indicator", ["30O", "", "350"])
+def test_the_day_of_values_without_their_indicator_is_not_whole(tmp_path: Path, day: int, indicator: str) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)), configured="E1")
+    above, separator, below = path.read_text(encoding="utf-8").rpartition("200,")
+    path.write_text(above + separator + below.replace(f"300,202406{day:02d}", f"{indicator},202406{day:02d}"), encoding="utf-8")
+    staged = take(path)
+    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(2 * 48 * 0.75), {"record_kind": 1})
+
+
+def test_values_of_a_register_without_its_indicator_are_not_those_of_the_one_before(tmp_path: Path) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)))
+    above, _, below = path.read_text(encoding="utf-8").rpartition("200,")
+    path.write_text(f"{above}20O,{below}", encoding="utf-8")
+    staged = take(path)
+    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(3 * 48 * 0.5), {"record_kind": 1})
+    assert [notice.partition(" found")[0] for notice in staged.intake.notices] == [f"home.csv: {NMI}: no record of E2"]

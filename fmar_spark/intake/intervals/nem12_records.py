@@ -121,7 +121,23 @@ class _Checking:
             row += [""] * (_HEADER_FIELDS - len(row))
         elif kind not in _UNREAD and any(cell.strip() for cell in row):
             self.checked.broken.append((number, ",".join(row), "record_kind"))
+            return self._take_unknown(row, number)
         return kind in (_HEADER, _END)
+
+    def _take_unknown(self, row: list[str], number: int) -> bool:
+        """What may have been values, or a register, is none: the days that lack it are not whole."""
+        self._values, register = None, self._register
+        if register is None or not register.is_energy or len(row) < _FIRST_VALUE:
+            return False
+        if row[1] == register.nmi:
+            self._register = _Register(register.nmi, "", 0, frozenset())
+            return False
+        if not _is_day(row[1]):
+            return False
+        row[0] = _VALUES
+        _leave_out(register, row)
+        _note_day(register, parse_day(row[1]), number, self.checked)
+        return True
 
     def _take_values(self, row: list[str], number: int) -> bool:
         if self._register is None:
@@ -156,16 +172,19 @@ def _note_values(register: _Register, row: list[str], number: int, checked: Chec
     """Whether a record of values has a day; what is wrong with it, and where its day stands, is added to what was found so far."""
     faults = _check_values(register, row)
     checked.broken.extend((number, found, rule) for found, rule in faults)
-    order = checked.order.setdefault((register.nmi, register.suffix), [])
     if any(rule == "record_date" for _, rule in faults):
-        order.append(None)
+        checked.order.setdefault(register.place, []).append(None)
         return False
-    day = parse_day(row[1])
-    order.append(day)
+    _note_day(register, parse_day(row[1]), number, checked)
+    return True
+
+
+def _note_day(register: _Register, day: date, number: int, checked: Checked) -> None:
+    """Where the record of a register and day stands."""
+    checked.order.setdefault(register.place, []).append(day)
     checked.lines.setdefault((register.nmi, register.suffix, day), []).append(number)
     named = checked.configured.get((register.nmi, day), frozenset())
     checked.configured[register.nmi, day] = named | register.configured
-    return True
 
 
 def _read_register(place: str, row: list[str]) -> _Register:
