@@ -28,6 +28,8 @@ NUMBERED_MONTHS: Final = {None: ("%d/%m/%Y", "%Y-%m-%d"), MONTH_FIRST: ("%m/%d/%
 KEYS: Final = ("customer", "consumption category", "date")
 ENDS: Final = (*range(30, DAY_MINUTES, 30), DAY_MINUTES)
 """Minute of the day at which each half-hour ends."""
+MOST_CHARS: Final = 10_000
+"""Of a line that makes no row; more is not looked at."""
 NO_DAY: Final = np.iinfo(np.int64).min
 NAMES: Final = tuple(f"{at // 60 % 24}:{at % 60:02d}" for at in ENDS)
 
@@ -69,7 +71,7 @@ def read_ausgrid(file: InputFile, reading: Reading) -> Iterator[RawBlock]:
     is_dated = (keys["midnight"] != NO_SECOND).to_numpy()
     unread = keys.loc[~is_dated, list(KEYS)]
     undated = [f"customer {whose} {kind}: date {date!r}" for whose, kind, date in unread.itertuples(index=False, name=None)]
-    lost = _find_lost(keys, _read_broken(file, broken, reading.times.dates))
+    lost = _find_lost(keys, _read_broken(file, broken, keys, reading.times.dates))
     broken += [(number, text, "customer_date") for number, text in zip(line[~is_dated].tolist(), undated, strict=True)]
     rows, line, sign, keys = rows.filter(pa.array(is_dated)), line[is_dated], sign[is_dated], keys[is_dated].reset_index(drop=True)
     cells = _read_cells(file, rows, reading)
@@ -107,25 +109,32 @@ def _read_keys(rows: pa.Table, dates: str | None) -> pd.DataFrame:
     return keys.assign(midnight=_read_dates(keys["date"], dates))
 
 
-def _read_broken(file: InputFile, broken: list[tuple[int, str, str]], dates: str | None) -> pd.DataFrame:
-    """Customer, category, midnight and line of the lines that make no row, where their text has a customer and a category."""
+def _read_broken(file: InputFile, broken: list[tuple[int, str, str]], keys: pd.DataFrame, dates: str | None) -> pd.DataFrame:
+    """Customer, category, midnight and line of the lines that make no row, where their text has a customer.
+
+    A line that does not name its category is there for each that its customer has.
+    """
     if not broken:
-        return pd.DataFrame({name: [] for name in (*KEYS, "midnight", "line")})
+        return keys.iloc[:0]
     heading = read_heading(file.path)
+    own = set(zip(keys["customer"], keys["consumption category"].str.upper(), strict=True))
     rows = []
     for number, text, rule in broken:
         # A row with a byte that is no text is shown by the columns that were asked for.
         names, delimiter = ((*KEYS, *NAMES), ",") if rule == "text_undecodable" else (heading.names, heading.delimiter)
-        fields = next(csv.reader(io.StringIO(text), delimiter=delimiter), [])
-        named = {name: field.strip() for name, field in zip(names, fields, strict=False) if name in KEYS}
-        if named.get("customer") and named.get("consumption category", "").upper() in SIGN_OF_CATEGORY:
-            rows.append({**dict.fromkeys(KEYS, ""), **named, "line": number})
-    found = pd.DataFrame(rows, columns=[*KEYS, "line"])
+        fields = next(csv.reader(io.StringIO(text[:MOST_CHARS]), delimiter=delimiter), [])
+        named = dict.fromkeys(KEYS, "") | {name: field.strip() for name, field in zip(names, fields, strict=False) if name in KEYS}
+        customer, kind, date = (named[name] for name in KEYS)
+        kinds = [kind] if kind.upper() in SIGN_OF_CATEGORY else [one for one in SIGN_OF_CATEGORY if (customer, one) in own]
+        rows += [(customer, one, date, number) for one in kinds if customer]
+    found = pd.DataFrame(rows, columns=[*KEYS, "line"]).astype(dict.fromkeys(KEYS, object))
     return found.assign(midnight=_read_dates(found["date"], dates))
 
 
 def _find_lost(keys: pd.DataFrame, broken: pd.DataFrame) -> pd.DataFrame:
     """Customer, category and midnight of rows that were rejected; of those without a readable date, of each day that they may be of."""
+    if broken.empty and (keys["midnight"] != NO_SECOND).all():
+        return pd.DataFrame({"customer": [], "category": [], "midnight": []}).astype({"customer": object, "midnight": np.int64})
     named = pd.concat([keys.assign(is_broken=False), broken.assign(is_broken=True)]).sort_values("line", kind="stable")
     named = named.assign(category=named["consumption category"].str.upper(), is_dated=named["midnight"] != NO_SECOND)
     lost = named.loc[named["is_broken"] & named["is_dated"], ["customer", "category", "midnight"]]
