@@ -49,6 +49,7 @@ def test_directions_that_are_in_files_of_their_own_are_joined_and_nothing_is_mis
             [(range(1, 4), {"E1": 0.5}), (range(1, 4), {"B1": 0.25})],
             ["B1-1.csv: no record of E2", "E1-1.csv: no record of E2"],
         ),
+        ("B1E1", [(range(3, 4), {"E1": 0.5, "B1": 0.25}), (range(1, 3), {"E1": 0.5})], ["E1-1.csv: no record of B1"]),
         ("B1E1", [(range(1, 3), {"E1": 0.5}), (range(3, 4), {"E1": 0.5}), (range(1, 4), {"B1": 0.25})], []),
     ],
 )
@@ -59,6 +60,19 @@ def test_what_no_file_has_on_a_day_is_named(
         write_nem12(tmp_path, configured, days, registers)
     said = [line.partition(" found")[0].replace(f"{NMI}: ", "") for line in take(tmp_path).intake.notices]
     assert said == wanted
+
+
+def test_a_direction_that_begins_later_is_named_in_one_line_and_others_are_whole_before(tmp_path: Path) -> None:
+    write_nem12(tmp_path, "B1E1", range(1, 4), {"E1": 0.5, "B1": 0.25})
+    path = tmp_path / "E1-B1-1.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:6], *lines[8:], ""]), encoding="utf-8")
+    staged = take(tmp_path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 12, {})
+    assert staged.intake.notices == (
+        f"E1-B1-1.csv: {NMI}: no record of B1 until 20240602 found, which its configuration (200) names: E1 alone is read; "
+        "ask for a file of all registers of the meter point",
+    )
 
 
 def test_a_row_takes_what_it_has_no_energy_of_from_one_of_the_same_time(tmp_path: Path) -> None:

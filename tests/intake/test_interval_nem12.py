@@ -294,7 +294,7 @@ def insert_below(path: Path, above: str, *records: str) -> Path:
     """The file with more records below the first that begins with some text."""
     lines = path.read_text(encoding="utf-8").splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith(above)) + 1
-    path.write_text("\n".join([*lines[:at], *records, *lines[at:], ""]), encoding="utf-8")
+    path.write_text("\n".join([*lines[:at], *records, *lines[at:], ""]), encoding="utf-8", errors="surrogateescape")
     return path
 
 
@@ -341,7 +341,7 @@ def test_an_event_that_cannot_be_read_costs_what_may_be_none(tmp_path: Path, eve
     [
         ("200", "400,1,48,A,,", "record_event"),
         ("300,20240602", "500,S", None),
-        ("300,20240602", "500", None),
+        ("300,20240602", "500,S,\udcff", None),
         ("200", "500,S,RETNSRVCEORD1,20031220154500,001123.5", None),
         ("300,20240602", ",,,,,", None),
         ("300,20240602", "note,of the exporter", "record_kind"),
@@ -385,3 +385,15 @@ def test_values_of_a_register_without_its_indicator_are_not_those_of_the_one_bef
     staged = take(path)
     assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(3 * 48 * 0.5), {"record_kind": 1})
     assert [notice.partition(" found")[0] for notice in staged.intake.notices] == [f"home.csv: {NMI}: no record of E2"]
+
+
+def test_bytes_that_are_no_text_cost_their_record_alone(tmp_path: Path) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.25)))
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b"0.25,", b"0.\xff25,", 1))
+    staged = take(path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 35.75, {"kwh_not_a_number": 1})
+    path.write_bytes(good.replace(b",B1,B1", b",B\xff,B\xff"))
+    staged = take(path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 0, {"text_undecodable": 1})
+    assert staged.intake.first_faults[0].startswith("home.csv:6: text_undecodable: 200,")

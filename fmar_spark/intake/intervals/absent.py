@@ -14,7 +14,9 @@ class Absent(NamedTuple):
     read: frozenset[str]
     """Registers of which it has records."""
     days: frozenset[date]
-    """Of the meter point in the file."""
+    """Of the meter point in the file, on which they are absent."""
+    is_late: bool = False
+    """They have records on later days."""
 
 
 def describe_absent(found: Sequence[Absent]) -> tuple[str, ...]:
@@ -27,8 +29,8 @@ def describe_absent(found: Sequence[Absent]) -> tuple[str, ...]:
         by_meter.setdefault(one.meter, []).append(one)
     left = [(one, one.lacks - _list_joined(one, by_meter[one.meter])) for one in found]
     return tuple(
-        f"{one.file}: {one.meter}: no record of {', '.join(sorted(lacks))} found, which its configuration (200) names: "
-        f"{', '.join(sorted(one.read))} alone {'are' if len(one.read) > 1 else 'is'} read; "
+        f"{one.file}: {one.meter}: no record of {', '.join(sorted(lacks))}{f' until {max(one.days):%Y%m%d}' if one.is_late else ''} found, "
+        f"which its configuration (200) names: {', '.join(sorted(one.read))} alone {'are' if len(one.read) > 1 else 'is'} read; "
         "ask for a file of all registers of the meter point"
         for one, lacks in left
         if lacks

@@ -57,7 +57,7 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
     """
     opener = gzip.open if file.name.lower().endswith(".gz") else open
     try:
-        with opener(file.path, "rt", encoding="utf-8-sig") as text:
+        with opener(file.path, "rt", encoding="utf-8-sig", errors="replace") as text:
             checked = check_records(file, text.read())
         found = NEMFile(file.name, strict=True).parse_nem_file(io.StringIO(checked.text), file_name=file.name)
     except (OSError, ValueError, IndexError, KeyError, csv.Error) as error:
@@ -72,7 +72,7 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
     lines: list[int] = []
     seconds, energies = [np.zeros(0, dtype=np.int64)], [np.zeros((0, 2))]
     for (nmi, day), registers in days.items():
-        lacks = missing.get((nmi, day), [])
+        lacks = missing.lacks.get((nmi, day), [])
         broken += [(_first_line(registers), f"{nmi} {day:%Y%m%d}: no record of {one}", "register_missing") for one in lacks]
         for copy in range(max(map(len, registers.values()))):
             kwh = _sum_registers(registers, copy, lacks)
@@ -92,7 +92,7 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
         ),
         np.array(lines, dtype=np.int64),
         broken,
-        _list_absent(file, days, checked),
+        (*_list_absent(file, days, checked), *_list_late(file, days, missing.late)),
     )
 
 
@@ -122,8 +122,17 @@ def _complete(records: list[_Record]) -> list[_Record]:
     return read or records
 
 
-def _find_missing(days: _Days, checked: Checked) -> dict[tuple[str, date], list[str]]:
-    """Registers of which the file has records, by days of which it has none of them.
+class _Missing(NamedTuple):
+    """Registers by days of which the file has no record of them, though it has others."""
+
+    lacks: dict[tuple[str, date], list[str]]
+    """What their direction is left out for."""
+    late: dict[tuple[str, str], list[date]]
+    """By meter point and register the days before its first record on which its whole direction is not there."""
+
+
+def _find_missing(days: _Days, checked: Checked) -> _Missing:
+    """Registers that a meter point has, by days of which it has no record of them.
 
     Before the first record of a register and after its last a day is missing where the meter point is configured with it: the register was
     there. So is every day that a record without a readable date may be of.
@@ -132,15 +141,21 @@ def _find_missing(days: _Days, checked: Checked) -> dict[tuple[str, date], list[
     for (nmi, day), registers in days.items():
         own = spans.setdefault(nmi, {})
         own.update({one: (min(day, own[one][0]), max(day, own[one][1])) if one in own else (day, day) for one in registers})
-    found: dict[tuple[str, date], set[str]] = {}
+    undated = set(_list_undated(days, checked))
+    found: dict[tuple[str, date], set[str]] = {place: set() for place in days}
+    late: dict[tuple[str, str], list[date]] = {}
     for (nmi, day), registers in days.items():
         named = checked.configured[nmi, day]
         there = {one for one, (first, last) in spans[nmi].items() if first < day < last or one in named}
-        found[nmi, day] = there - set(registers)
-    for nmi, register, day in _list_undated(days, checked):
+        for one in there - set(registers):
+            if day > spans[nmi][one][0] or any(own[:1] == one[:1] for own in registers):
+                found[nmi, day].add(one)
+            elif (nmi, one, day) not in undated:
+                late.setdefault((nmi, one), []).append(day)
+    for nmi, register, day in undated:
         if register not in days[nmi, day]:
             found[nmi, day].add(register)
-    return {place: sorted(lacks) for place, lacks in found.items() if lacks}
+    return _Missing({place: sorted(lacks) for place, lacks in found.items() if lacks}, late)
 
 
 def _list_undated(days: _Days, checked: Checked) -> Iterator[tuple[str, str, date]]:
@@ -200,6 +215,13 @@ def _list_absent(file: InputFile, days: _Days, checked: Checked) -> tuple[Absent
         own_days.setdefault(nmi, set()).add(day)
     lacks = {nmi: frozenset(one for one in named[nmi] - own if (nmi, one) not in checked.order) for nmi, own in sorted(read.items())}
     return tuple(Absent(file.name, nmi, found, frozenset(read[nmi]), frozenset(own_days[nmi])) for nmi, found in lacks.items() if found)
+
+
+def _list_late(file: InputFile, days: _Days, late: dict[tuple[str, str], list[date]]) -> Iterator[Absent]:
+    """Directions that begin later than their meter point, which is configured with them before."""
+    for (nmi, register), own in sorted(late.items()):
+        read = {other for day in own for other in days[nmi, day]}
+        yield Absent(file.name, nmi, frozenset([register]), frozenset(read), frozenset(own), is_late=True)
 
 
 def _list_readings(found: NEMReadings) -> Iterator[tuple[str, str, Reading]]:

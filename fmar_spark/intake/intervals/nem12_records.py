@@ -16,6 +16,8 @@ from fmar_spark.intake.intervals.wide import DAY_MINUTES
 KWH_OF_UNIT: Final = {"wh": 0.001, "kwh": 1.0, "mwh": 1000.0}
 DRAWN, GIVEN = "E", "B"
 """First letter of a register that counts energy from and to the grid."""
+UNDECODABLE: Final = "\ufffd"
+"""Stands for bytes that are no text in UTF-8."""
 NULL_QUALITY: Final = "N"
 """Quality of a value that stands for none."""
 HOUR_MINUTES: Final = 60
@@ -58,6 +60,10 @@ class _Register(NamedTuple):
     def is_energy(self) -> bool:
         """Drawn or given; else it is reactive."""
         return self.suffix[:1] in (DRAWN, GIVEN)
+
+
+_UNNAMED: Final = _Register("", "", 0, frozenset())
+"""One that cannot be read: nor can its values."""
 
 
 class Checked(NamedTuple):
@@ -110,6 +116,10 @@ class _Checking:
             raise InputError(
                 f"{self._file.name}:{number}: an accumulated reading (250, NEM13) found; interval readings (NEM12) wanted: ask for them"
             )
+        if kind == _REGISTER and any(UNDECODABLE in cell for cell in row):
+            self.checked.broken.append((number, ",".join(row), "text_undecodable"))
+            self._register, self._values = _UNNAMED, None
+            return False
         if kind == _REGISTER:
             self._register, self._values = _read_register(f"{self._file.name}:{number}", row), None
             return self._register.is_energy
@@ -130,7 +140,7 @@ class _Checking:
         if register is None or not register.is_energy or len(row) < _FIRST_VALUE:
             return False
         if row[1] == register.nmi:
-            self._register = _Register(register.nmi, "", 0, frozenset())
+            self._register = _UNNAMED
             return False
         if not _is_day(row[1]):
             return False
@@ -143,7 +153,7 @@ class _Checking:
         if self._register is None:
             raise InputError(f"{self._file.name}:{number}: values (300) found before the record of their register (200)")
         if not self._register.is_energy:
-            self.checked.others.add(self._register.suffix)
+            self.checked.others.update({self._register.suffix} - {""})
             return False
         self._values = row if _note_values(self._register, row, number, self.checked) else None
         return self._values is not None
