@@ -3,45 +3,19 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as arrow_parquet
 import pytest
+from nem12_files import NMI, fill, sum_of, take, write_nem12
 
 from fmar_spark.errors import InputError
 from fmar_spark.intake.intervals.files import find_files
-from fmar_spark.intake.intervals.importing import StagedIntake, import_files
+from fmar_spark.intake.intervals.importing import import_files
 from fmar_spark.intake.intervals.options import ReadingOptions
 from fmar_spark.intake.intervals.own_files import OwnFiles, understand_files
 from fmar_spark.intake.intervals.report import describe_intake
 from fmar_spark.intake.intervals.rows import ReadingRules
 from fmar_spark.settings.sections import ImportSettings, Settings
 
-NMI = "NEM1201009"
 WANTED = "every register of a direction on a day wanted; without it that direction is left out"
-
-
-def write_nem12(folder: Path, *registers: tuple[str, int, dict[int, list[float | str]]], configured: str = "") -> Path:
-    """A file with a block for each register: its name, the minutes of its intervals, its values by day of June 2024."""
-    names = configured or "".join(name for name, _, _ in registers)
-    lines = ["100,NEM12,202407020000,MDA1,Ret1"]
-    for name, minutes, days in registers:
-        lines.append(f"200,{NMI},{names},{name},{name},N1,01009,kWh,{minutes},20240701")
-        lines += [f"300,202406{day:02d},{','.join(map(str, values))},A,,,20240701000000," for day, values in days.items()]
-    path = folder / "home.csv"
-    path.write_text("\n".join([*lines, "900", ""]), encoding="utf-8")
-    return path
-
-
-def fill(days: range, kwh: float, minutes: int = 30) -> dict[int, list[float | str]]:
-    return {day: [kwh] * (1440 // minutes) for day in days}
-
-
-def take(path: Path) -> StagedIntake:
-    return import_files(find_files(path), path.parent, ReadingRules(), ReadingOptions())
-
-
-def sum_of(staged: StagedIntake, quantity: str) -> float:
-    rows = arrow_parquet.read_table(staged.days_path).to_pylist()
-    return sum(kwh for row in rows if row["quantity"] == quantity for kwh in row["kwh"] if kwh is not None)
 
 
 @pytest.mark.parametrize(("missing", "drawn", "given"), [("E1", 2, 3), ("E2", 2, 3), ("B1", 3, 2)])
@@ -204,67 +178,6 @@ def test_registers_that_are_in_files_of_their_own_are_not_taken_for_the_whole_un
     assert staged.intake.faults_by_rule == {"duplicate_conflicts": 3 * 48}
 
 
-@pytest.mark.parametrize("day", ["99991231", "00000101", "20240631", "2024-6-1"])
-def test_a_record_of_no_day_costs_itself_alone(tmp_path: Path, day: str) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)))
-    path.write_text(path.read_text(encoding="utf-8").replace("300,20240602", f"300,{day}"), encoding="utf-8")
-    staged = take(path)
-    assert sum_of(staged, "AI") == pytest.approx(2 * 48 * 0.5, rel=1e-6)
-    assert staged.intake.faults_by_rule == {"record_date": 1}
-
-
-@pytest.mark.parametrize("day", [1, 2, 3])
-@pytest.mark.parametrize("configured", ["E1E2", "E1"])
-def test_the_day_of_a_record_without_a_date_is_not_whole_wherever_it_stands(tmp_path: Path, day: int, configured: str) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)), configured=configured)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    lines[5 + day] = lines[5 + day].replace(f"300,202406{day:02d}", "300,20240631")
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
-    staged = take(path)
-    assert sum_of(staged, "AI") == pytest.approx(2 * 48 * 0.75, rel=1e-6)
-    assert staged.intake.faults_by_rule == {"record_date": 1, "register_missing": 1}
-    assert f"{NMI} 202406{day:02d}: no record of E2 found" in staged.intake.first_faults[1]
-
-
-def test_a_register_of_which_no_record_has_a_date_makes_no_day_whole(tmp_path: Path) -> None:
-    path = write_nem12(
-        tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.2)), ("E2", 30, fill(range(1, 4), 0.25))
-    )
-    above, separator, below = path.read_text(encoding="utf-8").rpartition("200,")
-    path.write_text(above + separator + below.replace("300,2024", "300,24"), encoding="utf-8")
-    staged = take(path)
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (0, pytest.approx(3 * 48 * 0.2, rel=1e-6))
-    assert (staged.intake.faults_by_rule, staged.intake.notices) == ({"record_date": 3, "register_missing": 3}, ())
-
-
-@pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize(
-    ("values", "minutes", "rules"),
-    [
-        ([""] * 48, 30, {}),
-        ([12.5], 30, {"record_values": 1}),
-        ([""] * 288, 5, {}),
-        ([*[0.5] * 20, *[""] * 28], 30, {}),
-        ([*[0.5] * 20, -1, *[""] * 27], 30, {"kwh_negative": 1}),
-    ],
-)
-def test_a_record_that_is_not_whole_takes_nothing_from_a_whole_one_of_its_day(
-    tmp_path: Path, values: list[float | str], minutes: int, rules: dict[str, int], place: int
-) -> None:
-    records = [("E1", 30, fill(range(1, 2), 0.5))]
-    records.insert(place, ("E1", minutes, {1: values}))
-    staged = take(write_nem12(tmp_path, *records, ("B1", 30, fill(range(1, 2), 0.2))))
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (pytest.approx(24, rel=1e-6), pytest.approx(9.6, rel=1e-6))
-    assert staged.intake.faults_by_rule == rules
-
-
-def test_records_that_complete_each_other_are_one_day(tmp_path: Path) -> None:
-    halves: list[dict[int, list[float | str]]] = [{1: [*[0.5] * 24, *[""] * 24]}, {1: [*[""] * 24, *[0.5] * 24]}]
-    days = fill(range(1, 2), 0.2)
-    staged = take(write_nem12(tmp_path, ("E1", 30, halves[0]), ("E1", 30, halves[1]), ("E2", 30, days), ("B1", 30, days)))
-    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(48 * 0.7, rel=1e-6), {})
-
-
 @pytest.mark.parametrize(
     ("stated", "said"),
     [
@@ -288,112 +201,3 @@ def test_what_the_file_says_itself_stands_whatever_is_stated(tmp_path: Path, sta
     assert lines[0].startswith(f"format     nem12, 1 file; times are Etc/GMT-10, standard time all year; {said}")
     cures = [line.partition("they look like Wh; ")[2] for line in lines if "watt_hours" in line]
     assert cures == (["read as the file says itself, --units does not change it"] if unit == "kWh" else [])
-
-
-def insert_below(path: Path, above: str, *records: str) -> Path:
-    """The file with more records below the first that begins with some text."""
-    lines = path.read_text(encoding="utf-8").splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith(above)) + 1
-    path.write_text("\n".join([*lines[:at], *records, *lines[at:], ""]), encoding="utf-8", errors="surrogateescape")
-    return path
-
-
-@pytest.mark.parametrize(
-    ("event", "halves"),
-    [
-        ("400,1,48,A,,", 0),
-        ("400,1,4,N,,", 4),
-        ("400,1,4, N ,,", 4),
-        ("400,1,4,E52", 0),
-    ],
-)
-def test_an_event_says_which_intervals_are_none(tmp_path: Path, event: str, halves: int) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.25)))
-    staged = take(insert_below(path, "300,20240602", event))
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (pytest.approx((144 - halves) * 0.5), pytest.approx(144 * 0.25))
-    assert staged.intake.faults_by_rule == {}
-
-
-@pytest.mark.parametrize(
-    ("event", "halves"),
-    [
-        ("400,1,49,A,,", 0),
-        ("400,0,4,S14,,", 0),
-        ("400,one,4,F,,", 0),
-        ("400,5,4,N,,", 48),
-        ("400,1,4,?,,", 4),
-        ("400,1", 48),
-        ("400", 48),
-    ],
-)
-def test_an_event_that_cannot_be_read_costs_what_may_be_none(tmp_path: Path, event: str, halves: int) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.25)))
-    staged = take(insert_below(path, "300,20240602", event))
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (pytest.approx((144 - halves) * 0.5), pytest.approx(144 * 0.25))
-    assert staged.intake.first_faults == (
-        f"home.csv:5: record_event: {NMI} E1 20240602: {event.rstrip(',')} found; intervals of the values before it, first and last, and "
-        "their quality wanted; those that may be none (N) are left out",
-    )
-
-
-@pytest.mark.parametrize(
-    ("above", "record", "rule"),
-    [
-        ("200", "400,1,48,A,,", "record_event"),
-        ("300,20240602", "500,S", None),
-        ("300,20240602", "500,S,\udcff", None),
-        ("200", "500,S,RETNSRVCEORD1,20031220154500,001123.5", None),
-        ("300,20240602", ",,,,,", None),
-        ("300,20240602", "note,of the exporter", "record_kind"),
-        ("300,20240602", "350,20240602,1,2", "record_kind"),
-        ("900", "note,of the exporter", "record_kind"),
-        ("300,20240602", f"200,{NMI},E1Q1,Q1,Q1,N1,01009,kVArh,none,20240701\n300,20240602,1,2", None),
-        ("300,20240603", f"200,{NMI},E1K1,K1,K1", None),
-    ],
-)
-def test_a_record_that_is_no_energy_costs_itself_alone(tmp_path: Path, above: str, record: str, rule: str | None) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)))
-    at = next(number for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 2) if line.startswith(above))
-    staged = take(insert_below(path, above, *record.splitlines()))
-    held = 48 if "Q1" in record else 72
-    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(held), {rule: 1} if rule else {})
-    assert [said.split(": ")[0] for said in staged.intake.first_faults] == ([f"home.csv:{at}"] if rule else [])
-
-
-@pytest.mark.parametrize(("names", "said"), [(("Q1",), "Q1"), (("Q1", "K1"), "K1, Q1")])
-def test_a_file_without_a_register_of_energy_says_which_registers_it_has(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
-    path = write_nem12(tmp_path, *((name, 30, fill(range(1, 3), 0.5)) for name in names), configured="E1B1Q1K1")
-    wanted = rf"home.csv: values of {said} alone found; of registers of what is drawn \(E\) or given \(B\) wanted"
-    with pytest.raises(InputError, match=wanted):
-        take(path)
-
-
-@pytest.mark.parametrize("day", [1, 2, 3])
-@pytest.mark.parametrize("indicator", ["30O", "", "350"])
-def test_the_day_of_values_without_their_indicator_is_not_whole(tmp_path: Path, day: int, indicator: str) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)), configured="E1")
-    above, separator, below = path.read_text(encoding="utf-8").rpartition("200,")
-    path.write_text(above + separator + below.replace(f"300,202406{day:02d}", f"{indicator},202406{day:02d}"), encoding="utf-8")
-    staged = take(path)
-    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(2 * 48 * 0.75), {"record_kind": 1})
-
-
-def test_values_of_a_register_without_its_indicator_are_not_those_of_the_one_before(tmp_path: Path) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)))
-    above, _, below = path.read_text(encoding="utf-8").rpartition("200,")
-    path.write_text(f"{above}20O,{below}", encoding="utf-8")
-    staged = take(path)
-    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(3 * 48 * 0.5), {"record_kind": 1})
-    assert [notice.partition(" found")[0] for notice in staged.intake.notices] == [f"home.csv: {NMI}: no record of E2"]
-
-
-def test_bytes_that_are_no_text_cost_their_record_alone(tmp_path: Path) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("B1", 30, fill(range(1, 4), 0.25)))
-    good = path.read_bytes()
-    path.write_bytes(good.replace(b"0.25,", b"0.\xff25,", 1))
-    staged = take(path)
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 35.75, {"kwh_not_a_number": 1})
-    path.write_bytes(good.replace(b",B1,B1", b",B\xff,B\xff"))
-    staged = take(path)
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 0, {"text_undecodable": 1})
-    assert staged.intake.first_faults[0].startswith("home.csv:6: text_undecodable: 200,")
