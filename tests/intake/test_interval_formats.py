@@ -217,10 +217,16 @@ def test_a_day_of_nem12_of_which_a_register_is_not_whole_was_not_read(tmp_path: 
         (list_nem12(("E1", ["0.3"] * 49)), "home.csv:3: record_values: NEM1201009 E1 20240601: 56 fields found"),
         ([line.replace(",20240601,", ",20240631,") for line in list_nem12(("E1", ["0.3"] * 48))], "home.csv:3: record_date: "),
         (list_nem12(("E1", ["0.3"] * 48), quality="N"), r"home.csv: no usable row found \(48 rows without a number of kWh\)"),
-        (list_nem12(("E1", ["0.3"] * 48), unit="kVArh"), "home.csv:2: unit 'kVArh' found; Wh, kWh or MWh wanted"),
-        ([line.replace(",30,2024", ",0,2024") for line in list_nem12(("E1", ["0.3"] * 48))], "home.csv:2: intervals of '0' minutes found"),
+        (
+            list_nem12(("E1", ["0.3"] * 48), unit="kVArh"),
+            "register_unreadable: NEM1201009 E1: unit 'kVArh' found; a register",
+        ),
+        (
+            [line.replace(",30,2024", ",0,2024") for line in list_nem12(("E1", ["0.3"] * 48))],
+            "home.csv:2: register_unreadable: NEM1201009 E1: intervals of '0' minutes found",
+        ),
         ([line for line in list_nem12(("E1", ["0.3"] * 48)) if line[:3] != "200"], "home.csv:2: values \\(300\\) found before"),
-        (["100,NEM12,1,A,B", "200,NEM", "900"], "home.csv:2: 2 fields of a register"),
+        (["100,NEM12,1,A,B", "200,NEM", "900"], "home.csv:2: register_unreadable: NEM: 2 fields found"),
     ],
 )
 def test_a_nem12_that_is_not_whole_is_one_line(tmp_path: Path, lines: list[str], said: str) -> None:

@@ -152,13 +152,27 @@ def test_the_day_of_values_without_their_indicator_is_not_whole(tmp_path: Path, 
     assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(2 * 48 * 0.75), {"record_kind": 1})
 
 
-def test_values_of_a_register_without_its_indicator_are_not_those_of_the_one_before(tmp_path: Path) -> None:
-    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, 4), 0.25)))
-    above, _, below = path.read_text(encoding="utf-8").rpartition("200,")
-    path.write_text(f"{above}20O,{below}", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("200,", "20O,", "record_kind"),
+        ("E2,E2,", "E2,E\udcff,", "text_undecodable"),
+        ("E2,E2,", "E2,\udcff2,", "text_undecodable"),
+        ("E2,E2,N1,01009,kWh,30,20240701", "E2", "register_unreadable"),
+    ],
+)
+@pytest.mark.parametrize("days", [3, 2])
+def test_values_of_a_register_that_cannot_be_read_make_their_days_not_whole(
+    tmp_path: Path, old: str, new: str, rule: str, days: int
+) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)), ("E2", 30, fill(range(1, days + 1), 0.25)), configured="E1")
+    above, separator, below = path.read_text(encoding="utf-8").rpartition("200,")
+    path.write_text(above + (separator + below).replace(old, new, 1), encoding="utf-8", errors="surrogateescape")
+    with path.open("a", encoding="utf-8") as more:
+        more.write(f"200,{NMI},E1,E1,E1,N1,01009,kWh,30,20240701\n300,20240604,{','.join(['0.5'] * 48)},A\n")
     staged = take(path)
-    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (pytest.approx(3 * 48 * 0.5), {"record_kind": 1})
-    assert [notice.partition(" found")[0] for notice in staged.intake.notices] == [f"home.csv: {NMI}: no record of E2"]
+    assert sum_of(staged, "AI") == (4 - days) * 48 * 0.5
+    assert (staged.intake.faults_by_rule[rule], staged.intake.notices) == (1, ())
 
 
 def test_bytes_that_are_no_text_cost_their_record_alone(tmp_path: Path) -> None:
@@ -169,7 +183,11 @@ def test_bytes_that_are_no_text_cost_their_record_alone(tmp_path: Path) -> None:
     assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 35.75, {"kwh_not_a_number": 1})
     path.write_bytes(good.replace(b",B1,B1", b",B\xff,B\xff"))
     staged = take(path)
-    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 0, {"text_undecodable": 1})
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (
+        72,
+        0,
+        {"text_undecodable": 1, "register_missing": 3},
+    )
     assert staged.intake.first_faults[0].startswith("home.csv:6: text_undecodable: 200,")
 
 
@@ -181,3 +199,35 @@ def test_records_are_known_by_their_lines_and_those_of_no_energy_are_not_handed_
     assert checked.order == {(NMI, "E1"): [None, date(2024, 6, 2)], (NMI, "B1"): [date(2024, 6, 2)]}
     assert checked.broken == [(3, f"{NMI} E1 20240631", "record_date")]
     assert (checked.others, [line[:3] for line in checked.text.splitlines()]) == ({"Q1"}, ["100", "200", "300", "200", "300", "900"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (",kWh,30", ",kVArh,30", "unit 'kVArh'"),
+        (",kWh,30", ",kWh,7", "intervals of '7' minutes"),
+        (",N1,01009,kWh,30,20240701", "", "5 fields"),
+    ],
+)
+def test_a_register_of_energy_that_cannot_be_read_costs_its_direction_and_no_other_meter_point(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    path = write_nem12(tmp_path, *((name, 30, fill(range(1, 4), kwh)) for name, kwh in (("E1", 0.5), ("B1", 0.25), ("E2", 0.125))))
+    good = path.read_text(encoding="utf-8")
+    above, _, below = good.rpartition("200,")
+    other = good.replace(NMI, "NEM1").replace("100,NEM12,202407020000,MDA1,Ret1\n", "")
+    path.write_text(f"{above}200,{below.replace(old, new)}{other}", encoding="utf-8")
+    staged = take(path)
+    assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (3 * 48 * 0.625, 2 * 3 * 48 * 0.25)
+    assert staged.intake.faults_by_rule == {"register_unreadable": 1, "register_missing": 3}
+    assert staged.intake.first_faults[0].startswith(f"home.csv:10: register_unreadable: {NMI} E2: {said} found; a register of energy (200)")
+
+
+def test_the_first_register_or_that_of_another_meter_point_may_be_the_one_that_cannot_be_read(tmp_path: Path) -> None:
+    path = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.5)))
+    first = path.read_text(encoding="utf-8").replace("200,", "20O,").replace("\n900", "")
+    other = first.partition("\n")[2].replace(NMI, "NEM2").replace("20240601", "20240604")
+    good = write_nem12(tmp_path, ("E1", 30, fill(range(1, 4), 0.25))).read_text(encoding="utf-8").partition("\n")[2].replace("900\n", "")
+    path.write_text(f"{first}{good}{other}", encoding="utf-8")
+    staged = take(path)
+    assert (sum_of(staged, "AI"), staged.intake.faults_by_rule) == (36, {"record_kind": 2})

@@ -53,7 +53,7 @@ def read_nem12(file: InputFile) -> Iterator[RawBlock]:
     the meter point's configuration. A record that is there twice makes its intervals twice, of which an empty one is as the other.
 
     Raises:
-        InputError: no NEM12, or a register that cannot be read as energy.
+        InputError: no NEM12, or one without a register of energy.
     """
     opener = gzip.open if file.name.lower().endswith(".gz") else open
     try:
@@ -135,24 +135,27 @@ def _find_missing(days: _Days, checked: Checked) -> _Missing:
     """Registers that a meter point has, by days of which it has no record of them.
 
     Before the first record of a register and after its last a day is missing where the meter point is configured with it: the register was
-    there. So is every day that a record without a readable date may be of.
+    there. So is every day of values that cannot be read, and every day that a record without a readable date may be of.
     """
     spans: dict[str, dict[str, tuple[date, date]]] = {}
     for (nmi, day), registers in days.items():
         own = spans.setdefault(nmi, {})
         own.update({one: (min(day, own[one][0]), max(day, own[one][1])) if one in own else (day, day) for one in registers})
-    undated = set(_list_undated(days, checked))
+    known: dict[str, set[str]] = {nmi: set() for nmi in spans}
+    for nmi, one in checked.order:
+        known.setdefault(nmi, set()).add(one)
+    unusable = set(_list_undated(days, checked)) | {(nmi, one, day) for nmi, day in days for one in checked.lost.get((nmi, day), ())}
     found: dict[tuple[str, date], set[str]] = {place: set() for place in days}
     late: dict[tuple[str, str], list[date]] = {}
     for (nmi, day), registers in days.items():
         named = checked.configured[nmi, day]
-        there = {one for one, (first, last) in spans[nmi].items() if first < day < last or one in named}
+        there = {one for one, (first, last) in spans[nmi].items() if first < day < last} | (known[nmi] & named)
         for one in there - set(registers):
-            if day > spans[nmi][one][0] or any(own[:1] == one[:1] for own in registers):
+            if one not in spans[nmi] or day > spans[nmi][one][0] or any(own[:1] == one[:1] for own in registers):
                 found[nmi, day].add(one)
-            elif (nmi, one, day) not in undated:
+            elif (nmi, one, day) not in unusable:
                 late.setdefault((nmi, one), []).append(day)
-    for nmi, register, day in undated:
+    for nmi, register, day in unusable:
         if register not in days[nmi, day]:
             found[nmi, day].add(register)
     return _Missing({place: sorted(lacks) for place, lacks in found.items() if lacks}, late)

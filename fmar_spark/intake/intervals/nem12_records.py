@@ -42,7 +42,7 @@ class _Register(NamedTuple):
     nmi: str
     suffix: str
     minutes: int
-    """Of its intervals; 0 where it is no register of energy."""
+    """Of its intervals; 0 where its values are not read."""
     configured: frozenset[str]
     """Registers of energy that its meter point has."""
 
@@ -62,10 +62,6 @@ class _Register(NamedTuple):
         return self.suffix[:1] in (DRAWN, GIVEN)
 
 
-_UNNAMED: Final = _Register("", "", 0, frozenset())
-"""One that cannot be read: nor can its values."""
-
-
 class Checked(NamedTuple):
     """The records of a file as they are handed on."""
 
@@ -77,6 +73,8 @@ class Checked(NamedTuple):
     """Registers of energy that the meter point has on a day, as the record of its register (200) says."""
     order: dict[tuple[str, str], list[date | None]]
     """Days of the records of each meter point and register as they follow each other, None where none can be read."""
+    lost: dict[tuple[str, date], set[str]]
+    """Registers of energy of a meter point and day whose values cannot be read."""
     broken: list[tuple[int, str, str]]
     """Line, text and rule."""
     others: set[str]
@@ -87,7 +85,7 @@ def check_records(file: InputFile, text: str) -> Checked:
     """The records of registers of energy, without those and those cells that are no energies.
 
     Raises:
-        InputError: a register of energy in another unit or step, values of none, or energy that was counted up between visits (NEM13).
+        InputError: values of no register, or energy that was counted up between visits (NEM13).
     """
     kept, checking = io.StringIO(), _Checking(file)
     writer, reader = csv.writer(kept, lineterminator="\n"), csv.reader(io.StringIO(text))
@@ -99,7 +97,7 @@ class _Checking:
     """Checks a file record by record."""
 
     def __init__(self, file: InputFile) -> None:
-        self.checked = Checked("", {}, {}, {}, [], set())
+        self.checked = Checked("", {}, {}, {}, {}, [], set())
         self._file = file
         self._register: _Register | None = None
         self._values: list[str] | None = None
@@ -118,11 +116,11 @@ class _Checking:
             )
         if kind == _REGISTER and any(UNDECODABLE in cell for cell in row):
             self.checked.broken.append((number, ",".join(row), "text_undecodable"))
-            self._register, self._values = _UNNAMED, None
+            self._register, self._values = _name_unread(row), None
             return False
         if kind == _REGISTER:
-            self._register, self._values = _read_register(f"{self._file.name}:{number}", row), None
-            return self._register.is_energy
+            self._register, self._values = self._read_register(row, number), None
+            return self._register.minutes > 0
         if kind == _VALUES:
             return self._take_values(row, number)
         if kind == _EVENT:
@@ -137,31 +135,52 @@ class _Checking:
     def _take_unknown(self, row: list[str], number: int) -> bool:
         """What may have been values, or a register, is none: the days that lack it are not whole."""
         self._values, register = None, self._register
-        if register is None or not register.is_energy or len(row) < _FIRST_VALUE:
+        if _is_like_register(row, register):
+            self._register = _name_unread(row)
             return False
-        if row[1] == register.nmi:
-            self._register = _UNNAMED
-            return False
-        if not _is_day(row[1]):
+        if register is None or not register.minutes or len(row) < _FIRST_VALUE or not _is_day(row[1]):
             return False
         row[0] = _VALUES
         _leave_out(register, row)
         _note_day(register, parse_day(row[1]), number, self.checked)
         return True
 
+    def _read_register(self, row: list[str], number: int) -> _Register:
+        """A register; where it is one of energy that cannot be read, its days are not whole."""
+        unread = _name_unread(row)
+        if unread.suffix and not unread.is_energy:
+            return unread
+        fault = _find_register_fault(row)
+        if fault:
+            self.checked.broken.append((number, f"{unread.nmi} {unread.suffix}".rstrip() + f": {fault}", "register_unreadable"))
+            return unread
+        row[_UNIT] = row[_UNIT].strip()
+        return _Register(unread.nmi, unread.suffix, int(row[_STEP]), _list_configured(row[_CONFIGURATION]))
+
     def _take_values(self, row: list[str], number: int) -> bool:
         if self._register is None:
             raise InputError(f"{self._file.name}:{number}: values (300) found before the record of their register (200)")
-        if not self._register.is_energy:
-            self.checked.others.update({self._register.suffix} - {""})
+        if not self._register.minutes:
+            self._lose_values(self._register, row)
             return False
         self._values = row if _note_values(self._register, row, number, self.checked) else None
         return self._values is not None
 
+    def _lose_values(self, register: _Register, row: list[str]) -> None:
+        """The values of a register that is not read: those of one that cannot be read make its day not whole."""
+        if register.suffix and not register.is_energy:
+            self.checked.others.add(register.suffix)
+            return
+        day = parse_day(row[1]) if len(row) >= _FIRST_VALUE and _is_day(row[1]) else None
+        for suffix in (register.suffix,) if register.suffix else (f"{DRAWN}?", f"{GIVEN}?"):
+            self.checked.order.setdefault((register.nmi, suffix), []).append(day)
+            if day is not None:
+                self.checked.lost.setdefault((register.nmi, day), set()).add(suffix)
+
     def _take_event(self, row: list[str], number: int) -> bool:
         """A quality of intervals; where it cannot be read, what may be of none is left out."""
         register, values = self._register, self._values
-        if register is None or not register.is_energy or (values is None and None in self.checked.order.get(register.place, [])):
+        if register is None or not register.minutes or (values is None and None in self.checked.order.get(register.place, [])):
             return False
         row += [""] * (_EVENT_FIELDS - len(row))
         first, last, quality = (cell.strip() for cell in row[1:4])
@@ -197,21 +216,33 @@ def _note_day(register: _Register, day: date, number: int, checked: Checked) -> 
     checked.configured[register.nmi, day] = named | register.configured
 
 
-def _read_register(place: str, row: list[str]) -> _Register:
-    suffix = row[_SUFFIX] if len(row) > _SUFFIX else ""
-    if suffix and not suffix.startswith((DRAWN, GIVEN)):
-        return _Register(row[_NMI], suffix, 0, frozenset())
+def _name_unread(row: list[str]) -> _Register:
+    """A register of which nothing but its name is read; without a name where none can be read."""
+    nmi, suffix = (row[at] if len(row) > at else "" for at in (_NMI, _SUFFIX))
+    return _Register(nmi, "" if suffix.startswith(UNDECODABLE) else suffix, 0, frozenset())
+
+
+def _is_like_register(row: list[str], before: _Register | None) -> bool:
+    """Whether a record of no known kind is one of a register: of the meter point before it, or one of those that it lists."""
+    if len(row) <= _SUFFIX or _is_day(row[_NMI]):
+        return False
+    return (before is not None and row[_NMI] == before.nmi) or row[_SUFFIX] in re.findall("..", row[_CONFIGURATION])
+
+
+def _find_register_fault(row: list[str]) -> str:
+    """What makes a register of energy none that can be read; empty where nothing does."""
     if len(row) <= _STEP:
-        raise InputError(f"{place}: {write_count(len(row), 'field')} of a register (200) found; {_STEP + 1} or more wanted")
-    listed = row[_CONFIGURATION]
+        return write_count(len(row), "field")
+    if row[_UNIT].strip().lower() not in KWH_OF_UNIT:
+        return f"unit {row[_UNIT]!r}"
+    minutes = int(row[_STEP]) if row[_STEP].isdecimal() else 0
+    return "" if minutes and DAY_MINUTES % minutes == 0 else f"intervals of {row[_STEP]!r} minutes"
+
+
+def _list_configured(listed: str) -> frozenset[str]:
+    """Registers of energy that a configuration names."""
     suffixes = [listed[at : at + _SUFFIX_CHARS] for at in range(0, len(listed), _SUFFIX_CHARS)]
-    configured = frozenset(one for one in suffixes if one[:1] in (DRAWN, GIVEN)) if len(listed) % _SUFFIX_CHARS == 0 else frozenset()
-    register = _Register(row[_NMI], suffix, int(row[_STEP]) if row[_STEP].isdecimal() else 0, configured)
-    if register.is_energy and row[_UNIT].lower() not in KWH_OF_UNIT:
-        raise InputError(f"{place}: unit {row[_UNIT]!r} found; Wh, kWh or MWh wanted")
-    if not register.minutes or DAY_MINUTES % register.minutes:
-        raise InputError(f"{place}: intervals of {row[_STEP]!r} minutes found; minutes that divide a day, such as 5, 15 or 30, wanted")
-    return register
+    return frozenset(one for one in suffixes if one[:1] in (DRAWN, GIVEN)) if len(listed) % _SUFFIX_CHARS == 0 else frozenset()
 
 
 def _check_values(register: _Register, row: list[str]) -> list[tuple[str, str]]:

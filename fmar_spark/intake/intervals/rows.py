@@ -32,6 +32,7 @@ RULES: Final = {
     "record_step": "intervals that divide an hour; a value that was counted up over longer gives no half-hours",
     "record_event": "intervals of the values before it, first and last, and their quality; those that may be none (N) are left out",
     "record_kind": "records of NEM12 (100, 200, 300, 400, 500, 900)",
+    "register_unreadable": "a register of energy (200) in Wh, kWh or MWh, by minutes that divide a day; days of its values are left out",
     "register_missing": "every register of a direction on a day; without it that direction is left out",
     "category_missing": "every category of the customer on a day; without it the day is left out",
     "customer_date": "a date such as 1/07/2012 or 1-Jul-12, {order}",
