@@ -181,6 +181,8 @@ def test_bytes_that_are_no_text_cost_their_record_alone(tmp_path: Path) -> None:
     path.write_bytes(good.replace(b"0.25,", b"0.\xff25,", 1))
     staged = take(path)
     assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (72, 35.75, {"kwh_not_a_number": 1})
+    path.write_bytes(good.replace(b",01009,", b",\xff1009,"))
+    assert (sum_of(take(path), "AI"), sum_of(take(path), "AE")) == (72, 36)
     path.write_bytes(good.replace(b",B1,B1", b",B\xff,B\xff"))
     staged = take(path)
     assert (sum_of(staged, "AI"), sum_of(staged, "AE"), staged.intake.faults_by_rule) == (

@@ -29,6 +29,7 @@ _UNREAD: Final = (_END, "500")
 """The latter says who was asked for the values before it."""
 _HEADER_FIELDS, _EVENT_FIELDS = 5, 6
 _NMI, _CONFIGURATION, _SUFFIX, _UNIT, _STEP = 1, 2, 4, 7, 8
+_OWN: Final = (_NMI, _CONFIGURATION, _SUFFIX, _UNIT, _STEP)
 """Places of a register's own fields."""
 _FIRST_VALUE: Final = 2
 _SUFFIX_CHARS: Final = 2
@@ -114,7 +115,7 @@ class _Checking:
             raise InputError(
                 f"{self._file.name}:{number}: an accumulated reading (250, NEM13) found; interval readings (NEM12) wanted: ask for them"
             )
-        if kind == _REGISTER and any(UNDECODABLE in cell for cell in row):
+        if kind == _REGISTER and any(UNDECODABLE in row[at] for at in _OWN if at < len(row)):
             self.checked.broken.append((number, ",".join(row), "text_undecodable"))
             self._register, self._values = _name_unread(row), None
             return False
