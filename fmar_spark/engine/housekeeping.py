@@ -1,7 +1,7 @@
 """What is done to tables without changing an answer: old rows go, small files become large ones, files that no version needs go."""
 
 import logging
-from typing import Final, NamedTuple
+from typing import Final
 
 import deltalake
 from delta.tables import DeltaTable
@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.table_log import Extent, find_extent
 from fmar_spark.settings.run_options import is_address
 
 CHECK: Final = "spark.databricks.delta.retentionDurationCheck.enabled"
@@ -18,17 +19,9 @@ LEAST_HOURS: Final = 168
 _log = logging.getLogger(__name__)
 
 
-class Extent(NamedTuple):
-    """How large the newest version of a table is."""
-
-    files: int
-    bytes: int
-
-
 def measure(store: TableStore, contract: TableContract) -> Extent:
     """Files and bytes of the newest version."""
-    found = DeltaTable.forPath(store.spark, store.path(contract)).detail().select("numFiles", "sizeInBytes").first()
-    return Extent(int(found["numFiles"]), int(found["sizeInBytes"])) if found else Extent(0, 0)
+    return find_extent(store.spark, store.path(contract))
 
 
 def count_rows(store: TableStore, contract: TableContract, condition: str, meters: DataFrame | None = None) -> int:

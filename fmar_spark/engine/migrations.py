@@ -13,6 +13,7 @@ from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.schema import parse_type
 from fmar_spark.engine.store import IDENTITY, TableStore, Transaction
+from fmar_spark.engine.table_log import find_metadata
 from fmar_spark.errors import ConfigError
 
 STEP: Final = "migrate_tables"
@@ -41,12 +42,13 @@ def migrate_tables(store: TableStore, tables: Iterable[TableContract]) -> None:
 
 def _migrate(store: TableStore, contract: TableContract) -> int | None:
     """How many rows were rewritten; None where nothing was to do."""
-    if not store.has(contract):
+    table = find_metadata(store.spark, store.path(contract))
+    if table is None:
         return None
-    found = store.spark.read.format("delta").load(store.path(contract)).schema
+    found = table.schema
     former = {column.formerly: column.name for column in contract.columns if column.formerly}
     filled = {column.name for column in contract.columns if column.backfill} - set(found.names)
-    is_begun = (former or any(column.backfill for column in contract.columns)) and COPY_FROM in store.properties(contract)
+    is_begun = (former or any(column.backfill for column in contract.columns)) and COPY_FROM in table.properties
     if former.keys() & set(found.names) or filled or is_begun:
         return _rename(store, contract, former)
     if _list_changed(found, contract):

@@ -4,15 +4,15 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from delta.tables import DeltaTable, DeltaTableBuilder
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.engine.newest_commit import find_commit, find_version
 from fmar_spark.engine.schema import conform, struct_type
+from fmar_spark.engine.table_log import Metadata, find_commit, find_metadata, find_version, has_table
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
 
@@ -33,6 +33,7 @@ COUNTED_OF: Final = {
 """The same of operations that have others."""
 APPENDS: Final = ("WRITE", "STREAMING UPDATE")
 """Operations of the log that add rows."""
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +89,7 @@ class TableStore:
 
     def has(self, contract: TableContract) -> bool:
         """Whether the table exists."""
-        return DeltaTable.isDeltaTable(self.spark, self.path(contract))
+        return has_table(self.spark, self.path(contract))
 
     def read(self, contract: TableContract) -> DataFrame:
         """The table's rows, pinned to its newest version.
@@ -96,23 +97,22 @@ class TableStore:
         Raises:
             ConfigError: the table does not exist yet; the message names the job that fills it.
         """
-        if not self.has(contract):
-            fillers = " or ".join(f"jobs/{job}.py" for job in contract.job.split(" or "))
-            raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run {fillers} first")
-        self._at_hand[-1] = f"reading {contract.full_name}"
-        version = self.version(contract)
-        self.versions_read[contract.full_name] = version
-        return self.spark.read.format("delta").option("versionAsOf", version).load(self.path(contract))
+        return self._read_at(contract, self.version(contract))
 
     def read_or_empty(self, contract: TableContract) -> DataFrame:
         """The table's rows, or none in the contract's form where it does not exist yet."""
-        if self.has(contract):
-            return self.read(contract)
-        return self.spark.createDataFrame([], struct_type(contract))
+        version = find_version(self.spark, self.path(contract))
+        if version is None:
+            return self.spark.createDataFrame([], struct_type(contract))
+        return self._read_at(contract, version)
 
     def version(self, contract: TableContract) -> int:
-        """Newest Delta version of an existing table."""
-        return find_version(self.spark, self.path(contract))
+        """Newest Delta version of the table.
+
+        Raises:
+            ConfigError: the table does not exist yet; the message names the job that fills it.
+        """
+        return self._require_table(contract, find_version(self.spark, self.path(contract)))
 
     def identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is filled: another one after the table was deleted and made anew."""
@@ -120,13 +120,19 @@ class TableStore:
 
     def log_identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is followed: another one also after it was rewritten under new columns."""
-        described = DeltaTable.forPath(self.spark, self.path(contract)).detail().select("id").first()
-        return str(described["id"]) if described else ""
+        return self.metadata(contract).table_id
 
     def properties(self, contract: TableContract) -> dict[str, str]:
         """Delta's properties of an existing table."""
-        described = DeltaTable.forPath(self.spark, self.path(contract)).detail().select("properties").first()
-        return dict(described["properties"]) if described else {}
+        return self.metadata(contract).properties
+
+    def metadata(self, contract: TableContract) -> Metadata:
+        """Id, columns and properties of an existing table.
+
+        Raises:
+            ConfigError: the table does not exist yet; the message names the job that fills it.
+        """
+        return self._require_table(contract, find_metadata(self.spark, self.path(contract)))
 
     def create(self, contract: TableContract) -> None:
         """Create the table with its columns' comments, nullability and rules, unless it exists."""
@@ -250,6 +256,17 @@ class TableStore:
         twin = TableStore(spark, self.root, tables)
         twin.versions_read, twin.versions_written, twin._at_hand = self.versions_read, self.versions_written, self._at_hand
         return twin
+
+    def _read_at(self, contract: TableContract, version: int) -> DataFrame:
+        self._at_hand[-1] = f"reading {contract.full_name}"
+        self.versions_read[contract.full_name] = version
+        return self.read_version(contract, version)
+
+    def _require_table(self, contract: TableContract, found: T | None) -> T:
+        if found is None:
+            fillers = " or ".join(f"jobs/{job}.py" for job in contract.job.split(" or "))
+            raise ConfigError(f"{contract.full_name}: no table at {self.path(contract)}; run {fillers} first")
+        return found
 
     def _start_writing(self, contract: TableContract) -> None:
         self._require_writer(contract)
