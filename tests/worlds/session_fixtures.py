@@ -17,9 +17,13 @@ from fmar_spark.engine.store import TableStore
 hypothesis.settings.register_profile("fmar", deadline=None)
 hypothesis.settings.load_profile("fmar")
 """How long an example takes says more of the machine than of the code."""
-os.environ.setdefault("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m")
+os.environ.setdefault(
+    "SPARK_SUBMIT_OPTS",
+    "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote",
+)
 """A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back.
-With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time."""
+With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time.
+Their classes, which every JVM of a test loads anew, are not verified: a tenth of its start."""
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores."""
 _connect = duckdb.connect

@@ -9,11 +9,16 @@ from fmar_spark.settings.overlays import load_settings
 
 TINY_PLANS: Final = {
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.databricks.delta.delta.log.cacheSize": "24",
     "spark.sql.adaptive.enabled": "false",
+    "spark.sql.leafNodeDefaultParallelism": "1",
+    "spark.sql.files.minPartitionNum": "1",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
-"""A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it."""
+"""A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it.
+Delta keeps the log of each table it has seen for an hour, 8 MB each with the plans that read it, and every test has tables of its own: a
+quarter of a JVM's seconds went into looking through them for garbage."""
 
 
 def start_session(name: str) -> SparkSession:
