@@ -5,13 +5,15 @@ for each answer, so the log of a table on this machine's disk is read by delta-r
 """
 
 import json
+import os
+from importlib import import_module
 from typing import Any, Final, NamedTuple
 
-import deltalake
 from delta.tables import DeltaTable
 from pyspark.sql import Row, SparkSession
 from pyspark.sql.types import StructType
 
+from fmar_spark.engine.session import DATABRICKS
 from fmar_spark.settings.run_options import is_address
 
 _NEWEST: Final = ("version", "operation", "operationMetrics")
@@ -43,22 +45,23 @@ class Extent(NamedTuple):
 
 def has_table(spark: SparkSession, path: str) -> bool:
     """Whether there is a table."""
-    return DeltaTable.isDeltaTable(spark, path) if is_address(path) else deltalake.DeltaTable.is_deltatable(path)
+    found: bool = DeltaTable.isDeltaTable(spark, path) if _asks_spark(path) else _rust_table().is_deltatable(path)
+    return found
 
 
 def find_version(spark: SparkSession, path: str) -> int | None:
     """Newest version of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    return find_commit(spark, path).version if is_address(path) else deltalake.DeltaTable(path).version()
+    return find_commit(spark, path).version if _asks_spark(path) else int(_rust_table()(path).version())
 
 
 def find_commit(spark: SparkSession, path: str) -> Commit:
     """Newest commit of an existing table."""
-    if is_address(path):
+    if _asks_spark(path):
         newest = _ask(DeltaTable.forPath(spark, path).history(1).select(*_NEWEST).first())
     else:
-        newest = deltalake.DeltaTable(path).history(1)[0]
+        newest = _rust_table()(path).history(1)[0]
     return Commit(int(newest["version"]), newest.get("operation") or "", dict(newest.get("operationMetrics") or {}))
 
 
@@ -66,22 +69,32 @@ def find_metadata(spark: SparkSession, path: str) -> Metadata | None:
     """Id, columns and properties of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    if is_address(path):
+    if _asks_spark(path):
         table = DeltaTable.forPath(spark, path)
         detail = _ask(table.detail().select("id", "properties").first())
         return Metadata(detail["id"], table.toDF().schema, dict(detail["properties"]))
-    log = deltalake.DeltaTable(path)
+    log = _rust_table()(path)
     found = log.metadata()
     return Metadata(str(found.id), StructType.fromJson(json.loads(log.schema().to_json())), dict(found.configuration))
 
 
 def find_extent(spark: SparkSession, path: str) -> Extent:
     """Files and bytes of an existing table."""
-    if is_address(path):
+    if _asks_spark(path):
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("numFiles", "sizeInBytes").first())
         return Extent(int(detail["numFiles"]), int(detail["sizeInBytes"]))
-    sizes = deltalake.DeltaTable(path).get_add_actions(flatten=True)["size_bytes"].to_pylist()
+    sizes = _rust_table()(path).get_add_actions(flatten=True)["size_bytes"].to_pylist()
     return Extent(len(sizes), sum(sizes))
+
+
+def _asks_spark(path: str) -> bool:
+    """Whether delta-rs cannot open the table, or is not there: on a cluster the lake has an address, and Databricks has its own paths."""
+    return is_address(path) or DATABRICKS in os.environ
+
+
+def _rust_table() -> Any:
+    """The table of delta-rs, which is imported where it is there."""
+    return import_module("deltalake").DeltaTable
 
 
 def _ask(row: Row | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is read of Delta's log is what its public ways answer."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +8,7 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.engine.session import DATABRICKS
 from fmar_spark.engine.store import TableStore
 from fmar_spark.engine.table_log import Commit, Extent, Metadata, find_commit, find_extent, find_metadata, find_version
 from fmar_spark.errors import ConfigError
@@ -39,7 +41,7 @@ def ask_extent(spark: SparkSession, path: str) -> Extent:
     return Extent(detail["numFiles"], detail["sizeInBytes"])
 
 
-def test_the_log_says_what_the_history_says(store: TableStore) -> None:
+def test_the_log_says_what_the_history_says(store: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:
     spark, path = store.spark, store.path(SIZES)
     rows = spark.createDataFrame([("1", 1.0), ("2", 2.0)], "mpan_id string, size_kw double")
     writes: list[tuple[str, Callable[[], object]]] = [
@@ -54,9 +56,12 @@ def test_the_log_says_what_the_history_says(store: TableStore) -> None:
     assert found == ask_history(spark, path)
     asked = (found, found.version, ask_metadata(spark, path), ask_extent(spark, path))
     assert (found, found.version, find_metadata(spark, path), find_extent(spark, path)) == asked
+    monkeypatch.setitem(sys.modules, "deltalake", None)
     address = f"file:{path}"
     by_spark = (find_commit(spark, address), find_version(spark, address), find_metadata(spark, address), find_extent(spark, address))
     assert by_spark == asked
+    monkeypatch.setenv(DATABRICKS, "17.3")
+    assert (find_commit(spark, path), find_metadata(spark, path)) == (found, asked[2])
 
 
 def test_a_table_that_is_not_there_has_no_version(store: TableStore) -> None:
