@@ -29,6 +29,7 @@ from fmar_spark.commands.terminal import follow
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import PRESENT_FROM, ChangeKind
 from fmar_spark.learning.bundled_classifier import load_bundled
+from fmar_spark.pools import end_with_parent
 from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.fleet import FleetPlan, Mix, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS, mix_from
@@ -82,7 +83,7 @@ def main(argv: list[str]) -> int:
         parser.error(f"--to {given.last} found, {given.first} or later wanted")
     mix = mix_from(yaml.safe_load(given.mix.read_text(encoding="utf-8"))) if given.mix else Mix()
     outcomes: list[Outcome] = []
-    with ProcessPoolExecutor(given.workers) as pool:
+    with ProcessPoolExecutor(given.workers, initializer=end_with_parent) as pool:
         for seed in given.seed:
             plan = FleetPlan(given.meters, given.first, given.last, seed, mix)
             blocks = range(-(-plan.meters // BLOCK_METERS))

@@ -34,6 +34,7 @@ from fmar_spark.kernels.portfolio import Cumulants, Floats, find_quantiles
 from fmar_spark.learning.bundled_classifier import load_bundled
 from fmar_spark.local.meter_days import describe_days
 from fmar_spark.local.passes import Histories, profile_meters
+from fmar_spark.pools import end_with_parent
 from fmar_spark.profiling.area_errors import FILE, AreaErrors, ErrorOfClass, SumError
 from fmar_spark.profiling.area_sums import AreaPass, BlockPass, Rounding, Stamp, find_busiest, sum_areas
 from fmar_spark.profiling.projections import PROJECTIONS
@@ -127,7 +128,7 @@ def collect(plans: list[FleetPlan], workers: int) -> dict[tuple[str, str], list[
     """What is seen of each class and direction in the areas of all fleets."""
     seen: dict[tuple[str, str], list[Seen]] = {}
     blocks = [(plan, block) for plan in plans for block in range(-(-plan.meters // BLOCK_METERS))]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
         parts = list(
             follow("fit_area_errors", "blocks of meters examined", pool.map(examine_block, *zip(*blocks, strict=True)), len(blocks))
         )

@@ -26,6 +26,7 @@ from fmar_spark.commands.terminal import follow
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS
 from fmar_spark.domain.words import Tier
 from fmar_spark.learning.simulated_examples import read_truth
+from fmar_spark.pools import end_with_parent
 from fmar_spark.settings.bounds import whole_from
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
@@ -66,7 +67,7 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = FleetPlan(arguments.meters, date(2022, 10, 1), date(2024, 3, 31), arguments.seed, MIX._replace(domestic=0.85))
     groups: dict[Group, list[bool]] = {}
-    with ProcessPoolExecutor(arguments.workers) as pool:
+    with ProcessPoolExecutor(arguments.workers, initializer=end_with_parent) as pool:
         blocks = range(-(-plan.meters // BLOCK_METERS))
         answered = follow("tiers_by_behaviour", "blocks of meters", pool.map(partial(answer_block, plan), blocks), len(blocks))
         for answer in chain.from_iterable(answered):

@@ -13,6 +13,7 @@ from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_
 from fmar_spark.kernels.window import Bools, Floats, Ints
 from fmar_spark.learning.examples import Examples, describe_window, hide_unshown, join_examples, take_examples
 from fmar_spark.learning.labelled import LEAST_STAY_DAYS
+from fmar_spark.pools import end_with_parent
 from fmar_spark.profiling.public_holidays import find_holidays
 from fmar_spark.simulate.fleet import Fleet, FleetPlan, Setting, prepare_setting, simulate_block
 from fmar_spark.simulate.plan import BLOCK_METERS
@@ -82,6 +83,7 @@ _prepared: dict[str, _Task] = {}
 
 
 def _prepare(plan: FleetPlan, views_per_meter: int) -> None:
+    end_with_parent()
     _prepared["task"] = _Task(prepare_setting(plan), views_per_meter)
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from fmar_spark.pools import end_with_parent
 from fmar_spark.simulate.deliveries import BLOCK, simulate_deliveries
 from fmar_spark.simulate.faults import FILE_FAULTS, Delivery, Injection, check_faults, inject_faults
 from fmar_spark.simulate.fleet import Fleet, Setting, prepare_setting, simulate_block
@@ -169,7 +170,7 @@ def _write_block(plan: FleetPlan, target: _Target, block: int) -> LandingSummary
 
 def _share(job: Callable[[int], LandingSummary], blocks: Iterable[int], workers: int) -> list[LandingSummary]:
     """The blocks' results, by processes that share them and that end with this one: Ctrl-C is this one's to answer."""
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # the processes that begin here inherit it
         futures = [pool.submit(job, block) for block in blocks]
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
