@@ -17,8 +17,8 @@ TINY_PLANS: Final = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
 }
 """A test's query runs once, over a few rows: to compile it, and to plan it again stage by stage, takes longer than to interpret it.
-Delta keeps the log of each table it has seen for an hour, 8 MB each with the plans that read it, and every test has tables of its own: after
-four minutes a JVM held 1.2 GB that nothing asked for again, and looked through it for garbage."""
+Delta keeps the log of each table it has seen for an hour, 8 MB each with the plans that read it, and every test has tables of its own:
+after four minutes a JVM held 1.2 GB that nothing asked for again, and looked through it for garbage."""
 
 
 def start_session(name: str) -> SparkSession:
