@@ -26,6 +26,12 @@ def open_rows(table: DeltaTable) -> Dataset:
     return table.to_pyarrow_dataset(filesystem=SubTreeFileSystem(folder, LocalFileSystem()))
 
 
+def measure_files(table: DeltaTable) -> tuple[int, int]:
+    """How many files the newest version of a table has, and their bytes."""
+    sizes = table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
+    return len(sizes), sum(sizes)
+
+
 class LakeFiles:
     """The newest rows of the tables below one folder."""
 
@@ -49,8 +55,7 @@ class LakeFiles:
 
     def measure(self, contract: TableContract) -> tuple[int, int]:
         """Files and bytes of the newest version of an existing table; older versions that still lie there are not counted."""
-        sizes = DeltaTable(self._path(contract)).get_add_actions(flatten=True)["size_bytes"].to_pylist()
-        return len(sizes), sum(sizes)
+        return measure_files(DeltaTable(self._path(contract)))
 
     def read(self, contract: TableContract, columns: Sequence[str], where: Sequence[tuple[str, str, object]] = ()) -> pd.DataFrame:
         """Some columns of the rows for which all of ``where`` hold; none where the table does not exist."""

@@ -13,7 +13,7 @@ from fmar_spark.engine.journal import record_run
 from fmar_spark.engine.runs import Written, start_run
 from fmar_spark.engine.schema import parse_type
 from fmar_spark.engine.store import IDENTITY, TableStore, Transaction
-from fmar_spark.engine.table_log import find_metadata
+from fmar_spark.engine.table_log import find_schema
 from fmar_spark.errors import ConfigError
 
 STEP: Final = "migrate_tables"
@@ -42,13 +42,12 @@ def migrate_tables(store: TableStore, tables: Iterable[TableContract]) -> None:
 
 def _migrate(store: TableStore, contract: TableContract) -> int | None:
     """How many rows were rewritten; None where nothing was to do."""
-    table = find_metadata(store.spark, store.path(contract))
-    if table is None:
+    found = find_schema(store.spark, store.path(contract))
+    if found is None:
         return None
-    found = table.schema
     former = {column.formerly: column.name for column in contract.columns if column.formerly}
     filled = {column.name for column in contract.columns if column.backfill} - set(found.names)
-    is_begun = (former or any(column.backfill for column in contract.columns)) and COPY_FROM in table.properties
+    is_begun = (former or any(column.backfill for column in contract.columns)) and COPY_FROM in store.properties(contract)
     if former.keys() & set(found.names) or filled or is_begun:
         return _rename(store, contract, former)
     if _list_changed(found, contract):

@@ -116,7 +116,8 @@ class TableStore:
 
     def identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is filled: another one after the table was deleted and made anew."""
-        return self.properties(contract).get(IDENTITY) or self.log_identity(contract)
+        found = self.metadata(contract)
+        return found.properties.get(IDENTITY) or found.table_id
 
     def log_identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is followed: another one also after it was rewritten under new columns."""
@@ -127,7 +128,7 @@ class TableStore:
         return self.metadata(contract).properties
 
     def metadata(self, contract: TableContract) -> Metadata:
-        """Id, columns and properties of an existing table.
+        """Id and properties of an existing table.
 
         Raises:
             ConfigError: the table does not exist yet; the message names the job that fills it.

@@ -32,7 +32,6 @@ class Metadata(NamedTuple):
     """What the newest version of a table says of itself."""
 
     table_id: str
-    schema: StructType
     properties: dict[str, str]
 
 
@@ -45,7 +44,7 @@ class Extent(NamedTuple):
 
 def has_table(spark: SparkSession, path: str) -> bool:
     """Whether there is a table."""
-    found: bool = DeltaTable.isDeltaTable(spark, path) if _asks_spark(path) else _rust_table().is_deltatable(path)
+    found: bool = DeltaTable.isDeltaTable(spark, path) if _asks_spark(path) else import_module("deltalake").DeltaTable.is_deltatable(path)
     return found
 
 
@@ -53,7 +52,7 @@ def find_version(spark: SparkSession, path: str) -> int | None:
     """Newest version of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    return find_commit(spark, path).version if _asks_spark(path) else int(_rust_table()(path).version())
+    return find_commit(spark, path).version if _asks_spark(path) else int(_open_here(path).version())
 
 
 def find_commit(spark: SparkSession, path: str) -> Commit:
@@ -61,21 +60,28 @@ def find_commit(spark: SparkSession, path: str) -> Commit:
     if _asks_spark(path):
         newest = _ask(DeltaTable.forPath(spark, path).history(1).select(*_NEWEST).first())
     else:
-        newest = _rust_table()(path).history(1)[0]
+        newest = _open_here(path).history(1)[0]
     return Commit(int(newest["version"]), newest.get("operation") or "", dict(newest.get("operationMetrics") or {}))
 
 
-def find_metadata(spark: SparkSession, path: str) -> Metadata | None:
-    """Id, columns and properties of a table; None where there is no table."""
+def find_schema(spark: SparkSession, path: str) -> StructType | None:
+    """Columns of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
     if _asks_spark(path):
-        table = DeltaTable.forPath(spark, path)
-        detail = _ask(table.detail().select("id", "properties").first())
-        return Metadata(detail["id"], table.toDF().schema, dict(detail["properties"]))
-    log = _rust_table()(path)
-    found = log.metadata()
-    return Metadata(str(found.id), StructType.fromJson(json.loads(log.schema().to_json())), dict(found.configuration))
+        return spark.read.format("delta").load(path).schema
+    return StructType.fromJson(json.loads(_open_here(path).schema().to_json()))
+
+
+def find_metadata(spark: SparkSession, path: str) -> Metadata | None:
+    """Id and properties of a table; None where there is no table."""
+    if not has_table(spark, path):
+        return None
+    if _asks_spark(path):
+        detail = _ask(DeltaTable.forPath(spark, path).detail().select("id", "properties").first())
+        return Metadata(detail["id"], dict(detail["properties"]))
+    found = _open_here(path).metadata()
+    return Metadata(str(found.id), dict(found.configuration))
 
 
 def find_extent(spark: SparkSession, path: str) -> Extent:
@@ -83,8 +89,7 @@ def find_extent(spark: SparkSession, path: str) -> Extent:
     if _asks_spark(path):
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("numFiles", "sizeInBytes").first())
         return Extent(int(detail["numFiles"]), int(detail["sizeInBytes"]))
-    sizes = _rust_table()(path).get_add_actions(flatten=True)["size_bytes"].to_pylist()
-    return Extent(len(sizes), sum(sizes))
+    return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(_open_here(path)))
 
 
 def _asks_spark(path: str) -> bool:
@@ -92,9 +97,9 @@ def _asks_spark(path: str) -> bool:
     return is_address(path) or DATABRICKS in os.environ
 
 
-def _rust_table() -> Any:
-    """The table of delta-rs, which is imported where it is there."""
-    return import_module("deltalake").DeltaTable
+def _open_here(path: str) -> Any:
+    """The table as delta-rs opens it, which is imported where it is there."""
+    return import_module("deltalake").DeltaTable(path)
 
 
 def _ask(row: Row | None) -> dict[str, Any]:

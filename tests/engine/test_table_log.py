@@ -8,9 +8,10 @@ from delta.tables import DeltaTable
 from pyspark.sql import SparkSession
 
 from fmar_spark.contracts.table import Column, Layer, TableContract
+from fmar_spark.engine.housekeeping import delete_rows
 from fmar_spark.engine.session import DATABRICKS
 from fmar_spark.engine.store import TableStore
-from fmar_spark.engine.table_log import Commit, Extent, Metadata, find_commit, find_extent, find_metadata, find_version
+from fmar_spark.engine.table_log import Commit, Extent, Metadata, find_commit, find_extent, find_metadata, find_schema, find_version
 from fmar_spark.errors import ConfigError
 
 SIZES = TableContract(
@@ -32,7 +33,7 @@ def ask_history(spark: SparkSession, path: str) -> Commit:
 def ask_metadata(spark: SparkSession, path: str) -> Metadata:
     detail = DeltaTable.forPath(spark, path).detail().first()
     assert detail is not None
-    return Metadata(detail["id"], spark.read.format("delta").load(path).schema, detail["properties"])
+    return Metadata(detail["id"], detail["properties"])
 
 
 def ask_extent(spark: SparkSession, path: str) -> Extent:
@@ -47,26 +48,35 @@ def test_the_log_says_what_the_history_says(store: TableStore, monkeypatch: pyte
     writes: list[tuple[str, Callable[[], object]]] = [
         ("CREATE TABLE", lambda: store.create(SIZES)),
         ("WRITE", lambda: store.append(rows, SIZES)),
+        ("WRITE", lambda: store.overwrite(rows.limit(1), SIZES, "mpan_id = '1'")),
         ("MERGE", lambda: store.merge(rows, SIZES)),
+        ("DELETE", lambda: delete_rows(store, SIZES, "mpan_id = '2'")),
+        ("RESTORE", lambda: store.restore(SIZES, 1)),
     ]
     for version, (operation, write) in enumerate(writes):
         write()
         found = find_commit(spark, path)
+        assert found == ask_history(spark, path)
         assert (found.version, found.operation, find_version(spark, path)) == (version, operation, version)
-    assert found == ask_history(spark, path)
-    asked = (found, found.version, ask_metadata(spark, path), ask_extent(spark, path))
-    assert (found, found.version, find_metadata(spark, path), find_extent(spark, path)) == asked
+    answers = found, find_version(spark, path), find_schema(spark, path), find_metadata(spark, path), find_extent(spark, path)
+    schema = spark.read.format("delta").load(path).schema
+    assert answers == (found, version, schema, ask_metadata(spark, path), ask_extent(spark, path))
     monkeypatch.setitem(sys.modules, "deltalake", None)
-    address = f"file:{path}"
-    by_spark = (find_commit(spark, address), find_version(spark, address), find_metadata(spark, address), find_extent(spark, address))
-    assert by_spark == asked
+    at = f"file:{path}"
+    assert answers == (
+        find_commit(spark, at),
+        find_version(spark, at),
+        find_schema(spark, at),
+        find_metadata(spark, at),
+        find_extent(spark, at),
+    )
     monkeypatch.setenv(DATABRICKS, "17.3")
-    assert (find_commit(spark, path), find_metadata(spark, path)) == (found, asked[2])
+    assert answers[:2] == (find_commit(spark, path), find_version(spark, path))
 
 
 def test_a_table_that_is_not_there_has_no_version(store: TableStore) -> None:
     for path in (store.path(SIZES), f"file:{store.path(SIZES)}"):
-        assert (find_version(store.spark, path), find_metadata(store.spark, path)) == (None, None)
+        assert (find_version(store.spark, path), find_schema(store.spark, path), find_metadata(store.spark, path)) == (None, None, None)
     for ask in (store.read, store.version, store.properties):
         with pytest.raises(ConfigError, match=r"silver\.sizes: no table at .*; run jobs/fill_sizes\.py first"):
             ask(SIZES)

@@ -12,14 +12,16 @@ from fmar_spark.intake.intervals.rows import ReadingRules
 NMI = "NEM1201009"
 
 
-def write_nem12(folder: Path, *registers: tuple[str, int, dict[int, list[float | str]]], configured: str = "") -> Path:
+def write_nem12(
+    folder: Path, *registers: tuple[str, int, dict[int, list[float | str]]], configured: str = "", name: str = "home.csv"
+) -> Path:
     """A file with a block for each register: its name, the minutes of its intervals, its values by day of June 2024."""
-    names = configured or "".join(name for name, _, _ in registers)
+    names = configured or "".join(register for register, _, _ in registers)
     lines = ["100,NEM12,202407020000,MDA1,Ret1"]
-    for name, minutes, days in registers:
-        lines.append(f"200,{NMI},{names},{name},{name},N1,01009,kWh,{minutes},20240701")
+    for register, minutes, days in registers:
+        lines.append(f"200,{NMI},{names},{register},{register},N1,01009,kWh,{minutes},20240701")
         lines += [f"300,202406{day:02d},{','.join(map(str, values))},A,,,20240701000000," for day, values in days.items()]
-    path = folder / "home.csv"
+    path = folder / name
     path.write_text("\n".join([*lines, "900", ""]), encoding="utf-8")
     return path
 
@@ -30,8 +32,8 @@ def fill(days: range, kwh: float, minutes: int = 30) -> dict[int, list[float | s
 
 
 def take(path: Path) -> StagedIntake:
-    """What is understood of a file as it stands."""
-    return import_files(find_files(path), path.parent, ReadingRules(), ReadingOptions())
+    """What is understood of a file, or of a folder's, as they stand."""
+    return import_files(find_files(path), path if path.is_dir() else path.parent, ReadingRules(), ReadingOptions())
 
 
 def sum_of(staged: StagedIntake, quantity: str) -> float:

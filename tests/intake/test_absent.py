@@ -2,38 +2,19 @@
 
 from pathlib import Path
 
-import pyarrow.parquet as arrow_parquet
 import pytest
-
-from fmar_spark.intake.intervals.files import find_files
-from fmar_spark.intake.intervals.importing import StagedIntake, import_files
-from fmar_spark.intake.intervals.rows import ReadingRules
-
-NMI = "NEM1201009"
+from nem12_files import NMI, fill, sum_of, take, write_nem12
 
 
-def write_nem12(folder: Path, configured: str, days: range, registers: dict[str, float]) -> None:
-    """A file of some registers, each with one energy in every half-hour of some days of June 2024."""
-    lines = ["100,NEM12,202407020000,MDA1,Ret1"]
-    for name, kwh in registers.items():
-        lines.append(f"200,{NMI},{configured},{name},{name},N1,01009,kWh,30,20240701")
-        lines += [f"300,202406{day:02d},{','.join([str(kwh)] * 48)},A,,,20240701000000," for day in days]
-    path = folder / f"{'-'.join(registers)}-{days.start}.csv"
-    path.write_text("\n".join([*lines, "900", ""]), encoding="utf-8")
-
-
-def take(folder: Path) -> StagedIntake:
-    return import_files(find_files(folder), folder, ReadingRules())
-
-
-def sum_of(staged: StagedIntake, quantity: str) -> float:
-    rows = arrow_parquet.read_table(staged.days_path).to_pylist()
-    return sum(kwh for row in rows if row["quantity"] == quantity for kwh in row["kwh"] if kwh is not None)
+def write_some(folder: Path, configured: str, days: range, registers: dict[str, float]) -> None:
+    """A file, named after them, of some registers, each with one energy in every half-hour of some days."""
+    blocks = [(register, 30, fill(days, kwh)) for register, kwh in registers.items()]
+    write_nem12(folder, *blocks, configured=configured, name=f"{'-'.join(registers)}-{days.start}.csv")
 
 
 def test_directions_that_are_in_files_of_their_own_are_joined_and_nothing_is_missed(tmp_path: Path) -> None:
     for registers in ({"E1": 0.5, "E2": 0.25}, {"B1": 0.125}):
-        write_nem12(tmp_path, "B1E1E2", range(1, 4), registers)
+        write_some(tmp_path, "B1E1E2", range(1, 4), registers)
     staged = take(tmp_path)
     assert (sum_of(staged, "AI"), sum_of(staged, "AE")) == (3 * 48 * 0.75, 3 * 48 * 0.125)
     assert (staged.intake.faults_by_rule, staged.intake.notices) == ({}, ())
@@ -57,13 +38,13 @@ def test_what_no_file_has_on_a_day_is_named(
     tmp_path: Path, configured: str, files: list[tuple[range, dict[str, float]]], wanted: list[str]
 ) -> None:
     for days, registers in files:
-        write_nem12(tmp_path, configured, days, registers)
+        write_some(tmp_path, configured, days, registers)
     said = [line.partition(" found")[0].replace(f"{NMI}: ", "") for line in take(tmp_path).intake.notices]
     assert said == wanted
 
 
 def test_a_direction_that_begins_later_is_named_in_one_line_and_others_are_whole_before(tmp_path: Path) -> None:
-    write_nem12(tmp_path, "B1E1", range(1, 4), {"E1": 0.5, "B1": 0.25})
+    write_some(tmp_path, "B1E1", range(1, 4), {"E1": 0.5, "B1": 0.25})
     path = tmp_path / "E1-B1-1.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:6], *lines[8:], ""]), encoding="utf-8")
