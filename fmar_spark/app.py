@@ -124,7 +124,7 @@ class App:
             self.spark.sparkContext.removeJobTag(run.run_id)
             if any(store.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
                 record_run(store, run, None, error)
-        except SPARK_ERRORS as another:
+        except (*SPARK_ERRORS, FmarError, OSError) as another:
             error.add_note(f"{run.step}: not in {RUN_JOURNAL.full_name}: {describe_error(another)}")
 
     def _show_progress(self, store: TableStore, step: str) -> AbstractContextManager[object]:

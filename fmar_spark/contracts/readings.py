@@ -143,7 +143,7 @@ READINGS: Final = TableContract(
     columns=(
         mpan_column(),
         Column("utc_date", "date", "UTC day.", nullable=False),
-        Column("quantity", "string", "AI, AE, RI or RE.", check="quantity in ('AI', 'AE', 'RI', 'RE')", nullable=False),
+        Column("quantity", "string", "AI, AE, RI or RE.", check="quantity IN ('AI', 'AE', 'RI', 'RE')", nullable=False),
         *_DAY_ARRAYS,
         Column("opted_out", "array<boolean>", "48 marks of slots that the customer opted out of (e = 1); null where none are."),
         Column("reported_at", "timestamp", "Newest message that the day rests on.", nullable=False, formerly="told_at"),

@@ -1,8 +1,10 @@
 """Reads and writes whole tables of a small lake on this machine's disk without Spark, made as the jobs make them."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +17,10 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import open_rows
 from fmar_spark.engine.runs import Run, Written, describe_run
+from fmar_spark.engine.table_properties import COMMIT, list_properties, list_rules
 from fmar_spark.errors import ContractError
 
+LOG: Final = "_delta_log"
 ONLY_SPARK_KNOWS: Final = re.compile(r"\bsize\(")
 """In a rule of a table: what delta-rs cannot check."""
 
@@ -93,35 +97,63 @@ class LakeWriter:
         self.append(pa.Table.from_pylist([row], schema=arrow_schema(RUN_JOURNAL)), RUN_JOURNAL)
 
     def _write(self, rows: pa.Table, contract: TableContract, mode: Any) -> None:
-        self._create(contract)
         path = self._path(contract)
+        create_table(path, contract)
         try:
             write_deltalake(path, conform_rows(rows, arrow_schema(contract)), mode=mode, schema_mode="merge")
         except DeltaError as error:
             raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
         self.versions_written[contract.full_name] = DeltaTable(path).version()
 
-    def _create(self, contract: TableContract) -> None:
-        """Create the table as ``engine.store`` does, with its columns' comments, nullability and rules, unless it exists."""
-        if self.has(contract):
-            return
-        fields = [
-            field.with_metadata({"comment": column.doc}) for field, column in zip(arrow_schema(contract), contract.columns, strict=True)
-        ]
-        properties: dict[str, str | None] = {
-            "delta.checkpointPolicy": "classic",
-            "delta.enableDeletionVectors": "false",
-            "delta.dataSkippingStatsColumns": ",".join(contract.searched),
-        }
-        table = DeltaTable.create(
-            self._path(contract), pa.schema(fields), description=contract.doc, configuration=properties, raise_if_key_not_exists=False
-        )
-        for column in contract.columns:
-            if column.check:
-                table.alter.add_constraint({f"{column.name}_rule": column.check})
-
     def _path(self, contract: TableContract) -> str:
         return str(self.root / contract.layer / contract.name)
+
+
+def create_table(path: str, contract: TableContract) -> None:
+    """Create the table with its columns' comments, nullability and rules, unless it exists.
+
+    Raises:
+        ContractError: delta-rs cannot make it.
+    """
+    if DeltaTable.is_deltatable(path):
+        return
+    fields = [field.with_metadata({"comment": column.doc}) for field, column in zip(arrow_schema(contract), contract.columns, strict=True)]
+    settings: dict[str, str | None] = {**list_properties(contract)}
+    wanted = Path(path)
+    made = wanted.with_name(f"_{wanted.name}.{uuid4().hex}")
+    try:
+        table = DeltaTable.create(
+            str(made), pa.schema(fields), description=contract.doc, configuration=settings, raise_if_key_not_exists=False
+        )
+        for name, rule in list_rules(contract).items():
+            table.alter.add_constraint({name: rule})
+        _put_in_place(made, wanted)
+    except DeltaError as error:
+        raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _put_in_place(made: Path, wanted: Path) -> None:
+    """The table is there with all its rules or not at all, whenever the process ends; one that another process made meanwhile stays.
+
+    A log without a commit, which a full disk leaves behind, is no table and goes.
+    """
+    wanted.mkdir(parents=True, exist_ok=True)
+    log, former = wanted / LOG, made / "former"
+    try:
+        if log.exists() and not _has_commit(log):
+            log.rename(former)
+            if _has_commit(former):
+                former.rename(log)
+        (made / LOG).rename(log)
+    except OSError:
+        if not DeltaTable.is_deltatable(str(wanted)):
+            raise
+
+
+def _has_commit(log: Path) -> bool:
+    return any(COMMIT.fullmatch(path.name) for path in log.iterdir())
 
 
 def conform_rows(rows: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -11,6 +11,7 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]  # it has no
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from fmar_spark.engine.class_archive import NO_CLASSES, find_archive, list_options, list_recording_options, make_empty_folder
 from fmar_spark.engine.jars import PACKAGES, choose_jars, remember_jars
 from fmar_spark.errors import ConfigError
 from fmar_spark.settings.overlays import find_conf_dir
@@ -23,27 +24,36 @@ _SMALL_MACHINE = {
 """For a local master, whoever starts it: Delta's defaults are for a cluster."""
 _LOCAL_ONLY = {
     "spark.ui.enabled": "false",
-    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",  # a seventh less of the JVM's seconds than G1 on two cores
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.warehouse.dir": "var/warehouse",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.sql.adaptive.enabled": "true",
 }
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_COLLECTOR = "-XX:+UseParallelGC"
+"""Takes a seventh less of the JVM's seconds than G1 on two cores."""
 SPARK_ERRORS = (PySparkException, Py4JError)
 """Whatever Spark raises."""
 END_SECONDS = 1.5
 """How long the process has to remove its temporary files."""
+JARS_FILE = "jars.json"
 DATABRICKS = "DATABRICKS_RUNTIME_VERSION"
 """Set where Databricks runs the job."""
 _log = logging.getLogger(__name__)
 
 
-def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, ...] = ()) -> SparkSession:
+def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, ...] = (), recording: Path | None = None) -> SparkSession:
     """Start or join the session of a job, named after it, with the defaults of ``conf/spark-defaults.conf``.
 
     Under spark-submit or on Databricks the running session and its master are used as they are; the SQL settings that
     the tables rely on are applied on top.
+
+    Args:
+        job: name of the application.
+        settings: master, memory and log level.
+        extra_packages: Maven coordinates beside those of the defaults.
+        recording: file in which a session on this machine leaves its classes; see ``class_archive``.
 
     Raises:
         ConfigError: no Java 17, or the jars cannot be had.
@@ -63,9 +73,9 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
         for name, value in _LOCAL_ONLY.items():
             builder = builder.config(name, value)
         packages = ",".join(package for package in (defaults.pop(PACKAGES, ""), *extra_packages) if package)
-        for name, value in choose_jars(packages, _jars_memory()).items():
+        for name, value in choose_jars(packages, find_memory() / JARS_FILE).items():
             builder = builder.config(name, value)
-        os.environ.setdefault("SPARK_CONF_DIR", str(_quiet_conf_dir()))
+        builder = builder.config(_JAVA_OPTIONS, " ".join(f'"{option}"' for option in _list_java_options(recording)))
     for name, value in defaults.items():
         builder = builder.config(name, value)
     builder = builder.config("spark.sql.shuffle.partitions", str(settings.shuffle_partitions))
@@ -79,7 +89,7 @@ def build_session(job: str, settings: SparkSettings, extra_packages: tuple[str, 
     if (spark.sparkContext.master or "").startswith("local"):
         for name, value in _SMALL_MACHINE.items():
             spark.conf.set(name, value)
-    remember_jars(spark, packages, _jars_memory())
+    remember_jars(spark, packages, find_memory() / JARS_FILE)
     spark.sparkContext.setLogLevel(settings.log_level)
     return spark
 
@@ -144,10 +154,20 @@ def _require_java() -> None:
         raise ConfigError(f"java: version {major or 'unknown'} found at {java}, 17 wanted")
 
 
-def _jars_memory() -> Path:
-    return find_conf_dir().resolve().parent / "var" / "jars.json"
+def find_memory() -> Path:
+    """Where a checkout remembers what it found out about this machine."""
+    return find_conf_dir().resolve().parent / "var"
 
 
-def _quiet_conf_dir() -> Path:
-    """A folder with a log4j file that keeps Spark's start-up lines off the terminal."""
-    return find_conf_dir() / "spark"
+def _list_java_options(recording: Path | None) -> list[str]:
+    """Options of the JVM of a session on this machine, whose settings keep Spark's start-up lines off the terminal."""
+    quiet = find_conf_dir().absolute() / "spark"
+    os.environ.setdefault("SPARK_CONF_DIR", str(quiet))
+    archive = find_archive(find_memory())
+    options = [_COLLECTOR]
+    if recording is None and archive is None:
+        os.environ.pop(NO_CLASSES, None)
+        return options
+    os.environ[NO_CLASSES] = str(make_empty_folder(find_memory()))
+    options.append(f"-Dlog4j2.configurationFile={(quiet / 'log4j2.properties').as_uri()}")
+    return options + (list_recording_options(recording) if recording else list_options(archive) if archive else [])

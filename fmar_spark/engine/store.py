@@ -1,8 +1,8 @@
 """The lake: Delta tables at ``root/layer/name``, read and written by contract only."""
 
 import logging
-import re
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.schema import conform, struct_type
-from fmar_spark.engine.table_log import Metadata, find_commit, find_metadata, find_version, has_table
+from fmar_spark.engine.table_log import Metadata, asks_spark, find_commit, find_metadata, find_version, has_table, open_here
+from fmar_spark.engine.table_properties import COMMIT, list_properties, list_rules
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
 
@@ -20,8 +21,6 @@ CATALOG: Final = "fmar.lake.catalog"
 """Spark setting that names the catalog in which tables are registered; empty = in none."""
 IDENTITY: Final = "fmar.identity"
 """Property of a table that was rewritten: the identity that it had before."""
-COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
-"""Names of the files that make a folder a Delta table."""
 ADDED: Final = ("numOutputRows", "num_added_rows")
 """What Spark and delta-rs, which writes where there is no Spark, call the rows of an append in Delta's metrics."""
 COUNTED: Final = {"numOutputRows": 1, "numCopiedRows": -1}
@@ -139,8 +138,7 @@ class TableStore:
         """Create the table with its columns' comments, nullability and rules, unless it exists."""
         self._require_writer(contract)
         if not self.has(contract):
-            self._clear_empty_log(contract)
-            self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()
+            self._create_table(contract)
             if catalog := self.spark.conf.get(CATALOG, ""):
                 self.register(contract, catalog)
 
@@ -151,16 +149,11 @@ class TableStore:
         self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} USING DELTA LOCATION '{self.path(contract)}'")
 
     def describe(self, builder: DeltaTableBuilder, contract: TableContract) -> DeltaTableBuilder:
-        """A table that is built as its contract says.
-
-        Delta keeps the smallest and largest value of searched columns only: counting all of them took a fifth of a write.
-        """
+        """A table that is built as its contract says."""
         builder = builder.location(self.path(contract)).comment(contract.doc).addColumns(struct_type(contract))
-        builder = builder.property("delta.checkpointPolicy", "classic").property("delta.enableDeletionVectors", "false")
-        builder = builder.property("delta.dataSkippingStatsColumns", ",".join(contract.searched))
-        for column in contract.columns:
-            if column.check:
-                builder = builder.property(f"delta.constraints.{column.name}_rule", column.check)
+        rules = {f"delta.constraints.{name}": rule for name, rule in list_rules(contract).items()}
+        for name, value in {**list_properties(contract), **rules}.items():
+            builder = builder.property(name, value)
         return builder
 
     def append(self, rows: DataFrame, contract: TableContract, transaction: Transaction | None = None) -> int:
@@ -237,7 +230,9 @@ class TableStore:
     def restore(self, contract: TableContract, version: int) -> None:
         """The table has the rows of an earlier version."""
         self._start_writing(contract)
-        self.commit(contract, lambda: DeltaTable.forPath(self.spark, self.path(contract)).restoreToVersion(version))
+        path = self.path(contract)
+        restore = DeltaTable.forPath(self.spark, path).restoreToVersion if asks_spark(path) else open_here(path).restore
+        self.commit(contract, lambda: restore(version))
 
     def read_version(self, contract: TableContract, version: int) -> DataFrame:
         """The rows of an earlier version, whose files may have gone by the time they are counted."""
@@ -290,6 +285,14 @@ class TableStore:
             return 0
         counted = COUNTED_OF.get(newest.operation, COUNTED)
         return sum(sign * int(newest.metrics.get(name, 0)) for name, sign in counted.items())
+
+    def _create_table(self, contract: TableContract) -> None:
+        """The table has its first version, which Spark takes half a second to write and delta-rs a hundredth of one."""
+        if asks_spark(self.path(contract)):
+            self._clear_empty_log(contract)
+            self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()
+        else:
+            import_module("fmar_spark.engine.lake_writer").create_table(self.path(contract), contract)
 
     def _clear_empty_log(self, contract: TableContract) -> None:
         """Remove the log of a table whose very first commit failed: Delta takes an empty one for a table that was lost."""

@@ -44,7 +44,7 @@ class Extent(NamedTuple):
 
 def has_table(spark: SparkSession, path: str) -> bool:
     """Whether there is a table."""
-    found: bool = DeltaTable.isDeltaTable(spark, path) if _asks_spark(path) else import_module("deltalake").DeltaTable.is_deltatable(path)
+    found: bool = DeltaTable.isDeltaTable(spark, path) if asks_spark(path) else import_module("deltalake").DeltaTable.is_deltatable(path)
     return found
 
 
@@ -52,52 +52,53 @@ def find_version(spark: SparkSession, path: str) -> int | None:
     """Newest version of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    return find_commit(spark, path).version if _asks_spark(path) else int(_open_here(path).version())
+    return find_commit(spark, path).version if asks_spark(path) else int(open_here(path).version())
 
 
 def find_commit(spark: SparkSession, path: str) -> Commit:
     """Newest commit of an existing table."""
-    if _asks_spark(path):
+    if asks_spark(path):
         newest = _ask(DeltaTable.forPath(spark, path).history(1).select(*_NEWEST).first())
     else:
-        newest = _open_here(path).history(1)[0]
-    return Commit(int(newest["version"]), newest.get("operation") or "", dict(newest.get("operationMetrics") or {}))
+        newest = open_here(path).history(1)[0]
+    metrics = {name: str(count) for name, count in (newest.get("operationMetrics") or {}).items()}
+    return Commit(int(newest["version"]), newest.get("operation") or "", metrics)
 
 
 def find_schema(spark: SparkSession, path: str) -> StructType | None:
     """Columns of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    if _asks_spark(path):
+    if asks_spark(path):
         return spark.read.format("delta").load(path).schema
-    return StructType.fromJson(json.loads(_open_here(path).schema().to_json()))
+    return StructType.fromJson(json.loads(open_here(path).schema().to_json()))
 
 
 def find_metadata(spark: SparkSession, path: str) -> Metadata | None:
     """Id and properties of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    if _asks_spark(path):
+    if asks_spark(path):
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("id", "properties").first())
         return Metadata(detail["id"], dict(detail["properties"]))
-    found = _open_here(path).metadata()
+    found = open_here(path).metadata()
     return Metadata(str(found.id), dict(found.configuration))
 
 
 def find_extent(spark: SparkSession, path: str) -> Extent:
     """Files and bytes of an existing table."""
-    if _asks_spark(path):
+    if asks_spark(path):
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("numFiles", "sizeInBytes").first())
         return Extent(int(detail["numFiles"]), int(detail["sizeInBytes"]))
-    return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(_open_here(path)))
+    return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(open_here(path)))
 
 
-def _asks_spark(path: str) -> bool:
+def asks_spark(path: str) -> bool:
     """Whether delta-rs cannot open the table, or is not there: on a cluster the lake has an address, and Databricks has its own paths."""
     return is_address(path) or DATABRICKS in os.environ
 
 
-def _open_here(path: str) -> Any:
+def open_here(path: str) -> Any:
     """The table as delta-rs opens it, which is imported where it is there."""
     return import_module("deltalake").DeltaTable(path)
 

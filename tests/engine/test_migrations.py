@@ -83,8 +83,9 @@ def test_a_new_or_missing_table_is_left_alone(store: TableStore) -> None:
     migrate_tables(store, [NEW])
     assert not store.has(NEW)
     fill(store, NEW)
+    filled = store.version(NEW)
     migrate_tables(store, [NEW])
-    assert store.version(NEW) == 1
+    assert store.version(NEW) == filled
     assert not store.has(RUN_JOURNAL)
 
 

@@ -27,7 +27,7 @@ SIZES = TableContract(
 def ask_history(spark: SparkSession, path: str) -> Commit:
     newest = DeltaTable.forPath(spark, path).history(1).first()
     assert newest is not None
-    return Commit(newest["version"], newest["operation"], newest["operationMetrics"])
+    return Commit(newest["version"], newest["operation"], newest["operationMetrics"] or {})
 
 
 def ask_metadata(spark: SparkSession, path: str) -> Metadata:

@@ -1,0 +1,73 @@
+"""Tables that are made without Spark are those that Spark makes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delta.tables import DeltaTable
+from deltalake import DeltaTable as Opened
+
+from fmar_spark.contracts.operations import RUN_JOURNAL
+from fmar_spark.contracts.profiles import METER_PROFILES
+from fmar_spark.contracts.readings import METER_POINTS, READINGS
+from fmar_spark.contracts.table import TableContract
+from fmar_spark.engine import lake_writer
+from fmar_spark.engine.lake_writer import LOG, create_table
+from fmar_spark.engine.store import TableStore
+
+
+def read_log(path: str) -> dict[str, Any]:
+    """The newest protocol and metadata of a table."""
+    found: dict[str, Any] = {}
+    for commit in sorted((Path(path) / LOG).glob("*.json")):
+        for line in commit.read_text(encoding="utf-8").splitlines():
+            found |= json.loads(line)
+    return found
+
+
+@pytest.mark.parametrize("contract", [RUN_JOURNAL, METER_POINTS, READINGS, METER_PROFILES], ids=lambda one: one.full_name)
+def test_a_table_is_the_one_that_spark_makes(store: TableStore, tmp_path: Path, contract: TableContract) -> None:
+    here, there = str(tmp_path / "here"), TableStore(store.spark, str(tmp_path / "there"))
+    create_table(here, contract)
+    there.describe(DeltaTable.createIfNotExists(store.spark), contract).execute()
+    mine, theirs = read_log(here), read_log(there.path(contract))
+    assert mine["protocol"] == theirs["protocol"]
+    for name in ("configuration", "description", "partitionColumns", "format"):
+        assert mine["metaData"].get(name) == theirs["metaData"].get(name), name
+    assert json.loads(mine["metaData"]["schemaString"]) == json.loads(theirs["metaData"]["schemaString"])
+
+
+def test_a_table_is_there_with_its_rules_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "readings"
+    with monkeypatch.context() as patch:
+        patch.setattr(lake_writer, "_put_in_place", fail)
+        with pytest.raises(KeyboardInterrupt):
+            create_table(str(path), READINGS)
+    assert list(tmp_path.iterdir()) == []
+    create_table(str(path), READINGS)
+    assert [one.name for one in tmp_path.iterdir()] == ["readings"]
+    created = Opened(str(path)).version()
+    create_table(str(path), READINGS)
+    assert Opened(str(path)).version() == created
+
+
+def test_a_log_without_a_commit_is_filled_and_a_table_made_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty" / LOG).mkdir(parents=True)
+    (tmp_path / "empty" / LOG / ".00000000000000000000.json.7f1e.tmp").write_text("{", encoding="utf-8")
+    create_table(str(tmp_path / "empty"), RUN_JOURNAL)
+    assert Opened(str(tmp_path / "empty")).version() == 0
+    path = str(tmp_path / "raced")
+    put_in_place = lake_writer._put_in_place
+
+    def lose(made: Path, wanted: Path) -> None:
+        monkeypatch.setattr(lake_writer, "_put_in_place", put_in_place)
+        create_table(path, RUN_JOURNAL)
+        put_in_place(made, wanted)
+
+    monkeypatch.setattr(lake_writer, "_put_in_place", lose)
+    create_table(path, RUN_JOURNAL)
+    assert Opened(path).version() == 0
