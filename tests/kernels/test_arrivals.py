@@ -94,6 +94,15 @@ def test_days_that_were_not_read_are_inside_the_interval() -> None:
     assert found.p90_day[0] == CAR_DAY
 
 
+@pytest.mark.parametrize("hardly_read", [[0], [0, 1, 2], [0, DAYS - 1]])
+def test_charging_on_a_first_day_that_was_hardly_read_counts_for_the_next(hardly_read: list[int]) -> None:
+    found = find(lay(sessions(np.arange(DAYS), 2, 10.0)), np.array(hardly_read))
+    assert np.isnan(found.day[0])
+    assert found.first_day[0] == np.argmax(~np.isin(np.arange(DAYS), hardly_read))
+    assert found.silent_days[0] == 0
+    assert found.silent_gain[0] == pytest.approx(0.0, abs=1e-9)
+
+
 @pytest.mark.parametrize("count", [0, 2])
 def test_hardly_any_session_says_nothing(count: int) -> None:
     found = find(lay(sessions(np.array([250, 300])[:count], 2, 20.0)))

@@ -71,7 +71,7 @@ class _Sessions(NamedTuple):
     """Sessions of one meter."""
 
     position: Ints
-    """Read day of each, counted from the first."""
+    """Read day of each, counted from the first; of a day that was hardly read the read day before it, or the first."""
     kind: Ints
     """Shape (ways of counting, sessions)."""
     energy_kwh: Floats
@@ -101,7 +101,7 @@ def find_arrivals(events: Events, daily: Floats, candidates: Bools) -> Arrivals:
         mine = slice(edges[meter], edges[meter + 1])
         is_read = ~np.isnan(daily[meter])
         day = np.flatnonzero(is_read)
-        position = (np.cumsum(is_read) - 1)[events.start_slot[mine] // SLOTS_PER_DAY]
+        position = np.maximum(np.cumsum(is_read) - 1, 0)[events.start_slot[mine] // SLOTS_PER_DAY]
         columns[-3:, meter] = day[position[0]], position[0], _weigh_silence(position)
         found = _find_arrival(_Sessions(position, kinds[:, mine], events.energy_kwh[mine], day.size))
         if found is None:
