@@ -27,25 +27,28 @@ from fmar_spark.simulate.fleet import FleetPlan, Mix
 
 MIX = Mix(domestic=0.7, business_demand_response=0.34)
 """Fewer homes than there are, and more demand response: what differs most, or shows least, takes more examples to learn."""
-SHAPE = TreeShape(rounds=120, learning_rate=0.1, leaves=16, min_samples_leaf=80, members=3, blur=0.05)
+SHAPE = TreeShape(rounds=120, learning_rate=0.1, leaves=16, min_samples_leaf=80, members=3, blur=0.05, members_of={AssetClass.EV: 6})
 """So many examples bear larger trees than a fleet of a user's own; trees of 24 leaves are better on simulated meters and worse on cars
 added to recorded homes."""
 CALIBRATION_SHARE, TEST_SHARE = 0.15, 0.10
 EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
     AssetClass.EV: {
-        "ev_socket_2_3kw": 4,
+        "ev_socket_2_3kw": 6,
         "ev_off_peak_nightly_7kw": 3,
         "ev_off_peak_nightly_3_6kw": 14,
         "ev_plug_in_hybrid": 2,
         "ev_by_day": 2,
         "ev_smart_pieces": 8,
-        "ev_same_each_night": 6,
-        "ev_after_work": 4,
-        "ev_solar_only": 3,
+        "ev_same_each_night": 8,
+        "ev_after_work": 6,
+        "ev_daily_top_up": 6,
+        "ev_weekly_fill": 4,
+        "ev_solar_only": 5,
         **dict.fromkeys(("battery_dynamic", "battery_both"), 3),
         **dict.fromkeys((*name_behaviours("immersion"), "hot_tub", "cooling_by_thermostat"), 2),
-        **dict.fromkeys(("immersion_off_peak", "storage_heating"), 4),
-        **dict.fromkeys(("immersion_solar_divert", "electric_shower"), 3),
+        "immersion_off_peak": 6,
+        "works_machine": 4,
+        **dict.fromkeys(("immersion_solar_divert", "electric_shower", "storage_heating"), 3),
         "cooling_in_the_evening": 8,
         "cooling_at_night": 4,
     },
@@ -57,7 +60,7 @@ EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
         **dict.fromkeys(("ev_same_each_night", "ev_solar_divert"), 3),
         "ev_solar_only": 4,
     },
-    AssetClass.SOLAR_PV: {"battery_arbitrage": 4, "away_at_night": 3},
+    AssetClass.SOLAR_PV: {"battery_arbitrage": 4, "battery_dynamic": 4, "away_at_night": 3},
 }
 """How often examples of a behaviour count while the trees of a class are fitted: ways of charging that look like a heater's, and
 look-alikes where the class is not there. Without it the many easy examples decide."""

@@ -40,7 +40,7 @@ class Split(NamedTuple):
 
 
 class TreeShape(NamedTuple):
-    """How the gradient boosted trees grow: few leaves, many examples in each, three sets of trees on blurred evidence."""
+    """How the gradient boosted trees grow: few leaves, many examples in each, some sets of trees on blurred evidence."""
 
     rounds: int = 120
     learning_rate: float = 0.07
@@ -51,6 +51,8 @@ class TreeShape(NamedTuple):
     """Sets of trees whose log odds are averaged."""
     blur: float = 0.05
     """Noise on the evidence, share of each column's interquartile range: what differs by less is taken for the same."""
+    members_of: Mapping[AssetClass, int] = {}
+    """Sets of trees of classes that have another number of them."""
 
 
 def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: float, seed: int) -> Split:
@@ -87,7 +89,9 @@ def train_classifier(
         _require_answers(asset, truth[split.calibrate], "calibration")
         rows = np.flatnonzero(split.train)
         rows = np.repeat(rows, (repeats or {}).get(asset, np.ones(len(truth), dtype=np.int64))[rows])
-        models[asset.value] = _fit_members(examples.features[:, columns_of(asset)], truth, rows, shape, seed)
+        models[asset.value] = _fit_members(
+            examples.features[:, columns_of(asset)], truth, rows, shape, shape.members_of.get(asset, shape.members), seed
+        )
         weights = _fit_presence(examples, index, split.calibrate)
         if weights is not None:
             presence[asset.value] = weights
@@ -110,7 +114,7 @@ def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeSh
     for part, name in ((split.train, "training"), (split.calibrate, "calibration")):
         _require_answers(asset, truth[part], name)
     evidence = examples.features[:, columns_of(asset)]
-    trees = _fit_members(evidence, truth, np.flatnonzero(split.train), shape, seed)
+    trees = _fit_members(evidence, truth, np.flatnonzero(split.train), shape, shape.members_of.get(asset, shape.members), seed)
     known = split.calibrate & ~np.isnan(truth)
     return trees, fit_platt(to_logit(average_members(trees, evidence[known])), truth[known])
 
@@ -141,13 +145,15 @@ def fit_jointly(raw: Floats, rivalry: Floats, truth: Floats) -> list[float]:
     return fit_platt(raw[known], truth[known])
 
 
-def _fit_members(evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, seed: int) -> list[HistGradientBoostingClassifier]:
+def _fit_members(
+    evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, sets: int, seed: int
+) -> list[HistGradientBoostingClassifier]:
     rows = rows[~np.isnan(truth[rows])]
     is_shown = ~np.isnan(evidence[rows]).all(axis=0)
     known = np.where(is_shown, evidence[rows], 0.0)
     low, high = np.nanquantile(known, (0.25, 0.75), axis=0)
     members = []
-    for member in range(shape.members):
+    for member in range(sets):
         noise = np.random.default_rng((seed, member)).standard_normal(known.shape)
         trees = HistGradientBoostingClassifier(
             max_iter=shape.rounds,

@@ -21,7 +21,7 @@ from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
-from fmar_spark.profiling.caveats import temper_answers
+from fmar_spark.profiling.caveats import find_undecided, temper_answers
 from fmar_spark.profiling.event_book import POSITION, EventAnswers, EventBook
 from fmar_spark.profiling.parts import (
     Scored,
@@ -132,7 +132,8 @@ class ProfilePass:
     ) -> tuple[Scored, tuple[list[str], list[str | None]]]:
         raw, by_events = answers
         raw = temper_answers(raw, examination.findings, self.rules.tiers)
-        characterised, unobservable = find_answerable(examination.findings, sufficiency, raw, self.rules.tiers)
+        undecided = find_undecided(raw, examination.findings, self.rules.tiers)
+        characterised, unobservable = find_answerable(examination.findings, sufficiency, raw, self.rules.tiers, undecided)
         if by_events is not None:
             is_answerable = characterised[:, POSITION] | unobservable[:, POSITION]
             raw[by_events.is_shown, POSITION] = by_events.probability[by_events.is_shown]
@@ -167,7 +168,7 @@ class ProfilePass:
             last_slot=read.shape[1] - 1 - read[:, ::-1].argmax(axis=1),
             slot_starts=read_slot_starts(group.first_utc_date, group.window.import_kw.shape[1], group.time_zone),
         )
-        lacks = name_lacks(examination.findings, sufficiency, group.window.calendar.season)
+        lacks = name_lacks(examination.findings, sufficiency, group.window.calendar.season, undecided)
         statuses = name_statuses(characterised, unobservable, sufficiency, lacks)
         if by_events is not None:
             for row in np.flatnonzero(by_events.is_concerned & unobservable[:, POSITION]):

@@ -1,5 +1,6 @@
 """Names for answers: tier and status of each class of each meter."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -48,6 +49,15 @@ class TierRules(NamedTuple):
     medium: float
 
 
+class Undecided(NamedTuple):
+    """A class whose blocks another load of the same meter has as well, so that they decide nothing."""
+
+    asset: AssetClass
+    rows: Bools
+    """Shape (meters,)."""
+    reason: str
+
+
 def name_tiers(confidence: Floats, rules: TierRules) -> np.ndarray[tuple[int, ...], np.dtype[np.object_]]:
     """Tier of a confidence from 0 to 1; None where there is none."""
     names = np.select([confidence >= rules.high, confidence >= rules.medium], [Tier.HIGH.value, Tier.MEDIUM.value], Tier.LOW.value)
@@ -62,24 +72,31 @@ def weigh_answer(probability: Floats) -> Floats:
 
 
 def find_answerable(
-    findings: dict[AssetClass, Findings], sufficiency: Sufficiency, probability: Floats, rules: TierRules
+    findings: dict[AssetClass, Findings],
+    sufficiency: Sufficiency,
+    probability: Floats,
+    rules: TierRules,
+    undecided: Sequence[Undecided] = (),
 ) -> tuple[Bools, Bools]:
     """Which classes of which meters are characterised, and which the meter cannot show; shape (meters, classes) each.
 
     Cannot show: nearly all evidence of the class is missing, or more than half of it and what is left decides nothing; or it is not
-    found where the load itself has what it would show.
+    found where the load itself has what it would show; or what it shows may be another load's.
 
     Args:
         findings: of the meters.
         sufficiency: of the same.
         probability: shape (meters, classes).
         rules: an answer below the medium tier decides nothing.
+        undecided: what may be another load's.
     """
     enough = (sufficiency.verdict == SUFFICIENT)[:, None]
     missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
     unobservable = (missing > UNOBSERVABLE_SHARE) | ((missing > HALF) & (weigh_answer(probability) < rules.medium))
     drowned = np.stack([_find_drowned(findings[asset]) for asset in ASSET_CLASSES], axis=1)
     unobservable |= drowned & (probability < PRESENT_FROM)
+    for one in undecided:
+        unobservable[:, ASSET_CLASSES.index(one.asset)] |= one.rows
     return enough & ~unobservable, enough & unobservable
 
 
@@ -88,15 +105,20 @@ def _find_drowned(found: Findings) -> Bools:
     return np.zeros(found.missing_share.shape, dtype=np.bool_) if found.is_drowned is None else found.is_drowned
 
 
-def name_lacks(findings: dict[AssetClass, Findings], sufficiency: Sufficiency, season: Ints) -> dict[AssetClass, list[str | None]]:
+def name_lacks(
+    findings: dict[AssetClass, Findings], sufficiency: Sufficiency, season: Ints, undecided: Sequence[Undecided] = ()
+) -> dict[AssetClass, list[str | None]]:
     """What keeps each meter from showing a class, in words; None where it is nothing in particular.
 
     Args:
         findings: of the meters.
         sufficiency: of the same.
         season: code of each day of the window, shape (days,).
+        undecided: what may be another load's.
     """
     lacks = {asset: [ASSET_FACTS[asset].drowned if one else None for one in _find_drowned(found)] for asset, found in findings.items()}
+    for one in undecided:
+        lacks[one.asset] = [one.reason if mine else lack for mine, lack in zip(one.rows, lacks[one.asset], strict=True)]
     return lacks | {AssetClass.HEAT_PUMP: _name_cold(sufficiency, season)}
 
 

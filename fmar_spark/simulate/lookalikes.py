@@ -10,7 +10,6 @@ from fmar_spark.simulate.behaviours.behaviour import Absence, Cooling
 from fmar_spark.simulate.behaviours.draws import (
     draw_between,
     draw_choices,
-    draw_off_peak,
     draw_within,
     read_each,
     read_ranges,
@@ -75,7 +74,7 @@ def _immersion(rng: np.random.Generator, around: Surroundings) -> Floats:
     chance = draw_within(rng, read_ranges("immersion", number, lambda how: how.days))[:, None]
     drawn_at_all_hours = read_each("immersion", number, lambda how: how.is_thermostat)
     by_clock = ~drawn_at_all_hours & ~read_each("immersion", number, lambda how: how.follows_surplus)
-    off_peak = draw_off_peak(rng, meters)[0]
+    off_peak = around.population.off_peak[around.rows]
     starts = read_each("immersion", number, lambda how: [*how.starts, *[how.starts[-1] if how.starts else (0.0, 0.0)] * 2][:2])
     runs = read_each("immersion", number, lambda how: len(how.starts))
     total = np.zeros(around.shape, np.float32)
@@ -95,7 +94,7 @@ def _storage_heating(rng: np.random.Generator, around: Surroundings) -> Floats:
     meters, days = around.days_shape
     want = np.clip((rng.uniform(12, 17, (meters, 1)) - _average_days(around)) / rng.uniform(8, 15, (meters, 1)), 0, 1)
     total = np.zeros(around.shape, np.float32)
-    first = draw_off_peak(rng, meters)[0][:, None]
+    first = around.population.off_peak[around.rows][:, None]
     for _ in range(3):
         kw = rng.choice([0.0, 1.7, 2.55, 3.4], meters) * rng.uniform(0.93, 1.03, meters) * around.factor
         length = want * 14.0 * rng.uniform(0.6, 1.0, (meters, 1)) + rng.normal(0, 0.3, (meters, days))

@@ -8,7 +8,7 @@ from fmar_spark.clock import SLOTS_PER_DAY
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.simulate.behaviours.behaviour import Timing
 from fmar_spark.simulate.behaviours.catalogue import list_behaviours, name_behaviours
-from fmar_spark.simulate.behaviours.draws import draw_behaviours
+from fmar_spark.simulate.behaviours.draws import draw_behaviours, draw_off_peak
 from fmar_spark.simulate.plan import (
     BUSINESSES,
     CONFUSERS,
@@ -77,6 +77,10 @@ SHORTEST_STAY_DAYS: Final = 28
 DIVERTER_SHARE: Final = 0.14
 """Homes with solar PV whose tank takes what would be exported, beside those of the catalogue. Source: chosen by hand."""
 
+NIGHT_TANK_SHARE: Final = 0.75
+"""Homes with storage heating whose tank is heated by the same supply in the same hours. Source: the supply of a two-rate meter with storage
+heaters has a water heater's circuit; one of the five recorded homes heats so; the share is chosen by hand."""
+
 FOLLOWING_SHARE: Final = {"ev_solar_divert": 0.2, "ev_solar_only": 0.12}
 """Homes with solar PV whose charge point follows the surplus, beside those of the catalogue. Source: chosen by hand."""
 
@@ -118,6 +122,8 @@ class Population(NamedTuple):
     """How its cars charge: number in ``list_behaviours(AssetClass.EV)``."""
     water: Ints
     """How its tank is heated: number in ``list_behaviours("immersion")``."""
+    off_peak: Floats
+    """Start by the local clock of the off-peak hours of its storage and water heating, slots."""
     cooling: Ints
     """How its rooms are cooled: number in ``list_behaviours("air_conditioning")``."""
     absence: Ints
@@ -209,6 +215,10 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
     diverts = is_domestic & has_sun & (open_stream(plan.seed, block, "diverting").random(meters) < DIVERTER_SHARE)
     is_lookalike[:, CONFUSERS.index("immersion")] |= diverts
     water = np.where(diverts, name_behaviours("immersion").index("immersion_solar_divert"), water)
+    heats_at_night = is_domestic & is_lookalike[:, CONFUSERS.index("storage_heating")]
+    heats_at_night &= open_stream(plan.seed, block, "night_tank").random(meters) < NIGHT_TANK_SHARE
+    is_lookalike[:, CONFUSERS.index("immersion")] |= heats_at_night
+    water = np.where(heats_at_night & ~diverts, name_behaviours("immersion").index("immersion_off_peak"), water)
     weights = np.array(AREA_WEIGHT, dtype=np.float64)
     weights[list(GSP_AREAS).index(LONDON_GROUP)] *= mix.london
     return Population(
@@ -223,6 +233,7 @@ def draw_population(plan: FleetPlan, block: int, meters: int) -> Population:
         is_plain=is_plain,
         charging=charging,
         water=water,
+        off_peak=draw_off_peak(open_stream(plan.seed, block, "off_peak"), meters)[0],
         cooling=draw_behaviours(open_stream(plan.seed, block, "cooling"), "air_conditioning", ~is_domestic),
         absence=draw_behaviours(open_stream(plan.seed, block, "absence"), "hours_away", ~is_domestic),
     )

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from fmar_spark.domain.assets import AssetClass
+from fmar_spark.simulate.behaviours.catalogue import name_behaviours
 from fmar_spark.simulate.plan import BUSINESSES, CONFUSERS, HOMES, PREMISES, TARIFFS, FleetPlan, mix_from
 from fmar_spark.simulate.population import (
     BUSINESS_CONFUSER,
     HOME_CONFUSER,
+    NIGHT_TANK_SHARE,
     SHORTEST_STAY_DAYS,
     TYPICAL_BUSINESS_KW,
     Life,
@@ -50,6 +52,14 @@ def test_plain_meters_have_neither_assets_nor_look_alikes(plan: FleetPlan) -> No
     assert population.is_plain.mean() == pytest.approx(0.4, abs=0.03)
     assert not population.is_asset[population.is_plain].any()
     assert not population.is_lookalike[population.is_plain].any()
+
+
+def test_most_homes_with_storage_heating_heat_their_water_in_the_same_hours(plan: FleetPlan) -> None:
+    population = draw_population(plan._replace(mix=mix_from({"domestic": 1.0, "plain": 0.0, "confuser_scale": 3.0})), 0, MANY)
+    has_storage, has_tank = (population.is_lookalike[:, CONFUSERS.index(name)] for name in ("storage_heating", "immersion"))
+    at_night = has_tank & (population.water == name_behaviours("immersion").index("immersion_off_peak"))
+    assert at_night[has_storage].mean() == pytest.approx(NIGHT_TANK_SHARE, abs=0.1)
+    assert at_night[~has_storage].mean() < 0.5 * NIGHT_TANK_SHARE
 
 
 def test_sizes_of_premises_range_over_more_than_an_order(plan: FleetPlan) -> None:
