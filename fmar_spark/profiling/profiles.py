@@ -21,7 +21,7 @@ from fmar_spark.kernels.solar.detector import PvRules
 from fmar_spark.kernels.sufficiency import VERDICTS, Sufficiency, check_history
 from fmar_spark.kernels.window import Bools, Floats
 from fmar_spark.profiling.baselines import BaselineStanding, ScoreRules, build_standing, read_rules, score_baselines
-from fmar_spark.profiling.caveats import find_undecided, temper_answers
+from fmar_spark.profiling.caveats import temper_answers
 from fmar_spark.profiling.event_book import POSITION, EventAnswers, EventBook
 from fmar_spark.profiling.parts import (
     Scored,
@@ -35,6 +35,7 @@ from fmar_spark.profiling.parts import (
     read_slot_starts,
 )
 from fmar_spark.profiling.sentences import describe_evidence
+from fmar_spark.profiling.undecided import find_undecided
 from fmar_spark.profiling.verdicts import (
     Scorer,
     TierRules,

@@ -1,0 +1,49 @@
+"""A car is neither found nor denied where another load of the home may have made its blocks."""
+
+from typing import Final
+
+import numpy as np
+
+from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
+from fmar_spark.domain.words import PRESENT_FROM
+from fmar_spark.kernels.window import Findings, Floats
+from fmar_spark.profiling.verdicts import TierRules, Undecided
+
+BY_A_HEATER: Final = "blocks that a water heater and a car on a socket both draw"
+BY_A_BATTERY: Final = "blocks of the power at which the battery fills, which a car may draw as well"
+"""Why a car is neither found nor denied."""
+HEATER_KW: Final = (2.0, 3.2)
+"""Power of immersion heaters, whose blocks a car on a weak lead has as well. Source: GB elements are of 2.2 to 3 kW at 230 V."""
+SOCKET_KW: Final = 2.6
+"""What a lead on a socket draws at most. Source: such leads are limited to 10 A, at up to 253 V."""
+REGULAR_DAYS: Final = 0.4
+REGULAR_STARTS: Final = 0.3
+HEATER_HOURS: Final = 8.0
+HEATER_ENERGY: Final = 0.7
+SUMMER_TOO: Final = 0.5
+"""A block of a heater's power is a tank's or a car's where it begins on this share of days at least, with no more starts than this outside
+the busiest hour and a half, for no longer than this, holds this share of the energy of all blocks and is not a winter's alone.
+Source: chosen by hand on rules added to two recorded homes, whose own loads have none such."""
+SAME_POWER: Final = 0.1
+"""How far a car's power lies from a battery's, as a share of it, where their blocks are the same."""
+
+
+def find_undecided(probability: Floats, findings: dict[AssetClass, Findings], rules: TierRules) -> list[Undecided]:
+    """Where a car is neither found nor denied, since a tank or the home's battery may have made its blocks.
+
+    Args:
+        probability: tempered, shape (meters, classes).
+        findings: of the same meters.
+        rules: an answer below the medium tier decides nothing.
+    """
+    seen, battery = findings[AssetClass.EV].features, findings[AssetClass.BATTERY].sizes.rated_import_kw
+    car, power_kw = probability[:, ASSET_CLASSES.index(AssetClass.EV)], seen["ev_power_kw"]
+    is_low = (car >= PRESENT_FROM) & (car < rules.medium)
+    is_regular = (seen["ev_day_share"] >= REGULAR_DAYS) & (seen["ev_start_spread"] <= REGULAR_STARTS)
+    is_tank = is_regular & (seen["ev_hours_mean"] <= HEATER_HOURS) & (seen["ev_concentration"] >= HEATER_ENERGY)
+    is_tank &= (power_kw >= HEATER_KW[0]) & (power_kw <= HEATER_KW[1]) & ~(seen["ev_season_contrast"] >= SUMMER_TOO)
+    is_filling = (probability[:, ASSET_CLASSES.index(AssetClass.BATTERY)] >= rules.high) & (np.abs(power_kw / battery - 1) <= SAME_POWER)
+    return [
+        Undecided(AssetClass.EV, is_tank & (is_low | ((car < PRESENT_FROM) & (power_kw <= SOCKET_KW))), BY_A_HEATER),
+        Undecided(AssetClass.EV, is_filling & is_low, BY_A_BATTERY),
+    ]
