@@ -1,5 +1,6 @@
 """What set-up does once on a machine: Spark's jars are fetched, and the classes of a session are kept for those that follow."""
 
+import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -34,12 +35,22 @@ def main() -> int:
         _use_tables(TableStore(spark, folder))
     process = getattr(spark.sparkContext._gateway, "proc", None)
     spark.stop()
-    if process is not None:
-        process.stdin.close()
-        process.wait(LONGEST_SECONDS)
-    if made.exists():
+    if process is not None and _ends_well(process) and made.exists():
         keep_archive(made, memory)
+    made.unlink(missing_ok=True)
     return 0
+
+
+def _ends_well(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the JVM ends by itself, and has then written all of its classes: a full disk or a slow one is no reason to stop set-up."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        return process.wait(LONGEST_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return False
 
 
 def _use_tables(store: TableStore) -> None:

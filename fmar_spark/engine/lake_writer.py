@@ -134,6 +134,18 @@ def create_table(path: str, contract: TableContract) -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def restore_table(path: str, version: int) -> None:
+    """The table has the rows of an earlier version.
+
+    Raises:
+        ContractError: its files have gone.
+    """
+    try:
+        DeltaTable(path).restore(version)
+    except DeltaError as error:
+        raise ContractError(f"{path}: version {version} cannot be restored: {str(error).splitlines()[0]}") from error
+
+
 def _put_in_place(made: Path, wanted: Path) -> None:
     """The table is there with all its rules or not at all, whenever the process ends; one that another process made meanwhile stays.
 

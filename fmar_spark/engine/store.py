@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.schema import conform, struct_type
-from fmar_spark.engine.table_log import Metadata, asks_spark, find_commit, find_metadata, find_version, has_table, open_here
+from fmar_spark.engine.table_log import Metadata, asks_spark, find_commit, find_metadata, find_version, has_table
 from fmar_spark.engine.table_properties import COMMIT, list_properties, list_rules
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
@@ -228,11 +228,13 @@ class TableStore:
         return self.commit(contract, merging.whenNotMatchedBySourceDelete().execute)
 
     def restore(self, contract: TableContract, version: int) -> None:
-        """The table has the rows of an earlier version."""
+        """The table has the rows of an earlier version.
+
+        Raises:
+            ContractError: its files have gone; where Spark is asked one of ``SPARK_ERRORS``.
+        """
         self._start_writing(contract)
-        path = self.path(contract)
-        restore = DeltaTable.forPath(self.spark, path).restoreToVersion if asks_spark(path) else open_here(path).restore
-        self.commit(contract, lambda: restore(version))
+        self.commit(contract, lambda: self._restore_table(self.path(contract), version))
 
     def read_version(self, contract: TableContract, version: int) -> DataFrame:
         """The rows of an earlier version, whose files may have gone by the time they are counted."""
@@ -293,6 +295,12 @@ class TableStore:
             self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()
         else:
             import_module("fmar_spark.engine.lake_writer").create_table(self.path(contract), contract)
+
+    def _restore_table(self, path: str, version: int) -> None:
+        if asks_spark(path):
+            DeltaTable.forPath(self.spark, path).restoreToVersion(version)
+        else:
+            import_module("fmar_spark.engine.lake_writer").restore_table(path, version)
 
     def _clear_empty_log(self, contract: TableContract) -> None:
         """Remove the log of a table whose very first commit failed: Delta takes an empty one for a table that was lost."""

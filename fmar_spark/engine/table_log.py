@@ -52,7 +52,7 @@ def find_version(spark: SparkSession, path: str) -> int | None:
     """Newest version of a table; None where there is no table."""
     if not has_table(spark, path):
         return None
-    return find_commit(spark, path).version if asks_spark(path) else int(open_here(path).version())
+    return find_commit(spark, path).version if asks_spark(path) else int(_open_here(path).version())
 
 
 def find_commit(spark: SparkSession, path: str) -> Commit:
@@ -60,7 +60,7 @@ def find_commit(spark: SparkSession, path: str) -> Commit:
     if asks_spark(path):
         newest = _ask(DeltaTable.forPath(spark, path).history(1).select(*_NEWEST).first())
     else:
-        newest = open_here(path).history(1)[0]
+        newest = _open_here(path).history(1)[0]
     metrics = {name: str(count) for name, count in (newest.get("operationMetrics") or {}).items()}
     return Commit(int(newest["version"]), newest.get("operation") or "", metrics)
 
@@ -71,7 +71,7 @@ def find_schema(spark: SparkSession, path: str) -> StructType | None:
         return None
     if asks_spark(path):
         return spark.read.format("delta").load(path).schema
-    return StructType.fromJson(json.loads(open_here(path).schema().to_json()))
+    return StructType.fromJson(json.loads(_open_here(path).schema().to_json()))
 
 
 def find_metadata(spark: SparkSession, path: str) -> Metadata | None:
@@ -81,7 +81,7 @@ def find_metadata(spark: SparkSession, path: str) -> Metadata | None:
     if asks_spark(path):
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("id", "properties").first())
         return Metadata(detail["id"], dict(detail["properties"]))
-    found = open_here(path).metadata()
+    found = _open_here(path).metadata()
     return Metadata(str(found.id), dict(found.configuration))
 
 
@@ -90,7 +90,7 @@ def find_extent(spark: SparkSession, path: str) -> Extent:
     if asks_spark(path):
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("numFiles", "sizeInBytes").first())
         return Extent(int(detail["numFiles"]), int(detail["sizeInBytes"]))
-    return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(open_here(path)))
+    return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(_open_here(path)))
 
 
 def asks_spark(path: str) -> bool:
@@ -98,7 +98,7 @@ def asks_spark(path: str) -> bool:
     return is_address(path) or DATABRICKS in os.environ
 
 
-def open_here(path: str) -> Any:
+def _open_here(path: str) -> Any:
     """The table as delta-rs opens it, which is imported where it is there."""
     return import_module("deltalake").DeltaTable(path)
 

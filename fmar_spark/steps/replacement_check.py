@@ -14,7 +14,7 @@ from fmar_spark.contracts.readings import DIP_MESSAGES, LEGAL_BASES, METER_POINT
 from fmar_spark.domain.words import Status
 from fmar_spark.engine.session import SPARK_ERRORS
 from fmar_spark.engine.store import TableStore
-from fmar_spark.errors import ReplacementError
+from fmar_spark.errors import ContractError, ReplacementError
 from fmar_spark.intake.dip.rows import RULES
 from fmar_spark.settings.sections import MonitoringSettings
 from fmar_spark.transforms.eligibility import RunDays, eligible_meters
@@ -65,7 +65,7 @@ def restore_unfinished(store: TableStore) -> bool:
                 store.restore(METER_PROFILES, version)
                 _log.warning("characterise: a run before was cut off; %s is again that on which gold rests", METER_PROFILES.full_name)
                 return True
-        except SPARK_ERRORS:
+        except (*SPARK_ERRORS, ContractError):
             break
     _log.warning("characterise: a run before was cut off, and the older %s are gone", METER_PROFILES.full_name)
     return True

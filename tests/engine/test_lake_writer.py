@@ -13,8 +13,10 @@ from fmar_spark.contracts.profiles import METER_PROFILES
 from fmar_spark.contracts.readings import METER_POINTS, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine import lake_writer
-from fmar_spark.engine.lake_writer import LOG, create_table
+from fmar_spark.engine.arrow_schema import arrow_schema
+from fmar_spark.engine.lake_writer import LOG, create_table, restore_table
 from fmar_spark.engine.store import TableStore
+from fmar_spark.errors import ContractError
 
 
 def read_log(path: str) -> dict[str, Any]:
@@ -71,3 +73,15 @@ def test_a_log_without_a_commit_is_filled_and_a_table_made_meanwhile_stays(tmp_p
     monkeypatch.setattr(lake_writer, "_put_in_place", lose)
     create_table(path, RUN_JOURNAL)
     assert Opened(path).version() == 0
+
+
+def test_an_earlier_version_is_restored_or_the_reason_is_one_line(tmp_path: Path) -> None:
+    writer = lake_writer.LakeWriter(tmp_path)
+    rows = arrow_schema(RUN_JOURNAL).empty_table()
+    for _ in range(2):
+        writer.append(rows, RUN_JOURNAL)
+    path = str(tmp_path / "ops" / "run_journal")
+    restore_table(path, 1)
+    assert Opened(path).version() == 3
+    with pytest.raises(ContractError, match=r"run_journal: version 9 cannot be restored: "):
+        restore_table(path, 9)
