@@ -289,7 +289,7 @@ class TableStore:
         return sum(sign * int(newest.metrics.get(name, 0)) for name, sign in counted.items())
 
     def _create_table(self, contract: TableContract) -> None:
-        """The table has its first version, which Spark takes half a second to write and delta-rs a hundredth of one."""
+        """The table has its first version, which Spark takes a job to write and delta-rs some milliseconds."""
         if asks_spark(self.path(contract)):
             self._clear_empty_log(contract)
             self.describe(DeltaTable.createIfNotExists(self.spark), contract).execute()

@@ -54,6 +54,10 @@ class TreeShape(NamedTuple):
     members_of: Mapping[AssetClass, int] = {}
     """Sets of trees of classes that have another number of them."""
 
+    def count_members(self, asset: AssetClass) -> int:
+        """Sets of trees of a class."""
+        return self.members_of.get(asset, self.members)
+
 
 def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: float, seed: int) -> Split:
     """Assign every meter to one side by a digest of its id: the same meter falls the same way in every run."""
@@ -89,9 +93,7 @@ def train_classifier(
         _require_answers(asset, truth[split.calibrate], "calibration")
         rows = np.flatnonzero(split.train)
         rows = np.repeat(rows, (repeats or {}).get(asset, np.ones(len(truth), dtype=np.int64))[rows])
-        models[asset.value] = _fit_members(
-            examples.features[:, columns_of(asset)], truth, rows, shape, shape.members_of.get(asset, shape.members), seed
-        )
+        models[asset.value] = _fit_members(examples.features[:, columns_of(asset)], truth, rows, shape, asset, seed)
         weights = _fit_presence(examples, index, split.calibrate)
         if weights is not None:
             presence[asset.value] = weights
@@ -114,7 +116,7 @@ def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeSh
     for part, name in ((split.train, "training"), (split.calibrate, "calibration")):
         _require_answers(asset, truth[part], name)
     evidence = examples.features[:, columns_of(asset)]
-    trees = _fit_members(evidence, truth, np.flatnonzero(split.train), shape, shape.members_of.get(asset, shape.members), seed)
+    trees = _fit_members(evidence, truth, np.flatnonzero(split.train), shape, asset, seed)
     known = split.calibrate & ~np.isnan(truth)
     return trees, fit_platt(to_logit(average_members(trees, evidence[known])), truth[known])
 
@@ -146,14 +148,14 @@ def fit_jointly(raw: Floats, rivalry: Floats, truth: Floats) -> list[float]:
 
 
 def _fit_members(
-    evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, sets: int, seed: int
+    evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, asset: AssetClass, seed: int
 ) -> list[HistGradientBoostingClassifier]:
     rows = rows[~np.isnan(truth[rows])]
     is_shown = ~np.isnan(evidence[rows]).all(axis=0)
     known = np.where(is_shown, evidence[rows], 0.0)
     low, high = np.nanquantile(known, (0.25, 0.75), axis=0)
     members = []
-    for member in range(sets):
+    for member in range(shape.count_members(asset)):
         noise = np.random.default_rng((seed, member)).standard_normal(known.shape)
         trees = HistGradientBoostingClassifier(
             max_iter=shape.rounds,

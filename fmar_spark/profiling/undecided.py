@@ -9,7 +9,7 @@ from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.window import Findings, Floats
 from fmar_spark.profiling.verdicts import TierRules, Undecided
 
-BY_A_HEATER: Final = "blocks that a water heater and a car on a socket both draw"
+BY_A_HEATER: Final = "blocks that a water heater and a car on a weak lead both draw"
 BY_A_BATTERY: Final = "blocks of the power at which the battery fills, which a car may draw as well"
 """Why a car is neither found nor denied."""
 HEATER_KW: Final = (2.0, 3.2)
