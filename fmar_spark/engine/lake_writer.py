@@ -16,6 +16,7 @@ from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import open_rows
+from fmar_spark.engine.log_checksum import note_checksum
 from fmar_spark.engine.runs import Run, Written, describe_run
 from fmar_spark.engine.table_properties import COMMIT, list_properties, list_rules
 from fmar_spark.errors import ContractError
@@ -103,7 +104,8 @@ class LakeWriter:
             write_deltalake(path, conform_rows(rows, arrow_schema(contract)), mode=mode, schema_mode="merge")
         except DeltaError as error:
             raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
-        self.versions_written[contract.full_name] = DeltaTable(path).version()
+        self.versions_written[contract.full_name] = version = DeltaTable(path).version()
+        note_checksum(Path(path) / LOG, version)
 
     def _path(self, contract: TableContract) -> str:
         return str(self.root / contract.layer / contract.name)
@@ -127,6 +129,8 @@ def create_table(path: str, contract: TableContract) -> None:
         )
         for name, rule in list_rules(contract).items():
             table.alter.add_constraint({name: rule})
+        for version in range(table.version() + 1):
+            note_checksum(made / LOG, version)
         _put_in_place(made, wanted)
     except DeltaError as error:
         raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
