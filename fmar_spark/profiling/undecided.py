@@ -7,7 +7,7 @@ import numpy as np
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass
 from fmar_spark.domain.words import PRESENT_FROM
 from fmar_spark.kernels.window import Findings, Floats
-from fmar_spark.profiling.verdicts import TierRules, Undecided
+from fmar_spark.profiling.verdicts import TierRules, Undecided, find_drowned
 
 BY_A_HEATER: Final = "blocks that a water heater and a car on a weak lead both draw"
 BY_A_BATTERY: Final = "blocks of the power at which the battery fills, which a car may draw as well"
@@ -31,19 +31,25 @@ SAME_POWER: Final = 0.1
 def find_undecided(probability: Floats, findings: dict[AssetClass, Findings], rules: TierRules) -> list[Undecided]:
     """Where a car is neither found nor denied, since a tank or the home's battery may have made its blocks.
 
+    A block of a heater's power that is regular as a tank's decides nothing below the medium tier; any block of that power below the high
+    one where the load itself changes by as much as a car; one of the power of a battery that is sure below the high one.
+
     Args:
         probability: tempered, shape (meters, classes).
         findings: of the same meters.
-        rules: an answer below the medium tier decides nothing.
+        rules: the tiers.
     """
     seen, battery = findings[AssetClass.EV].features, findings[AssetClass.BATTERY].sizes.rated_import_kw
     car, power_kw = probability[:, ASSET_CLASSES.index(AssetClass.EV)], seen["ev_power_kw"]
     is_low = (car >= PRESENT_FROM) & (car < rules.medium)
     is_regular = (seen["ev_day_share"] >= REGULAR_DAYS) & (seen["ev_start_spread"] <= REGULAR_STARTS)
     is_tank = is_regular & (seen["ev_hours_mean"] <= HEATER_HOURS) & (seen["ev_concentration"] >= HEATER_ENERGY)
-    is_tank &= (power_kw >= HEATER_KW[0]) & (power_kw <= HEATER_KW[1]) & ~(seen["ev_season_contrast"] >= SUMMER_TOO)
+    is_heaters = (power_kw >= HEATER_KW[0]) & (power_kw <= HEATER_KW[1])
+    is_tank &= is_heaters & ~(seen["ev_season_contrast"] >= SUMMER_TOO)
+    is_unsure = (car >= PRESENT_FROM) & (car < rules.high)
     is_filling = (probability[:, ASSET_CLASSES.index(AssetClass.BATTERY)] >= rules.high) & (np.abs(power_kw / battery - 1) <= SAME_POWER)
     return [
         Undecided(AssetClass.EV, is_tank & (is_low | ((car < PRESENT_FROM) & (power_kw <= SOCKET_KW))), BY_A_HEATER),
-        Undecided(AssetClass.EV, is_filling & is_low, BY_A_BATTERY),
+        Undecided(AssetClass.EV, is_filling & is_unsure, BY_A_BATTERY),
+        Undecided(AssetClass.EV, is_heaters & find_drowned(findings[AssetClass.EV]) & is_unsure, BY_A_HEATER),
     ]

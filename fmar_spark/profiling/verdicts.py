@@ -93,14 +93,14 @@ def find_answerable(
     enough = (sufficiency.verdict == SUFFICIENT)[:, None]
     missing = np.stack([findings[asset].missing_share for asset in ASSET_CLASSES], axis=1)
     unobservable = (missing > UNOBSERVABLE_SHARE) | ((missing > HALF) & (weigh_answer(probability) < rules.medium))
-    drowned = np.stack([_find_drowned(findings[asset]) for asset in ASSET_CLASSES], axis=1)
+    drowned = np.stack([find_drowned(findings[asset]) for asset in ASSET_CLASSES], axis=1)
     unobservable |= drowned & (probability < PRESENT_FROM)
     for one in undecided:
         unobservable[:, ASSET_CLASSES.index(one.asset)] |= one.rows
     return enough & ~unobservable, enough & unobservable
 
 
-def _find_drowned(found: Findings) -> Bools:
+def find_drowned(found: Findings) -> Bools:
     """Where the load itself has what the class would show, shape (meters,)."""
     return np.zeros(found.missing_share.shape, dtype=np.bool_) if found.is_drowned is None else found.is_drowned
 
@@ -116,7 +116,7 @@ def name_lacks(
         season: code of each day of the window, shape (days,).
         undecided: what may be another load's.
     """
-    lacks = {asset: [ASSET_FACTS[asset].drowned if one else None for one in _find_drowned(found)] for asset, found in findings.items()}
+    lacks = {asset: [ASSET_FACTS[asset].drowned if one else None for one in find_drowned(found)] for asset, found in findings.items()}
     for one in undecided:
         lacks[one.asset] = [one.reason if mine else lack for mine, lack in zip(one.rows, lacks[one.asset], strict=True)]
     return lacks | {AssetClass.HEAT_PUMP: _name_cold(sufficiency, season)}
