@@ -54,6 +54,7 @@ def test_a_file_that_does_not_fit_this_java_is_passed_over_in_silence(made: Path
     assert "archive" not in ran.stderr + ran.stdout
 
 
+@pytest.mark.spark
 def test_a_session_maps_the_file_and_has_no_folder_of_settings_among_its_jars(made: Path, tmp_path: Path) -> None:
     kept = keep_archive(made, tmp_path)
     known = {name: value for name, value in os.environ.items() if name not in ("SPARK_CONF_DIR", NO_CLASSES)}
