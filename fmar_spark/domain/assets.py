@@ -161,7 +161,8 @@ ASSET_FACTS: Final = MappingProxyType(
             fmar=FmarCodes(AssetCategory.EV_CHARGER, demand_tech_type=DemandTechType.EV),
             needs="days read for 20 hours or more",
             drowned="the load itself changes by as much as a charge point draws, and charging would not stand out",
-            bound="its sessions are as short as what the meter reads at once or take what is generated, so that its power may be larger",
+            bound="its sessions are as short as what the meter reads at once, take what is generated or go with a stronger charger's "
+            "steps, so that its power may be larger",
             is_sparse=True,
             is_nightly=True,
             denied_up_to=0.05,

@@ -66,6 +66,23 @@ def test_sessions_as_short_as_the_readings_bound_the_power_from_below_and_widen_
     assert (sizes.spread[0] > BLUR) == (is_least == 1)
 
 
+@pytest.mark.parametrize(("strong_days", "strong_slots", "is_least"), [(2, 5, 1.0), (3, 5, 1.0), (9, 5, 0.0), (2, 0, 0.0)])
+def test_steps_of_a_stronger_charger_bound_the_power_of_a_weak_one_from_below(
+    lay_window: WindowMaker, strong_days: int, strong_slots: int, is_least: float
+) -> None:
+    """Two cars, at 3.6 kW for nine hours of most nights and at 7.2 kW in some evenings: the size of one is not all there is."""
+    rng = np.random.default_rng(3)
+    load_kw = np.full((1, 120, 48), 0.4)
+    for day in np.flatnonzero(rng.random(120) < 0.8):
+        start = rng.integers(0, 6)
+        load_kw[0, day, start : start + 18] += 3.6
+    load_kw[:, ::strong_days, 38 : 38 + strong_slots] += 7.2
+    sizes = examine(lay_window(load_kw), load_kw).sizes
+    assert sizes.rated_import_kw[0] == pytest.approx(3.6)
+    assert sizes.is_least[0] == is_least
+    assert (sizes.spread[0] > BLUR) == (is_least == 1)
+
+
 def test_hourly_meters_are_looked_at_hour_by_hour(lay_window: WindowMaker) -> None:
     load_kw = np.concatenate([evening_charges(), evening_charges(charger_kw=3.6)])
     window = lay_window(load_kw)._replace(interval_minutes=np.array([60, 30]))
