@@ -261,6 +261,8 @@ def _is_known(value: object) -> bool:
 def _size(row: Row) -> str:
     if not _is_known(row["rated_kw"]):
         return "unknown"
+    if not _is_known(row["rated_kw_lower"]):
+        return f"{row['rated_kw']:.1f} {row['direction']}"
     return f"{row['rated_kw']:.1f} ({row['rated_kw_lower']:.1f} to {row['rated_kw_upper']:.1f}) {row['direction']}"
 
 

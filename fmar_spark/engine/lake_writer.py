@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import TableContract
@@ -41,12 +41,9 @@ class LakeWriter:
 
     def read(self, contract: TableContract) -> pa.Table:
         """The table's rows by its contract, none where it does not exist; columns that were declared later are null."""
-        schema = arrow_schema(contract)
         if not self.has(contract):
-            return schema.empty_table()
-        table = DeltaTable(self._path(contract))
-        self.versions_read[contract.full_name] = table.version()
-        return conform_rows(open_rows(table).to_table(), schema)
+            return arrow_schema(contract).empty_table()
+        return _read_rows(self._open(contract), contract)
 
     def append(self, rows: pa.Table, contract: TableContract) -> None:
         """Add rows."""
@@ -62,8 +59,10 @@ class LakeWriter:
         if not self.has(contract):
             self.append(new, contract)
         elif new.num_rows:
-            old = self.read(contract)
-            self.overwrite(pa.concat_tables([old.filter(pa.array(~has_key(old, new, contract.key))), new]), contract)
+            table = self._open(contract)
+            old = _read_rows(table, contract)
+            kept = old.filter(pa.array(~has_key(old, new, contract.key)))
+            self._write(pa.concat_tables([kept, new]), contract, "overwrite", table)
 
     def insert_new(self, rows: pa.Table, contract: TableContract) -> int:
         """Insert the rows whose key the table does not have, each key once; the number of rows added."""
@@ -78,10 +77,13 @@ class LakeWriter:
 
     def keep_only(self, kept: pa.ChunkedArray, contract: TableContract) -> int:
         """Delete the rows of every meter (mpan_id) that is not among ``kept``; the number of rows deleted."""
-        rows = self.read(contract)
+        if not self.has(contract):
+            return 0
+        table = self._open(contract)
+        rows = _read_rows(table, contract)
         remaining = rows.filter(pc.is_in(rows["mpan_id"], kept.combine_chunks()))
         if remaining.num_rows < rows.num_rows:
-            self.overwrite(remaining, contract)
+            self._write(remaining, contract, "overwrite", table)
         return int(rows.num_rows - remaining.num_rows)
 
     def is_current(self, contract: TableContract) -> bool:
@@ -97,11 +99,20 @@ class LakeWriter:
         row = describe_run(run, written, error, self.versions_read, self.versions_written)
         self.append(pa.Table.from_pylist([row], schema=arrow_schema(RUN_JOURNAL)), RUN_JOURNAL)
 
-    def _write(self, rows: pa.Table, contract: TableContract, mode: Any) -> None:
+    def _open(self, contract: TableContract) -> DeltaTable:
+        """The table as it is now; its version is noted as read."""
+        table = DeltaTable(self._path(contract))
+        self.versions_read[contract.full_name] = table.version()
+        return table
+
+    def _write(self, rows: pa.Table, contract: TableContract, mode: Any, seen: DeltaTable | None = None) -> None:
+        """One commit; fails where others have deleted or replaced rows since ``seen``, which the rows were made from."""
         path = self._path(contract)
         create_table(path, contract)
         try:
-            write_deltalake(path, conform_rows(rows, arrow_schema(contract)), mode=mode, schema_mode="merge")
+            write_deltalake(seen or path, conform_rows(rows, arrow_schema(contract)), mode=mode, schema_mode="merge")
+        except CommitFailedError as error:
+            raise ContractError(f"{contract.full_name}: another run has changed it meanwhile; run again") from error
         except DeltaError as error:
             raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
         self.versions_written[contract.full_name] = version = DeltaTable(path).version()
@@ -109,6 +120,10 @@ class LakeWriter:
 
     def _path(self, contract: TableContract) -> str:
         return str(self.root / contract.layer / contract.name)
+
+
+def _read_rows(table: DeltaTable, contract: TableContract) -> pa.Table:
+    return conform_rows(open_rows(table).to_table(), arrow_schema(contract))
 
 
 def create_table(path: str, contract: TableContract) -> None:

@@ -30,17 +30,20 @@ def lock_step(root: str, step: str) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise ConfigError(f"{root}: the lake cannot be written: {error.strerror}") from error
+    is_mine = False
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             since = os.read(handle, 200).decode("ascii", "replace") or "a moment ago"
             raise ConfigError(f"{step}: another run of it is working on {root} since {since}") from error
+        is_mine = True
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})".encode(), 0)
         yield
     finally:
-        _leave_empty(path, is_new)
+        if is_mine:
+            _leave_empty(path, is_new)
         os.close(handle)
 
 

@@ -7,6 +7,7 @@ Checksum File, https://github.com/delta-io/delta/blob/master/PROTOCOL.md#version
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +23,17 @@ _PLAIN: Final = {"commitInfo", "protocol", "metaData", "add", "remove"}
 def note_checksum(log: Path, version: int) -> None:
     """Write the checksum of a version beside its commit, where that of the version before is there and neither lists too many files.
 
-    A commit and its checksum never change once they are there, so it does not matter who else does the same.
+    A commit and its checksum never change once they are there, so it does not matter who else does the same. Checksums whose commits
+    have gone, as of an expired log, go as well: they hold the least and largest MPAN of files. Where nothing can be written the rows are
+    there all the same.
     """
+    with suppress(OSError):
+        _note(log, version)
+        for left in [one for one in log.glob("*.crc") if not one.with_suffix(".json").exists()]:
+            left.unlink()
+
+
+def _note(log: Path, version: int) -> None:
     kept = _name(log, version, "crc")
     if kept.exists() or not (commit := _name(log, version, "json")).exists():
         return
@@ -43,7 +53,7 @@ def add_commit(before: dict[str, Any], actions: list[dict[str, Any]]) -> dict[st
         before: checksum of the version before.
         actions: lines of the commit.
     """
-    if "allFiles" not in before or any(set(action) - _PLAIN for action in actions):
+    if any(set(action) - _PLAIN for action in actions):
         return None
     after = {name: before[name] for name in _KEPT if name in before}
     files = {file["path"]: file for file in before["allFiles"]}
@@ -66,10 +76,10 @@ def _read_before(log: Path, version: int) -> dict[str, Any] | None:
     if version == 0:
         return dict(_EMPTY)
     try:
-        found: dict[str, Any] = json.loads(_name(log, version - 1, "crc").read_text(encoding="utf-8"))
+        found = json.loads(_name(log, version - 1, "crc").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) and isinstance(found.get("allFiles"), list) else None
 
 
 def _name(log: Path, version: int, ending: str) -> Path:

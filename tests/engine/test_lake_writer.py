@@ -4,17 +4,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from delta.tables import DeltaTable
 from deltalake import DeltaTable as Opened
+from withdrawal_world import build_row
 
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.profiles import METER_PROFILES
-from fmar_spark.contracts.readings import METER_POINTS, READINGS
+from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine import lake_writer
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.lake_writer import LOG, create_table, restore_table
+from fmar_spark.engine.lake_writer import LOG, LakeWriter, create_table, restore_table
 from fmar_spark.engine.store import TableStore
 from fmar_spark.errors import ContractError
 
@@ -85,3 +87,27 @@ def test_an_earlier_version_is_restored_or_the_reason_is_one_line(tmp_path: Path
     assert Opened(path).version() == 3
     with pytest.raises(ContractError, match=r"run_journal: version 9 cannot be restored: "):
         restore_table(path, 9)
+
+
+@pytest.mark.parametrize("writes", ["merge", "keep_only"])
+def test_rows_that_were_deleted_meanwhile_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str) -> None:
+    """A customer's request for erasure that runs while readings are merged: the merge fails, and what was erased stays away."""
+    rows = pa.Table.from_pylist([build_row(LEGAL_BASES, place) for place in range(3)], schema=arrow_schema(LEGAL_BASES))
+    writer, table = LakeWriter(tmp_path), str(tmp_path / "silver" / "legal_bases")
+    writer.append(rows, LEGAL_BASES)
+    erased = rows["mpan_id"][0].as_py()
+    read_rows = lake_writer._read_rows
+
+    def read_and_erase(opened: Opened, contract: TableContract) -> pa.Table:
+        found = read_rows(opened, contract)
+        Opened(table).delete(f"mpan_id = '{erased}'")
+        return found
+
+    monkeypatch.setattr(lake_writer, "_read_rows", read_and_erase)
+    write = {
+        "merge": lambda: writer.merge(rows.slice(2), LEGAL_BASES),
+        "keep_only": lambda: writer.keep_only(rows["mpan_id"].slice(0, 0), LEGAL_BASES),
+    }
+    with pytest.raises(ContractError, match=r"silver\.legal_bases: another run has changed it meanwhile; run again"):
+        write[writes]()
+    assert erased not in Opened(table).to_pyarrow_table()["mpan_id"].to_pylist()

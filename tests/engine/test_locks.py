@@ -54,3 +54,11 @@ def test_a_step_that_wrote_nothing_leaves_no_lake(tmp_path: Path) -> None:
     with lock_step(str(lake), "ingest_dip"):
         (lake / "bronze").mkdir()
     assert (lake / "bronze").is_dir()
+
+
+def test_a_run_that_is_refused_leaves_the_lock_of_the_one_that_works(tmp_path: Path) -> None:
+    lake = str(tmp_path / "lake")
+    with lock_step(lake, "characterise"):
+        for _ in range(2):
+            with pytest.raises(ConfigError, match="another run of it is working"), lock_step(lake, "characterise"):
+                pass

@@ -1,6 +1,7 @@
 """A checksum says of a version what its log comes to, and Spark goes on from it."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,34 @@ def test_without_the_one_before_or_over_too_many_files_there_is_none(tmp_path: P
 )
 def test_a_commit_with_more_than_files_and_columns_is_left_to_spark(action: dict[str, Any]) -> None:
     assert add_commit(EMPTY, [action]) is None
+
+
+@pytest.mark.parametrize("noted", ["5", "[]", '{"allFiles": null}', "{}"])
+def test_a_checksum_that_is_none_is_passed_over(tmp_path: Path, noted: str) -> None:
+    writer, log = LakeWriter(tmp_path), tmp_path / "silver" / "legal_bases" / LOG
+    writer.append(ROWS, LEGAL_BASES)
+    newest = DeltaTable(log.parent).version()
+    (log / f"{newest:020d}.crc").write_text(noted, encoding="utf-8")
+    note_checksum(log, newest + 1)
+    (log / f"{newest + 1:020d}.json").write_text("{}", encoding="utf-8")
+    note_checksum(log, newest + 1)
+    assert not (log / f"{newest + 1:020d}.crc").exists()
+
+
+def test_one_that_cannot_be_written_fails_no_write(tmp_path: Path) -> None:
+    writer, log = LakeWriter(tmp_path), tmp_path / "silver" / "legal_bases" / LOG
+    writer.append(ROWS, LEGAL_BASES)
+    newest = DeltaTable(log.parent).version()
+    (log / f".{newest + 1:020d}.crc.{os.getpid()}.tmp").mkdir()
+    writer.append(ROWS, LEGAL_BASES)
+    assert DeltaTable(log.parent).to_pyarrow_table().num_rows == 4
+    assert not (log / f"{newest + 1:020d}.crc").exists()
+
+
+def test_with_an_expired_commit_its_checksum_goes(tmp_path: Path) -> None:
+    writer, log = LakeWriter(tmp_path), tmp_path / "silver" / "legal_bases" / LOG
+    writer.append(ROWS, LEGAL_BASES)
+    DeltaTable(log.parent).create_checkpoint()
+    (log / f"{0:020d}.json").unlink()
+    writer.append(ROWS, LEGAL_BASES)
+    assert {one.stem for one in log.glob("*.crc")} == {one.stem for one in log.glob("*.json")}
