@@ -246,14 +246,14 @@ def to_arrow(frame: Any, name: str) -> pa.Table:
     """
     try:
         table = nw.from_native(frame, eager_only=True).to_arrow()
-    except TypeError as error:
-        raise InputError(f"{name}: {type(frame).__name__} found, a pandas, polars or Arrow frame wanted") from error
-    except DuplicateError as error:
-        raise InputError(f"{name}: {str(error).splitlines()[0]}") from error
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise InputError(
             f"{name}: a column holds values of more than one kind, or of one that is no number, text or time: {str(error).splitlines()[0]}"
         ) from error
+    except TypeError as error:
+        raise InputError(f"{name}: {type(frame).__name__} found, a pandas, polars or Arrow frame wanted") from error
+    except DuplicateError as error:
+        raise InputError(f"{name}: {' '.join(str(error).split())}") from error
     is_text = (pa.types.is_large_string, pa.types.is_string_view, pa.types.is_dictionary)
     texts = [place for place, kind in enumerate(table.schema.types) if any(fits(kind) for fits in is_text)]
     for place in texts:

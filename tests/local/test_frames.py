@@ -109,6 +109,11 @@ def test_the_first_of_two_values_is_kept_and_what_is_rejected_is_listed(readings
         (lambda rows: rows.drop(columns="kwh_import"), "readings: column kwh_import is missing; found series_id"),
         (lambda rows: rows.to_dict(), "readings: dict found, a pandas, polars or Arrow frame wanted"),
         (lambda rows: rows.iloc[:0], "readings: no usable row found"),
+        (
+            lambda rows: rows.assign(series_id=[*rows["series_id"].iloc[:-1], 7]),
+            "readings: a column holds values of more than one kind, or of one that is no number, text or time: ",
+        ),
+        (lambda rows: rows.rename(columns={"kwh_import": "series_id"}), "readings: Expected unique column names, got: .*series_id"),
         (lambda rows: rows.assign(timestamp_utc="noon"), "timestamp_unreadable"),
     ],
 )
