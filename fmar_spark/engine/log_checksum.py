@@ -29,8 +29,12 @@ def note_checksum(log: Path, version: int) -> None:
     """
     with suppress(OSError):
         _note(log, version)
-        for left in [one for one in log.glob("*.crc") if not one.with_suffix(".json").exists()]:
-            left.unlink()
+        # Listed before the commits, so that each of them has its commit unless that has gone.
+        checksums = list(log.glob("*.crc"))
+        commits = {one.stem for one in log.glob("*.json")}
+        for left in checksums:
+            if left.stem not in commits:
+                left.unlink()
 
 
 def _note(log: Path, version: int) -> None:

@@ -1,4 +1,4 @@
-"""A car is neither found nor denied where another load of the home may have made its blocks."""
+"""A car is neither found nor denied where another load of the home may have made what speaks for it."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ Source: chosen by hand; arrays and hot water diverters added by rule to three re
 
 
 def find_undecided(probability: Floats, findings: dict[AssetClass, Findings], rules: TierRules) -> list[Undecided]:
-    """Where a car is neither found nor denied, since a tank or the home's battery may have made its blocks.
+    """Where a car is neither found nor denied, since another load may have made what speaks for it.
 
     A block of a heater's power that is regular as a tank's decides nothing below the medium tier, and any block of that power nothing
     below the high one where the load itself changes by as much as a car; nor does one of the power of a battery that is sure. Surplus
