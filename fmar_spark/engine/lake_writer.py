@@ -18,10 +18,9 @@ from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import open_rows
 from fmar_spark.engine.log_checksum import note_checksum
 from fmar_spark.engine.runs import Run, Written, describe_run
-from fmar_spark.engine.table_properties import COMMIT, list_properties, list_rules
+from fmar_spark.engine.table_properties import COMMIT, LOG, list_properties, list_rules
 from fmar_spark.errors import ContractError
 
-LOG: Final = "_delta_log"
 ONLY_SPARK_KNOWS: Final = re.compile(r"\bsize\(")
 """In a rule of a table: what delta-rs cannot check."""
 

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.schema import conform, struct_type
 from fmar_spark.engine.table_log import Metadata, asks_spark, find_commit, find_metadata, find_version, has_table
-from fmar_spark.engine.table_properties import COMMIT, list_properties, list_rules
+from fmar_spark.engine.table_properties import COMMIT, LOG, list_properties, list_rules
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
 
@@ -307,7 +307,7 @@ class TableStore:
         machine = self.spark._jvm
         if machine is None:
             return
-        folder = machine.org.apache.hadoop.fs.Path(f"{self.path(contract)}/_delta_log")
+        folder = machine.org.apache.hadoop.fs.Path(f"{self.path(contract)}/{LOG}")
         files = folder.getFileSystem(self.spark.sparkContext._jsc.hadoopConfiguration())
         if files.exists(folder) and not any(COMMIT.fullmatch(one.getPath().getName()) for one in files.listStatus(folder)):
             files.delete(folder, True)

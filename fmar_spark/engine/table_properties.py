@@ -5,6 +5,8 @@ from typing import Final
 
 from fmar_spark.contracts.table import TableContract
 
+LOG: Final = "_delta_log"
+"""Folder of a table that holds its commits."""
 COMMIT: Final = re.compile(r"[0-9]{20}\.(json|checkpoint\..*)")
 """Names of the files that make a folder a Delta table."""
 

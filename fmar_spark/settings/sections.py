@@ -160,7 +160,10 @@ class RetentionSettings(Section):
         "month for corrections; 0 keeps everything.",
     )
     vacuum_hours: int = Field(
-        168, ge=0, description="Versions of tables younger than this can still be read; fewer than 168 break slow readers."
+        168,
+        ge=0,
+        description="Versions of tables younger than this can still be read; fewer than 168 break slow readers. Files that no commit names "
+        "stay for 168 in any case.",
     )
     compact_from_files: int = Field(16, ge=2, description="Tables of so many files have their small files joined.")
 

@@ -59,6 +59,7 @@ def run_erase(store: TableStore, run: Run, mpan: str, *, is_dry: bool = False) -
     """No table has a row about the meter point, nor about the export meters of its boundary, and no older version can be read.
 
     What keeps the meter out stays: an objection, and an end by the operator. Without it the next message would bring the meter back.
+    Runs that write meanwhile lose no file that they are about to commit.
 
     Args:
         store: the lake.

@@ -147,7 +147,10 @@ def test_what_is_erased_is_in_no_file_of_any_table(filled: TableStore, tmp_path:
     assert {path.name.removesuffix(".parquet") for path in (tmp_path / "out").iterdir()} == set(exported.counts)
     assert {READINGS.full_name, ASSET_DETECTIONS.full_name, QUARANTINE.full_name, "silver.labels"} <= set(exported.counts)
     assert list_mentions(Path(filled.root), (mpan, CAR))
+    arriving = Path(filled.path(READINGS)) / "not_committed_yet.parquet"
+    pq.write_table(pa.Table.from_pylist([reading(SHOP, YOUNG)], schema=arrow_schema(READINGS)), arriving)
     done = answer_subject.run_erase(filled, start_run("answer_subject", None, ""), mpan)
+    assert arriving.exists()
     assert exported.counts == done.counts
     assert list_mentions(Path(filled.root), (mpan, CAR)) == []
     left = {table: LakeFiles(Path(filled.root)).count(table) for table in before}
