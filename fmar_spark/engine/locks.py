@@ -11,6 +11,8 @@ from typing import Final
 from fmar_spark.errors import ConfigError
 
 LOCKS: Final = "_locks"
+TRIES: Final = 100
+"""How often a lock is taken whose file another run removes at that moment."""
 
 
 @contextmanager
@@ -25,26 +27,53 @@ def lock_step(root: str, step: str) -> Iterator[None]:
     lake = Path(root)
     is_new = not lake.exists()
     path = lake / LOCKS / f"{step}.lock"
+    handle = _lock_file(path, root, step)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{root}: the lake cannot be written: {error.strerror}") from error
-    is_mine = False
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            since = os.read(handle, 200).decode("ascii", "replace") or "a moment ago"
-            raise ConfigError(f"{step}: another run of it is working on {root} since {since}") from error
-        is_mine = True
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC (process {os.getpid()})".encode(), 0)
         yield
     finally:
-        if is_mine:
-            _leave_empty(path, is_new)
+        _leave_empty(path, is_new)
         os.close(handle)
+
+
+def _lock_file(path: Path, root: str, step: str) -> int:
+    """The file at the path, open and locked by this process.
+
+    A run that ends on a lake without a table removes its file: whoever had opened it before would hold a lock that others do not see.
+    """
+    said = "its locks are removed again and again"
+    for _ in range(TRIES):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except FileNotFoundError as error:
+            said = error.strerror
+            continue
+        except OSError as error:
+            raise ConfigError(f"{root}: the lake cannot be written: {error.strerror}") from error
+        _lock(handle, root, step)
+        if _is_at(path, handle):
+            return handle
+        os.close(handle)
+    raise ConfigError(f"{root}: the lake cannot be written: {said}")
+
+
+def _lock(handle: int, root: str, step: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        since = os.read(handle, 200).decode("ascii", "replace") or "a moment ago"
+        os.close(handle)
+        raise ConfigError(f"{step}: another run of it is working on {root} since {since}") from error
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Whether the open file is still the one at the path."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def _leave_empty(path: Path, is_new: bool) -> None:

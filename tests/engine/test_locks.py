@@ -1,9 +1,11 @@
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from fmar_spark.engine import locks
 from fmar_spark.engine.locks import lock_step
 from fmar_spark.errors import ConfigError
 
@@ -62,3 +64,19 @@ def test_a_run_that_is_refused_leaves_the_lock_of_the_one_that_works(tmp_path: P
         for _ in range(2):
             with pytest.raises(ConfigError, match="another run of it is working"), lock_step(lake, "characterise"):
                 pass
+
+
+def test_a_lock_whose_file_was_removed_by_a_run_that_ended_is_taken_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs begin on a lake without a table, and a third has just ended there and removes its lock between their opening and locking."""
+    lake, flock = tmp_path / "lake", fcntl.flock
+
+    def end_first(handle: int, operation: int) -> None:
+        monkeypatch.setattr(locks.fcntl, "flock", flock)
+        (lake / locks.LOCKS / "characterise.lock").unlink()
+        (lake / locks.LOCKS).rmdir()
+        flock(handle, operation)
+
+    monkeypatch.setattr(locks.fcntl, "flock", end_first)
+    rejected = pytest.raises(ConfigError, match="another run of it is working")
+    with lock_step(str(lake), "characterise"), rejected, lock_step(str(lake), "characterise"):
+        pass
