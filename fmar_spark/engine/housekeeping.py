@@ -1,6 +1,7 @@
 """What is done to tables without changing an answer: old rows go, small files become large ones, files that no version needs go."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from delta.tables import DeltaTable
@@ -70,6 +71,7 @@ def _clean_here(_: SparkSession, path: str, hours: int, *, is_full: bool) -> Non
 
     By delta-rs: Spark takes several jobs for each table, and prints a line.
     """
+    import_module("fmar_spark.engine.lake_writer").remove_unfinished(Path(path))
     import_module("deltalake").DeltaTable(path).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=is_full)
 
 

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
@@ -23,6 +25,8 @@ from fmar_spark.errors import ContractError
 
 ONLY_SPARK_KNOWS: Final = re.compile(r"\bsize\(")
 """In a rule of a table: what delta-rs cannot check."""
+GIVEN_UP_SECONDS: Final = 86_400.0
+"""Nobody takes so long to create a table, which has no rows."""
 
 
 class LakeWriter:
@@ -136,6 +140,7 @@ def create_table(path: str, contract: TableContract) -> None:
     fields = [field.with_metadata({"comment": column.doc}) for field, column in zip(arrow_schema(contract), contract.columns, strict=True)]
     settings: dict[str, str | None] = {**list_properties(contract)}
     wanted = Path(path)
+    remove_unfinished(wanted)
     made = wanted.with_name(f"_{wanted.name}.{uuid4().hex}")
     try:
         table = DeltaTable.create(
@@ -150,6 +155,14 @@ def create_table(path: str, contract: TableContract) -> None:
         raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def remove_unfinished(wanted: Path) -> None:
+    """What processes that were killed while they created the table left beside it is gone a day later."""
+    for path in wanted.parent.glob(f"_{wanted.name}.{'[0-9a-f]' * 32}"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > GIVEN_UP_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def restore_table(path: str, version: int) -> None:

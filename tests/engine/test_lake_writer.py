@@ -1,6 +1,8 @@
 """Tables that are made without Spark are those that Spark makes."""
 
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine import lake_writer
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.lake_writer import LOG, LakeWriter, create_table, restore_table
+from fmar_spark.engine.housekeeping import LEAST_HOURS, vacuum
+from fmar_spark.engine.lake_writer import LakeWriter, create_table, restore_table
 from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.table_properties import LOG
 from fmar_spark.errors import ContractError
 
 
@@ -57,6 +61,24 @@ def test_a_table_is_there_with_its_rules_or_not_at_all(tmp_path: Path, monkeypat
     created = Opened(str(path)).version()
     create_table(str(path), READINGS)
     assert Opened(str(path)).version() == created
+
+
+def test_what_a_killed_creation_left_goes_a_day_later(store: TableStore) -> None:
+    lake = Path(store.root)
+    long_ago = time.time() - 2 * lake_writer.GIVEN_UP_SECONDS
+
+    def leave(name: str, at: float = long_ago) -> Path:
+        folder = lake / "ops" / name
+        (folder / LOG).mkdir(parents=True)
+        os.utime(folder, (at, at))
+        return folder
+
+    left, others, fresh = leave(f"_run_journal.{'0' * 32}"), leave(f"_readings.{'0' * 32}"), leave(f"_run_journal.{'1' * 32}", time.time())
+    store.create(RUN_JOURNAL)
+    assert [folder.exists() for folder in (left, others, fresh)] == [False, True, True]
+    os.utime(fresh, (long_ago, long_ago))
+    vacuum(store, RUN_JOURNAL, LEAST_HOURS)
+    assert [folder.exists() for folder in (others, fresh)] == [True, False]
 
 
 def test_a_log_without_a_commit_is_filled_and_a_table_made_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,10 @@ from withdrawal_world import build_row
 from fmar_spark.contracts.readings import LEGAL_BASES, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.lake_writer import LOG, LakeWriter, create_table
+from fmar_spark.engine.lake_writer import LakeWriter, create_table
 from fmar_spark.engine.log_checksum import MOST_FILES, add_commit, note_checksum
 from fmar_spark.engine.store import TableStore
+from fmar_spark.engine.table_properties import LOG
 
 EMPTY: dict[str, Any] = {"setTransactions": [], "domainMetadata": [], "allFiles": []}
 ROWS = pa.Table.from_pylist([build_row(LEGAL_BASES, place) for place in range(2)], schema=arrow_schema(LEGAL_BASES))
