@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from fmar_spark.contracts.operations import RUN_JOURNAL
@@ -59,13 +59,12 @@ class LakeWriter:
     def merge(self, rows: pa.Table, contract: TableContract) -> None:
         """Insert rows with new keys and replace those that exist. Rows must be unique on the contract's key."""
         new = conform_rows(rows, arrow_schema(contract))
-        if not self.has(contract):
-            self.append(new, contract)
-        elif new.num_rows:
+        is_new = self._create(contract)
+        if is_new or new.num_rows:
             table = self._open(contract)
             old = _read_rows(table, contract)
             kept = old.filter(pa.array(~has_key(old, new, contract.key)))
-            self._write(pa.concat_tables([kept, new]), contract, "overwrite", table)
+            self._write(pa.concat_tables([kept, new]), contract, "append" if is_new else "overwrite", table)
 
     def insert_new(self, rows: pa.Table, contract: TableContract) -> int:
         """Insert the rows whose key the table does not have, each key once; the number of rows added."""
@@ -73,9 +72,11 @@ class LakeWriter:
         keys = new.select(contract.key).append_column("_row", pa.array(np.arange(new.num_rows)))
         first = keys.group_by(list(contract.key)).aggregate([("_row", "min")])["_row_min"].combine_chunks().sort()
         new = new.take(first)
-        new = new.filter(pa.array(~has_key(new, self.read(contract), contract.key)))
-        if new.num_rows or not self.has(contract):
-            self.append(new, contract)
+        is_new = self._create(contract)
+        table = self._open(contract)
+        new = new.filter(pa.array(~has_key(new, _read_rows(table, contract), contract.key)))
+        if is_new or new.num_rows:
+            self._write(new, contract, "append", table)
         return int(new.num_rows)
 
     def keep_only(self, kept: pa.ChunkedArray, contract: TableContract) -> int:
@@ -102,6 +103,12 @@ class LakeWriter:
         row = describe_run(run, written, error, self.versions_read, self.versions_written)
         self.append(pa.Table.from_pylist([row], schema=arrow_schema(RUN_JOURNAL)), RUN_JOURNAL)
 
+    def _create(self, contract: TableContract) -> bool:
+        """Whether the table was not there yet."""
+        is_new = not self.has(contract)
+        create_table(self._path(contract), contract)
+        return is_new
+
     def _open(self, contract: TableContract) -> DeltaTable:
         """The table as it is now; its version is noted as read."""
         table = DeltaTable(self._path(contract))
@@ -109,11 +116,13 @@ class LakeWriter:
         return table
 
     def _write(self, rows: pa.Table, contract: TableContract, mode: Any, seen: DeltaTable | None = None) -> None:
-        """One commit; fails where others have deleted or replaced rows since ``seen``, which the rows were made from."""
+        """One commit; fails where others have made one since ``seen``, which the rows were made from."""
         path = self._path(contract)
         create_table(path, contract)
+        new = conform_rows(rows, arrow_schema(contract))
+        follows = None if seen is None else CommitProperties(max_commit_retries=0)
         try:
-            write_deltalake(seen or path, conform_rows(rows, arrow_schema(contract)), mode=mode, schema_mode="merge")
+            write_deltalake(seen or path, new, mode=mode, schema_mode="merge", commit_properties=follows)
         except CommitFailedError as error:
             raise ContractError(f"{contract.full_name}: another run has changed it meanwhile; run again") from error
         except DeltaError as error:

@@ -48,7 +48,7 @@ def _lock_file(path: Path, root: str, step: str) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except FileNotFoundError as error:
-            said = error.strerror
+            said = str(error.strerror)
             continue
         except OSError as error:
             raise ConfigError(f"{root}: the lake cannot be written: {error.strerror}") from error

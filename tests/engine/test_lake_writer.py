@@ -133,3 +133,23 @@ def test_rows_that_were_deleted_meanwhile_are_not_written_again(tmp_path: Path, 
     with pytest.raises(ContractError, match=r"silver\.legal_bases: another run has changed it meanwhile; run again"):
         write[writes]()
     assert erased not in Opened(table).to_pyarrow_table()["mpan_id"].to_pylist()
+
+
+@pytest.mark.parametrize("has_table", [True, False])
+@pytest.mark.parametrize("writes", ["merge", "insert_new"])
+def test_two_runs_at_once_do_not_both_add_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: str, has_table: bool) -> None:
+    row = pa.Table.from_pylist([build_row(LEGAL_BASES, 0)], schema=arrow_schema(LEGAL_BASES))
+    mine, theirs, read_rows = LakeWriter(tmp_path), LakeWriter(tmp_path), lake_writer._read_rows
+    if has_table:
+        mine.append(row.slice(0, 0), LEGAL_BASES)
+
+    def read_before_theirs(opened: Opened, contract: TableContract) -> pa.Table:
+        found = read_rows(opened, contract)
+        monkeypatch.setattr(lake_writer, "_read_rows", read_rows)
+        theirs.insert_new(row, LEGAL_BASES)
+        return found
+
+    monkeypatch.setattr(lake_writer, "_read_rows", read_before_theirs)
+    with pytest.raises(ContractError, match=r"silver\.legal_bases: another run has changed it meanwhile; run again"):
+        getattr(mine, writes)(row, LEGAL_BASES)
+    assert mine.read(LEGAL_BASES).num_rows == 1

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 from readings_world import CAR, LAST_DAY, build_readings, fill_own_lake, write_files
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS, BASELINE_PREDICTIONS
@@ -106,10 +107,10 @@ def test_an_import_that_is_cut_off_before_any_of_its_writes_is_completed_by_the_
     write, found = LakeWriter._write, understand_files(files, tmp_path, SETTINGS)
     left: list[Path] = []
 
-    def copy_and_write(writer: LakeWriter, rows: pa.Table, contract: TableContract, mode: str) -> None:
+    def copy_and_write(writer: LakeWriter, rows: pa.Table, contract: TableContract, mode: str, seen: DeltaTable | None = None) -> None:
         left.append(tmp_path / f"cut-{len(left)}")
         shutil.copytree(tmp_path / "undisturbed", left[-1])
-        write(writer, rows, contract, mode)
+        write(writer, rows, contract, mode, seen)
 
     def complete(lake: Path) -> dict[str, list[str]]:
         OwnLake(lake, SETTINGS).import_files(files, found)
