@@ -72,7 +72,9 @@ def _clean_here(_: SparkSession, path: str, hours: int, *, is_full: bool) -> Non
     By delta-rs: Spark takes several jobs for each table, and prints a line.
     """
     import_module("fmar_spark.engine.lake_writer").remove_unfinished(Path(path))
-    import_module("deltalake").DeltaTable(path).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=is_full)
+    import_module("fmar_spark.engine.lake_files").open_table(path).vacuum(
+        hours, dry_run=False, enforce_retention_duration=False, full=is_full
+    )
 
 
 def _clean_by_spark(spark: SparkSession, path: str, hours: int, *, is_full: bool) -> None:

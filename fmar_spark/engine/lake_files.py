@@ -6,12 +6,40 @@ from urllib.parse import unquote
 
 import pandas as pd
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyarrow.dataset import Dataset
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 from pyarrow.parquet import filters_to_expression
 
 from fmar_spark.contracts.table import TableContract
-from fmar_spark.errors import ConfigError
+from fmar_spark.engine.table_properties import LOG
+from fmar_spark.errors import ConfigError, ContractError
+
+
+def open_table(path: str) -> DeltaTable:
+    """The table as it is now.
+
+    Raises:
+        ContractError: a commit of its log has gone, so that nobody knows its rows.
+    """
+    try:
+        return DeltaTable(path)
+    except DeltaError as error:
+        lost = find_lost_version(Path(path) / LOG)
+        if lost is None:
+            raise
+        raise ContractError(f"{path}: version {lost} is missing from its log; docs/operations.md says how to rebuild a table") from error
+
+
+def find_lost_version(log: Path) -> int | None:
+    """The first version after the newest checkpoint of which there is no commit, though a later one or a checksum was written."""
+    versions: dict[str, set[int]] = {"json": set(), "crc": set(), "checkpoint": set()}
+    for path in log.glob("[0-9]*"):
+        number, _, ending = path.name.partition(".")
+        versions.setdefault(ending.partition(".")[0], set()).add(int(number))
+    first = max(versions["checkpoint"], default=-1) + 1
+    newest = max(versions["json"] | versions["crc"], default=-1)
+    return next((version for version in range(first, newest + 1) if version not in versions["json"]), None)
 
 
 def open_rows(table: DeltaTable) -> Dataset:
@@ -51,18 +79,18 @@ class LakeFiles:
 
     def count(self, contract: TableContract) -> int:
         """Rows of an existing table, from Delta's own statistics."""
-        return int(DeltaTable(self._path(contract)).count())
+        return int(open_table(self._path(contract)).count())
 
     def measure(self, contract: TableContract) -> tuple[int, int]:
         """Files and bytes of the newest version of an existing table; older versions that still lie there are not counted."""
-        return measure_files(DeltaTable(self._path(contract)))
+        return measure_files(open_table(self._path(contract)))
 
     def read(self, contract: TableContract, columns: Sequence[str], where: Sequence[tuple[str, str, object]] = ()) -> pd.DataFrame:
         """Some columns of the rows for which all of ``where`` hold; none where the table does not exist."""
         if not self.has(contract):
             return pd.DataFrame({name: [] for name in columns})
         kept = filters_to_expression(list(where)) if where else None
-        table = open_rows(DeltaTable(self._path(contract))).to_table(columns=list(columns), filter=kept)
+        table = open_rows(open_table(self._path(contract))).to_table(columns=list(columns), filter=kept)
         found: pd.DataFrame = table.to_pandas()
         return found
 

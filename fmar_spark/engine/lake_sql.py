@@ -15,7 +15,7 @@ from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, LEGAL_
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.consent import METER_ATTRIBUTES, render_consent_check
 from fmar_spark.domain.words import Quantity
-from fmar_spark.engine.lake_files import open_rows
+from fmar_spark.engine.lake_files import open_rows, open_table
 from fmar_spark.errors import ConfigError
 
 _DUCKDB_TYPES: Final = {
@@ -130,7 +130,7 @@ class LakeRows:
         path = f"{self._address}/{contract.layer}/{contract.name}"
         stored = _name_stored(contract)
         if DeltaTable.is_deltatable(path):
-            table = DeltaTable(path)
+            table = open_table(path)
             self.versions[contract.full_name] = table.version()
             rows = open_rows(table)
             known = rows.schema.names

@@ -17,7 +17,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.lake_files import open_rows
+from fmar_spark.engine.lake_files import open_rows, open_table
 from fmar_spark.engine.log_checksum import note_checksum
 from fmar_spark.engine.runs import Run, Written, describe_run
 from fmar_spark.engine.table_properties import COMMIT, LOG, list_properties, list_rules
@@ -92,7 +92,7 @@ class LakeWriter:
 
     def is_current(self, contract: TableContract) -> bool:
         """Whether an existing table has the columns of its contract, and rules that can be checked here."""
-        table = DeltaTable(self._path(contract))
+        table = open_table(self._path(contract))
         stored = {field.name: field.type for field in pa.schema(table.schema())}
         rules = [rule or "" for name, rule in table.metadata().configuration.items() if name.startswith("delta.constraints.")]
         has_columns = all(name in stored for name in contract.names)
@@ -111,7 +111,7 @@ class LakeWriter:
 
     def _open(self, contract: TableContract) -> DeltaTable:
         """The table as it is now; its version is noted as read."""
-        table = DeltaTable(self._path(contract))
+        table = open_table(self._path(contract))
         self.versions_read[contract.full_name] = table.version()
         return table
 
@@ -122,7 +122,7 @@ class LakeWriter:
         new = conform_rows(rows, arrow_schema(contract))
         follows = None if seen is None else CommitProperties(max_commit_retries=0)
         try:
-            write_deltalake(seen or path, new, mode=mode, schema_mode="merge", commit_properties=follows)
+            write_deltalake(seen or open_table(path), new, mode=mode, schema_mode="merge", commit_properties=follows)
         except CommitFailedError as error:
             raise ContractError(f"{contract.full_name}: another run has changed it meanwhile; run again") from error
         except DeltaError as error:
@@ -181,7 +181,7 @@ def restore_table(path: str, version: int) -> None:
         ContractError: its files have gone.
     """
     try:
-        DeltaTable(path).restore(version)
+        open_table(path).restore(version)
     except DeltaError as error:
         raise ContractError(f"{path}: version {version} cannot be restored: {str(error).splitlines()[0]}") from error
 

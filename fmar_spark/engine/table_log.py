@@ -100,7 +100,7 @@ def asks_spark(path: str) -> bool:
 
 def _open_here(path: str) -> Any:
     """The table as delta-rs opens it, which is imported where it is there."""
-    return import_module("deltalake").DeltaTable(path)
+    return import_module("fmar_spark.engine.lake_files").open_table(path)
 
 
 def _ask(row: Row | None) -> dict[str, Any]:

@@ -5,12 +5,18 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+from pyspark.sql import SparkSession
 
+from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import LEGAL_BASES, READINGS
+from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.lake_files import LakeFiles, open_rows
+from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.schema import struct_type
 from fmar_spark.engine.store import TableStore
-from fmar_spark.errors import ConfigError
+from fmar_spark.engine.table_properties import LOG
+from fmar_spark.errors import ConfigError, ContractError
 
 
 def record_basis(store: TableStore, mpan: str) -> None:
@@ -48,3 +54,19 @@ def test_rows_on_this_disk_are_read_without_calling_back_into_python(tmp_path: P
     assert isinstance(rows.filesystem, SubTreeFileSystem)
     assert isinstance(rows.filesystem.base_fs, LocalFileSystem)
     assert rows.to_table(columns=["kw"]).to_pylist() == [{"kw": 7.2}]
+
+
+@pytest.mark.parametrize("lost", [2, 4], ids=["in the middle", "the newest, whose checksum is there"])
+def test_a_commit_that_has_gone_is_one_line(spark: SparkSession, tmp_path: Path, lost: int) -> None:
+    writer, store = LakeWriter(tmp_path), TableStore(spark, str(tmp_path))
+    for _ in range(4):
+        writer.append(arrow_schema(RUN_JOURNAL).empty_table(), RUN_JOURNAL)
+    (tmp_path / "ops" / "run_journal" / LOG / f"{lost:020d}.json").unlink()
+    said = rf"ops/run_journal: version {lost} is missing from its log; docs/operations.md says how to rebuild a table"
+    for read in (writer.read, LakeFiles(tmp_path).count, store.version, store.read):
+        with pytest.raises(ContractError, match=said):
+            read(RUN_JOURNAL)
+    with pytest.raises(ContractError, match=said):
+        writer.append(arrow_schema(RUN_JOURNAL).empty_table(), RUN_JOURNAL)
+    with pytest.raises(ContractError, match=said):
+        LakeRows(tmp_path)
