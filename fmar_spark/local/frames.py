@@ -121,7 +121,8 @@ def characterise(readings: Any, weather: Any = None, sites: Any = None, *, setti
     Args:
         readings: a pandas, polars or Arrow frame with series_id, timestamp_utc (start of each interval of 15, 30 or 60 minutes;
             a time without a zone is taken as UTC), kwh_import and perhaps kwh_export. Rows that break a rule are left out
-            and stand in ``rejected``; of two values for one series and time the first is kept.
+            and stand in ``rejected``; of two values for one series and time the first is kept. Days after today (UTC) are left out
+            with a warning, as a lake's answers stop at the day of the run.
         weather: timestamp_utc, temp_c and perhaps ghi_w_m2, for all series, or with a series_id column for each.
         sites: series_id and any of latitude, longitude, time_zone, gsp_group, is_domestic; without one a series is taken
             to stand in London.
@@ -168,14 +169,35 @@ def _read_frames(readings: Any, weather: Any, sites: Any, settings: Settings) ->
     intake = import_table(
         to_arrow(readings, "readings"), ReadingRules(zones, defaults.time_zone, defaults.max_kwh_per_slot, defaults.max_series_chars)
     )
+    intake, to_come = _leave_out_days_to_come(intake)
+    if to_come:
+        warnings.warn(to_come, stacklevel=5)
     series = _list_series(intake, located, sky, settings)
     names = series["series_id"].combine_chunks()
     mpan_ids = series["mpan_id"].take(pc.index_in(intake.days["series_id"], names))
     days = describe_days(intake.days.append_column("mpan_id", mpan_ids), series)
     histories = Histories(days, build_weather_book(sky.days) if sky else empty_weather())
     notes = describe_intake(intake.intake, located, sky, (), defaults)
-    of_frames = tuple(line for line in notes if not line.startswith(("files ", "labels ")))
-    return _Given(intake, series, histories, pc.max(intake.days["utc_date"]).as_py(), of_frames)
+    of_frames = [line for line in notes if not line.startswith(("files ", "labels "))]
+    if to_come:
+        of_frames.append(f"warning    {to_come}")
+    return _Given(intake, series, histories, pc.max(intake.days["utc_date"]).as_py(), tuple(of_frames))
+
+
+def _leave_out_days_to_come(intake: TableIntake) -> tuple[TableIntake, str]:
+    """The readings up to the present day (UTC), at which a lake's answers stop as well, and what is to be said of the others."""
+    today = datetime.now(UTC).date()
+    is_past = pc.less_equal(intake.days["utc_date"], today)
+    kept, left_out = intake.days.filter(is_past), intake.days.filter(pc.invert(is_past))
+    if not left_out.num_rows:
+        return intake, ""
+    if not kept.num_rows:
+        raise InputError(f"readings: every day is after today, {today} UTC; days up to today wanted")
+    values = write_count(len(pc.drop_null(pc.list_flatten(left_out["kwh"]))), "half-hourly value")
+    known = set(kept["series_id"].to_pylist())
+    facts = tuple(fact for fact in intake.intake.series if fact.series_id in known)
+    said = f"readings: {values} left out, of days after today, {today} UTC, up to {pc.max(left_out['utc_date'])}"
+    return intake._replace(intake=intake.intake._replace(series=facts), days=kept), said
 
 
 def _list_series(intake: TableIntake, sites: dict[str, SiteRow], weather: WeatherFile | None, settings: Settings) -> pa.Table:
@@ -199,7 +221,7 @@ def _read_days(days: Any, given: _Given) -> set[tuple[str, date]]:
             f"days: {write_count(len(wanted), 'day')} of {len(unknown)} series found, a day of a series of the readings wanted"
         )
     if unknown:
-        warnings.warn(f"days: {len(unknown)} series not in the readings, {min(unknown)!r} among them", stacklevel=4)
+        warnings.warn(f"days: {len(unknown)} series not in the readings, {min(unknown)!r} among them", stacklevel=5)
     first_read: date = pc.min(given.intake.days["utc_date"]).as_py()
     check_reach([day for _, day in known], first_read, given.until_date)
     return known

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -176,6 +176,25 @@ def test_a_plot_shows_the_history_and_a_week_with_its_episodes(found: fmar.Chara
     assert max(charging.y) == pytest.approx(7.2, rel=0.1)
     assert figure.layout.title.text.startswith(f"{CAR}: ev 7.2 kW")
     assert [trace.type for trace in found.plot(PLAIN).data] == ["heatmap", "scatter"]
+
+
+def test_days_after_today_are_left_out_as_in_a_lake_and_counted(readings: pd.DataFrame) -> None:
+    today = datetime.now(UTC).date()
+    by_today = readings.assign(timestamp_utc=readings["timestamp_utc"] + pd.Timedelta(today - LAST_DAY))
+    later = by_today.assign(timestamp_utc=by_today["timestamp_utc"] + pd.Timedelta(days=5))
+    unread = later[later["series_id"] == CAR].assign(
+        series_id="to come", timestamp_utc=lambda rows: rows["timestamp_utc"] + pd.Timedelta(days=DAYS)
+    )
+    values = (3 * 5 + 5 + DAYS) * 48  # the roof has export as well
+    said = rf"readings: {values:,} half-hourly values left out, of days after today, {today} UTC, up to {today + timedelta(days=5 + DAYS)}"
+    with pytest.warns(UserWarning, match=said) as warned:
+        found = fmar.characterise(pd.concat([later, unread]))
+    assert [warning.filename for warning in warned] == [__file__]
+    assert any(said in line for line in found.notes)
+    known = later[later["timestamp_utc"].dt.date <= today]
+    pd.testing.assert_frame_equal(drop_run(found.detections), drop_run(fmar.characterise(known).detections))
+    with pytest.raises(InputError, match="readings: every day is after today"):
+        fmar.characterise(unread)
 
 
 @pytest.mark.parametrize("days", [1, 5, 7, 40])
