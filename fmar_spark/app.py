@@ -9,8 +9,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
-from importlib import import_module
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -19,14 +17,15 @@ from fmar_spark.contracts.job import Job
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.domain.consent import ADMITS_HOUSEHOLDS
 from fmar_spark.engine.interrupts import leave_out_interrupts, plain_signals, settle
-from fmar_spark.engine.journal import record_run
+from fmar_spark.engine.journal import open_journal, record_run
 from fmar_spark.engine.progress import CLEAR_LINE, ProgressLine
 from fmar_spark.engine.runs import Run, Written, describe_counts, describe_error, start_run
 from fmar_spark.engine.session import SPARK_ERRORS, build_session, end_session, is_running, stop_session
 from fmar_spark.engine.store import CATALOG, TableStore
+from fmar_spark.engine.table_log import asks_spark
 from fmar_spark.errors import DONE, FAILED, INTERRUPTED, ConfigError, FmarError, escape_controls
 from fmar_spark.settings.overlays import digest_settings
-from fmar_spark.settings.run_options import RunOptions, is_address
+from fmar_spark.settings.run_options import RunOptions
 from fmar_spark.settings.sections import Settings
 
 JAVA_FRAMES = re.compile(r"\t+(at |\.\.\. )")
@@ -82,11 +81,9 @@ class App:
         if self._session is not None and not self._has_joined:
             end_session(self._session)
             self._session = None
-        if self._interrupted is not None and not is_address(self.settings.lake.root):
-            run, versions_read, versions_written = self._interrupted
-            # Here alone: a cluster's lake is at an address, and a cluster has no deltalake.
-            journal = import_module("fmar_spark.engine.lake_writer").LakeWriter(Path(self.settings.lake.root))
-            journal.versions_read, journal.versions_written = versions_read, versions_written
+        if self._interrupted is not None and not asks_spark(self.settings.lake.root):
+            run, *versions = self._interrupted
+            journal = open_journal(self.settings.lake.root, *versions)
             if any(journal.has(table) for table in (RUN_JOURNAL, *self.job.writes)):
                 journal.record_run(run, None, error)
 

@@ -1,6 +1,7 @@
 """Which files of a table go when, beside runs that write."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from fmar_spark.contracts.readings import LEGAL_BASES
 from fmar_spark.engine.arrow_schema import arrow_schema
 from fmar_spark.engine.housekeeping import LEAST_HOURS, compact, delete_rows, vacuum
 from fmar_spark.engine.lake_writer import LakeWriter
+from fmar_spark.engine.session import DATABRICKS
 from fmar_spark.engine.store import TableStore
 from fmar_spark.engine.table_properties import LOG
 
@@ -57,3 +59,14 @@ def test_removed_files_go_at_once_and_one_that_is_not_committed_yet_stays(spark:
     table = DeltaTable(path)
     table.create_write_transaction([AddAction("arriving.parquet", size, {}, 0, True, "{}")], "append", table.schema())
     assert set(writer.read(LEGAL_BASES)["mpan_id"].to_pylist()) == {*KEPT, ARRIVING}
+
+
+def test_databricks_cleans_by_spark_wherever_the_lake_lies(store: TableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    LakeWriter(Path(store.root)).append(ROWS, LEGAL_BASES)
+    left = Path(store.path(LEGAL_BASES)) / "killed.parquet"
+    pq.write_table(ROWS, left)
+    make_old(left)
+    monkeypatch.setenv(DATABRICKS, "17.3")
+    monkeypatch.setitem(sys.modules, "deltalake", None)
+    vacuum(store, LEGAL_BASES, LEAST_HOURS)
+    assert not left.exists()
