@@ -30,7 +30,7 @@ def test_stamps_of_the_local_clock_are_noticed(tmp_path: Path, zone: str) -> Non
 
 
 def test_an_hour_that_comes_twice_with_equal_values_is_a_sign_unless_all_hours_do(tmp_path: Path) -> None:
-    autumn = pd.date_range("2024-10-20", "2024-11-03 23:30", freq="30min", tz="UTC")
+    autumn = pd.date_range("2024-10-22", "2024-11-03 23:30", freq="30min", tz="UTC")
     wall, flat = autumn.tz_convert("Europe/London").tz_localize(None), np.full(len(autumn), 0.25)
     assert anomalies_of(tmp_path, wall, flat) == {"local_clock"}
     assert anomalies_of(tmp_path, autumn.append(autumn), np.tile(flat, 2)) == set()
@@ -122,6 +122,16 @@ def test_a_step_that_changes_is_noticed(tmp_path: Path) -> None:
     half_hours = pd.date_range("2024-01-01", "2024-03-01", freq="30min")
     hours = pd.date_range("2024-03-01 01:00", "2024-03-20", freq="60min")
     assert anomalies_of(tmp_path, half_hours.append(hours)) == {"mixed_steps"}
+
+
+@pytest.mark.parametrize(("days", "noticed"), [(13, set()), (14, {"standstill"}), (60, {"standstill"})])
+def test_a_meter_that_stands_still_for_two_weeks_is_noticed(tmp_path: Path, days: int, noticed: set[str]) -> None:
+    times = pd.date_range("2024-01-01", periods=60 * 48, freq="30min")
+    kwh = RNG.uniform(0.05, 1.5, len(times))
+    kwh[: days * 48] = 0.5
+    assert anomalies_of(tmp_path, times, kwh) == noticed
+    kwh[: days * 48] = 0
+    assert anomalies_of(tmp_path, times, kwh) == ({"all_zero"} if days == 60 else set())
 
 
 def test_nothing_but_zeros_is_noticed(tmp_path: Path) -> None:

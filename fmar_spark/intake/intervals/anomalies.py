@@ -15,6 +15,7 @@ from fmar_spark.units import SLOT_MINUTES
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float32]
 
 DAY_SECONDS: Final = 86_400
 WHOLE_NUMBER_SHARE: Final = 0.99
@@ -24,6 +25,8 @@ REGISTER_RISING_SHARE: Final = 0.999
 MIN_RUNS: Final = 4
 LEAST_ROWS: Final = 48
 DAILY_FALL_SHARE: Final = 0.9
+STANDSTILL_DAYS: Final = 14
+"""An energy other than zero that stays the same for so long is none of a home: holidays leave a fridge that switches."""
 
 
 class Anomaly(NamedTuple):
@@ -64,6 +67,11 @@ ANOMALIES: Final = {
     "time_of_day": Anomaly("some times of day are mostly unread: the rest says nothing of a year's energy", ""),
     "mixed_steps": Anomaly("the step changes: each stretch is read with a step of its own", ""),
     "all_zero": Anomaly("every energy is zero", ""),
+    "standstill": Anomaly(
+        "the energy of an interval stays exactly the same for two weeks or longer: this looks like a meter that stands still, and nothing "
+        "can be learnt from such weeks",
+        "",
+    ),
 }
 """Every anomaly by name."""
 
@@ -100,6 +108,7 @@ def find_anomalies(rows: Rows, repeats: Repeats, time_zones: tuple[str, ...], wa
         "time_of_day": find_coverage(rows, wall).leaves_out_times,
         "mixed_steps": np.sum([_sum(rows, rows.minutes == step) > 0 for step in STEPS], axis=0) > 1,
         "all_zero": _sum(rows, np.nan_to_num(rows.kwh_import) != 0) + _sum(rows, rows.kwh_export > 0) == 0,
+        "standstill": _stands_still(rows, rows.kwh_import) | _stands_still(rows, rows.kwh_export),
     }
 
 
@@ -236,6 +245,15 @@ def _has_register(rows: Rows) -> Bools:
     risen = np.bincount(owner[is_same & (change >= 0)], minlength=count)
     moved = np.bincount(owner[is_same & (change > 0)], minlength=count)
     return np.asarray((steps >= 96) & (risen >= REGISTER_RISING_SHARE * steps) & (moved > 0.2 * steps))
+
+
+def _stands_still(rows: Rows, kwh: Floats) -> Bools:
+    """Whether one energy, not zero, is read again and again; what was not read between two of them does not count."""
+    if not len(kwh):
+        return np.zeros(len(rows.names), dtype=np.bool_)
+    first = np.flatnonzero(np.concatenate([[True], (np.diff(kwh) != 0) | (np.diff(rows.series) != 0)]))
+    is_long = (np.add.reduceat(rows.minutes, first) >= STANDSTILL_DAYS * 24 * 60) & (kwh[first] > 0)
+    return np.bincount(rows.series[first], is_long, minlength=len(rows.names)) > 0
 
 
 def _has_swapped_dates(rows: Rows) -> Bools:
