@@ -1,12 +1,14 @@
 """Which tests run where and in which order; what they share is in ``session_fixtures``."""
 
 import gc
+import sys
 from collections.abc import Generator
 from importlib import import_module
 from typing import Any
 
 import pytest
 from scheduling import GroupScheduling, group_of, rank_group
+from worker_reports import shorten_reports
 
 GARBAGE_THRESHOLDS = (50_000, 20, 10)
 """New objects before Python looks for garbage among them, and how often it then looks among older ones."""
@@ -22,6 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """The process that only hands tests out needs none of what they share, and the others start when it has."""
     if not _only_distributes(config):
         config.pluginmanager.import_plugin("session_fixtures")
+    if hasattr(config, "workerinput"):
+        shorten_reports(config)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -49,9 +53,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 def pytest_collection(session: pytest.Session) -> None:
     """What is imported stays: to look through it for garbage while more is imported takes a third of that time.
 
+    What is compiled is kept for the next run, also where Python is set to keep none: that took a twentieth of all processor time.
     skops looks through every module that is there for each of 800 types when it is imported, so it comes before the others.
     """
     gc.disable()
+    sys.dont_write_bytecode = False
     if not _only_distributes(session.config):
         import_module("skops.io")
 

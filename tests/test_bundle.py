@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import yaml
 from databricks.bundles.jobs import Job
-from typer.main import get_command
 
 from fmar_spark.cli import build_program
 from fmar_spark.cli.declaring import EXTRA_OF_PACKAGE, NAMES
@@ -86,7 +85,7 @@ def test_a_task_starts_its_job_with_arguments_that_it_takes(job: str, task: dict
     python_file = ROOT / task["spark_python_task"]["python_file"]
     assert python_file.stem == task["task_key"]
     command = next(command for command, name in NAMES.items() if name == python_file.stem)
-    parsed = get_command(build_program()).commands[command]
+    parsed = build_program().commands[command]
     parsed.make_context(command, [SAMPLES.get(text, text) for text in task["spark_python_task"]["parameters"]])
     clusters = {cluster["job_cluster_key"] for cluster in JOBS[job]["job_clusters"]}
     assert task["job_cluster_key"] in clusters

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from draw_architecture import draw_architecture
 from render_docs import DOCUMENTS
-from typer.main import get_command
 
 from fmar_spark.cli import build_program
 from fmar_spark.cli.declaring import JOBS
@@ -75,7 +74,7 @@ def test_the_readme_says_how_each_job_is_started() -> None:
 
 def test_the_ml_project_starts_what_exists_with_arguments_that_it_takes() -> None:
     project = yaml.safe_load((ROOT / "mlflow" / "MLproject").read_text(encoding="utf-8"))
-    commands = get_command(build_program()).commands
+    commands = build_program().commands
     for entry in project["entry_points"].values():
         assert set(re.findall(r"\{(\w+)\}", entry["command"])) == set(entry["parameters"])
         command = re.search(r"\.venv/bin/fmar (\w+)", entry["command"])

@@ -3,7 +3,8 @@
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from typer import BadParameter, Exit, Typer, TyperException
 from typer.main import get_command
@@ -29,8 +30,9 @@ GROUPS: Final = (
 EPILOG: Final = "Exit status: 0 done, 1 failed, 2 wrong arguments or settings, 130 stopped by Ctrl-C or SIGTERM."
 
 
-def build_program() -> Typer:
-    """The command with all its sub-commands."""
+@cache
+def build_program() -> Any:
+    """The command with all its sub-commands, ready to be run; built once a process."""
     program = Typer(
         name="fmar",
         help="Flexible-asset register for Great Britain: what every connection can do, derived from its meter.",
@@ -40,7 +42,7 @@ def build_program() -> Typer:
     )
     for group in GROUPS:
         program.add_typer(group)
-    return program
+    return get_command(program)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = NAMES.get(words[0], "fmar")
     try:
         with plain_signals((signal.SIGINT,)):
-            status = get_command(build_program()).main(words, prog_name="fmar", standalone_mode=False)
+            status = build_program().main(words, prog_name="fmar", standalone_mode=False)
     except Exit as left:
         return left.exit_code
     except TyperException as error:

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from typer.main import get_command
-
 from fmar_spark.cli.declaring import DECLARED, JOBS, SHARED
 
 HIDDEN: Final = {"help"}
@@ -22,7 +20,7 @@ def render_commands(program: Any) -> str:
     """Markdown: every command with its own options, and the tables of every job."""
     lines = [BEGIN]
     for words, declared in DECLARED.items():
-        command: Any = get_command(program)
+        command = program
         for word in words.split():
             command = command.commands[word]
         lines += [f"## fmar {words}", "", *(declared.options.__doc__ or "").strip().splitlines()[:1], ""]
