@@ -13,7 +13,7 @@ from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.sufficiency import SUFFICIENT, VERDICTS
 from fmar_spark.kernels.window import Floats
-from fmar_spark.learning.classifier import StoredScorer, load_classifier
+from fmar_spark.learning.classifier import StoredScorer
 from fmar_spark.learning.feature_reference import LEAST_REAL, FeatureReference, compare_features, summarise_features
 from fmar_spark.learning.labelled import Labels
 from fmar_spark.report.meters import define_meters
@@ -53,7 +53,7 @@ def summarise_lake(root: Path, scorer: StoredScorer) -> FeatureReference:
         raise InputError(
             f"--against: {root}: {write_count(len(features), 'simulated meter')} characterised there, {LEAST_REAL} or more wanted"
         )
-    return summarise_features(features, load_classifier(scorer.stored), f"simulated meters of {root.name}")
+    return summarise_features(features, scorer.opened(), f"simulated meters of {root.name}")
 
 
 def has_measured_meters(lake: LakeRows, labels: Labels) -> bool:

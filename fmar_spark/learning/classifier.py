@@ -256,26 +256,31 @@ class StoredScorer:
 
     def predict(self, features: Floats) -> Floats:
         """Calibrated probability that each class was there at some time, shape (meters, classes)."""
-        return self._loaded().predict(features)
+        return self.opened().predict(features)
 
     def predict_present(self, asset: AssetClass, probability: Floats, evidence: Floats) -> Floats:
         """Probability that it is there at the end, shape (meters,)."""
-        return self._loaded().predict_present(asset, probability, evidence)
+        return self.opened().predict_present(asset, probability, evidence)
 
     def bound_size(self, asset: AssetClass, size_name: SizeName, size: SizeEstimate) -> tuple[Floats, Floats]:
         """Both ends of the 80 % interval of a size, shape (meters,) each."""
-        return self._loaded().bound_size(asset, size_name, size)
+        return self.opened().bound_size(asset, size_name, size)
 
     def explain(self, asset: AssetClass, features: Floats) -> Floats:
         """What each column of the evidence adds to the log odds of a class before calibration, shape of ``features``."""
-        loaded = self._loaded()
+        loaded = self.opened()
         columns = columns_of(asset, loaded.feature_names or FEATURES)
         parts = np.zeros(features.shape)
         if len(features):
             parts[:, columns] = explain_answers(_plant_once(self.stored, asset), features[:, columns])
         return parts
 
-    def _loaded(self) -> AssetClassifier:
+    def opened(self) -> AssetClassifier:
+        """The classifier itself, loaded once a process.
+
+        Raises:
+            ModelError: see ``load_classifier``.
+        """
         return _load_once(self.stored)
 
 

@@ -19,7 +19,7 @@ from mlflow.tracking import MlflowClient
 from fmar_spark.errors import ModelError
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.bundled_classifier import BUNDLED_PREFIX, load_bundled, read_card
-from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, StoredScorer, load_classifier
+from fmar_spark.learning.classifier import TRUSTED_TYPES, AssetClassifier, StoredScorer
 from fmar_spark.learning.evaluation import Report
 from fmar_spark.learning.training_meters import CARD_KEY, TrainedOn, read_trained_on
 from fmar_spark.settings.sections import LearningSettings
@@ -212,7 +212,7 @@ def _fetch(version: str) -> StoredScorer:
         if not stored.is_file():
             raise ModelError(f"classifier: {version} has no {MODEL_FILE}; train it again")
         scorer = StoredScorer(stored.read_bytes(), version)
-    load_classifier(scorer.stored)
+    scorer.opened()
     return scorer
 
 

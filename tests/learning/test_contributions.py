@@ -6,14 +6,14 @@ import pytest
 from fmar_spark.domain.assets import AssetClass
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.learning.bundled_classifier import load_bundled
-from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, load_classifier, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, to_logit
 from fmar_spark.learning.contributions import build_forest, explain_answers
 
 
 @pytest.fixture(scope="module")
 def bundled() -> AssetClassifier:
     """The classifier that is part of the package."""
-    return load_classifier(load_bundled().stored)
+    return load_bundled().opened()
 
 
 @pytest.mark.parametrize("asset", [AssetClass.EV, AssetClass.SOLAR_PV])

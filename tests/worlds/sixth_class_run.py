@@ -21,7 +21,7 @@ from fmar_spark.evaluation.known_meters import gather_labels
 from fmar_spark.evaluation.scorecard import Order as Evaluation
 from fmar_spark.evaluation.scorecard import evaluate_lake
 from fmar_spark.kernels.examination import FEATURES
-from fmar_spark.learning.classifier import AssetClassifier, StoredScorer, load_classifier, store_classifier
+from fmar_spark.learning.classifier import AssetClassifier, StoredScorer, store_classifier
 from fmar_spark.learning.evaluation import evaluate_classifier
 from fmar_spark.learning.examples import Examples, join_examples
 from fmar_spark.learning.methods_page import render_methods
@@ -83,7 +83,7 @@ def main(folder: Path) -> dict[str, Any]:
         "features": [name for name in FEATURES if name.startswith("lighting")],
         "auc": metrics[f"{NEW.value}_auc"],
         "size_error": metrics[f"{NEW.value}_size_median_error"],
-        "trained": sorted(load_classifier(scorer.stored).models or {}),
+        "trained": sorted(scorer.opened().models or {}),
         "detections": rows.rows("SELECT * FROM gold.asset_detections WHERE asset_class = 'lighting'"),
         "capability": rows.rows("SELECT * FROM gold.capability WHERE asset_class = 'lighting'"),
         "events": rows.rows("SELECT count(*) AS n FROM silver.asset_events WHERE asset_class = 'lighting'")[0]["n"],
