@@ -10,7 +10,7 @@ import numpy as np
 from fmar_spark import clock
 from fmar_spark.domain.assets import ASSET_CLASSES, SIZE_LABELS, SIZE_NAMES
 from fmar_spark.kernels.assembly import Site, UtcReadings, UtcWeather, assemble_window, round_days
-from fmar_spark.kernels.window import Bools, Floats, Ints
+from fmar_spark.kernels.window import Bools, Floats, Ints, MeterWindow
 from fmar_spark.learning.examples import Examples, describe_window, hide_unshown, join_examples, take_examples
 from fmar_spark.learning.labelled import LEAST_STAY_DAYS
 from fmar_spark.pools import end_with_parent
@@ -108,9 +108,28 @@ def _view_chunk(fleet: Fleet, plan: FleetPlan, chunk: int, views_per_meter: int)
 
 def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Examples:
     """Evidence and truth of some meters of a chunk, seen in one circumstance, in a window as meters are passed in."""
-    days = max(plan.days - view.ends_early_days, 1)
-    first_slot = max(days - view.last_days, 0) * clock.SLOTS_PER_DAY if view.last_days else 0
-    seen = slice(first_slot, days * clock.SLOTS_PER_DAY)
+    description = describe_window(assemble_view(fleet, rows, view, plan), MIN_DAYS, MAX_MISSING_SHARE)
+    seen = find_slots(view, plan)
+    labels, present, true_sizes = read_truth(fleet, rows, seen.start, seen.stop)
+    examples = Examples(
+        meter_id=[fleet.mpan_id[row] for row in rows],
+        features=description.features,
+        labels=hide_unshown(labels, description.features),
+        present=present,
+        presence=description.presence,
+        sizes=description.sizes,
+        true_sizes=true_sizes,
+        confusers=[",".join(fleet.confusers[row]) for row in rows],
+        behaviours=[",".join(fleet.behaviours[row]) for row in rows],
+        history_days=description.history_days,
+        provenance=["simulated"] * len(rows),
+    )
+    return take_examples(examples, description.kept)
+
+
+def assemble_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> MeterWindow:
+    """The window of some meters of a chunk, seen in one circumstance."""
+    seen = find_slots(view, plan)
     epoch_day = (plan.first_date - date(1970, 1, 1)).days
     first_day, after_day = round_days(*(epoch_day + slot // clock.SLOTS_PER_DAY for slot in (seen.start, seen.stop - 1)))
     slots = (after_day - first_day) * clock.SLOTS_PER_DAY
@@ -131,23 +150,14 @@ def describe_view(fleet: Fleet, rows: Ints, view: View, plan: FleetPlan) -> Exam
     )
     weather = UtcWeather(*(lay_out(values, is_known=view.has_weather) for values in (fleet.weather.temp_c, fleet.weather.ghi_w_m2)))
     sites = tuple(Site(*GSP_AREAS[group][1:]) for group in fleet.weather.gsp_group)
-    window = assemble_window(readings, weather, sites, first_date, clock.LONDON, find_holidays(clock.LONDON))
-    description = describe_window(window, MIN_DAYS, MAX_MISSING_SHARE)
-    labels, present, true_sizes = read_truth(fleet, rows, seen.start, seen.stop)
-    examples = Examples(
-        meter_id=[fleet.mpan_id[row] for row in rows],
-        features=description.features,
-        labels=hide_unshown(labels, description.features),
-        present=present,
-        presence=description.presence,
-        sizes=description.sizes,
-        true_sizes=true_sizes,
-        confusers=[",".join(fleet.confusers[row]) for row in rows],
-        behaviours=[",".join(fleet.behaviours[row]) for row in rows],
-        history_days=description.history_days,
-        provenance=["simulated"] * len(rows),
-    )
-    return take_examples(examples, description.kept)
+    return assemble_window(readings, weather, sites, first_date, clock.LONDON, find_holidays(clock.LONDON))
+
+
+def find_slots(view: View, plan: FleetPlan) -> slice:
+    """Half-hours of the plan that a view shows."""
+    days = max(plan.days - view.ends_early_days, 1)
+    first_slot = max(days - view.last_days, 0) * clock.SLOTS_PER_DAY if view.last_days else 0
+    return slice(first_slot, days * clock.SLOTS_PER_DAY)
 
 
 def read_truth(fleet: Fleet, rows: Ints, first_slot: int, slots: int) -> tuple[Floats, Floats, Floats]:

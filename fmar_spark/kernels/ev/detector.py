@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from fmar_spark.clock import SLOTS_PER_DAY
-from fmar_spark.kernels.episodes import build_slot_grid
-from fmar_spark.kernels.ev.charging import LIKELY, Charging, find_charging
+from fmar_spark.kernels.episodes import SlotGrid, build_slot_grid
+from fmar_spark.kernels.ev.charging import Candidates, Charging, find_candidates, find_charging, find_loads
 from fmar_spark.kernels.ev.search import EvSearch
 from fmar_spark.kernels.ev.steps import BEST_KW, RISE_KW
 from fmar_spark.kernels.ev.surplus import HELD_FEATURES, describe_spells, estimate_sessions, find_spells
@@ -87,9 +87,10 @@ _LOAD_FEATURES: Final = (
 )
 FEATURES: Final = (*_LOAD_FEATURES, *HELD_FEATURES)
 METHOD: Final = Method(
-    found="The power that recurs as flat blocks with sharp edges, and looks most like a charger's, is chosen first: long sessions at no "
-    "fixed hour, not every day, of 3.5 kW or more. Its likeness is a sum whose weights "
-    "are rounded from a logistic fit to simulated homes. A step up of 4.5 kW or more that recurs takes its place where its sessions "
+    found="Among the powers that recur as flat blocks with sharp edges the likeliest charger's is chosen first. How likely each is say "
+    "forty boosted trees (Friedman, 2001) by its size, its share of the blocks' energy, how equal its steps up and down are, how often, "
+    "how long and at which hours it runs; they are fitted to the powers of simulated homes with a car "
+    "(`scripts/fit_charger_likeness.py`). Where none is likely, a step up of 4.5 kW or more that recurs takes its place if its sessions "
     "hold more energy: who drives little charges for less than an hour. Then every session of that power is sought, those too short to "
     "fill a half-hour included, and described: how often, how long, at which hours, how much energy. Days with a step up of charger size "
     "count as well: a car that charges beside something else leaves its step but no flat block. Where export is metered, spells count in "
@@ -119,7 +120,7 @@ DAY_HOURS: Final = 24.0
 SAMPLED_DAYS: Final = 10
 """Of so many days one counts for the typical change from slot to slot."""
 MOST_DOUBT: Final = 0.5
-"""Relative error of a power whose blocks look nothing like charging."""
+"""Relative error of a power that is another load's."""
 DROWNING_STEPS: Final = "ev_rise_days_6kw"
 """Evidence of steps that a car may have made, whatever else is said of it."""
 DROWNING_SHARE: Final = 0.1
@@ -185,7 +186,7 @@ def examine(window: MeterWindow, load_kw: Floats, search: EvSearch = DEFAULT_SEA
         is_drowned[rows] = part.is_drowned
         rated_kw[rows] = part.charging.powers.after_kw
         count = np.bincount(part.charging.sessions.meter, minlength=rows.size)
-        doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0) - LIKELY))
+        doubt = MOST_DOUBT / (1.0 + np.exp(np.nan_to_num(part.charging.likeness, nan=-9.0)))
         longest_hours = part.features["ev_high_kwh"] / part.charging.rated_kw
         is_blurred = longest_hours <= BLURRED_STEPS * slots_per_step * HOURS_PER_SLOT
         is_blurred |= _find_outdone(part.features, rated_kw[rows])
@@ -225,11 +226,7 @@ def _prefer_surplus(events: Events, sizes: Sizes, sunny: Events) -> tuple[Events
 def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) -> _GridFindings:
     """Findings of loads of shape (meters, days, 48) or, hourly, (meters, days, 24)."""
     slots_per_day = load_kw.shape[2]
-    step_hours = DAY_HOURS / slots_per_day
-    grid = build_slot_grid(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
-    day_kwh, hours = _sum_days(load_kw, step_hours)
-    seen = hours >= search.fewest_hours_seen
-    typical_kw = _measure_typical_change(load_kw, calendar.start_date)
+    grid, day_kwh, seen, typical_kw = _lay_out(load_kw, calendar, search)
     charging = find_charging(grid, typical_kw, seen, search)
     sessions = charging.sessions
     daily, charged = (_sum_sessions(blocks, seen, slots_per_day) for blocks in (sessions, charging.charged))
@@ -271,6 +268,27 @@ def _examine_grid(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) ->
     features = blank_columns(name_columns(_LOAD_FEATURES, columns), unseen)
     is_restless = search.noise_factor * typical_kw >= DROWNING_KW
     return _GridFindings(features, charged, charging, is_restless | (features[DROWNING_STEPS] >= DROWNING_SHARE))
+
+
+def list_candidates(load_kw: Floats, calendar: LocalCalendar, search: EvSearch = DEFAULT_SEARCH) -> Candidates:
+    """The powers among which a charger's is chosen, with what is known of each: for those who fit or examine that choice.
+
+    Args:
+        load_kw: load with PV taken out, shape (meters, days, 48), or (meters, days, 24) of hourly meters; NaN where unread.
+        calendar: of the days.
+        search: what counts as charging.
+    """
+    grid, _, seen, typical_kw = _lay_out(load_kw, calendar, search)
+    _, flat = find_loads(grid, typical_kw, search)
+    return find_candidates(flat, seen, grid.slots_per_day, search)
+
+
+def _lay_out(load_kw: Floats, calendar: LocalCalendar, search: EvSearch) -> tuple[SlotGrid, Floats, Bools, Floats]:
+    """The load as steps are sought in it, each day's energy, whether it was read well enough, and the typical change from slot to slot."""
+    step_hours = DAY_HOURS / load_kw.shape[2]
+    grid = build_slot_grid(load_kw, int(search.longest_hours / step_hours), int(search.lookback_hours / step_hours))
+    day_kwh, hours = _sum_days(load_kw, step_hours)
+    return grid, day_kwh, hours >= search.fewest_hours_seen, _measure_typical_change(load_kw, calendar.start_date)
 
 
 def _sum_sessions(sessions: Blocks, seen: Bools, slots_per_day: int) -> Floats:
