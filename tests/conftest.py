@@ -1,6 +1,7 @@
 """Which tests run where and in which order; what they share is in ``session_fixtures``."""
 
 import gc
+import os
 import sys
 from collections.abc import Generator
 from importlib import import_module
@@ -10,6 +11,9 @@ import pytest
 from scheduling import GroupScheduling, group_of, rank_group
 from worker_reports import shorten_reports
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores.
+numpy asks once, when it is imported, so this stands before all that imports it."""
 GARBAGE_THRESHOLDS = (50_000, 20, 10)
 """New objects before Python looks for garbage among them, and how often it then looks among older ones."""
 FIXTURES_OF_MARK = {

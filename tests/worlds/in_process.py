@@ -17,14 +17,14 @@ from fastapi import FastAPI
 from httpx._transports import asgi
 from sqlalchemy import Connection, Dialect, Engine, event
 from starlette import concurrency
-from starlette.routing import BaseRoute
 
 from fmar_spark.services.register import database
 
 _hand_over = concurrency.anyio.to_thread.run_sync
 _OURS: set[int] = set()
 """Event loops of clients of this kind, by identity."""
-_routes: dict[tuple[str, int], list[BaseRoute]] = {}
+_first: dict[tuple[str, int], FastAPI] = {}
+"""The first application of each kind, by its title and number of routes."""
 
 
 async def _run_where_it_stands(work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -148,6 +148,11 @@ class OneAtATime(httpx.Client):
 
 
 def share_routes(app: FastAPI) -> FastAPI:
-    """The same application with the routes of the first of its kind, whose models are built: to build them again took most of a test."""
-    app.router.routes = _routes.setdefault((app.title, len(app.router.routes)), app.router.routes)
+    """The same application with the routes of the first of its kind, whose models are built, and with the document that describes them.
+
+    To build them again took most of a test.
+    """
+    first = _first.setdefault((app.title, len(app.router.routes)), app)
+    app.router.routes = first.router.routes
+    app.openapi = first.openapi  # type: ignore[method-assign]  # as FastAPI documents it
     return app

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from delivered_world import check, declare, dispute, flag, list_area_deliveries, list_attempts, list_notices, weigh
@@ -375,16 +377,23 @@ class ServedReads:
         return self.http.get(path, headers={"Authorization": f"Bearer {self.token(party_id)}", **headers})
 
 
+@cache
+def filled_register() -> bytes:
+    """A migrated SQLite file with what ``fill_register`` puts into it."""
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/register.db"
+        with closing(RegisterDatabase(settings_of(url))) as database:
+            migrate(database)
+            fill_register(database)
+        return Path(folder, "register.db").read_bytes()
+
+
 def serve_reads(lake: Path, file: Path) -> ServedReads:
     """A register with its parties in a new file, and the service over it and the lake's read model."""
-    database = RegisterDatabase(settings_of(f"sqlite:///{file}"))
-    migrate(database)
-    fill_register(database)
-    settings = Settings(
-        agreements=settings_of(f"sqlite:///{file}"),
-        lake=LakeSettings(root=str(lake)),
-        reads=ReadSettings(check_seconds=0, rights_seconds=0),
-    )
+    file.write_bytes(filled_register())
+    agreements, reads = settings_of(f"sqlite:///{file}"), ReadSettings(check_seconds=0, rights_seconds=0)
+    database = RegisterDatabase(agreements)
+    settings = Settings(agreements=agreements, lake=LakeSettings(root=str(lake)), reads=reads)
     app = build_app(settings, "local", one_issuer(), hosts=("testserver",))
     add_reads(app, settings)
     return ServedReads(OneAtATime(share_routes(app)), one_issuer(), database, lake)

@@ -24,13 +24,11 @@ os.environ.setdefault(
 """A test run's JVM lives for minutes: what its second compiler costs, half of all processor time, is never earned back.
 With one compiler Java keeps 48 MB for its code; Spark and Delta need more, and to sweep them took a quarter of all time.
 Their classes, which every JVM of a test loads anew, are not verified: a tenth of its start."""
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-"""Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores."""
 _connect = duckdb.connect
 
 
 def _connect_with_one_thread(*given: Any, **options: Any) -> duckdb.DuckDBPyConnection:
-    """For the same reason: a query over a few rows in memory costs a sixth less. Connections to one file must be set alike."""
+    """One thread, as for matrices: a query over a few rows in memory costs a sixth less. Connections to one file must be set alike."""
     connection = _connect(*given, **options)
     if not given and not options:
         connection.execute("SET threads = 1")

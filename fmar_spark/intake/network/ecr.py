@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -281,8 +282,7 @@ def _check_places(rows: list[dict[str, object]], faults: list[Fault]) -> Iterato
         return
     frame = pd.DataFrame(rows)[["eastings", "northings", "latitude", "longitude"]].astype(float)
     has_grid = frame["eastings"].notna() & frame["northings"].notna() & frame["latitude"].isna()
-    to_degrees = Transformer.from_crs("EPSG:27700", "EPSG:4326")
-    north, east = to_degrees.transform(frame.loc[has_grid, "eastings"].to_numpy(), frame.loc[has_grid, "northings"].to_numpy())
+    north, east = _find_projection().transform(frame.loc[has_grid, "eastings"].to_numpy(), frame.loc[has_grid, "northings"].to_numpy())
     frame.loc[has_grid, "latitude"], frame.loc[has_grid, "longitude"] = north, east
     is_placed = frame["latitude"].notna() & frame["longitude"].notna()
     on_land = is_in_britain(frame["latitude"].to_numpy(), frame["longitude"].to_numpy())
@@ -291,6 +291,12 @@ def _check_places(rows: list[dict[str, object]], faults: list[Fault]) -> Iterato
             faults.append(Fault(int(str(row["line"])), "place_in_sea", f"latitude {latitude:g}, longitude {longitude:g}", str(row["raw"])))
             continue
         yield row | {"latitude": latitude if known else None, "longitude": longitude if known else None}
+
+
+@cache
+def _find_projection() -> Transformer:
+    """From the grid to degrees; to look it up takes longer than a small register."""
+    return Transformer.from_crs("EPSG:27700", "EPSG:4326")
 
 
 def _list_connections(rows: list[dict[str, object]], faults: list[Fault]) -> Iterator[dict[str, object]]:
