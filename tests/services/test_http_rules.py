@@ -25,6 +25,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
         ('W/"v1"', True),
         ('"v0", W/"v1" ,"v2"', True),
         ("*", True),
+        (",*", False),
+        ('*, "v1"', False),
         ('"v,1", "v1"', True),
         ('"v2"', False),
         ("v1", False),
