@@ -9,8 +9,9 @@ from fmar_spark.kernels.usage_patterns import Blocks
 from fmar_spark.kernels.window import Bools, Floats, Ints
 
 LEAST_LIKENESS: Final = -1.0
-"""Least likeness to charging of either power, log odds. Source: of 187 replaced chargers found in four simulated fleets of which many are
-(seeds 9101 to 9104) these rules date 47 within a week, and say the same of 18 of the others, 7 of them always there and unchanged."""
+"""Least likeness to charging of either power, log odds. Source: of 211 replaced chargers of a simulated fleet of which many are (1,500
+meters, seed 9101) these rules find 39 with both powers, and say the same of none of 171 cars that kept theirs and of 3 of 1,118 homes
+without one."""
 LEAST_PROMINENCE: Final = 0.3
 """Least log ratio of the hours of blocks at either power over those that powers beside it lead to expect. Source: as ``LEAST_LIKENESS``."""
 CHARGERS: Final = ExchangeRules(most_high_left=0.2, most_low_left=0.3)
