@@ -78,7 +78,7 @@ def main(argv: list[str]) -> int:
     source = f"{plan.meters} meters of seed {plan.seed}, {windows} windows with a car of a quarter of the blocks held out: "
     source += f"the likeliest power is the charger's in {right / windows:.1%}, it is among the powers in {possible / windows:.1%}"
     trees = fit(parts, source)
-    arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(trees), indent=0).replace(b",\n", b",") + b"\n")
+    arguments.out.write_bytes(msgspec.json.encode(trees) + b"\n")
     print(source)
     return 0
 

@@ -2,7 +2,7 @@
 
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -51,7 +51,7 @@ class LikenessTrees(msgspec.Struct, frozen=True):
     """Log odds that a leaf adds."""
 
 
-class _Forest(msgspec.Struct):
+class _Forest(NamedTuple):
     """The trees end to end; arrays of shape (nodes,) but for the roots."""
 
     base: float
