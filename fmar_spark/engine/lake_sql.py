@@ -1,5 +1,6 @@
 """SQL over the newest version of a lake's tables, without Spark; readings only of meters that pass the consent check."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -40,6 +41,10 @@ _ELIGIBLE: Final = f"""
     FROM {{readings}} r JOIN consent_checks c USING (mpan_id)
     WHERE c.rejection IS NULL AND r.quantity IN ('{Quantity.AI}', '{Quantity.AE}')
 """
+_CONSENT: Final = "consent_checks"
+_READABLE: Final = "eligible_readings"
+_NAMES: Final = re.compile(rf"\w+\.\w+|\b(?:{_CONSENT}|{_READABLE})\b")
+"""Words of a query that may be a table's name or one of the two beside them."""
 Row = dict[str, Any]
 
 
@@ -52,7 +57,7 @@ class LakeRows:
     """
 
     def __init__(self, root: Path, checked_on: date | None = None, address: str = "") -> None:
-        """The versions are pinned here, so that everything read afterwards belongs together.
+        """The versions are pinned here, so that everything read afterwards belongs together; a view is made when it is first asked for.
 
         Args:
             root: the lake.
@@ -64,24 +69,23 @@ class LakeRows:
             ConfigError: no folder, or none of the tables in it.
         """
         self.root = root
-        self.versions: dict[str, int] = {}
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'; SET arrow_large_buffer_size = false")
-        self._address = address.rstrip("/") or str(root)
         if not address and not root.is_dir():
             raise ConfigError(f"{root}: no lake there; run scripts/demo or a job of jobs/ first")
         for layer in sorted({contract.layer for contract in ALL_TABLES}):
             self._connection.execute(f"CREATE SCHEMA {layer}")
-        for contract in ALL_TABLES:
-            self._declare(contract)
-        if not self.versions:
+        self._tables = _open_tables(address.rstrip("/") or str(root))
+        if not self._tables:
             raise ConfigError(f"{root}: no table of a lake in that folder; run scripts/demo or a job of jobs/ first")
+        self.versions = {name: table.version() for name, table in self._tables.items()}
+        self._undeclared = {contract.full_name: contract for contract in ALL_TABLES}
+        self._unmade = {_CONSENT, _READABLE}
         self.checked_on = checked_on or self._find_day()
-        self.define("consent_checks", render_consent_check(METER_POINTS.full_name, LEGAL_BASES.full_name, self.checked_on))
-        self._connection.execute(f"CREATE VIEW eligible_readings AS {_ELIGIBLE.format(readings=_name_stored(READINGS))}")
 
     def read(self, query: str, **named: object) -> pa.Table:
         """What a query finds; ``$name`` in it stands for the argument of that name."""
+        self._make_what_is_named(query)
         return self._connection.execute(query, named or None).fetch_arrow_table()
 
     def rows(self, query: str, **named: object) -> list[Row]:
@@ -99,6 +103,7 @@ class LakeRows:
 
     def define(self, name: str, query: str) -> None:
         """Keep what a query finds, readable under a name."""
+        self._make_what_is_named(query)
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
 
     def write_file(self, path: Path, tables: Mapping[str, str], indexed: Mapping[str, str]) -> dict[str, int]:
@@ -116,6 +121,7 @@ class LakeRows:
         rows = {}
         try:
             for name, query in tables.items():
+                self._make_what_is_named(query)
                 self._connection.execute(f"CREATE TABLE made.{name} AS {query}")
                 if name in indexed:
                     self._connection.execute(f"CREATE INDEX {name}_by_{indexed[name]} ON made.{name} ({indexed[name]})")
@@ -124,15 +130,29 @@ class LakeRows:
             self._connection.execute("DETACH made")
         return rows
 
+    def _make_what_is_named(self, query: str) -> None:
+        """Every view that a query may name, in capitals or quotes as SQL allows; one too many does no harm."""
+        for name in sorted(set(_NAMES.findall(query.replace('"', "").lower()))):
+            if name in self._undeclared:
+                self._declare(self._undeclared.pop(name))
+            elif name in self._unmade:
+                self._unmade.remove(name)
+                self._make(name)
+
+    def _make(self, name: str) -> None:
+        """One of the two that are made of several tables."""
+        if name == _CONSENT:
+            self.define(name, render_consent_check(METER_POINTS.full_name, LEGAL_BASES.full_name, self.checked_on))
+            return
+        self._make_what_is_named(f"{_CONSENT} {READINGS.full_name}")
+        self._connection.execute(f"CREATE VIEW {name} AS {_ELIGIBLE.format(readings=_name_stored(READINGS))}")
+
     def _declare(self, contract: TableContract) -> None:
         """A view of the table; columns that were declared since it was written are null."""
         plain = [column for column in contract.columns if "struct" not in column.type]
-        path = f"{self._address}/{contract.layer}/{contract.name}"
         stored = _name_stored(contract)
-        if DeltaTable.is_deltatable(path):
-            table = open_table(path)
-            self.versions[contract.full_name] = table.version()
-            rows = open_rows(table)
+        if contract.full_name in self._tables:
+            rows = open_rows(self._tables[contract.full_name])
             known = rows.schema.names
             self._connection.register(stored, rows)
         else:
@@ -148,6 +168,12 @@ class LakeRows:
         newest = self.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
         today = datetime.now(UTC).date()
         return max(newest, today) if newest else today
+
+
+def _open_tables(address: str) -> dict[str, DeltaTable]:
+    """The newest version of every table that was written."""
+    paths = {contract.full_name: f"{address}/{contract.layer}/{contract.name}" for contract in ALL_TABLES}
+    return {name: open_table(path) for name, path in paths.items() if DeltaTable.is_deltatable(path)}
 
 
 def _name_stored(contract: TableContract) -> str:

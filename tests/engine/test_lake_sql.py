@@ -92,6 +92,21 @@ def test_a_table_that_was_not_written_has_no_rows(lake: LakeRows) -> None:
     assert not lake.has(ASSET_DETECTIONS)
 
 
+@pytest.mark.parametrize("name", ["silver.meter_points", "SILVER.Meter_Points", '"silver"."meter_points"', 'silver."meter_points"'])
+def test_a_table_is_found_however_sql_allows_its_name_to_be_written(lake: LakeRows, name: str) -> None:
+    assert lake.rows(f"SELECT count(*) AS meters FROM {name}") == [{"meters": 5}]
+
+
+def test_what_is_written_after_the_lake_was_opened_is_not_read(lake: LakeRows) -> None:
+    write_deltalake(
+        str(lake.root / "silver" / "meter_points"), pa.Table.from_pylist([], schema=plain_schema(METER_POINTS)), mode="overwrite"
+    )
+    write_rows(lake.root, ASSET_DETECTIONS, [])
+    assert lake.rows("SELECT count(*) AS meters FROM silver.meter_points") == [{"meters": 5}]
+    assert lake.rows("SELECT count(DISTINCT mpan_id) AS meters FROM eligible_readings") == [{"meters": 2}]
+    assert not lake.has(ASSET_DETECTIONS)
+
+
 def test_a_folder_without_a_lake_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no table of a lake"):
         LakeRows(tmp_path)
