@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from memory import write_to_memory
 from scheduling import GroupScheduling, group_of, rank_group
 from worker_reports import shorten_reports
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Trees and matrices of tests are small: several threads only wait for each other, ten times as long where workers share two cores.
 numpy asks once, when it is imported, so this stands before all that imports it."""
+write_to_memory()
 GARBAGE_THRESHOLDS = (50_000, 20, 10)
 """New objects before Python looks for garbage among them, and how often it then looks among older ones."""
 FIXTURES_OF_MARK = {

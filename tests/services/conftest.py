@@ -4,13 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from memory import MEMORY, has_memory
 from register_world import (
     ROOT,
     Served,
@@ -26,31 +26,11 @@ from register_world import (
 
 from fmar_spark.services.register.database import RegisterDatabase, migrate
 
-MEMORY = Path("/dev/shm")
-ROOM_BYTES = 2**31
-
-
-def has_memory() -> bool:
-    """Whether files may lie there."""
-    return MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
-
 
 @pytest.fixture(scope="session")
-def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """In memory, where there is room: no test cuts the power, and SQLite waits for a disk at each of some ten thousand commits."""
-    if not has_memory():
-        yield tmp_path_factory.mktemp("quick")
-        return
-    with tempfile.TemporaryDirectory(prefix="fmar_tests.", dir=MEMORY) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def tmp_path(quick_folder: Path) -> Iterator[Path]:
-    """A folder of the test's own, in memory."""
-    folder = Path(tempfile.mkdtemp(dir=quick_folder))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For what many tests share."""
+    return tmp_path_factory.mktemp("quick")
 
 
 @pytest.fixture(scope="session")
