@@ -121,13 +121,14 @@ class LakeWriter:
         create_table(path, contract)
         new = conform_rows(rows, arrow_schema(contract))
         follows = None if seen is None else CommitProperties(max_commit_retries=0)
+        table = seen or open_table(path)
         try:
-            write_deltalake(seen or open_table(path), new, mode=mode, schema_mode="merge", commit_properties=follows)
+            write_deltalake(table, new, mode=mode, schema_mode="merge", commit_properties=follows)
         except CommitFailedError as error:
             raise ContractError(f"{contract.full_name}: another run has changed it meanwhile; run again") from error
         except DeltaError as error:
             raise ContractError(f"{contract.full_name}: {str(error).splitlines()[0]}") from error
-        self.versions_written[contract.full_name] = version = DeltaTable(path).version()
+        self.versions_written[contract.full_name] = version = table.version()
         note_checksum(Path(path) / LOG, version)
 
     def _path(self, contract: TableContract) -> str:

@@ -1,6 +1,7 @@
 """Figures with an interval: each is computed again on whole meters drawn with replacement, all draws at once."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -58,10 +59,16 @@ def measure(statistic: Statistic, weights: Floats, meters: int, rules: DrawRules
     if drawn.size < LEAST_SHARE_OF_DRAWS * rules.draws:
         return {"value": value, "interval": None, "meters": int(meters)}
     if value in (0.0, 1.0) and (drawn == value).all():
-        interval = binomtest(round(value * meters), int(meters)).proportion_ci(rules.coverage)
-        return {"value": value, "interval": [float(interval.low), float(interval.high)], "meters": int(meters)}
+        return {"value": value, "interval": list(_bound_share(round(value * meters), int(meters), rules.coverage)), "meters": int(meters)}
     left_out = statistic(leave_out(weights.shape[1]))
     return {"value": value, "interval": bound_figure(value, drawn, left_out, rules.coverage), "meters": int(meters)}
+
+
+@lru_cache(maxsize=1024)
+def _bound_share(found: int, meters: int, coverage: float) -> tuple[float, float]:
+    """Exact binomial interval of a share; it is searched for, and many figures of a fleet are all or none of as many meters."""
+    interval = binomtest(found, meters).proportion_ci(coverage)
+    return float(interval.low), float(interval.high)
 
 
 def leave_out(meters: int) -> Floats:
