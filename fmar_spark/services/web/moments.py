@@ -32,7 +32,7 @@ def parse_moment(value: object) -> datetime:
 
 def format_moment(moment: datetime) -> str:
     """UTC to the microsecond, always 27 characters: ``2026-01-31T17:30:00.000000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 Moment = Annotated[datetime, BeforeValidator(parse_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
