@@ -66,6 +66,10 @@ EXTRAS_OF_ROOM = {
 """What must be installed beside the wheel's own needs for a room to be imported; the others need nothing more."""
 
 
+BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
+"""Nodes in which statements may stand."""
+
+
 def relative(path: Path) -> str:
     """The path from the root of the repository."""
     return str(path.relative_to(ROOT))
@@ -93,7 +97,7 @@ def measure_nesting(node: ast.AST, depth: int = 0) -> int:
     """Deepest nest of blocks inside a function; an elif is no deeper than its if, an inner function counts for itself."""
     deepest = depth
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if not isinstance(child, BLOCKS) or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and child in node.orelse
         opens = isinstance(child, ast.For | ast.While | ast.With | ast.Try | ast.If) and not is_elif
@@ -101,6 +105,7 @@ def measure_nesting(node: ast.AST, depth: int = 0) -> int:
     return deepest
 
 
+@cache
 def imported_roots(path: Path) -> set[str]:
     """First part of every module that a file imports."""
     roots: set[str] = set()
@@ -240,12 +245,11 @@ def is_command(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> 
 
 
 def test_an_error_says_what_was_found_and_where() -> None:
-    trees = {path: parse(path) for path in PACKAGE}
     own = {"ConfigError", "ContractError", "InputError", "ModelError"}
     unclear = [
         f"{relative(path)}:{node.lineno}"
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
+        for path in PACKAGE
+        for node in nodes_of(path)
         if isinstance(node, ast.Raise)
         and isinstance(node.exc, ast.Call)
         and ast.unparse(node.exc.func) in own

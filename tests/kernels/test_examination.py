@@ -127,7 +127,7 @@ def test_generation_is_added_back_before_the_others_look(see_fleet: FleetMaker) 
 
 
 def test_what_sizes_rest_on_changes_no_evidence(see_fleet: FleetMaker) -> None:
-    window = take_meters(see_fleet(home_solar_pv=0.5, home_battery=0.5, home_ev=0.5, home_heat_pump=0.5).window, list(range(12)))
+    window = take_meters(see_fleet(home_solar_pv=0.9).window, list(range(12)))
     plain = examine(window)
     rules = SizingRules(PvRules(performance_ratio=0.37))
     known = examine_meters(window, check_history(window, 20, 0.9), rules)
