@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.catalogue import ALL_TABLES
@@ -16,7 +15,7 @@ from fmar_spark.contracts.readings import DIP_MESSAGES, INTERVAL_IMPORTS, LEGAL_
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.consent import METER_ATTRIBUTES, render_consent_check
 from fmar_spark.domain.words import Quantity
-from fmar_spark.engine.lake_files import open_rows, open_table
+from fmar_spark.engine.lake_files import find_newest, open_rows, open_table
 from fmar_spark.errors import ConfigError
 
 _DUCKDB_TYPES: Final = {
@@ -75,10 +74,12 @@ class LakeRows:
             raise ConfigError(f"{root}: no lake there; run scripts/demo or a job of jobs/ first")
         for layer in sorted({contract.layer for contract in ALL_TABLES}):
             self._connection.execute(f"CREATE SCHEMA {layer}")
-        self._tables = _open_tables(address.rstrip("/") or str(root))
-        if not self._tables:
+        self._address = address.rstrip("/") or str(root)
+        self.versions = {
+            contract.full_name: version for contract in ALL_TABLES if (version := find_newest(self._path(contract))) is not None
+        }
+        if not self.versions:
             raise ConfigError(f"{root}: no table of a lake in that folder; run scripts/demo or a job of jobs/ first")
-        self.versions = {name: table.version() for name, table in self._tables.items()}
         self._undeclared = {contract.full_name: contract for contract in ALL_TABLES}
         self._unmade = {_CONSENT, _READABLE}
         self.checked_on = checked_on or self._find_day()
@@ -151,8 +152,8 @@ class LakeRows:
         """A view of the table; columns that were declared since it was written are null."""
         plain = [column for column in contract.columns if "struct" not in column.type]
         stored = _name_stored(contract)
-        if contract.full_name in self._tables:
-            rows = open_rows(self._tables[contract.full_name])
+        if self.has(contract):
+            rows = open_rows(open_table(self._path(contract), self.versions[contract.full_name]))
             known = rows.schema.names
             self._connection.register(stored, rows)
         else:
@@ -164,16 +165,13 @@ class LakeRows:
         unknown = "".join(f", CAST(NULL AS {_name_type(column.type)}) AS {column.name}" for column in plain if column.name not in known)
         self._connection.execute(f"CREATE VIEW {contract.full_name} AS SELECT {shown}{unknown} FROM {stored}")
 
+    def _path(self, contract: TableContract) -> str:
+        return f"{self._address}/{contract.layer}/{contract.name}"
+
     def _find_day(self) -> date:
         newest = self.rows(f"SELECT max(as_of_date) AS day FROM {ASSET_DETECTIONS.full_name}")[0]["day"]
         today = datetime.now(UTC).date()
         return max(newest, today) if newest else today
-
-
-def _open_tables(address: str) -> dict[str, DeltaTable]:
-    """The newest version of every table that was written."""
-    paths = {contract.full_name: f"{address}/{contract.layer}/{contract.name}" for contract in ALL_TABLES}
-    return {name: open_table(path) for name, path in paths.items() if DeltaTable.is_deltatable(path)}
 
 
 def _name_stored(contract: TableContract) -> str:

@@ -50,9 +50,10 @@ def has_table(spark: SparkSession, path: str) -> bool:
 
 def find_version(spark: SparkSession, path: str) -> int | None:
     """Newest version of a table; None where there is no table."""
-    if not has_table(spark, path):
-        return None
-    return find_commit(spark, path).version if asks_spark(path) else int(_open_here(path).version())
+    if asks_spark(path):
+        return find_commit(spark, path).version if has_table(spark, path) else None
+    found: int | None = import_module("fmar_spark.engine.lake_files").find_newest(path)
+    return found
 
 
 def find_commit(spark: SparkSession, path: str) -> Commit:

@@ -6,8 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from deltalake import DeltaTable
-
 from fmar_spark.contracts.audiences import AREA_AVAILABILITY, AREA_CAPABILITY, AREAS, ENVELOPES, FMAR_ASSETS, PORTFOLIO, SYSTEM_HEALTH
 from fmar_spark.contracts.capability import ASSET_CHANGES, ASSET_DETECTIONS, AVAILABILITY, CAPABILITY
 from fmar_spark.contracts.deliveries import (
@@ -26,6 +24,7 @@ from fmar_spark.contracts.table import TableContract
 from fmar_spark.domain.mpan import GSP_GROUP_OF_DISTRIBUTOR
 from fmar_spark.domain.network import DNO_OF_DISTRIBUTOR
 from fmar_spark.domain.words import Tier
+from fmar_spark.engine.lake_files import find_newest
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.model_file import Layout, Manifest, read_manifest, write_model
@@ -120,7 +119,7 @@ def publish_if_changed(lake: str, folder: Path) -> bool:
     except InputError:
         known = {}
     paths = {table.full_name: f"{lake.rstrip('/')}/{table.layer}/{table.name}" for table in READS}
-    newest = {name: DeltaTable(path).version() for name, path in paths.items() if DeltaTable.is_deltatable(path)}
+    newest = {name: version for name, path in paths.items() if (version := find_newest(path)) is not None}
     if newest and newest != known:
         publish(lake, folder, None)
     elif newest:

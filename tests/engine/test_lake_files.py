@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import LEGAL_BASES, READINGS
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.lake_files import LakeFiles, open_rows
+from fmar_spark.engine.lake_files import LakeFiles, find_newest, open_rows
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.schema import struct_type
@@ -54,6 +54,24 @@ def test_rows_on_this_disk_are_read_without_calling_back_into_python(tmp_path: P
     assert isinstance(rows.filesystem, SubTreeFileSystem)
     assert isinstance(rows.filesystem.base_fs, LocalFileSystem)
     assert rows.to_table(columns=["kw"]).to_pylist() == [{"kw": 7.2}]
+
+
+@pytest.mark.parametrize("name", ["table", "a table, 100 % full"])
+def test_the_newest_version_is_the_one_that_delta_finds(tmp_path: Path, name: str) -> None:
+    path = str(tmp_path / name)
+    assert find_newest(path) is None
+    (tmp_path / name / LOG).mkdir(parents=True)
+    assert find_newest(path) is None
+    for version in range(12):
+        write_deltalake(path, pa.table({"kw": [7.2]}), mode="append")
+        assert find_newest(path) == DeltaTable(path).version() == version
+    table = DeltaTable(path)
+    table.create_checkpoint()
+    for path_of_commit in (tmp_path / name / LOG).glob("*.json"):
+        if path_of_commit.name.startswith("0000000000000000000"):
+            path_of_commit.unlink()
+    assert find_newest(path) == DeltaTable(path).version() == 11
+    assert find_newest(f"file://{tmp_path}/nowhere") is None
 
 
 @pytest.mark.parametrize("lost", [2, 4], ids=["in the middle", "the newest, whose checksum is there"])
