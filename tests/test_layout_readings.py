@@ -13,7 +13,7 @@ TABLES = {"READINGS", "READING_VERSIONS", "DIP_MESSAGES", "INTERVAL_IMPORTS"}
 NAMES = r"(silver[./]readings|silver[./]reading_versions|bronze[./]dip_messages|bronze[./]interval_imports)\b"
 IN_SQL = re.compile(rf"\b(FROM|JOIN|TABLE)\s+{NAMES}|^{NAMES}$", re.IGNORECASE)
 CHECKED = {
-    "fmar_spark/steps/lake_inputs.py": "with Spark: eligible_meter_days decides what comes out",
+    "fmar_spark/steps/lake_inputs.py": "with Spark: eligible_meter_days decides what comes out; first and newest day of the whole lake",
     "fmar_spark/steps/verify_delivery.py": "the same, for meters with events",
 }
 """Where readings pass the consent check; without Spark the view eligible_readings of engine/lake_sql.py is the only way to energies."""
@@ -24,7 +24,6 @@ NOTHING_LEARNT = {
     "fmar_spark/steps/import_intervals.py": "recognises days that it already has, by their digests",
     "fmar_spark/steps/build_readings.py": "folds messages into readings and derives nothing",
     "fmar_spark/steps/maintain_tables.py": "newest day of the whole lake, counts of old rows",
-    "fmar_spark/steps/predict_baseline.py": "first day of the whole lake",
     "fmar_spark/steps/measure_operation.py": "newest arrival and newest day of the whole lake, counts of messages",
     "fmar_spark/local/lake_steps.py": "recognises, folds and counts as those steps do; its passes read the view eligible_readings",
     "notebooks/01_explore_readings_and_quarantine.py": "counts of days, gaps and quality codes over all meters",

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyarrow.dataset import Dataset
@@ -83,6 +85,18 @@ def measure_files(table: DeltaTable) -> tuple[int, int]:
     """How many files the newest version of a table has, and their bytes."""
     sizes = table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
     return len(sizes), sum(sizes)
+
+
+def find_range(table: DeltaTable, column: str) -> tuple[date, date] | None:
+    """Smallest and largest date of a column by the statistics that Delta keeps of each file; None where they do not say it."""
+    files = pa.table(table.get_add_actions(flatten=True))
+    names = ("num_records", f"min.{column}", f"max.{column}")
+    if not set(names) <= set(files.column_names):
+        return None
+    known = [(least, most) for rows, *(least, most) in zip(*(files[name].to_pylist() for name in names), strict=True) if rows != 0]
+    if not known or any(None in both for both in known):
+        return None
+    return min(least for least, _ in known), max(most for _, most in known)
 
 
 class LakeFiles:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -12,7 +13,7 @@ from pyspark.sql import functions as F
 
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.schema import conform, struct_type
-from fmar_spark.engine.table_log import Metadata, asks_spark, find_commit, find_metadata, find_version, has_table
+from fmar_spark.engine.table_log import Metadata, asks_spark, find_commit, find_metadata, find_range, find_version, has_table
 from fmar_spark.engine.table_properties import COMMIT, LOG, list_properties, list_rules
 from fmar_spark.errors import ConfigError, ContractError
 from fmar_spark.settings.run_options import is_address
@@ -112,6 +113,15 @@ class TableStore:
             ConfigError: the table does not exist yet; the message names the job that fills it.
         """
         return self._require_table(contract, find_version(self.spark, self.path(contract)))
+
+    def find_range(self, contract: TableContract, column: str) -> tuple[date, date] | None:
+        """Smallest and largest date of a column of its newest version; None where only a query of its rows can say.
+
+        Raises:
+            ConfigError: the table does not exist yet; the message names the job that fills it.
+        """
+        self.versions_read[contract.full_name] = self.version(contract)
+        return find_range(self.path(contract), column)
 
     def identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is filled: another one after the table was deleted and made anew."""

@@ -6,6 +6,7 @@ for each answer, so the log of a table on this machine's disk is read by delta-r
 
 import json
 import os
+from datetime import date
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
@@ -92,6 +93,14 @@ def find_extent(spark: SparkSession, path: str) -> Extent:
         detail = _ask(DeltaTable.forPath(spark, path).detail().select("numFiles", "sizeInBytes").first())
         return Extent(int(detail["numFiles"]), int(detail["sizeInBytes"]))
     return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(_open_here(path)))
+
+
+def find_range(path: str, column: str) -> tuple[date, date] | None:
+    """Smallest and largest date of a column of an existing table; None where only a query of its rows can say."""
+    if asks_spark(path):
+        return None
+    found: tuple[date, date] | None = import_module("fmar_spark.engine.lake_files").find_range(_open_here(path), column)
+    return found
 
 
 def asks_spark(path: str) -> bool:

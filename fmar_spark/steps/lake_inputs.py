@@ -41,12 +41,24 @@ def find_newest_day(store: TableStore, until_date: date) -> date:
     Raises:
         ConfigError: there are no readings.
     """
+    known = store.find_range(READINGS, "utc_date")
+    if known is not None and clock.FIRST_DAY <= known[1] <= until_date:
+        return known[1]
     is_possible = F.col("utc_date").between(F.lit(clock.FIRST_DAY), F.lit(until_date))
     found = store.read(READINGS).where(is_possible).agg(F.max("utc_date").alias("day")).first()
     if found is None or found["day"] is None:
         raise ConfigError("silver.readings: no readings yet; run jobs/build_readings.py or jobs/import_intervals.py first")
     day: date = found["day"]
     return day
+
+
+def find_first_day(store: TableStore) -> date | None:
+    """The first UTC day in silver.readings that any clock can have written; None where there are no readings."""
+    known = store.find_range(READINGS, "utc_date")
+    if known is not None and known[0] >= clock.FIRST_DAY:
+        return known[0]
+    found = store.read(READINGS).where(F.col("utc_date") >= F.lit(clock.FIRST_DAY)).agg(F.min("utc_date").alias("first")).first()
+    return found["first"] if found is not None else None
 
 
 def read_eligible_days(store: TableStore, days: RunDays, meters: str = "") -> DataFrame:

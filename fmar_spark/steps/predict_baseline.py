@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from fmar_spark import clock
 from fmar_spark.contracts.capability import BASELINE_PREDICTIONS
 from fmar_spark.contracts.readings import LEGAL_BASES, METER_POINTS, READINGS, SERIES, WEATHER
 from fmar_spark.domain.consent import METER_ATTRIBUTES
@@ -22,7 +21,7 @@ from fmar_spark.intake.intervals.files import InputFile, list_columns, read_bloc
 from fmar_spark.intake.intervals.rows import RULES, write_fault
 from fmar_spark.profiling.baselines import PredictionPass, check_reach, read_rules
 from fmar_spark.settings.sections import Settings
-from fmar_spark.steps.lake_inputs import choose_days, collect_weather, read_eligible_days
+from fmar_spark.steps.lake_inputs import choose_days, collect_weather, find_first_day, read_eligible_days
 from fmar_spark.transforms.eligibility import eligible_meters
 
 READS: Final = (READINGS, METER_POINTS, LEGAL_BASES, WEATHER, SERIES)
@@ -129,10 +128,10 @@ def _check_reach(store: TableStore, wanted: DataFrame, until_date: date) -> None
         ConfigError: the first such day is named.
     """
     ends = wanted.agg(F.min("utc_date").alias("first"), F.max("utc_date").alias("last")).first()
-    read = store.read(READINGS).where(F.col("utc_date") >= F.lit(clock.FIRST_DAY)).agg(F.min("utc_date").alias("first")).first()
-    if ends is None or read is None or ends["first"] is None or read["first"] is None:
+    first = find_first_day(store)
+    if ends is None or first is None or ends["first"] is None:
         return
-    check_reach((ends["first"], ends["last"]), read["first"], until_date)
+    check_reach((ends["first"], ends["last"]), first, until_date)
 
 
 def _read_wanted_days(store: TableStore, path: Path) -> DataFrame:

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from fmar_spark.contracts.operations import RUN_JOURNAL
 from fmar_spark.contracts.readings import LEGAL_BASES, READINGS
 from fmar_spark.engine.arrow_schema import arrow_schema
-from fmar_spark.engine.lake_files import LakeFiles, find_newest, open_rows
+from fmar_spark.engine.lake_files import LakeFiles, find_newest, find_range, open_rows
 from fmar_spark.engine.lake_sql import LakeRows
 from fmar_spark.engine.lake_writer import LakeWriter
 from fmar_spark.engine.schema import struct_type
@@ -72,6 +72,22 @@ def test_the_newest_version_is_the_one_that_delta_finds(tmp_path: Path, name: st
             path_of_commit.unlink()
     assert find_newest(path) == DeltaTable(path).version() == 11
     assert find_newest(f"file://{tmp_path}/nowhere") is None
+
+
+def test_the_first_and_the_last_date_are_read_from_the_log_where_it_says_them(tmp_path: Path) -> None:
+    def add(*days: date | None) -> tuple[date, date] | None:
+        write_deltalake(
+            tmp_path, pa.table({"utc_date": pa.array(days, pa.date32()), "kwh": pa.array([0.5] * len(days), pa.float64())}), mode="append"
+        )
+        return find_range(DeltaTable(tmp_path), "utc_date")
+
+    assert add() is None
+    assert add(date(2023, 5, 1), date(1970, 1, 1), None) == (date(1970, 1, 1), date(2023, 5, 1))
+    assert add(date(2022, 5, 1), date(2999, 1, 1)) == (date(1970, 1, 1), date(2999, 1, 1))
+    assert find_range(DeltaTable(tmp_path), "nowhere") is None
+    DeltaTable(tmp_path).delete("utc_date >= '2023-06-01'")
+    assert find_range(DeltaTable(tmp_path), "utc_date") == (date(1970, 1, 1), date(2023, 5, 1))
+    assert add(None) is None
 
 
 @pytest.mark.parametrize("lost", [2, 4], ids=["in the middle", "the newest, whose checksum is there"])
