@@ -23,7 +23,7 @@ from rich.table import Table
 
 from fmar_spark.commands.terminal import show_parts
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass
-from fmar_spark.learning.classifier import average_members, columns_of, to_logit
+from fmar_spark.learning.classifier import average_members, columns_of
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.simulated_examples import simulate_examples
 from fmar_spark.learning.training import Split, TreeShape, fit_class, split_by_meter
@@ -121,7 +121,7 @@ def score_behaviour(examples: Examples, rows: NDArray[np.bool_], what: tuple[str
 def answer_rows(examples: Examples, split: Split, asset: AssetClass, *, has_asset: bool) -> NDArray[np.float64]:
     """Probability of the right answer for the rows to be tested."""
     trees, (slope, intercept) = fit_class(examples, split, asset, SHAPE, SEED % 2**31)
-    raw = to_logit(average_members(trees, examples.features[split.test][:, columns_of(asset)]))
+    raw = average_members(trees, examples.features[split.test][:, columns_of(asset)])
     probability = 1 / (1 + np.exp(-(slope * raw + intercept)))
     return np.asarray(probability if has_asset else 1.0 - probability)
 

@@ -6,13 +6,12 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
-from threadpoolctl import ThreadpoolController
 
 from fmar_spark.domain.assets import ASSET_CLASSES, ASSET_FACTS, AssetClass, SizeName
 from fmar_spark.errors import ModelError
@@ -20,9 +19,11 @@ from fmar_spark.kernels.dating import PRESENCE_EVIDENCE
 from fmar_spark.kernels.examination import DETECTORS, FEATURES, METERINGS, SizeEstimate
 from fmar_spark.kernels.window import Floats, Ints
 from fmar_spark.learning.contributions import Forest, build_forest, explain_answers
+from fmar_spark.learning.trees import TreeSet, keep_trees
 
 TRUSTED_TYPES: Final = (
     "fmar_spark.learning.classifier.AssetClassifier",
+    "fmar_spark.learning.trees.TreeSet",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 SCHEMA_MEMBER: Final = "schema.json"
@@ -53,7 +54,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
 
     def __init__(
         self,
-        models: dict[str, list[Any]] | None = None,
+        models: dict[str, list[TreeSet]] | None = None,
         calibration: dict[str, list[float]] | None = None,
         presence: dict[str, list[float]] | None = None,
         size_quantiles: dict[str, list[float]] | None = None,
@@ -74,7 +75,7 @@ class AssetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # 
             return np.zeros((0, len(ASSET_CLASSES)))
         evidence = np.asarray(features, dtype=np.float32)
         names = self.feature_names or FEATURES
-        raw = {asset: to_logit(average_members(self.models[asset.value], evidence[:, columns_of(asset, names)])) for asset in ASSET_CLASSES}
+        raw = {asset: average_members(self.models[asset.value], evidence[:, columns_of(asset, names)]) for asset in ASSET_CLASSES}
         scores = []
         for asset in ASSET_CLASSES:
             slope, intercept, *rivalry = self.calibration[asset.value]
@@ -152,27 +153,9 @@ def measure_rivalry(asset: AssetClass, raw: Mapping[AssetClass, Floats], feature
     return np.asarray(np.nan_to_num(overlap.astype(np.float64)) / (1 + np.exp(-raw[rival])))
 
 
-def average_members(members: Sequence[Any], evidence: Floats) -> Floats:
-    """Probability whose log odds are the mean of those of several sets of trees, shape (meters,).
-
-    One thread: a batch is small, and threads that wait for each other at each of a thousand trees take three times as long, on a busy
-    machine forty times.
-    """
-    with _find_thread_pools().limit(limits=1, user_api="openmp"):
-        logit = np.mean([to_logit(trees.predict_proba(evidence)[:, 1]) for trees in members], axis=0)
-    return np.asarray(1 / (1 + np.exp(-logit)))
-
-
-@cache
-def _find_thread_pools() -> ThreadpoolController:
-    """Those of the process; to look through its libraries takes longer than to score a meter."""
-    return ThreadpoolController()
-
-
-def to_logit(probability: Floats) -> Floats:
-    """Log odds, finite at both ends."""
-    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.log(clipped / (1 - clipped))
+def average_members(members: Sequence[TreeSet], evidence: Floats) -> Floats:
+    """Mean log odds of several sets of trees, shape (meters,)."""
+    return np.asarray(np.mean([trees.score(evidence) for trees in members], axis=0))
 
 
 def store_classifier(classifier: AssetClassifier) -> bytes:
@@ -220,8 +203,17 @@ def load_classifier(stored: bytes) -> AssetClassifier:
     if not isinstance(loaded, AssetClassifier):
         raise ModelError(f"classifier: {type(loaded).__name__} found, an AssetClassifier wanted")
     check_features(loaded)
+    loaded.models = {name: [_keep_member(trees) for trees in members] for name, members in (loaded.models or {}).items()}
     loaded.size_quantiles = {_rename_size(key): bounds for key, bounds in (loaded.size_quantiles or {}).items()}
     return loaded
+
+
+def _keep_member(trees: Any) -> TreeSet:
+    """Classifiers that were stored before hold scikit-learn's own object."""
+    kept = trees if isinstance(trees, TreeSet) else keep_trees(trees)
+    if fault := kept.find_fault():
+        raise ModelError(f"classifier: cannot be loaded: {fault}")
+    return kept
 
 
 def _rename_size(key: str) -> str:

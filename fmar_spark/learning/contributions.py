@@ -6,11 +6,12 @@ same twice, the one that is asked first takes the credit.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from fmar_spark.kernels.window import Bools, Floats, Ints
+from fmar_spark.learning.trees import TreeSet
 
 
 class Forest(NamedTuple):
@@ -35,32 +36,32 @@ class Forest(NamedTuple):
     """Columns of the evidence."""
 
 
-def build_forest(members: Sequence[Any]) -> Forest:
-    """The trees of several sets whose log odds are averaged, as scikit-learn's gradient boosting holds them."""
-    parts, values, roots, offset = [], [], [], 0
-    for member in members:
-        for (tree,) in member._predictors:
-            nodes = tree.nodes
-            own = np.arange(len(nodes))
-            is_leaf = nodes["is_leaf"].astype(bool)
-            below = [np.where(is_leaf, own, nodes[side].astype(np.int64)) + offset for side in ("left", "right")]
-            evidence = np.where(is_leaf, 0, nodes["feature_idx"])
-            threshold = np.where(is_leaf, np.inf, nodes["num_threshold"])
-            parts.append((evidence, threshold, nodes["missing_go_to_left"].astype(bool), *below))
-            values.append(_average_below(nodes) / len(members))
-            roots.append(offset)
-            offset += len(nodes)
-    evidence, threshold, is_missing_left, left, right = (np.concatenate(column) for column in zip(*parts, strict=True))
+def build_forest(members: Sequence[TreeSet]) -> Forest:
+    """The trees of several sets whose log odds are averaged."""
+    parts, offset = [], 0
+    for columns in (member.read_columns() for member in members):
+        root = np.repeat(columns.root, np.diff([*columns.root, len(columns.value)]))
+        own = np.arange(len(columns.value))
+        is_leaf = columns.left == 0
+        below = [np.where(is_leaf, own, root + side) + offset for side in (columns.left, columns.right)]
+        threshold = np.where(is_leaf, np.inf, columns.threshold)
+        parts.append((columns.root + offset, columns.feature, threshold, columns.is_missing_left, *below, columns.value / len(members)))
+        offset += len(own)
+    roots, evidence, threshold, is_missing_left, left, right, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    depth, reached = 0, roots
+    while (left[reached] != reached).any():
+        reached = np.unique(np.concatenate([left[reached], right[reached]]))
+        depth += 1
     return Forest(
-        root=np.array(roots),
+        root=roots,
         evidence=evidence,
         threshold=threshold,
         is_missing_left=is_missing_left,
         left=left,
         right=right,
-        value=np.concatenate(values),
-        depth=max(int(tree.nodes["depth"].max()) for member in members for (tree,) in member._predictors),
-        columns=int(members[0].n_features_in_),
+        value=value,
+        depth=depth,
+        columns=members[0].columns,
     )
 
 
@@ -84,14 +85,3 @@ def explain_answers(forest: Forest, evidence: Floats) -> Floats:
         parts += np.bincount(cell, forest.value[below] - forest.value[node], parts.size)
         node = below
     return parts.reshape(meters, forest.columns)
-
-
-def _average_below(nodes: Any) -> Floats:
-    """Mean of the leaves below each node, weighted by their training examples; nodes stand before those below them."""
-    value, weight = nodes["value"].copy(), nodes["count"].astype(np.float64)
-    for place in range(len(nodes) - 1, -1, -1):
-        node = nodes[place]
-        if not node["is_leaf"]:
-            pair = [int(node["left"]), int(node["right"])]
-            value[place] = np.average(value[pair], weights=np.maximum(weight[pair], 1.0))
-    return np.asarray(value)

@@ -7,7 +7,7 @@ import numpy as np
 from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.kernels.examination import FEATURES
 from fmar_spark.kernels.window import Floats, Ints
-from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of
 
 LEVELS: Final = np.array([0.0, 0.01, 0.025, 0.05, *np.arange(2, 19) / 20, 0.95, 0.975, 0.99, 1.0])
 LOW, FIRST_QUARTER, MIDDLE, LAST_QUARTER, HIGH = (
@@ -115,7 +115,7 @@ def measure_sway(features: Floats, classifier: AssetClassifier, seed: int = 0) -
         for position in range(len(columns)):
             turned[1 + position, :, position] = evidence[order, position]
         members = (classifier.models or {})[asset.value]
-        logit = to_logit(average_members(members, turned.reshape(-1, len(columns)))).reshape(turned.shape[:2])
+        logit = average_members(members, turned.reshape(-1, len(columns))).reshape(turned.shape[:2])
         sway[columns] = np.maximum(sway[columns], np.abs(logit[1:] - logit[0]).mean(axis=1))
     return sway
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -21,10 +21,10 @@ from fmar_spark.learning.classifier import (
     columns_of,
     measure_rivalry,
     name_size,
-    to_logit,
     weigh_spread,
 )
 from fmar_spark.learning.examples import Examples, take_examples
+from fmar_spark.learning.trees import TreeSet, keep_trees
 
 MIN_OF_EACH_ANSWER: Final = 20
 INTERVAL: Final = 0.8
@@ -84,7 +84,7 @@ def train_classifier(
         InputError: a class has too few labelled meters of one answer; the message says how many.
     """
     shape = shape or TreeShape()
-    models: dict[str, list[Any]] = {}
+    models: dict[str, list[TreeSet]] = {}
     calibration: dict[str, list[float]] = {}
     presence: dict[str, list[float]] = {}
     for index, asset in enumerate(ASSET_CLASSES):
@@ -98,7 +98,7 @@ def train_classifier(
         if weights is not None:
             presence[asset.value] = weights
     features = examples.features[split.calibrate]
-    raw = {asset: to_logit(average_members(models[asset.value], features[:, columns_of(asset)])) for asset in ASSET_CLASSES}
+    raw = {asset: average_members(models[asset.value], features[:, columns_of(asset)]) for asset in ASSET_CLASSES}
     for index, asset in enumerate(ASSET_CLASSES):
         calibration[asset.value] = fit_jointly(raw[asset], measure_rivalry(asset, raw, features), examples.labels[split.calibrate, index])
     classifier = AssetClassifier(models, calibration, presence, {}, list(FEATURES))
@@ -106,7 +106,7 @@ def train_classifier(
     return classifier
 
 
-def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeShape, seed: int) -> tuple[list[Any], list[float]]:
+def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeShape, seed: int) -> tuple[list[TreeSet], list[float]]:
     """Trees of one class alone, and the slope and intercept that calibrate them: what a question about this class needs.
 
     Raises:
@@ -118,7 +118,7 @@ def fit_class(examples: Examples, split: Split, asset: AssetClass, shape: TreeSh
     evidence = examples.features[:, columns_of(asset)]
     trees = _fit_members(evidence, truth, np.flatnonzero(split.train), shape, asset, seed)
     known = split.calibrate & ~np.isnan(truth)
-    return trees, fit_platt(to_logit(average_members(trees, evidence[known])), truth[known])
+    return trees, fit_platt(average_members(trees, evidence[known]), truth[known])
 
 
 def fit_platt(raw: Floats, truth: Floats) -> list[float]:
@@ -147,9 +147,7 @@ def fit_jointly(raw: Floats, rivalry: Floats, truth: Floats) -> list[float]:
     return fit_platt(raw[known], truth[known])
 
 
-def _fit_members(
-    evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, asset: AssetClass, seed: int
-) -> list[HistGradientBoostingClassifier]:
+def _fit_members(evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, asset: AssetClass, seed: int) -> list[TreeSet]:
     rows = rows[~np.isnan(truth[rows])]
     is_shown = ~np.isnan(evidence[rows]).all(axis=0)
     known = np.where(is_shown, evidence[rows], 0.0)
@@ -167,7 +165,7 @@ def _fit_members(
             early_stopping=False,
             random_state=seed + member,
         )
-        members.append(trees.fit(known + shape.blur * (high - low) * noise, truth[rows].astype(int)))
+        members.append(keep_trees(trees.fit(known + shape.blur * (high - low) * noise, truth[rows].astype(int))))
     return members
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logit
 
 from fmar_spark.domain.assets import ASSET_CLASSES, AssetClass, SizeName
 from fmar_spark.errors import InputError
 from fmar_spark.kernels.examination import FEATURES, SizeEstimate, find_meterings
-from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, store_classifier, to_logit
+from fmar_spark.learning.classifier import AssetClassifier, average_members, columns_of, store_classifier
 from fmar_spark.learning.evaluation import Report, expected_calibration_error
 from fmar_spark.learning.examples import Examples
 from fmar_spark.learning.training import (
@@ -127,16 +128,16 @@ def test_probabilities_are_honest_on_meters_that_neither_trained_nor_calibrated(
 def test_platt_scaling_finds_the_line_that_the_answers_follow(slope: float, intercept: float) -> None:
     rng = np.random.default_rng(1)
     raw = rng.uniform(0.02, 0.98, 20_000)
-    truth = (rng.random(raw.size) < 1 / (1 + np.exp(-(slope * to_logit(raw) + intercept)))).astype(float)
-    found = fit_platt(to_logit(raw), truth)
+    truth = (rng.random(raw.size) < 1 / (1 + np.exp(-(slope * logit(raw) + intercept)))).astype(float)
+    found = fit_platt(logit(raw), truth)
     assert found == pytest.approx([slope, intercept], abs=0.1)
-    honest = 1 / (1 + np.exp(-(found[0] * to_logit(raw) + found[1])))
+    honest = 1 / (1 + np.exp(-(found[0] * logit(raw) + found[1])))
     assert expected_calibration_error(honest, truth) < 0.02
 
 
 def test_platt_scaling_never_turns_an_order_round() -> None:
     raw = np.linspace(0.01, 0.99, 200)
-    assert fit_platt(to_logit(raw), (raw < 0.5).astype(float))[0] > 0
+    assert fit_platt(logit(raw), (raw < 0.5).astype(float))[0] > 0
 
 
 def test_a_likely_rival_explains_energy_away_and_a_rival_never_speaks_for_a_class() -> None:

@@ -1,0 +1,83 @@
+"""Trees are kept in a few columns, and answer as those that were grown."""
+
+import zipfile
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from fmar_spark.errors import ModelError
+from fmar_spark.learning.classifier import AssetClassifier, load_classifier, store_classifier
+from fmar_spark.learning.trees import LOGIT_REACH, TreeColumns, TreeSet, keep_trees
+
+MOST_MEMBERS = 12
+"""Parts of a stored set of trees, whatever the number of trees."""
+
+
+@pytest.fixture(scope="module")
+def evidence() -> np.ndarray:
+    drawn = np.random.default_rng(2).gamma(1.0, 1.0, (400, 5))
+    drawn[::3, 1] = np.nan
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def grown(evidence: np.ndarray) -> Any:
+    truth = (np.nan_to_num(evidence[:, 1]) + evidence[:, 0] > 1.2).astype(int)
+    return HistGradientBoostingClassifier(max_iter=25, max_leaf_nodes=7, min_samples_leaf=5).fit(evidence, truth)
+
+
+def test_a_set_scores_as_the_trees_that_were_grown(grown: Any, evidence: np.ndarray) -> None:
+    there = grown.predict_proba(evidence)[:, 1]
+    np.testing.assert_allclose(keep_trees(grown).score(evidence), np.log(there / (1 - there)), rtol=1e-9, atol=1e-9)
+
+
+def test_log_odds_stay_finite(grown: Any, evidence: np.ndarray) -> None:
+    sure = TreeSet(1e3, 5, keep_trees(grown).nodes)
+    np.testing.assert_array_equal(sure.score(evidence), LOGIT_REACH)
+
+
+def test_evidence_of_another_shape_is_an_error_not_an_answer(grown: Any, evidence: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="4 columns found, 5 wanted"):
+        keep_trees(grown).score(evidence[:, :4])
+
+
+def test_what_is_stored_is_a_few_columns_also_after_it_answered(grown: Any, evidence: np.ndarray) -> None:
+    kept = keep_trees(grown)
+    before = skops.io.dumps(kept)
+    kept.score(evidence)
+    after = skops.io.dumps(kept)
+    assert len(zipfile.ZipFile(BytesIO(after)).namelist()) == len(zipfile.ZipFile(BytesIO(before)).namelist()) <= MOST_MEMBERS
+
+
+def test_a_classifier_stored_before_with_its_own_objects_answers_the_same(classifier: AssetClassifier, grown: Any) -> None:
+    before = AssetClassifier(
+        {name: [grown] for name in classifier.models or {}}, classifier.calibration, classifier.presence, {}, classifier.feature_names
+    )
+    loaded = load_classifier(store_classifier(before))
+    for members in (loaded.models or {}).values():
+        for name, column in keep_trees(grown).read_columns()._asdict().items():
+            np.testing.assert_array_equal(column, getattr(members[0].read_columns(), name))
+
+
+DAMAGES = {
+    "a node above": lambda nodes: {**nodes, "left": np.where(np.arange(len(nodes["left"])) == 3, 1, nodes["left"]).astype(np.uint16)},
+    "a node of the next tree": lambda nodes: {**nodes, "right": np.where(nodes["right"] > 0, 60_000, 0).astype(np.uint16)},
+    "a column that is not there": lambda nodes: {**nodes, "feature": nodes["feature"] + np.uint16(40)},
+    "columns of two lengths": lambda nodes: {**nodes, "value": nodes["value"][:-1]},
+    "no root": lambda nodes: {**nodes, "root": nodes["root"][1:]},
+    "a column missing": lambda nodes: {name: nodes[name] for name in TreeColumns._fields[1:]},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_nodes_that_are_no_trees_are_an_error_when_they_are_loaded(damage: str, classifier: AssetClassifier) -> None:
+    models = dict(classifier.models or {})
+    first = models["ev"][0]
+    models["ev"] = [TreeSet(first.baseline, first.columns, DAMAGES[damage](first.nodes or {})), *models["ev"][1:]]
+    spoilt = AssetClassifier(models, classifier.calibration, classifier.presence, {}, classifier.feature_names)
+    with pytest.raises(ModelError, match="classifier: cannot be loaded"):
+        load_classifier(store_classifier(spoilt))
