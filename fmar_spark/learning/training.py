@@ -51,12 +51,12 @@ class TreeShape(NamedTuple):
     """Sets of trees whose log odds are averaged."""
     blur: float = 0.05
     """Noise on the evidence, share of each column's interquartile range: what differs by less is taken for the same."""
-    members_of: Mapping[AssetClass, int] = {}
-    """Sets of trees of classes that have another number of them."""
+    leaves_of: Mapping[AssetClass, tuple[int, ...]] = {}
+    """Leaves of the trees of each set, for classes that have sets of their own: small trees and large ones err differently."""
 
-    def count_members(self, asset: AssetClass) -> int:
-        """Sets of trees of a class."""
-        return self.members_of.get(asset, self.members)
+    def list_leaves(self, asset: AssetClass) -> tuple[int, ...]:
+        """Leaves of the trees of each set of a class."""
+        return self.leaves_of.get(asset, (self.leaves,) * self.members)
 
 
 def split_by_meter(meter_ids: list[str], calibration_share: float, test_share: float, seed: int) -> Split:
@@ -153,12 +153,12 @@ def _fit_members(evidence: Floats, truth: Floats, rows: Ints, shape: TreeShape, 
     known = np.where(is_shown, evidence[rows], 0.0)
     low, high = np.nanquantile(known, (0.25, 0.75), axis=0)
     members = []
-    for member in range(shape.count_members(asset)):
+    for member, leaves in enumerate(shape.list_leaves(asset)):
         noise = np.random.default_rng((seed, member)).standard_normal(known.shape)
         trees = HistGradientBoostingClassifier(
             max_iter=shape.rounds,
             learning_rate=shape.learning_rate,
-            max_leaf_nodes=shape.leaves,
+            max_leaf_nodes=leaves,
             min_samples_leaf=shape.min_samples_leaf,
             l2_regularization=shape.l2,
             max_features=0.5,
