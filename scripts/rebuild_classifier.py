@@ -40,8 +40,9 @@ SHAPE = TreeShape(
         AssetClass.BATTERY: (16,) * 5 + (31,) * 5,
     },
 )
-"""So many examples bear larger trees than a fleet of a user's own, and a home near the line falls on one side or the other by the seed of
-three sets: of 16 cars of each evening added to recorded homes 8 to 15 were found. Many sets of two sizes decide the same each time."""
+"""So many examples bear larger trees than a fleet of a user's own. Trees of 31 leaves order simulated meters better, those of 16 find more
+cars added to recorded homes, and together they do both. Cars of each evening at 3.6 kW lie on the line: by the seed 8 to
+15 of 16 are found."""
 CALIBRATION_SHARE, TEST_SHARE = 0.15, 0.10
 EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
     AssetClass.EV: {
