@@ -30,8 +30,6 @@ class Forest(NamedTuple):
     """Nodes below; a leaf is below itself, so that a path may be followed beyond its end."""
     value: Floats
     """Mean answer of the training examples that reach the node, log odds over the number of sets."""
-    depth: int
-    """Longest path."""
     columns: int
     """Columns of the evidence."""
 
@@ -48,10 +46,6 @@ def build_forest(members: Sequence[TreeSet]) -> Forest:
         parts.append((columns.root + offset, columns.feature, threshold, columns.is_missing_left, *below, columns.value / len(members)))
         offset += len(own)
     roots, evidence, threshold, is_missing_left, left, right, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    depth, reached = 0, roots
-    while (left[reached] != reached).any():
-        reached = np.unique(np.concatenate([left[reached], right[reached]]))
-        depth += 1
     return Forest(
         root=roots,
         evidence=evidence,
@@ -60,7 +54,6 @@ def build_forest(members: Sequence[TreeSet]) -> Forest:
         left=left,
         right=right,
         value=value,
-        depth=depth,
         columns=members[0].columns,
     )
 
@@ -77,11 +70,12 @@ def explain_answers(forest: Forest, evidence: Floats) -> Floats:
     row = np.repeat(np.arange(meters) * forest.columns, len(forest.root))
     flat = np.ascontiguousarray(evidence, dtype=np.float64).reshape(-1)
     node = np.tile(forest.root, meters)
-    for _ in range(forest.depth):
+    while node.size:
         cell = row + forest.evidence[node]
         asked = flat[cell]
         goes_left = np.where(np.isnan(asked), forest.is_missing_left[node], asked <= forest.threshold[node])
         below = np.where(goes_left, forest.left[node], forest.right[node])
         parts += np.bincount(cell, forest.value[below] - forest.value[node], parts.size)
-        node = below
+        leads_on = forest.left[below] != below
+        row, node = row[leads_on], below[leads_on]
     return parts.reshape(meters, forest.columns)
