@@ -194,7 +194,7 @@ def load_classifier(stored: bytes) -> AssetClassifier:
     """Load a stored classifier and check that it fits this code's evidence.
 
     Raises:
-        ModelError: unknown content, another scikit-learn, or other features.
+        ModelError: unknown content, nodes that are no trees, or other features.
     """
     try:
         loaded = skops.io.load(io.BytesIO(stored), trusted=list(TRUSTED_TYPES))
@@ -210,7 +210,10 @@ def load_classifier(stored: bytes) -> AssetClassifier:
 
 def _keep_member(trees: Any) -> TreeSet:
     """Classifiers that were stored before hold scikit-learn's own object."""
-    kept = trees if isinstance(trees, TreeSet) else keep_trees(trees)
+    try:
+        kept = trees if isinstance(trees, TreeSet) else keep_trees(trees)
+    except Exception as error:  # as many kinds as there are objects that are no trees
+        raise ModelError(f"classifier: cannot be loaded: {type(trees).__name__} found, trees wanted") from error
     if fault := kept.find_fault():
         raise ModelError(f"classifier: cannot be loaded: {fault}")
     return kept
@@ -229,7 +232,8 @@ def check_features(classifier: AssetClassifier) -> None:
     foreign = sorted(set(classifier.feature_names or ()) - set(FEATURES))
     if foreign or not classifier.feature_names:
         raise ModelError(f"classifier: trained on other features ({', '.join(foreign[:3]) or 'none named'}); train it again")
-    unknown = [asset.value for asset in ASSET_CLASSES if asset.value not in (classifier.models or {})]
+    models = classifier.models if isinstance(classifier.models, dict) else {}
+    unknown = [asset.value for asset in ASSET_CLASSES if not (isinstance(models.get(asset.value), list) and models[asset.value])]
     if unknown:
         raise ModelError(f"classifier: knows nothing of {', '.join(unknown)}; train it again")
 

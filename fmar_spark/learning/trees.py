@@ -16,6 +16,10 @@ NO_CATEGORIES: Final = np.zeros((0, 8), dtype=np.uint32)
 """No column of the evidence is one of categories."""
 LOGIT_REACH: Final = float(np.log(1e6))
 """Log odds beyond which a set of trees is not believed."""
+_STORED: Final = ("baseline", "columns", "nodes")
+"""Parts of a set of trees in a file."""
+_KINDS: Final = {"root": "u", "feature": "u", "threshold": "f", "is_missing_left": "b", "left": "u", "right": "u", "value": "f"}
+"""numpy's kind of each column of nodes."""
 
 
 class TreeColumns(NamedTuple):
@@ -52,10 +56,12 @@ class TreeSet(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no typ
 
     def __getstate__(self) -> dict[str, Any]:
         """What is stored: the predictors are made again."""
-        return {name: part for name, part in vars(self).items() if name != "_predictors"}
+        return {name: getattr(self, name) for name in _STORED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        """Nothing else of a file is taken: predictors in it would be walked by compiled code, which looks at no bounds."""
+        for name in _STORED:
+            setattr(self, name, state[name])
 
     def read_columns(self) -> TreeColumns:
         """The nodes, with indices wide enough to be added to."""
@@ -65,9 +71,13 @@ class TreeSet(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no typ
 
     def find_fault(self) -> str | None:
         """What makes the nodes no trees, if anything does: a walk through damaged ones would not end, or leave them."""
-        columns = self.read_columns() if set(self.nodes or {}) == set(TreeColumns._fields) else None
-        if columns is None:
+        given = self.nodes if isinstance(self.nodes, dict) else {}
+        kinds = {name: column.dtype.kind for name, column in given.items() if type(column) is np.ndarray and column.ndim == 1}
+        if set(given) != set(kinds) or kinds != _KINDS or type(self.columns) is not int or type(self.baseline) is not float:
             return "other columns of nodes than those of trees"
+        columns = self.read_columns()
+        if not (np.isfinite(self.baseline) and np.isfinite(columns.value).all()) or np.isnan(columns.threshold).any():
+            return "a node without a number"
         sizes = np.diff([*columns.root, len(columns.value)])
         if len({len(column) for column in columns[1:]}) > 1 or not sizes.size or columns.root[0] != 0 or (sizes < 1).any():
             return "columns of nodes that do not belong together"
@@ -110,6 +120,8 @@ def keep_trees(grown: Any) -> TreeSet:
     """What of scikit-learn's gradient boosted trees answers."""
     trees = [tree.nodes for (tree,) in grown._predictors]
     nodes = np.concatenate(trees)
+    if nodes["is_categorical"].any():
+        raise ValueError("trees: a node that asks for a category")
     is_leaf = nodes["is_leaf"].astype(np.bool_)
     most = np.iinfo(np.uint16).max
     if max(int(nodes[side].max()) for side in ("left", "right", "feature_idx")) > most:

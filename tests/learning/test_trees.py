@@ -63,6 +63,20 @@ def test_a_classifier_stored_before_with_its_own_objects_answers_the_same(classi
             np.testing.assert_array_equal(column, getattr(members[0].read_columns(), name))
 
 
+def test_of_what_is_stored_nothing_but_the_columns_is_taken(grown: Any, evidence: np.ndarray) -> None:
+    kept, read = keep_trees(grown), TreeSet()
+    read.__setstate__(kept.__getstate__() | {"_predictors": ["walked unchecked"], "find_fault": None})
+    assert set(vars(read)) == {"baseline", "columns", "nodes"}
+    np.testing.assert_array_equal(read.score(evidence), kept.score(evidence))
+
+
+def test_trees_that_ask_for_categories_are_not_kept(evidence: np.ndarray) -> None:
+    kinds = np.nan_to_num(evidence).astype(int) % 4
+    grown = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5, categorical_features=[0]).fit(kinds, kinds[:, 0] % 2)
+    with pytest.raises(ValueError, match="category"):
+        keep_trees(grown)
+
+
 DAMAGES = {
     "a node above": lambda nodes: {**nodes, "left": np.where(np.arange(len(nodes["left"])) == 3, 1, nodes["left"]).astype(np.uint16)},
     "a node of the next tree": lambda nodes: {**nodes, "right": np.where(nodes["right"] > 0, 60_000, 0).astype(np.uint16)},
@@ -70,14 +84,40 @@ DAMAGES = {
     "columns of two lengths": lambda nodes: {**nodes, "value": nodes["value"][:-1]},
     "no root": lambda nodes: {**nodes, "root": nodes["root"][1:]},
     "a column missing": lambda nodes: {name: nodes[name] for name in TreeColumns._fields[1:]},
+    "a value that is no number": lambda nodes: {**nodes, "value": np.where(nodes["left"] > 0, nodes["value"], np.nan)},
+    "a threshold that is no number": lambda nodes: {**nodes, "threshold": np.where(nodes["left"] > 0, np.nan, 0.0)},
+    "nodes in fractions": lambda nodes: {**nodes, "left": nodes["left"] + 0.5},
+    "objects": lambda nodes: {**nodes, "value": np.array([None] * len(nodes["value"]), dtype=object)},
+    "text": lambda nodes: {**nodes, "value": nodes["value"].astype(str)},
+    "a table in place of a column": lambda nodes: {**nodes, "root": nodes["root"][:, None]},
+    "a number in place of a column": lambda nodes: {**nodes, "value": 0.5},
+    "no columns": lambda nodes: [1, 2],
+    "one more part": lambda nodes: {**nodes, "more": "text"},
 }
+
+
+def store_with(classifier: AssetClassifier, members: Any) -> bytes:
+    """The classifier with other sets of trees for cars."""
+    models = {**(classifier.models or {}), "ev": members}
+    return store_classifier(AssetClassifier(models, classifier.calibration, classifier.presence, {}, classifier.feature_names))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_nodes_that_are_no_trees_are_an_error_when_they_are_loaded(damage: str, classifier: AssetClassifier) -> None:
-    models = dict(classifier.models or {})
-    first = models["ev"][0]
-    models["ev"] = [TreeSet(first.baseline, first.columns, DAMAGES[damage](first.nodes or {})), *models["ev"][1:]]
-    spoilt = AssetClassifier(models, classifier.calibration, classifier.presence, {}, classifier.feature_names)
+    first = (classifier.models or {})["ev"][0]
+    spoilt = TreeSet(first.baseline, first.columns, DAMAGES[damage](first.nodes or {}))
     with pytest.raises(ModelError, match="classifier: cannot be loaded"):
-        load_classifier(store_classifier(spoilt))
+        load_classifier(store_with(classifier, [spoilt]))
+
+
+@pytest.mark.parametrize(("baseline", "columns"), [(float("nan"), 5), ("0", 5), (0.0, "5"), (0.0, float("nan")), (0.0, 0)])
+def test_a_set_that_does_not_say_what_it_takes_is_an_error(classifier: AssetClassifier, baseline: Any, columns: Any) -> None:
+    nodes = (classifier.models or {})["ev"][0].nodes
+    with pytest.raises(ModelError, match="classifier: cannot be loaded"):
+        load_classifier(store_with(classifier, [TreeSet(baseline, columns, nodes)]))
+
+
+@pytest.mark.parametrize("members", [[], 1, [1], ["trees"]])
+def test_what_stands_in_the_place_of_trees_is_an_error(classifier: AssetClassifier, members: Any) -> None:
+    with pytest.raises(ModelError, match=r"classifier: (cannot be loaded: (int|str) found|knows nothing of ev)"):
+        load_classifier(store_with(classifier, members))
