@@ -88,7 +88,12 @@ def measure_files(table: DeltaTable) -> tuple[int, int]:
 
 
 def find_range(table: DeltaTable, column: str) -> tuple[date, date] | None:
-    """Smallest and largest date of a column by the statistics that Delta keeps of each file; None where they do not say it."""
+    """Smallest and largest date of a column by the statistics that Delta keeps of each file; None where they do not say it.
+
+    With deletion vectors they are those of the rows that were written, deleted ones included.
+    """
+    if "deletionVectors" in (table.protocol().reader_features or ()):
+        return None
     files = pa.table(table.get_add_actions(flatten=True))
     names = ("num_records", f"min.{column}", f"max.{column}")
     if not set(names) <= set(files.column_names):

@@ -42,8 +42,7 @@ _ELIGIBLE: Final = f"""
 """
 _CONSENT: Final = "consent_checks"
 _READABLE: Final = "eligible_readings"
-_NAMES: Final = re.compile(rf"\w+\.\w+|\b(?:{_CONSENT}|{_READABLE})\b")
-"""Words of a query that may be a table's name or one of the two beside them."""
+_WORDS: Final = re.compile(r"\w+")
 Row = dict[str, Any]
 
 
@@ -132,13 +131,18 @@ class LakeRows:
         return rows
 
     def _make_what_is_named(self, query: str) -> None:
-        """Every view that a query may name, in capitals or quotes as SQL allows; one too many does no harm."""
-        for name in sorted(set(_NAMES.findall(query.replace('"', "").lower()))):
-            if name in self._undeclared:
-                self._declare(self._undeclared.pop(name))
-            elif name in self._unmade:
-                self._unmade.remove(name)
-                self._make(name)
+        """Every view that a query may name, with all the capitals, quotes and blanks that SQL allows; one too many does no harm.
+
+        One that could not be made is made at the next query, which then fails for the same reason and not for a view that is not there.
+        """
+        words = set(_WORDS.findall(query.lower()))
+        for contract in list(self._undeclared.values()):
+            if {contract.layer, contract.name} <= words:
+                self._declare(contract)
+                del self._undeclared[contract.full_name]
+        for name in sorted(self._unmade & words):
+            self._make(name)
+            self._unmade.discard(name)
 
     def _make(self, name: str) -> None:
         """One of the two that are made of several tables."""

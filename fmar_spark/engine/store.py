@@ -120,8 +120,8 @@ class TableStore:
         Raises:
             ConfigError: the table does not exist yet; the message names the job that fills it.
         """
-        self.versions_read[contract.full_name] = self.version(contract)
-        return find_range(self.path(contract), column)
+        self.versions_read[contract.full_name] = version = self.version(contract)
+        return find_range(self.path(contract), column, version)
 
     def identity(self, contract: TableContract) -> str:
         """Id of an existing table as one that is filled: another one after the table was deleted and made anew."""

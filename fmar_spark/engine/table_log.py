@@ -95,11 +95,11 @@ def find_extent(spark: SparkSession, path: str) -> Extent:
     return Extent(*import_module("fmar_spark.engine.lake_files").measure_files(_open_here(path)))
 
 
-def find_range(path: str, column: str) -> tuple[date, date] | None:
-    """Smallest and largest date of a column of an existing table; None where only a query of its rows can say."""
+def find_range(path: str, column: str, version: int) -> tuple[date, date] | None:
+    """Smallest and largest date of a column of a version of a table; None where only a query of its rows can say."""
     if asks_spark(path):
         return None
-    found: tuple[date, date] | None = import_module("fmar_spark.engine.lake_files").find_range(_open_here(path), column)
+    found: tuple[date, date] | None = import_module("fmar_spark.engine.lake_files").find_range(_open_here(path, version), column)
     return found
 
 
@@ -108,9 +108,9 @@ def asks_spark(path: str) -> bool:
     return is_address(path) or DATABRICKS in os.environ
 
 
-def _open_here(path: str) -> Any:
+def _open_here(path: str, version: int | None = None) -> Any:
     """The table as delta-rs opens it, which is imported where it is there."""
-    return import_module("fmar_spark.engine.lake_files").open_table(path)
+    return import_module("fmar_spark.engine.lake_files").open_table(path, version)
 
 
 def _ask(row: Row | None) -> dict[str, Any]:

@@ -90,6 +90,13 @@ def test_the_first_and_the_last_date_are_read_from_the_log_where_it_says_them(tm
     assert add(None) is None
 
 
+def test_dates_of_deleted_rows_do_not_count_where_files_keep_such_rows(tmp_path: Path) -> None:
+    write_deltalake(
+        tmp_path, pa.table({"utc_date": [date(2023, 5, 1), date(2023, 5, 2)]}), configuration={"delta.enableDeletionVectors": "true"}
+    )
+    assert find_range(DeltaTable(tmp_path), "utc_date") is None
+
+
 @pytest.mark.parametrize("lost", [2, 4], ids=["in the middle", "the newest, whose checksum is there"])
 def test_a_commit_that_has_gone_is_one_line(spark: SparkSession, tmp_path: Path, lost: int) -> None:
     writer, store = LakeWriter(tmp_path), TableStore(spark, str(tmp_path))

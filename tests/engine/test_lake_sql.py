@@ -10,12 +10,14 @@ import pyarrow as pa
 import pytest
 from consent_world import EXPORT, FLEETS, HOME, NOW, UNTIL, basis, meter
 from deltalake import write_deltalake
+from deltalake.exceptions import DeltaError
 from plain_columns import plain_schema
 
 from fmar_spark.contracts.capability import ASSET_DETECTIONS
 from fmar_spark.contracts.readings import INTERVAL_IMPORTS, LEGAL_BASES, METER_POINTS, READING_VERSIONS, READINGS
 from fmar_spark.contracts.table import TableContract
 from fmar_spark.engine.lake_sql import LakeRows
+from fmar_spark.engine.table_properties import LOG
 from fmar_spark.errors import ConfigError
 
 Row = dict[str, Any]
@@ -92,7 +94,18 @@ def test_a_table_that_was_not_written_has_no_rows(lake: LakeRows) -> None:
     assert not lake.has(ASSET_DETECTIONS)
 
 
-@pytest.mark.parametrize("name", ["silver.meter_points", "SILVER.Meter_Points", '"silver"."meter_points"', 'silver."meter_points"'])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "silver.meter_points",
+        "SILVER.Meter_Points",
+        '"silver"."meter_points"',
+        'silver."meter_points"',
+        "silver .\n meter_points",
+        "silver./* all */meter_points",
+        "memory.silver.meter_points",
+    ],
+)
 def test_a_table_is_found_however_sql_allows_its_name_to_be_written(lake: LakeRows, name: str) -> None:
     assert lake.rows(f"SELECT count(*) AS meters FROM {name}") == [{"meters": 5}]
 
@@ -105,6 +118,17 @@ def test_what_is_written_after_the_lake_was_opened_is_not_read(lake: LakeRows) -
     assert lake.rows("SELECT count(*) AS meters FROM silver.meter_points") == [{"meters": 5}]
     assert lake.rows("SELECT count(DISTINCT mpan_id) AS meters FROM eligible_readings") == [{"meters": 2}]
     assert not lake.has(ASSET_DETECTIONS)
+
+
+@pytest.mark.parametrize("name", ["silver.meter_points", "eligible_readings", "consent_checks"])
+def test_a_table_that_could_not_be_opened_is_opened_when_it_is_there_again(lake: LakeRows, name: str) -> None:
+    query, log = f"SELECT mpan_id FROM {name}", lake.root / "silver" / "meter_points" / LOG
+    kept = log.rename(lake.root / "kept")
+    for _ in range(2):
+        with pytest.raises(DeltaError):
+            lake.rows(query)
+    kept.rename(log)
+    assert lake.rows(query)
 
 
 def test_a_folder_without_a_lake_is_named(tmp_path: Path) -> None:
