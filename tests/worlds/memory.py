@@ -10,8 +10,10 @@ ROOM_BYTES = 4 * 2**30
 
 
 def has_memory() -> bool:
-    """Whether files may lie there."""
-    return MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
+    """Whether files may lie there, and programs run from there: containers often forbid that, and some tests write a program."""
+    if not (MEMORY.is_dir() and os.access(MEMORY, os.W_OK)):
+        return False
+    return not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC and shutil.disk_usage(MEMORY).free >= ROOM_BYTES
 
 
 def write_to_memory() -> None:
