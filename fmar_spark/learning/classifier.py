@@ -204,6 +204,13 @@ def load_classifier(stored: bytes) -> AssetClassifier:
         raise ModelError(f"classifier: {type(loaded).__name__} found, an AssetClassifier wanted")
     check_features(loaded)
     loaded.models = {name: [_keep_member(trees) for trees in members] for name, members in (loaded.models or {}).items()}
+    for asset in ASSET_CLASSES:
+        wanted = len(columns_of(asset, loaded.feature_names or ()))
+        widths = {trees.columns for trees in loaded.models[asset.value]}
+        if widths != {wanted}:
+            raise ModelError(
+                f"classifier: cannot be loaded: trees of {asset.value} that take {min(widths - {wanted})} columns, not {wanted}"
+            )
     loaded.size_quantiles = {_rename_size(key): bounds for key, bounds in (loaded.size_quantiles or {}).items()}
     return loaded
 

@@ -9,8 +9,9 @@ import pytest
 import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from fmar_spark.domain.assets import ASSET_CLASSES
 from fmar_spark.errors import ModelError
-from fmar_spark.learning.classifier import AssetClassifier, load_classifier, store_classifier
+from fmar_spark.learning.classifier import AssetClassifier, columns_of, load_classifier, store_classifier
 from fmar_spark.learning.trees import LOGIT_REACH, TreeColumns, TreeSet, keep_trees
 
 MOST_MEMBERS = 12
@@ -24,10 +25,15 @@ def evidence() -> np.ndarray:
     return drawn
 
 
-@pytest.fixture(scope="module")
-def grown(evidence: np.ndarray) -> Any:
+def grow(evidence: np.ndarray) -> Any:
+    """scikit-learn's trees, of whether two columns add up to much."""
     truth = (np.nan_to_num(evidence[:, 1]) + evidence[:, 0] > 1.2).astype(int)
     return HistGradientBoostingClassifier(max_iter=25, max_leaf_nodes=7, min_samples_leaf=5).fit(evidence, truth)
+
+
+@pytest.fixture(scope="module")
+def grown(evidence: np.ndarray) -> Any:
+    return grow(evidence)
 
 
 def test_a_set_scores_as_the_trees_that_were_grown(grown: Any, evidence: np.ndarray) -> None:
@@ -53,14 +59,21 @@ def test_what_is_stored_is_a_few_columns_also_after_it_answered(grown: Any, evid
     assert len(zipfile.ZipFile(BytesIO(after)).namelist()) == len(zipfile.ZipFile(BytesIO(before)).namelist()) <= MOST_MEMBERS
 
 
-def test_a_classifier_stored_before_with_its_own_objects_answers_the_same(classifier: AssetClassifier, grown: Any) -> None:
+def test_a_classifier_stored_before_with_its_own_objects_answers_the_same(classifier: AssetClassifier) -> None:
+    names = classifier.feature_names or []
+    grown = {asset.value: grow(np.random.default_rng(3).gamma(1.0, 1.0, (90, len(columns_of(asset, names))))) for asset in ASSET_CLASSES}
     before = AssetClassifier(
-        {name: [grown] for name in classifier.models or {}}, classifier.calibration, classifier.presence, {}, classifier.feature_names
+        {name: [trees] for name, trees in grown.items()}, classifier.calibration, classifier.presence, {}, classifier.feature_names
     )
     loaded = load_classifier(store_classifier(before))
-    for members in (loaded.models or {}).values():
-        for name, column in keep_trees(grown).read_columns()._asdict().items():
-            np.testing.assert_array_equal(column, getattr(members[0].read_columns(), name))
+    for asset, (kept,) in (loaded.models or {}).items():
+        for name, column in keep_trees(grown[asset]).read_columns()._asdict().items():
+            np.testing.assert_array_equal(column, getattr(kept.read_columns(), name))
+
+
+def test_trees_that_take_other_evidence_than_the_class_has_are_an_error(classifier: AssetClassifier, grown: Any) -> None:
+    with pytest.raises(ModelError, match="trees of ev that take 5 columns, not "):
+        load_classifier(store_with(classifier, [keep_trees(grown)]))
 
 
 def test_of_what_is_stored_nothing_but_the_columns_is_taken(grown: Any, evidence: np.ndarray) -> None:
