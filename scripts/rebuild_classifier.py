@@ -41,8 +41,8 @@ SHAPE = TreeShape(
     },
 )
 """So many examples bear larger trees than a fleet of a user's own. Trees of 31 leaves order simulated meters better, those of 16 find more
-cars added to recorded homes, and together they do both. Cars of each evening at 3.6 kW lie on the line: by the seed 8 to
-15 of 16 are found."""
+cars added to recorded homes, and together they do both. Cars of each evening at 3.6 kW lie on the line: by the seed and the number of
+sets 8 to 15 of 16 are found."""
 CALIBRATION_SHARE, TEST_SHARE = 0.15, 0.10
 EMPHASIS: Final[Mapping[AssetClass, Mapping[str, int]]] = {
     AssetClass.EV: {

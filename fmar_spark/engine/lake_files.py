@@ -43,16 +43,18 @@ def find_newest(path: str) -> int | None:
     Raises:
         ContractError: a commit of its log has gone, so that nobody knows its rows.
     """
-    log = Path(path) / LOG
-    if "://" not in path and find_lost_version(log) is None:
-        found = _list_versions(log)
+    found = {} if "://" in path else _list_versions(Path(path) / LOG)
+    if found and _find_gap(found) is None:
         return max(found["json"] | found["checkpoint"], default=None)
     return open_table(path).version() if DeltaTable.is_deltatable(path) else None
 
 
 def find_lost_version(log: Path) -> int | None:
     """The first version after the newest checkpoint of which there is no commit, though a later one or a checksum was written."""
-    versions = _list_versions(log)
+    return _find_gap(_list_versions(log))
+
+
+def _find_gap(versions: dict[str, set[int]]) -> int | None:
     first = max(versions["checkpoint"], default=-1) + 1
     newest = max(versions["json"] | versions["crc"], default=-1)
     return next((version for version in range(first, newest + 1) if version not in versions["json"]), None)

@@ -27,7 +27,7 @@ class Forest(NamedTuple):
     """Whether a missing value goes left."""
     left: Ints
     right: Ints
-    """Nodes below; a leaf is below itself, so that a path may be followed beyond its end."""
+    """Nodes below; a leaf is below itself, by which the end of a path is known."""
     value: Floats
     """Mean answer of the training examples that reach the node, log odds over the number of sets."""
     columns: int
@@ -40,9 +40,8 @@ def build_forest(members: Sequence[TreeSet]) -> Forest:
     for columns in (member.read_columns() for member in members):
         root = np.repeat(columns.root, np.diff([*columns.root, len(columns.value)]))
         own = np.arange(len(columns.value))
-        is_leaf = columns.left == 0
-        below = [np.where(is_leaf, own, root + side) + offset for side in (columns.left, columns.right)]
-        threshold = np.where(is_leaf, np.inf, columns.threshold)
+        below = [np.where(columns.is_leaf, own, root + side) + offset for side in (columns.left, columns.right)]
+        threshold = np.where(columns.is_leaf, np.inf, columns.threshold)
         parts.append((columns.root + offset, columns.feature, threshold, columns.is_missing_left, *below, columns.value / len(members)))
         offset += len(own)
     roots, evidence, threshold, is_missing_left, left, right, value = (np.concatenate(column) for column in zip(*parts, strict=True))
